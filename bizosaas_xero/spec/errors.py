@@ -1,0 +1,226 @@
+"""The errors a connector may raise, and what a host does about each.
+
+A host decides on two strings and never on these classes, so that it needs no import of this package:
+
+``code``
+    What went wrong. Stable; one per class below.
+``recovery``
+    What the host does next:
+
+    ============= ====================================================================================
+    ``refresh``   call ``auth`` with step ``refresh``, save the new grant, then repeat the call
+    ``reconnect`` stop, and ask the person to authorise again (``remedy`` says how)
+    ``wait``      come back after ``retry_after`` seconds; do not hold a worker for it
+    ``retry``     repeat later with growing pauses; nothing was lost
+    ``restart``   begin the operation anew: a sync without its cursor, a write with a new plan
+    ``fix``       repeating is useless until the person or the caller has changed something
+    ``none``      nothing can be done; carry on without it
+    ============= ====================================================================================
+
+The tree::
+
+    ConnectorError
+    ├── AuthExpired              auth_expired              refresh
+    ├── ReconnectRequired        reconnect_required        reconnect
+    ├── MissingScope             missing_scope             reconnect
+    ├── Misconfigured            misconfigured             fix
+    ├── OrganisationUnavailable  organisation_unavailable  reconnect
+    ├── RateLimited              rate_limited              wait
+    ├── Unavailable              unavailable               retry
+    ├── CursorRejected           cursor_rejected           restart
+    ├── Invalid                  invalid                   fix
+    ├── NotFound                 not_found                 none
+    └── Conflict                 conflict                  restart
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Literal
+
+Recovery = Literal["refresh", "reconnect", "wait", "retry", "restart", "fix", "none"]
+
+
+class ConnectorError(Exception):
+    """Base of every error that crosses a hook.
+
+    Args:
+        message: What happened, for a person. Never holds a token or a secret.
+        remedy: What the person should do. Defaults to the remedy of the class.
+        reason: A finer, stable word beside ``code`` (such as ``invalid_client``), for hosts that want to
+            show a help page; hosts may ignore it.
+        retry_after: Seconds after which repeating makes sense, when that is known.
+        correlation_id: The vendor's id of the failed request, for its support.
+        problems: For :class:`Invalid`: pairs of field path and complaint.
+        scopes: For :class:`MissingScope`: the permissions that are missing.
+
+    Every error survives ``pickle`` and can be rebuilt from ``to_dict()`` with :func:`error_from_dict`.
+    """
+
+    code: ClassVar[str] = "connector_error"
+    recovery: ClassVar[Recovery] = "none"
+    default_remedy: ClassVar[str] = "Contact support and name the correlation id."
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        remedy: str | None = None,
+        reason: str | None = None,
+        retry_after: float | None = None,
+        correlation_id: str | None = None,
+        problems: Iterable[Mapping[str, str]] = (),
+        scopes: Iterable[str] = (),
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy or self.default_remedy
+        self.reason = reason or self.code
+        self.retry_after = retry_after
+        self.correlation_id = correlation_id
+        self.problems = [dict(problem) for problem in problems]
+        self.scopes = list(scopes)
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(code={self.code!r}, reason={self.reason!r}, message={self.message!r})"
+
+    def __reduce__(self) -> tuple[Callable[..., ConnectorError], tuple[dict[str, Any]]]:
+        return error_from_dict, (self.to_dict(),)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the error as JSON values: every attribute above, with ``code`` and ``recovery``."""
+        return {
+            "code": self.code,
+            "reason": self.reason,
+            "recovery": self.recovery,
+            "message": self.message,
+            "remedy": self.remedy,
+            "retry_after": self.retry_after,
+            "correlation_id": self.correlation_id,
+            "problems": self.problems,
+            "scopes": self.scopes,
+        }
+
+
+class AuthExpired(ConnectorError):
+    """The access token is no longer accepted; the grant behind it may still be good."""
+
+    code = "auth_expired"
+    recovery = "refresh"
+    default_remedy = "Nothing to do: the platform renews the access by itself and carries on."
+
+
+class ReconnectRequired(ConnectorError):
+    """The grant is gone (expired, revoked, replaced) or was never given; a person must authorise again."""
+
+    code = "reconnect_required"
+    recovery = "reconnect"
+    default_remedy = "Authorise again, and allow access when asked."
+
+
+class MissingScope(ConnectorError):
+    """The grant lacks a permission that the operation needs. ``scopes`` names it."""
+
+    code = "missing_scope"
+    recovery = "reconnect"
+    default_remedy = "Authorise again so that the missing permission can be granted."
+
+
+class Misconfigured(ConnectorError):
+    """The app, its credentials, its redirect address or a user's role is set up wrongly."""
+
+    code = "misconfigured"
+    recovery = "fix"
+    default_remedy = "Check the app's settings."
+
+
+class OrganisationUnavailable(ConnectorError):
+    """The organisation is not reachable through this grant: disconnected, reset, or the wrong one."""
+
+    code = "organisation_unavailable"
+    recovery = "reconnect"
+    default_remedy = "Choose the organisation again, or authorise again if it is not offered."
+
+
+class RateLimited(ConnectorError):
+    """A limit of the vendor is used up and waiting for it would take longer than ``max_wait``."""
+
+    code = "rate_limited"
+    recovery = "wait"
+    default_remedy = "Nothing to do: work goes on by itself once the limit is free again."
+
+
+class Unavailable(ConnectorError):
+    """The vendor, or the way to it, does not work at the moment; nothing was lost."""
+
+    code = "unavailable"
+    recovery = "retry"
+    default_remedy = "Nothing to do: the platform tries again later."
+
+
+class CursorRejected(ConnectorError):
+    """The cursor is damaged, or of another entity or version; start that entity without one."""
+
+    code = "cursor_rejected"
+    recovery = "restart"
+    default_remedy = "Nothing to do: the next sync of this entity reads everything again."
+
+
+class Invalid(ConnectorError):
+    """An input is wrong. ``problems`` lists ``{"field": path, "message": complaint}``."""
+
+    code = "invalid"
+    recovery = "fix"
+    default_remedy = "Correct the named fields and try again."
+
+
+class NotFound(ConnectorError):
+    """The named thing (entity, action, record) does not exist."""
+
+    code = "not_found"
+    recovery = "none"
+    default_remedy = "Check the name."
+
+
+class Conflict(ConnectorError):
+    """The world is no longer as the plan assumed, or the same thing is being done elsewhere."""
+
+    code = "conflict"
+    recovery = "restart"
+    default_remedy = "Look at the new state and plan again."
+
+
+ERRORS: dict[str, type[ConnectorError]] = {
+    kind.code: kind
+    for kind in (
+        AuthExpired,
+        ReconnectRequired,
+        MissingScope,
+        Misconfigured,
+        OrganisationUnavailable,
+        RateLimited,
+        Unavailable,
+        CursorRejected,
+        Invalid,
+        NotFound,
+        Conflict,
+    )
+}
+"""Every error class by its ``code``."""
+
+
+def error_from_dict(data: Mapping[str, Any]) -> ConnectorError:
+    """Rebuild an error from its ``to_dict()``; an unknown ``code`` gives a plain ``ConnectorError``."""
+    kind = ERRORS.get(str(data.get("code")), ConnectorError)
+    return kind(
+        str(data.get("message", "")),
+        remedy=data.get("remedy"),
+        reason=data.get("reason"),
+        retry_after=data.get("retry_after"),
+        correlation_id=data.get("correlation_id"),
+        problems=data.get("problems") or (),
+        scopes=data.get("scopes") or (),
+    )
