@@ -1,0 +1,232 @@
+"""The one place that knows HTTP: base URL, headers, limits, retries, and what each answer means.
+
+Data flows through :meth:`Client.get`: count the call, send it, turn a bad answer into an error of
+:mod:`bizosaas_xero.spec.errors`, retry what is worth it, give up in time.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from http.cookiejar import DefaultCookiePolicy
+from threading import Lock
+from typing import Any
+
+import httpx
+import stamina
+
+from bizosaas_xero import __version__, answers, decode, limits, tokens
+from bizosaas_xero.settings import Settings
+from bizosaas_xero.spec.errors import ConnectorError, OrganisationUnavailable, RateLimited, Unavailable
+from bizosaas_xero.spec.models import Connection
+
+API_PATH = "/api.xro/2.0/"
+ATTEMPTS = 4
+MAX_WAIT = 65.0
+"""Default seconds that limits may be waited for in one run: a little more than Xero's one-minute window."""
+
+
+@dataclass
+class Meter:
+    """What a run has cost so far, and what Xero says is left."""
+
+    calls: int = 0
+    bytes: int = 0
+    day_left: int | None = None
+    minute_left: int | None = None
+
+    def __post_init__(self) -> None:
+        self._lock = Lock()
+
+    def send(self, *request: Any, **more: Any) -> httpx.Response:
+        """Send one request with :func:`send` and count it, answered or not."""
+        with self._lock:
+            self.calls += 1
+        response = send(*request, **more)
+        with self._lock:
+            self.bytes += response.num_bytes_downloaded
+            self.day_left = _int_header(response, "X-DayLimit-Remaining", self.day_left)
+            self.minute_left = _int_header(response, "X-MinLimit-Remaining", self.minute_left)
+        return response
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A good answer: the parsed body (``{}`` for a 304) and Xero's own time."""
+
+    body: dict[str, Any]
+    at: datetime | None
+
+
+class Client:
+    """One organisation for one run."""
+
+    def __init__(
+        self, connection: Connection, settings: Settings, feature: str, max_wait: float | None = None
+    ) -> None:
+        """Make a client.
+
+        Args:
+            connection: Whose organisation and token.
+            settings: Addresses and limits.
+            feature: The entity or action on whose behalf calls are made; named in errors.
+            max_wait: Seconds that limits may be waited for in all (default :data:`MAX_WAIT`).
+        """
+        self.meter = Meter()
+        self._connection = connection
+        self._settings = settings
+        self._feature = feature
+        self._wait_left = MAX_WAIT if max_wait is None else max_wait
+        self._token = connection.access_token.get_secret_value()
+        self._key = f"{settings.api_url}|{connection.organisation_id}"
+        self._app = f"{settings.api_url}|app|{tokens.claims(self._token).get('client_id', '')}"
+
+    def get(
+        self, path: str, params: Mapping[str, str] | None = None, since: datetime | None = None
+    ) -> Answer:
+        """Read ``path`` (under ``/api.xro/2.0/``), optionally only what changed since a moment.
+
+        Raises:
+            ConnectorError: what :mod:`bizosaas_xero.answers` makes of the last answer.
+        """
+        headers = {
+            "Authorization": f"Bearer {self._token}",
+            "Xero-Tenant-Id": self._connection.organisation_id,
+            "Accept": "application/json",
+        }
+        if since:
+            # Every client that works sends no zone here, as Xero's guide shows; the moment is UTC.
+            headers["If-Modified-Since"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        url = f"{self._settings.api_url}{API_PATH}{path}"
+        # Jitter and pauses between attempts are stamina's; tests switch them off with its public switch.
+        for attempt in stamina.retry_context(
+            on=self._pause, attempts=ATTEMPTS, timeout=None, wait_initial=0.3, wait_jitter=0.3
+        ):
+            with attempt:
+                return self._once(url, params, headers)
+        raise AssertionError("stamina either returns or raises")
+
+    def _once(self, url: str, params: Mapping[str, str] | None, headers: Mapping[str, str]) -> Answer:
+        self._await_turn()
+        with limits.slots(os.getpid(), self._key):
+            response = self.meter.send("GET", url, self._settings, params=params, headers=headers)
+        if response.status_code == httpx.codes.NOT_MODIFIED:
+            return Answer({}, _http_date(response))
+        if response.status_code != httpx.codes.OK:
+            error = answers.error_of(response, self._feature)
+            if isinstance(error, OrganisationUnavailable) and self._is_connected():
+                error = answers.not_permitted(response, self._feature)
+            raise error
+        return _answer(response)
+
+    def _is_connected(self) -> bool:
+        """Tell a disconnected organisation from a user without the right: Xero answers both alike."""
+        response = self.meter.send(
+            "GET",
+            f"{self._settings.api_url}/connections",
+            self._settings,
+            headers={"Authorization": f"Bearer {self._token}", "Accept": "application/json"},
+        )
+        if response.status_code != httpx.codes.OK:
+            raise answers.error_of(response, self._feature)
+        wanted = self._connection.organisation_id.lower()
+        return any(str(item.get("tenantId", "")).lower() == wanted for item in answers.json_list(response))
+
+    def _await_turn(self) -> None:
+        per_minute = self._settings.calls_per_minute
+        if not per_minute:
+            return
+        url = self._settings.limiter_url
+        for key, limit in ((self._key, per_minute), (self._app, limits.APP_CALLS_PER_MINUTE)):
+            while wait := limits.seconds_to_wait(url, key, limit):
+                self._spend(wait, RateLimited("The minute's calls to Xero are used up.", retry_after=wait))
+                time.sleep(wait)
+
+    def _pause(self, error: Exception) -> bool | float:
+        """Decide on a retry: no, yes with stamina's growing pause, or after exactly so many seconds."""
+        if isinstance(error, RateLimited) and error.retry_after is not None:
+            # Xero's clock and ours tick apart: a hair more than asked saves a second refusal.
+            wait = error.retry_after + 0.05
+            try:
+                self._spend(wait, error)
+            except RateLimited:
+                return False
+            return wait
+        return isinstance(error, Unavailable)
+
+    def _spend(self, seconds: float, error: ConnectorError) -> None:
+        if seconds > self._wait_left:
+            raise error
+        self._wait_left -= seconds
+
+
+def _answer(response: httpx.Response) -> Answer:
+    try:
+        body = decode.parse_json(response.content)
+    except ValueError:
+        raise answers.garbled(response) from None
+    if not isinstance(body, dict):
+        raise answers.garbled(response)
+    at = body.get("DateTimeUTC")
+    try:
+        return Answer(body, decode.stamp(at) if at else _http_date(response))
+    except (ValueError, TypeError):
+        return Answer(body, _http_date(response))
+
+
+def _http_date(response: httpx.Response) -> datetime | None:
+    try:
+        return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
+    except (KeyError, ValueError):
+        return None
+
+
+def _int_header(response: httpx.Response, name: str, default: int | None) -> int | None:
+    value = response.headers.get(name, "")
+    return int(value) if value.isdigit() else default
+
+
+def send(
+    method: str,
+    url: str,
+    settings: Settings,
+    *,
+    params: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> httpx.Response:
+    """Send one request over this process's connections.
+
+    Raises:
+        Unavailable: No answer came, or it broke off.
+    """
+    client = http(settings)
+    try:
+        return client.request(method, url, params=params, headers=headers)
+    except httpx.TransportError as error:
+        raise answers.unreachable(error) from None
+
+
+def http(settings: Settings) -> httpx.Client:
+    """Return this process's HTTP client for the settings' API base.
+
+    Connections are kept per process: one client used on both sides of a ``fork`` mixes up answers.
+    """
+    return _http(os.getpid(), settings.api_url, settings.timeout)
+
+
+@lru_cache(maxsize=64)
+def _http(_pid: int, _api_url: str, timeout: float) -> httpx.Client:
+    client = httpx.Client(
+        timeout=httpx.Timeout(timeout, connect=min(10.0, timeout)),
+        headers={"User-Agent": f"bizosaas-xero/{__version__}", "Accept-Encoding": "gzip"},
+        follow_redirects=False,  # a token must not follow a redirect to another host
+        limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30),
+    )
+    # Clients are shared by organisations; a cookie must not carry anything from one to another.
+    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    return client

@@ -1,0 +1,133 @@
+"""From Xero's wire to Python: exact decimals, dates and stamps along known paths, nothing dropped.
+
+Pure functions. Numbers with a point never pass through a float; an amount without one becomes a ``Decimal``
+too, along the paths of :mod:`bizosaas_xero.shapes`; an unknown integer stays an integer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from functools import cache, lru_cache
+from typing import Any
+
+import msgspec
+
+from bizosaas_xero.shapes import SHAPES
+
+Row = dict[str, Any]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# The milliseconds are UTC already; the offset that may follow is decoration (Xero's date documentation).
+_MS_DATE = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
+_FLAGS = {"true": True, "false": False}
+
+_parse = msgspec.json.Decoder(float_hook=Decimal).decode
+
+
+class Undecodable(ValueError):
+    """A value that is not what its field must hold. The message names the field."""
+
+
+def parse_json(body: bytes) -> Any:
+    """Parse JSON, numbers with a point as exact ``Decimal``.
+
+    Raises:
+        ValueError: The body is not JSON.
+    """
+    try:
+        return _parse(body)
+    except (msgspec.DecodeError, InvalidOperation, RecursionError) as error:
+        raise ValueError(f"not JSON: {error}") from None
+
+
+def stamp(text: str) -> datetime:
+    """Read a moment: ``/Date(ms+0000)/``, or ISO 8601 where a missing zone means UTC.
+
+    Raises:
+        ValueError: It is neither, or beyond what a calendar holds.
+    """
+    match = _MS_DATE.fullmatch(text)
+    if match:
+        try:
+            return _EPOCH + timedelta(milliseconds=int(match[1]))
+        except OverflowError:
+            raise ValueError(f"{text} is beyond the calendar") from None
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+@lru_cache(maxsize=8192)
+def business_date(text: str) -> date:
+    """Read a date as the organisation sees it; Xero writes it as midnight UTC, so no zone is applied.
+
+    Raises:
+        ValueError: It is not a date.
+    """
+    if text.startswith("/Date("):
+        return stamp(text).date()
+    return datetime.fromisoformat(text).date()
+
+
+def _decimal(value: Any) -> Decimal | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Decimal(value)
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return Decimal(value)
+    raise ValueError(f"{value!r} is not a number")
+
+
+def _flag(value: Any) -> bool | None:
+    if isinstance(value, str) and value.lower() in _FLAGS:
+        return _FLAGS[value.lower()]
+    raise ValueError(f"{value!r} is neither true nor false")
+
+
+# How each group of fields is typed, and the class of a value that is so already.
+_TYPES: dict[str, tuple[type, Callable[[Any], Any]]] = {
+    "decimals": (Decimal, _decimal),
+    "flags": (bool, _flag),
+    "dates": (date, business_date),
+    "stamps": (datetime, stamp),
+}
+
+
+@cache
+def converter(name: str) -> Callable[[Row], Row]:
+    """Return the function that types one row of a shape, in place.
+
+    The function raises :class:`Undecodable`, naming the field by its path. An empty string, Xero's word for
+    unset, becomes ``None``.
+    """
+    shape = SHAPES[name]
+    typed = [
+        (field, done, convert)
+        for group, (done, convert) in _TYPES.items()
+        for field in getattr(shape, group).split()
+    ]
+    nested = [(field, other, False) for field, other in shape.nested.items()]
+    nested += [(field, other, True) for field, other in shape.lists.items()]
+
+    def convert_row(row: Row) -> Row:
+        field = ""
+        try:
+            for field, done, convert in typed:
+                value = row.get(field)
+                if value is not None and value.__class__ is not done:
+                    row[field] = convert(value) if value != "" else None
+            for field, other, many in nested:
+                inner = row.get(field)
+                if inner:
+                    convert_inner = converter(other)
+                    for item in inner if many else (inner,):
+                        convert_inner(item)
+        except Undecodable as error:
+            raise Undecodable(f"{field}.{error}") from None
+        except (ValueError, TypeError, AttributeError) as error:
+            raise Undecodable(f"{field}: {error}") from None
+        return row
+
+    return convert_row

@@ -1,0 +1,184 @@
+"""The six entities in one table: where each is read, what identifies it, and what people query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bizosaas_xero import scopes, shapes
+from bizosaas_xero.spec.models import EntityInfo, Recheck
+
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
+
+
+@dataclass(frozen=True)
+class Entity:
+    """One kind of record.
+
+    Args:
+        path: Under ``/api.xro/2.0/``; also the name of the list in the answer.
+        key: The immutable id.
+        interval: Default seconds between syncs.
+        order: The name by which Xero sorts by id (its spelling differs from the field's); ``None`` for a
+            list that Xero does not page.
+        where: A filter that a row cannot leave.
+        recheck: A flag that may flip without moving the stamp, and the filter that finds rows not flipped.
+    """
+
+    name: str
+    title: str
+    path: str
+    key: str
+    shape: str
+    interval: int
+    columns: Mapping[str, str]
+    order: str | None = None
+    where: str | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    recheck: tuple[Recheck, str] | None = None
+    stamp: str = "UpdatedDateUTC"
+
+    def info(self) -> EntityInfo:
+        """Return what ``describe()`` publishes."""
+        return EntityInfo(
+            name=self.name,
+            title=self.title,
+            key=self.key,
+            stamp=self.stamp,
+            json_schema=shapes.json_schema(self.shape, self.key),
+            interval=self.interval,
+            columns=dict(self.columns),
+            scopes=scopes.needed(self.name),
+            recheck=self.recheck[0] if self.recheck else None,
+        )
+
+
+_DOCUMENT_COLUMNS = {
+    "number": "InvoiceNumber",
+    "reference": "Reference",
+    "status": "Status",
+    "contact_id": "Contact.ContactID",
+    "contact_name": "Contact.Name",
+    "date": "Date",
+    "due_date": "DueDate",
+    "currency": "CurrencyCode",
+    "subtotal": "SubTotal",
+    "tax": "TotalTax",
+    "total": "Total",
+    "amount_due": "AmountDue",
+    "amount_paid": "AmountPaid",
+    "fully_paid_on": "FullyPaidOnDate",
+    "sent": "SentToContact",
+}
+
+_TABLE = (
+    Entity(
+        name="invoices",
+        title="Sales invoices",
+        path="Invoices",
+        key="InvoiceID",
+        shape="Invoice",
+        interval=15 * MINUTE,
+        order="InvoiceID",
+        where='Type=="ACCREC"',
+        columns=_DOCUMENT_COLUMNS,
+    ),
+    Entity(
+        name="bills",
+        title="Bills to pay",
+        path="Invoices",
+        key="InvoiceID",
+        shape="Invoice",
+        interval=30 * MINUTE,
+        order="InvoiceID",
+        where='Type=="ACCPAY"',
+        columns=_DOCUMENT_COLUMNS,
+    ),
+    Entity(
+        name="contacts",
+        title="Contacts",
+        path="Contacts",
+        key="ContactID",
+        shape="Contact",
+        interval=HOUR,
+        order="ContactID",
+        params={"includeArchived": "true"},
+        columns={
+            "name": "Name",
+            "status": "ContactStatus",
+            "email": "EmailAddress",
+            "account_number": "AccountNumber",
+            "is_customer": "IsCustomer",
+            "is_supplier": "IsSupplier",
+            "default_currency": "DefaultCurrency",
+            "receivable": "Balances.AccountsReceivable.Outstanding",
+            "payable": "Balances.AccountsPayable.Outstanding",
+        },
+    ),
+    Entity(
+        name="bank_transactions",
+        title="Bank transactions",
+        path="BankTransactions",
+        key="BankTransactionID",
+        shape="BankTransaction",
+        interval=DAY,
+        order="BankTransactionID",
+        recheck=(Recheck(field="IsReconciled", equals=False, every=DAY), "IsReconciled==false"),
+        columns={
+            "type": "Type",
+            "status": "Status",
+            "date": "Date",
+            "reference": "Reference",
+            "bank_account_id": "BankAccount.AccountID",
+            "bank_account": "BankAccount.Name",
+            "contact_id": "Contact.ContactID",
+            "contact_name": "Contact.Name",
+            "currency": "CurrencyCode",
+            "total": "Total",
+            "reconciled": "IsReconciled",
+        },
+    ),
+    Entity(
+        name="accounts",
+        title="Chart of accounts",
+        path="Accounts",
+        key="AccountID",
+        shape="Account",
+        interval=HOUR,
+        columns={
+            "code": "Code",
+            "name": "Name",
+            "type": "Type",
+            "class": "Class",
+            "status": "Status",
+            "tax_type": "TaxType",
+            "currency": "CurrencyCode",
+            "payments_enabled": "EnablePaymentsToAccount",
+        },
+    ),
+    Entity(
+        name="payments",
+        title="Payments",
+        path="Payments",
+        key="PaymentID",
+        shape="Payment",
+        interval=30 * MINUTE,
+        order="PaymentID",
+        columns={
+            "type": "PaymentType",
+            "status": "Status",
+            "date": "Date",
+            "amount": "Amount",
+            "bank_amount": "BankAmount",
+            "currency_rate": "CurrencyRate",
+            "reference": "Reference",
+            "invoice_id": "Invoice.InvoiceID",
+            "invoice_number": "Invoice.InvoiceNumber",
+            "account_id": "Account.AccountID",
+            "reconciled": "IsReconciled",
+        },
+    ),
+)
+
+ENTITIES: dict[str, Entity] = {entity.name: entity for entity in _TABLE}
+"""Every entity by its name."""

@@ -1,0 +1,92 @@
+"""Xero's call limits, counted before a call is sent so that it is not refused.
+
+Xero allows 60 calls a minute and 5 at once per organisation, and 10,000 a minute per app over all of them
+(Xero's limits page). Day limits are Xero's to count: its answers tell what is left.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from threading import BoundedSemaphore, Lock
+from typing import Any, cast
+
+from pyrate_limiter import AbstractBucket, Duration, InMemoryBucket, Rate, RateItem
+
+from bizosaas_xero.spec.errors import Misconfigured
+
+AT_ONCE = 5
+APP_CALLS_PER_MINUTE = 10_000
+
+
+def seconds_to_wait(limiter_url: str | None, key: str, per_minute: int) -> float:
+    """Count one call, or tell how long until there is room for it.
+
+    Args:
+        limiter_url: Where the count is kept: ``None`` for this process, or a ``redis://`` address.
+        key: Whose limit it is.
+        per_minute: The limit.
+
+    Returns:
+        0 when the call is counted and may be sent; else the seconds after which to ask again.
+
+    Raises:
+        Misconfigured: The address is of no kind known here, or nobody answers there.
+    """
+    bucket = _bucket(os.getpid(), limiter_url, key, per_minute)
+    with _counting(os.getpid()):
+        now = cast("int", cast("Any", bucket).now())
+        bucket.leak(now)
+        item = RateItem(key, now)
+        if bucket.put(item):
+            return 0
+        return max(0.001, cast("int", bucket.waiting(item)) / 1000)
+
+
+@lru_cache(maxsize=4)
+def _counting(_pid: int) -> Lock:
+    # A lock of this process's own: one inherited over a fork might be held for ever.
+    return Lock()
+
+
+@lru_cache(maxsize=4096)
+def _bucket(_pid: int, limiter_url: str | None, key: str, per_minute: int) -> AbstractBucket:
+    # One bucket a key: pyrate-limiter's own default would let all organisations share one.
+    rates = [Rate(per_minute, Duration.MINUTE)]
+    if limiter_url is None:
+        return InMemoryBucket(rates)
+    if limiter_url.startswith(("redis://", "rediss://")):
+        return _redis_bucket(limiter_url, key, rates)
+    raise Misconfigured(
+        "The setting limiter_url is of no known kind.",
+        remedy="Use redis://HOST:PORT/DB, or leave it unset to count within one process.",
+        reason="bad_setting",
+        problems=[{"field": "settings.limiter_url", "message": "must begin with redis:// or rediss://"}],
+    )
+
+
+def _redis_bucket(url: str, key: str, rates: list[Rate]) -> AbstractBucket:
+    try:
+        import redis
+    except ImportError:
+        raise Misconfigured(
+            "The setting limiter_url names Redis, but its client is not installed.",
+            remedy="Install bizosaas-xero[redis].",
+            reason="missing_extra",
+        ) from None
+    from pyrate_limiter import RedisBucket
+
+    try:
+        return cast("AbstractBucket", RedisBucket.init(rates, redis.Redis.from_url(url), f"xero:{key}"))
+    except redis.RedisError as error:
+        raise Misconfigured(
+            f"The limiter at limiter_url does not answer ({type(error).__name__}).",
+            remedy="Start Redis, correct limiter_url, or unset it.",
+            reason="limiter_unreachable",
+        ) from None
+
+
+@lru_cache(maxsize=4096)
+def slots(_pid: int, _key: str) -> BoundedSemaphore:
+    """Return the slots of one organisation in this process: held around a request, never around a wait."""
+    return BoundedSemaphore(AT_ONCE)

@@ -1,0 +1,126 @@
+"""Which entity and action needs which Xero scope, in both of Xero's vocabularies.
+
+Apps made since 2 March 2026 know only the *granular* names; older apps know the *legacy* ones too, until
+September 2027 (Xero's granular-scopes FAQ). Xero's OpenAPI file names only the legacy ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+from bizosaas_xero.spec.errors import MissingScope
+
+OFFLINE = "offline_access"
+
+Vocabulary = Literal["granular", "legacy"]
+
+
+class Permission(NamedTuple):
+    """One permission: its name in each vocabulary. A name with `.read` added allows reading only."""
+
+    granular: str
+    legacy: str
+    write: bool = False
+
+    def granted_by(self, granted: Iterable[str]) -> bool:
+        """Tell whether the granted scopes include this permission, in either vocabulary."""
+        names = {self.granular, self.legacy}
+        if not self.write:
+            names |= {f"{name}.read" for name in names}
+        return not names.isdisjoint(granted)
+
+
+INVOICES = Permission("accounting.invoices", "accounting.transactions")
+PAYMENTS = Permission("accounting.payments", "accounting.transactions")
+BANK = Permission("accounting.banktransactions", "accounting.transactions")
+CONTACTS = Permission("accounting.contacts", "accounting.contacts")
+SETTINGS = Permission("accounting.settings", "accounting.settings")
+PROFIT_AND_LOSS = Permission("accounting.reports.profitandloss.read", "accounting.reports.read")
+TRIAL_BALANCE = Permission("accounting.reports.trialbalance.read", "accounting.reports.read")
+AGED = Permission("accounting.reports.aged.read", "accounting.reports.read")
+
+
+def _write(permission: Permission) -> Permission:
+    return permission._replace(write=True)
+
+
+NEEDS: dict[str, Sequence[Permission]] = {
+    "invoices": (INVOICES,),
+    "bills": (INVOICES,),
+    "contacts": (CONTACTS,),
+    "bank_transactions": (BANK,),
+    "accounts": (SETTINGS,),
+    "payments": (PAYMENTS,),
+    "create_invoice": (_write(INVOICES), _write(CONTACTS), SETTINGS),
+    "mark_invoice_paid": (_write(PAYMENTS), INVOICES, SETTINGS),
+    "get_aged_receivables": (INVOICES, PAYMENTS, CONTACTS, SETTINGS, AGED),
+    "reconcile_bank_feeds": (BANK, PAYMENTS, INVOICES, SETTINGS),
+    "generate_pnl_report": (PROFIT_AND_LOSS, TRIAL_BALANCE, SETTINGS),
+}
+"""The one table: entity or action to what it needs."""
+
+
+def _profile(vocabulary: Vocabulary) -> list[str]:
+    needed = {getattr(permission, vocabulary) for needs in NEEDS.values() for permission in needs}
+    return [OFFLINE, *sorted(needed)]
+
+
+PROFILES: dict[str, list[str]] = {"granular": _profile("granular"), "legacy": _profile("legacy")}
+"""What is asked for by name: everything that the entities and actions need, and no more."""
+
+DEFAULT_PROFILE = "granular"
+
+
+def requested(scopes: str | Sequence[str] | None) -> list[str]:
+    """Return the scopes to ask for: a profile's, or the given list or space-separated string."""
+    if not scopes:
+        return PROFILES[DEFAULT_PROFILE]
+    if isinstance(scopes, str):
+        return PROFILES.get(scopes.strip(), scopes.split())
+    return list(scopes)
+
+
+def needed(feature: str) -> dict[str, list[str]]:
+    """Return what an entity or action needs, by vocabulary."""
+    needs = NEEDS[feature]
+    return {
+        "granular": sorted({permission.granular for permission in needs}),
+        "legacy": sorted({permission.legacy for permission in needs}),
+    }
+
+
+def missing(granted: Sequence[str], feature: str) -> list[str]:
+    """Return the scopes that the feature lacks, named in the vocabulary that the grant speaks."""
+    legacy_names = {"accounting.transactions", "accounting.reports"}
+    speaks_legacy = any(scope.removesuffix(".read") in legacy_names for scope in granted)
+    vocabulary = "legacy" if speaks_legacy else "granular"
+    lacking = [permission for permission in NEEDS[feature] if not permission.granted_by(granted)]
+    return sorted({getattr(permission, vocabulary) for permission in lacking})
+
+
+def require(granted: Sequence[str] | None, feature: str) -> None:
+    """Refuse a feature that the grant does not cover, before any request is made.
+
+    Args:
+        granted: The grant's scopes; ``None`` or empty when they are not known (Xero will answer then).
+        feature: An entity or an action.
+
+    Raises:
+        MissingScope: naming the scopes and the feature.
+    """
+    lacking = missing(granted, feature) if granted else []
+    if lacking:
+        raise missing_scope(lacking, feature)
+
+
+def missing_scope(scopes: Sequence[str], feature: str | None = None) -> MissingScope:
+    """Make the error for permissions that the grant lacks."""
+    what = f"'{feature}' needs" if feature else "This needs"
+    named = f"the Xero permission {', '.join(scopes)}" if scopes else "a Xero permission"
+    return MissingScope(
+        f"{what} {named}, which was not granted.",
+        remedy="In Settings → Integrations → Xero choose Authorize with Xero again and allow everything. "
+        "Apps made since 2 March 2026 need the granular scopes.",
+        scopes=scopes,
+    )
