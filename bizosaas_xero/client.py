@@ -57,10 +57,11 @@ class Meter:
 
 @dataclass(frozen=True)
 class Answer:
-    """A good answer: the parsed body (``{}`` for a 304) and Xero's own time."""
+    """A good answer: the parsed body (``{}`` for a 304), Xero's own time, and the bytes it came as."""
 
     body: dict[str, Any]
     at: datetime | None
+    content: bytes = b""
 
 
 class Client:
@@ -174,9 +175,10 @@ def _answer(response: httpx.Response) -> Answer:
         raise answers.garbled(response)
     at = body.get("DateTimeUTC")
     try:
-        return Answer(body, decode.stamp(at) if at else _http_date(response))
+        moment = decode.stamp(at) if at else None
     except (ValueError, TypeError):
-        return Answer(body, _http_date(response))
+        moment = None
+    return Answer(body, moment or _http_date(response), response.content)
 
 
 def _http_date(response: httpx.Response) -> datetime | None:

@@ -23,6 +23,7 @@ class Entity:
             list that Xero does not page.
         where: A filter that a row cannot leave.
         recheck: A flag that may flip without moving the stamp, and the filter that finds rows not flipped.
+        other_keys: Ids that stand in for the key on rows that lack it.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Entity:
     params: Mapping[str, str] = field(default_factory=dict)
     recheck: tuple[Recheck, str] | None = None
     stamp: str = "UpdatedDateUTC"
+    other_keys: tuple[str, ...] = ()
 
     def info(self) -> EntityInfo:
         """Return what ``describe()`` publishes."""
@@ -45,7 +47,7 @@ class Entity:
             title=self.title,
             key=self.key,
             stamp=self.stamp,
-            json_schema=shapes.json_schema(self.shape, self.key),
+            json_schema=shapes.json_schema(self.shape, (self.key, *self.other_keys)),
             interval=self.interval,
             columns=dict(self.columns),
             scopes=scopes.needed(self.name),
@@ -120,6 +122,7 @@ _TABLE = (
         title="Bank transactions",
         path="BankTransactions",
         key="BankTransactionID",
+        other_keys=("OverpaymentID", "PrepaymentID"),
         shape="BankTransaction",
         interval=DAY,
         order="BankTransactionID",

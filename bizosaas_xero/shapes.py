@@ -191,12 +191,12 @@ _JSON_TYPES: dict[str, dict[str, Any]] = {
 }
 
 
-def json_schema(name: str, key: str) -> dict[str, Any]:
+def json_schema(name: str, keys: tuple[str, ...]) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of a shape's JSON form.
 
     Args:
         name: A name in :data:`SHAPES`.
-        key: The field that must be there.
+        keys: The fields of which one must be there.
     """
     reachable: list[str] = [name]
     for found in reachable:
@@ -206,7 +206,7 @@ def json_schema(name: str, key: str) -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": name,
         **_object(SHAPES[name]),
-        "required": [key],
+        "anyOf": [{"required": [key]} for key in keys],
         "$defs": {other: _object(SHAPES[other]) for other in reachable},
     }
 
