@@ -36,7 +36,8 @@ def token_refused(error: str, description: str) -> ConnectorError:
         return Misconfigured(
             f"Xero does not let this app connect in this way (unauthorized_client).{said}",
             remedy=f"At {_PORTAL}, check that the app's type is the one chosen here (Web app, Mobile or "
-            "desktop app, or Custom Connection) and that the redirect address is entered there to the letter.",
+            "desktop app, or Custom Connection) and that the redirect address is entered there to the "
+            "letter.",
             reason="unauthorized_client",
         )
     return Misconfigured(
@@ -53,8 +54,8 @@ def scopes_refused(error: str, description: str) -> Misconfigured:
         if description
         else f"Xero does not give this app the permissions that were asked for ({error}).",
         remedy="Set the scopes (XERO_SCOPES) to 'granular' for an app made since 2 March 2026, or to "
-        "'legacy' for an older one that has no granular scopes yet. A Custom Connection must have them ticked at "
-        f"{_PORTAL}.",
+        "'legacy' for an older one that has no granular scopes yet. A Custom Connection must have them "
+        f"ticked at {_PORTAL}.",
         reason="scopes_refused",
     )
 

@@ -95,9 +95,12 @@ class Run:
         return Reading(kind=kind, size=self._settings.page_size)
 
     def _reread_is_due(self) -> bool:
-        # Some changes move no stamp (Xero's blind spots); only reading everything again finds them.
-        days, full_at = self._settings.reread_days, self._cursor.full_at
-        return bool(days) and (full_at is None or self._now() - full_at >= timedelta(days=days))
+        # Some changes move no stamp (Xero's blind spots); only reading everything again finds them. Both
+        # moments are Xero's: this machine's clock has no say.
+        days, since, full_at = self._settings.reread_days, self._cursor.since, self._cursor.full_at
+        if not days or since is None:
+            return False
+        return full_at is None or since - full_at >= timedelta(days=days)
 
     def _paged_list(self, reading: Reading, *, may_start_over: bool) -> Iterator[Batch]:
         begun, seen = reading, paging.DistinctKeys()

@@ -1,0 +1,38 @@
+"""Fixtures of the Xero tests."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+import stamina
+
+from bizosaas_xero import client
+
+API = "http://127.0.0.1:1"
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses():
+    """Retries happen as often as they do in earnest, and do not sleep."""
+    with stamina.set_testing(True, attempts=10, cap=True):
+        yield
+
+
+@pytest.fixture
+def answer_with(monkeypatch):
+    """Answer every request of the client with a function, without a socket."""
+
+    def use(handler):
+        transport = httpx.Client(transport=httpx.MockTransport(handler))
+        monkeypatch.setattr(client, "_http", lambda *_: transport)
+
+    return use
+
+
+@pytest.fixture
+def connection():
+    return {
+        "organisation_id": "11111111-1111-4111-8111-111111111111",
+        "access_token": "token",
+        "settings": {"api_url": API, "calls_per_minute": 0},
+    }
