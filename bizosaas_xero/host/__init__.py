@@ -1,0 +1,107 @@
+"""The embedded host: for people who have no platform, and the example for those who write one.
+
+It imports the contract (:mod:`bizosaas_xero.spec`) and never a connector's insides; whatever is installed in
+the entry point group ``bizosaas.connectors`` runs in it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from bizosaas_xero.host.connect import Connecting, Offer
+from bizosaas_xero.host.connector import Connector
+from bizosaas_xero.host.database import Database
+from bizosaas_xero.host.discovery import DiscoveryReport, Row, discover
+from bizosaas_xero.host.grants import Grants
+from bizosaas_xero.host.home import database_url, home_folder
+from bizosaas_xero.host.runner import Progress, Runner, SyncOutcome
+from bizosaas_xero.host.sink import Counts, Sink
+from bizosaas_xero.host.store import EntityState, Store, StoredConnection
+
+__all__ = [
+    "Connecting",
+    "Connector",
+    "Counts",
+    "Database",
+    "DiscoveryReport",
+    "EntityState",
+    "Grants",
+    "Host",
+    "Offer",
+    "Progress",
+    "Row",
+    "Runner",
+    "Sink",
+    "Store",
+    "StoredConnection",
+    "SyncOutcome",
+    "discover",
+    "open_host",
+]
+
+
+@dataclass(frozen=True)
+class Host:
+    """All parts of the embedded host, put together."""
+
+    home: Path
+    report: DiscoveryReport
+    database: Database
+    store: Store
+    sink: Sink
+    connecting: Connecting
+    runner: Runner
+
+    def close(self) -> None:
+        """Give the database back."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_host(
+    home: Path | None = None,
+    *,
+    report: DiscoveryReport | None = None,
+    environ: Mapping[str, str] = os.environ,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    sleep: Callable[[float], None] = time.sleep,
+) -> Host:
+    """Open the embedded host; its folder, key and database are made if they are not there.
+
+    Args:
+        home: Its folder; by default ``BIZOSAAS_HOME`` or the platform's place for such data.
+        report: The connectors; by default all that are installed.
+        environ: Where ``BIZOSAAS_HOME``, ``BIZOSAAS_DATABASE_URL`` and ``BIZOSAAS_SECRET_KEY`` are looked up.
+        now: The clock.
+        sleep: Waits, in seconds.
+
+    Raises:
+        Misconfigured: if folder, key or database cannot be used.
+        Unavailable: if the database cannot be used at the moment.
+    """
+    folder = home or home_folder(environ)
+    database = Database(database_url(folder, environ))
+    store = Store(database, folder, now=now, environ=environ)
+    found = report or discover()
+    sink = Sink(database, now=now)
+    grants = Grants(store, now=now, sleep=sleep)
+    return Host(
+        home=folder,
+        report=found,
+        database=database,
+        store=store,
+        sink=sink,
+        connecting=Connecting(store, grants, found, now=now),
+        runner=Runner(store, sink, grants, found, now=now, sleep=sleep),
+    )

@@ -1,0 +1,91 @@
+"""Keep access alive: one refresh at a time per grant, and the new grant is saved before it is used."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from bizosaas_xero.host.connector import Connector
+from bizosaas_xero.host.store import Store, StoredGrant
+from bizosaas_xero.spec import ConnectorError, Grant, Unavailable
+
+MARGIN = timedelta(minutes=5)
+LEASE = timedelta(seconds=90)
+PAUSE = 0.2
+
+
+class Grants:
+    """Hands out grants that will last.
+
+    Args:
+        store: Where they are kept.
+        now: The clock.
+        sleep: Waits, in seconds.
+    """
+
+    def __init__(self, store: Store, *, now: Callable[[], datetime], sleep: Callable[[float], None]) -> None:
+        self._store = store
+        self._now = now
+        self._sleep = sleep
+
+    def fresh(self, connector: Connector, identity: str, refused: int | None = None) -> StoredGrant:
+        """Return the identity's grant, refreshed if its end is near.
+
+        Args:
+            connector: The connector that made it.
+            identity: Whose grant.
+            refused: The version whose token was refused although its time is not over.
+
+        Raises:
+            ReconnectRequired: if the grant is gone.
+            Unavailable: if another process holds the right to refresh and gives no sign.
+            ConnectorError: any other of ``auth``.
+        """
+        owner = secrets.token_hex(8)
+        waited = timedelta()
+        while True:
+            held = self._store.grant(connector.name, identity)
+            if held.version != refused and not self._near_end(held.grant):
+                return held
+            if self._store.lease_grant(held, owner, self._now() + LEASE):
+                fresh = self._refresh(connector, held, owner, usable=held.version != refused)
+                if fresh is not None:
+                    return fresh
+                continue
+            if waited > LEASE + timedelta(seconds=5):
+                raise Unavailable("Another process is renewing the access and does not finish.")
+            self._sleep(PAUSE)
+            waited += timedelta(seconds=PAUSE)
+
+    def _near_end(self, grant: Grant) -> bool:
+        # A fifth of its life, where a token lives shorter than our margin would allow.
+        margin = min(MARGIN, (grant.expires_at - grant.obtained_at) / 5)
+        return self._now() >= grant.expires_at - margin
+
+    def _refresh(
+        self, connector: Connector, held: StoredGrant, owner: str, *, usable: bool
+    ) -> StoredGrant | None:
+        """Refresh under the lease; ``None`` if the store has a newer grant by now."""
+        kept = self._store.app(connector.name, held.grant.client_id)
+        request = {
+            "step": "refresh",
+            "app": kept.app.model_dump(mode="json"),
+            "grant": held.grant.model_dump(mode="json"),
+            "settings": kept.settings,
+        }
+        try:
+            grant = connector.auth(request).grant
+            if grant is None:
+                raise Unavailable("The connector renewed the access and gave no grant.")
+        except ConnectorError as error:
+            self._store.release_grant(held, owner)
+            if self._store.grant(connector.name, held.grant.identity).version != held.version:
+                return None  # somebody else rotated it, or the person authorised again
+            if error.recovery in {"wait", "retry"} and usable and self._now() < held.grant.expires_at:
+                return held  # its end is near, but not here
+            raise
+        grant = grant.model_copy(update={"identity": held.grant.identity})
+        if not self._store.replace_grant(held, grant):
+            return None
+        return StoredGrant(held.connector, grant, held.version + 1)

@@ -1,0 +1,39 @@
+"""Where the embedded host keeps its files: one folder that only its owner may read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from platformdirs import user_data_dir
+
+from bizosaas_xero.spec import Misconfigured
+
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+
+
+def home_folder(environ: Mapping[str, str]) -> Path:
+    """Return ``BIZOSAAS_HOME``, or the platform's folder for an application's data."""
+    return Path(environ.get("BIZOSAAS_HOME") or user_data_dir("bizosaas")).expanduser()
+
+
+def database_url(home: Path, environ: Mapping[str, str]) -> str:
+    """Return ``BIZOSAAS_DATABASE_URL``, or SQLite in the home folder."""
+    return environ.get("BIZOSAAS_DATABASE_URL") or f"sqlite:///{home / 'bizosaas.db'}"
+
+
+def prepare_folder(folder: Path) -> None:
+    """Create the folder for its owner alone; one that exists keeps its mode.
+
+    Raises:
+        Misconfigured: if it cannot be created.
+    """
+    try:
+        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Misconfigured(
+            f"The folder {folder} cannot be created: {error.strerror}.",
+            remedy="Set BIZOSAAS_HOME to a folder that you may write.",
+            reason="home_unusable",
+        ) from None

@@ -1,0 +1,295 @@
+"""Run a sync: fresh grant, batches into the sink one by one, and what each error's ``recovery`` asks for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from bizosaas_xero.host.connector import Connector
+from bizosaas_xero.host.database import is_own
+from bizosaas_xero.host.discovery import DiscoveryReport
+from bizosaas_xero.host.grants import Grants
+from bizosaas_xero.host.sink import Counts, Sink
+from bizosaas_xero.host.store import Store, StoredConnection
+from bizosaas_xero.spec import ConnectorError, EntityInfo, ReconnectRequired, Stats
+
+PAUSES = (2.0, 8.0, 30.0)
+"""Seconds before each repetition of a run that failed without progress."""
+
+MAX_WAIT = 65.0
+"""Seconds that a limit is waited for; a longer one is left to the next run."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a run has done so far. ``waiting`` seconds are about to be slept because of ``why``."""
+
+    entity: str
+    counts: Counts
+    stats: Stats | None = None
+    waiting: float = 0.0
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class SyncOutcome:
+    """What a run did. ``problem`` is an error's ``to_dict()``; ``None`` means that it went well.
+
+    ``complete`` is ``None`` where it cannot be known, because the read was resumed. ``bytes`` are those
+    received, ``seconds`` those spent.
+    """
+
+    entity: str
+    new: int
+    changed: int
+    deleted: int
+    same: int
+    rejected: int
+    calls: int
+    bytes: int
+    complete: bool | None
+    missing: int | None
+    kind: str | None
+    seconds: float
+    problem: dict[str, Any] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the outcome as JSON values."""
+        return dict(vars(self))
+
+
+class Runner:
+    """Runs syncs of the connections in a store.
+
+    Args:
+        store: Connections, grants and cursors.
+        sink: Where records go.
+        grants: Hands out grants that will last.
+        report: The connectors.
+        now: The clock.
+        sleep: Waits, in seconds.
+        timer: Measures how long a run took.
+        max_wait: Seconds that a limit is waited for.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        sink: Sink,
+        grants: Grants,
+        report: DiscoveryReport,
+        *,
+        now: Callable[[], datetime],
+        sleep: Callable[[float], None],
+        timer: Callable[[], float] = time.monotonic,
+        max_wait: float = MAX_WAIT,
+    ) -> None:
+        self._store = store
+        self._sink = sink
+        self._grants = grants
+        self._report = report
+        self._now = now
+        self._sleep = sleep
+        self._timer = timer
+        self._max_wait = max_wait
+
+    def sync(
+        self,
+        connection_id: str,
+        entity: str,
+        *,
+        full: bool = False,
+        on_progress: Callable[[Progress], None] = lambda _: None,
+    ) -> SyncOutcome:
+        """Bring one entity of a connection up to date.
+
+        Args:
+            connection_id: A connection in the store.
+            entity: A name that the connector describes.
+            full: Read everything again.
+            on_progress: Called after each stored batch and before each wait.
+
+        Returns:
+            The outcome. An error of the connector ends in its ``problem``, and stays with the entity's state.
+
+        Raises:
+            NotFound: for an unknown connection, connector or entity.
+            ConnectorError: if the host's own database fails.
+        """
+        kept = self._store.connection(connection_id)
+        connector = self._report.connector(kept.connector)
+        info = connector.entity(entity)
+        self._sink.prepare(entity, info)
+        self._store.note(connection_id, entity, last_run=self._now())
+        run = _Run(entity, full=full, recheck=self._due_rechecks(kept, entity, info) if not full else [])
+        started = self._timer()
+        problem = self._until_done(run, connector, kept, on_progress)
+        outcome = run.outcome(self._timer() - started, problem)
+        self._keep(kept, info, run, outcome, problem)
+        return outcome
+
+    def _until_done(
+        self, run: _Run, connector: Connector, kept: StoredConnection, on_progress: Callable[[Progress], None]
+    ) -> ConnectorError | None:
+        while True:
+            try:
+                self._once(run, connector, kept, on_progress)
+            except ConnectorError as error:
+                if is_own(error):
+                    raise
+                problem, pause = run.recover(error, self._max_wait)
+                if problem is not None:
+                    return problem
+                if error.recovery == "restart":
+                    self._store.note(kept.id, run.entity, cursor=None)
+                if pause:
+                    on_progress(Progress(run.entity, run.counts, run.stats, pause, error.message))
+                    self._sleep(pause)
+            else:
+                if not (run.stats and run.stats.paused and run.progressed):
+                    return None
+
+    def _once(
+        self, run: _Run, connector: Connector, kept: StoredConnection, on_progress: Callable[[Progress], None]
+    ) -> None:
+        """Read from the stored cursor until the iterator ends or raises."""
+        held = self._grants.fresh(connector, kept.identity, run.refused)
+        app = self._store.app(kept.connector, held.grant.client_id)
+        connection = {
+            "id": kept.id,
+            "organisation_id": kept.organisation_id,
+            "access_token": held.grant.access_token.get_secret_value(),
+            "scopes": held.grant.scopes,
+            "settings": app.settings | kept.settings,
+        }
+        cursor = self._store.entity(kept.id, run.entity).cursor
+        options = {"full": run.full, "max_wait": self._max_wait, "recheck": run.recheck}
+        run.begin(held.version)
+        try:
+            with closing(connector.sync_entity(connection, run.entity, cursor, options)) as batches:
+                for batch in batches:
+                    if batch.entity != run.entity:
+                        raise connector.failure(f"it gave a batch of {batch.entity!r} for {run.entity!r}")
+                    run.counts += self._sink.write(kept, batch)
+                    run.stored(batch.stats, moved=batch.cursor != cursor)
+                    cursor = batch.cursor
+                    on_progress(Progress(run.entity, run.counts, run.stats))
+            if not run.batches:
+                raise connector.failure("sync_entity gave no batch")
+        finally:
+            run.end()
+
+    def _due_rechecks(self, kept: StoredConnection, entity: str, info: EntityInfo | None) -> list[str]:
+        if info is None or info.recheck is None:
+            return []
+        last = self._store.entity(kept.id, entity).rechecked_at
+        if last is not None and self._now() < last + timedelta(seconds=info.recheck.every):
+            return []
+        return self._sink.matching(kept.organisation_id, entity, info.recheck)
+
+    def _keep(
+        self,
+        kept: StoredConnection,
+        info: EntityInfo | None,
+        run: _Run,
+        outcome: SyncOutcome,
+        problem: ConnectorError | None,
+    ) -> None:
+        """Note the outcome with the entity, and with the connection what a person must do about it."""
+        now = self._now()
+        noted: dict[str, Any] = {"outcome": outcome.to_dict(), "next_due": None}
+        if problem is None:
+            noted |= {"last_success": now, "next_due": info and now + timedelta(seconds=info.interval)}
+            if run.recheck:
+                noted["rechecked_at"] = now
+            if kept.state != "active":
+                self._store.set_state(kept.id, "active")
+        elif problem.recovery in {"wait", "retry"}:
+            noted["next_due"] = now + timedelta(seconds=problem.retry_after or PAUSES[-1])
+        elif concerns_connection(problem):
+            self._store.set_state(kept.id, problem.recovery, problem.to_dict())
+        self._store.note(kept.id, run.entity, **noted)
+
+
+def concerns_connection(problem: ConnectorError) -> bool:
+    """Tell whether an error stands in the way of every entity, not just of the one that met it."""
+    return problem.recovery in {"reconnect", "fix"} and problem.code not in {"missing_scope", "invalid"}
+
+
+@dataclass
+class _Run:
+    """One run's state between its attempts."""
+
+    entity: str
+    full: bool
+    recheck: list[str]
+    counts: Counts = field(default_factory=Counts)
+    stats: Stats | None = None
+    kind: str | None = None
+    calls: int = 0
+    bytes: int = 0
+    batches: int = 0
+    progressed: bool = False
+    failures: int = 0
+    refreshed: bool = False
+    restarted: bool = False
+    refused: int | None = None
+    version: int = 0
+
+    def begin(self, version: int) -> None:
+        """Start an attempt with this version of the grant."""
+        self.version, self.stats, self.batches, self.progressed = version, None, 0, False
+
+    def stored(self, stats: Stats | None, *, moved: bool) -> None:
+        """Note a stored batch. Only one that moves the cursor is progress, or a loop would never end."""
+        self.batches += 1
+        self.stats = stats or self.stats
+        self.kind = self.kind or (self.stats.kind if self.stats else None)
+        self.full = False  # from here on the cursor knows that everything is being read
+        if moved:
+            self.progressed, self.failures, self.refreshed = True, 0, False
+
+    def end(self) -> None:
+        """Add up what the attempt cost."""
+        if self.stats:
+            self.calls += self.stats.calls
+            self.bytes += self.stats.bytes
+
+    def recover(self, error: ConnectorError, max_wait: float) -> tuple[ConnectorError | None, float]:
+        """Decide by ``recovery``: the problem with which to stop, or the seconds after which to go on."""
+        if error.recovery == "refresh":
+            if self.refreshed:
+                return ReconnectRequired(
+                    "Access was renewed, and is still refused.", correlation_id=error.correlation_id
+                ), 0.0
+            self.refreshed, self.refused = True, self.version
+            return None, 0.0
+        if error.recovery == "restart" and not self.restarted:
+            self.restarted = True
+            return None, 0.0
+        if error.recovery in {"wait", "retry"} and self.failures < len(PAUSES):
+            pause = error.retry_after
+            if pause is None and error.recovery == "retry":
+                pause = PAUSES[self.failures]
+            if pause is not None and pause <= max_wait:
+                self.failures += 1
+                return None, pause
+        return error, 0.0
+
+    def outcome(self, seconds: float, problem: ConnectorError | None) -> SyncOutcome:
+        """Sum the run up."""
+        return SyncOutcome(
+            entity=self.entity,
+            **vars(self.counts),
+            calls=self.calls,
+            bytes=self.bytes,
+            complete=False if problem else (self.stats.complete if self.stats else None),
+            missing=self.stats.missing if self.stats else None,
+            kind=self.kind,
+            seconds=round(seconds, 3),
+            problem=problem.to_dict() if problem else None,
+        )

@@ -1,0 +1,342 @@
+"""What the host remembers: apps, grants, consents under way, connections and how far each entity is read.
+
+Secrets lie encrypted. Every method is one transaction, and none is open while a connector works.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from bizosaas_xero.host import tables as t
+from bizosaas_xero.host.crypto import Keyring
+from bizosaas_xero.host.database import Database
+from bizosaas_xero.spec import App, Grant, Invalid, Misconfigured, NotFound, ReconnectRequired, parse
+
+S = TypeVar("S", sa.Select[Any], sa.Update, sa.Delete)
+
+_KEY_CHECK = "key_check"
+
+
+@dataclass(frozen=True)
+class StoredApp:
+    """A person's app with the settings under which it is used (such as other base addresses)."""
+
+    connector: str
+    app: App
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StoredGrant:
+    """A grant, its version, and the app it belongs to. Each new token set has the next version."""
+
+    connector: str
+    grant: Grant
+    version: int
+
+
+@dataclass(frozen=True)
+class StoredConnection:
+    """A connection. ``state`` is ``active``, or the recovery a person owes: ``reconnect`` or ``fix``."""
+
+    id: str
+    connector: str
+    organisation_id: str
+    organisation: str
+    currency: str | None
+    identity: str
+    settings: dict[str, Any]
+    state: str
+    problem: dict[str, Any] | None
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class EntityState:
+    """How far an entity is read. ``outcome`` is what the last run's ``SyncOutcome.to_dict()`` said."""
+
+    entity: str
+    cursor: dict[str, Any] | None = None
+    last_run: datetime | None = None
+    last_success: datetime | None = None
+    next_due: datetime | None = None
+    rechecked_at: datetime | None = None
+    outcome: dict[str, Any] | None = None
+
+
+class Store:
+    """The host's memory in a database.
+
+    Args:
+        database: Where.
+        home: The folder of the key file, when the key is not in the environment.
+        environ: The environment.
+        now: The clock.
+
+    Raises:
+        Misconfigured: if the database is of a newer release, or encrypted with another key.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        home: Path,
+        *,
+        now: Callable[[], datetime],
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self.database = database
+        self._now = now
+        with database.writing() as connection:
+            t.metadata.create_all(connection)
+            known = {row.name: row.value for row in connection.execute(sa.select(t.meta))}
+            if int(known.setdefault("schema", str(t.SCHEMA_VERSION))) > t.SCHEMA_VERSION:
+                raise Misconfigured(
+                    f"The database {database.place} was written by a newer release of this program.",
+                    remedy="Update bizosaas-xero, or use another folder (BIZOSAAS_HOME).",
+                    reason="database_newer",
+                )
+            self._keys = Keyring.open(home, environ, create=_KEY_CHECK not in known)
+            if _KEY_CHECK in known:
+                self._keys.decrypt(known[_KEY_CHECK])
+            else:
+                rows = [
+                    {"name": "schema", "value": known["schema"]},
+                    {"name": _KEY_CHECK, "value": self._keys.encrypt(_KEY_CHECK)},
+                ]
+                connection.execute(sa.insert(t.meta), rows)
+
+    # ------------------------------------------------------------ apps
+
+    def save_app(self, connector: str, app: App, settings: Mapping[str, Any]) -> None:
+        """Keep an app; one with the same client id is replaced."""
+        secret = app.client_secret.get_secret_value() if app.client_secret else None
+        values = {
+            "kind": app.kind,
+            "redirect_uri": app.redirect_uri,
+            "secret": secret and self._keys.encrypt(secret),
+            "settings": dict(settings),
+        }
+        self._put(t.apps, {"connector": connector, "client_id": app.client_id}, values)
+
+    def app(self, connector: str, client_id: str) -> StoredApp:
+        """Return an app.
+
+        Raises:
+            NotFound: if it is not kept.
+        """
+        row = self._one(t.apps, connector=connector, client_id=client_id)
+        if row is None:
+            raise NotFound("The app of this grant is not kept here.", remedy="Connect again.")
+        app = App(
+            client_id=row.client_id,
+            client_secret=self._keys.decrypt(row.secret) if row.secret else None,
+            redirect_uri=row.redirect_uri,
+            kind=row.kind,
+        )
+        return StoredApp(connector, app, row.settings)
+
+    # ------------------------------------------------------------ grants
+
+    def save_grant(self, connector: str, grant: Grant) -> None:
+        """Keep the grant of a new consent; it replaces the one of the same identity and ends its lease."""
+        version = sa.func.coalesce(
+            sa.select(t.grants.c.version + 1)
+            .where(t.grants.c.connector == connector, t.grants.c.identity == grant.identity)
+            .scalar_subquery(),
+            1,
+        )
+        values = {
+            "client_id": grant.client_id,
+            "payload": self._sealed(grant),
+            "version": version,
+            "lease_owner": None,
+            "lease_until": None,
+        }
+        self._put(t.grants, {"connector": connector, "identity": grant.identity}, values)
+
+    def grant(self, connector: str, identity: str) -> StoredGrant:
+        """Return the grant of an identity.
+
+        Raises:
+            ReconnectRequired: if there is none.
+        """
+        row = self._one(t.grants, connector=connector, identity=identity)
+        if row is None:
+            raise ReconnectRequired("Access was never given, or was ended.", reason="no_grant")
+        return StoredGrant(
+            connector, parse(Grant, json.loads(self._keys.decrypt(row.payload)), "grant"), row.version
+        )
+
+    def lease_grant(self, held: StoredGrant, owner: str, until: datetime) -> bool:
+        """Take the right to refresh this version of a grant; false if somebody has it, or has refreshed."""
+        lease = t.grants.c.lease_until
+        free = sa.or_(lease.is_(None), lease < self._now())
+        return self._change_grant(held, free, {"lease_owner": owner, "lease_until": until})
+
+    def release_grant(self, held: StoredGrant, owner: str) -> None:
+        """Give the lease back without a new grant."""
+        self._change_grant(held, t.grants.c.lease_owner == owner, {"lease_owner": None, "lease_until": None})
+
+    def replace_grant(self, held: StoredGrant, grant: Grant) -> bool:
+        """Save what a refresh gave; false if the grant was replaced meanwhile, and the newer one stays."""
+        values = {
+            "payload": self._sealed(grant),
+            "version": held.version + 1,
+            "lease_owner": None,
+            "lease_until": None,
+        }
+        return self._change_grant(held, sa.true(), values)
+
+    def delete_grant(self, connector: str, identity: str) -> None:
+        """Forget a grant, with its connections and how far they were read."""
+        c = t.connections.c
+        with self.database.writing() as connection:
+            connection.execute(
+                sa.delete(t.connections).where(c.connector == connector, c.identity == identity)
+            )
+            connection.execute(_where(sa.delete(t.grants), t.grants, connector=connector, identity=identity))
+
+    def _sealed(self, grant: Grant) -> str:
+        return self._keys.encrypt(json.dumps(grant.model_dump(mode="json")))
+
+    def _change_grant(
+        self, held: StoredGrant, unless: sa.ColumnElement[bool], values: dict[str, Any]
+    ) -> bool:
+        statement = _where(
+            sa.update(t.grants),
+            t.grants,
+            connector=held.connector,
+            identity=held.grant.identity,
+            version=held.version,
+        )
+        with self.database.writing() as connection:
+            return connection.execute(statement.where(unless).values(values)).rowcount == 1
+
+    # ------------------------------------------------------------ consents under way
+
+    def save_pending(self, connector: str, client_id: str, state: str, pending: str, ttl: timedelta) -> None:
+        """Keep the secret of a consent until the person comes back."""
+        row = {
+            "id": _hash(state),
+            "connector": connector,
+            "client_id": client_id,
+            "payload": self._keys.encrypt(pending),
+            "expires_at": self._now() + ttl,
+        }
+        with self.database.writing() as connection:
+            connection.execute(sa.delete(t.pendings).where(t.pendings.c.expires_at < self._now()))
+            connection.execute(sa.insert(t.pendings).values(row))
+
+    def take_pending(self, state: str) -> tuple[str, str, str]:
+        """Return connector, client id and secret of a consent, and forget it: it is good once.
+
+        Raises:
+            Invalid: if no such consent was begun here, or it is used or too old.
+        """
+        statement = sa.delete(t.pendings).where(t.pendings.c.id == _hash(state))
+        with self.database.writing() as connection:
+            row = connection.execute(statement.returning(t.pendings)).one_or_none()
+        if row is None or row.expires_at < self._now():
+            raise Invalid(
+                "This address belongs to no sign-in that was begun here, or it was used or is too old.",
+                remedy="Begin again with connect, and use the address of that sign-in, once.",
+                reason="unknown_state",
+                problems=[{"field": "callback_url", "message": "unknown state"}],
+            )
+        return row.connector, row.client_id, self._keys.decrypt(row.payload)
+
+    # ------------------------------------------------------------ connections
+
+    def save_connection(self, kept: StoredConnection) -> None:
+        """Keep a connection; the one of the same id is replaced, and how far it was read stays."""
+        values = dict(vars(kept))
+        self._put(t.connections, {"id": values.pop("id")}, values)
+
+    def connection(self, connection_id: str) -> StoredConnection:
+        """Return a connection.
+
+        Raises:
+            NotFound: if there is none of this id.
+        """
+        row = self._one(t.connections, id=connection_id)
+        if row is None:
+            raise NotFound(f"There is no connection {connection_id!r}.", reason="unknown_connection")
+        return StoredConnection(**row._mapping)  # noqa: SLF001 (SQLAlchemy's public name)
+
+    def connections(self, identity: str | None = None) -> list[StoredConnection]:
+        """Return all connections, or those of one grant, oldest first."""
+        statement = sa.select(t.connections).order_by(t.connections.c.created_at, t.connections.c.id)
+        if identity is not None:
+            statement = statement.where(t.connections.c.identity == identity)
+        with self.database.reading() as connection:
+            return [StoredConnection(**row) for row in connection.execute(statement).mappings()]
+
+    def set_state(self, connection_id: str, state: str, problem: Mapping[str, Any] | None = None) -> None:
+        """Note whether a connection works, and if not, why."""
+        values = {"state": state, "problem": sa.null() if problem is None else dict(problem)}
+        with self.database.writing() as connection:
+            connection.execute(
+                _where(sa.update(t.connections), t.connections, id=connection_id).values(values)
+            )
+
+    def delete_connection(self, connection_id: str) -> None:
+        """Forget a connection and how far it was read. Records that were synced stay."""
+        with self.database.writing() as connection:
+            connection.execute(_where(sa.delete(t.connections), t.connections, id=connection_id))
+
+    # ------------------------------------------------------------ entities
+
+    def entity(self, connection_id: str, entity: str) -> EntityState:
+        """Return how far an entity is read; an empty state if it never was."""
+        row = self._one(t.entities, connection_id=connection_id, entity=entity)
+        return EntityState(entity) if row is None else _entity_state(row)
+
+    def entities(self, connection_id: str) -> list[EntityState]:
+        """Return the state of every entity that was ever run."""
+        statement = _where(sa.select(t.entities), t.entities, connection_id=connection_id)
+        with self.database.reading() as connection:
+            return [_entity_state(row) for row in connection.execute(statement.order_by(t.entities.c.entity))]
+
+    def note(self, connection_id: str, entity: str, **values: Any) -> None:
+        """Note columns of an entity's state, such as ``last_run`` or ``cursor``."""
+        self._put(t.entities, {"connection_id": connection_id, "entity": entity}, values)
+
+    # ------------------------------------------------------------ shared
+
+    def _one(self, table: sa.Table, **keys: Any) -> sa.Row[Any] | None:
+        with self.database.reading() as connection:
+            return connection.execute(_where(sa.select(table), table, **keys)).one_or_none()
+
+    def _put(self, table: sa.Table, keys: dict[str, Any], values: dict[str, Any]) -> None:
+        with self.database.writing() as connection:
+            put(connection, table, keys, values)
+
+
+def put(connection: sa.Connection, table: sa.Table, keys: dict[str, Any], values: dict[str, Any]) -> None:
+    """Update the row of these keys, or insert it. The write transaction has locked it."""
+    if connection.execute(_where(sa.update(table), table, **keys).values(values)).rowcount == 0:
+        connection.execute(sa.insert(table).values(keys | values))
+
+
+def _where(statement: S, table: sa.Table, **keys: Any) -> S:
+    return statement.where(*(table.c[name] == value for name, value in keys.items()))
+
+
+def _entity_state(row: sa.Row[Any]) -> EntityState:
+    values = dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's public name)
+    del values["connection_id"]
+    return EntityState(**values)
+
+
+def _hash(state: str) -> str:
+    return hashlib.sha256(state.encode()).hexdigest()
