@@ -1,0 +1,10 @@
+"""A local imitation of Xero: login, tokens, organisations, lists, limits, and faults on demand.
+
+Start one with `serve`, or from the command line with `bizosaas-xero sandbox`.
+"""
+
+from bizosaas_xero.sandbox.clock import Clock
+from bizosaas_xero.sandbox.server import Box, Sandbox, serve
+from bizosaas_xero.sandbox.store import Store
+
+__all__ = ["Box", "Clock", "Sandbox", "Store", "serve"]

@@ -1,0 +1,121 @@
+"""The Accounting API: who may ask, and what each list answers."""
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from bizosaas_xero.sandbox import errors, lists, wire
+from bizosaas_xero.sandbox.endpoints import ENDPOINTS, Endpoint, shape
+from bizosaas_xero.sandbox.lists import HighVolumeError, QueryError
+from bizosaas_xero.sandbox.state import State
+from bizosaas_xero.sandbox.store import Table
+from bizosaas_xero.sandbox.tokens import Access
+from bizosaas_xero.sandbox.where import Comparison
+
+LONGEST_URL = 2100  # about 53 ids: seen in the wild to end as a 404
+
+
+class Api:
+    """The endpoints under `/api.xro/2.0/`.
+
+    Args:
+        state: What the sandbox remembers.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def handle(self, request: Request) -> Response:
+        """Answer one call."""
+        state = self._state
+        access = state.access(request.headers.get("authorization", ""))
+        if not isinstance(access, Access):
+            return errors.token_expired(access) if access is not None else errors.unauthorised()
+        app = access.family.app
+        tenant = (request.headers.get("xero-tenant-id") or app.organisation_id or "").lower()
+        correlation = state.tokens.guid()
+        response = self._answer(request, access, tenant, correlation)
+        response.headers.update(
+            {
+                "Xero-Correlation-Id": correlation,
+                "Cache-Control": "max-age=0, no-cache, no-store",
+                **({"Xero-Tenant-Id": tenant} if tenant else {}),
+                **state.limits.headers(app.client_id, tenant),
+            }
+        )
+        return response
+
+    def _answer(self, request: Request, access: Access, tenant: str, correlation: str) -> Response:
+        state = self._state
+        if len(str(request.url)) > LONGEST_URL:
+            return errors.not_found()
+        if all(connection.tenant_id != tenant for connection in access.family.connections.values()):
+            return errors.not_connected()
+        if all(organisation.id != tenant for organisation in state.organisations):
+            return errors.not_connected()  # an accounting practice has no Accounting API
+        endpoint = ENDPOINTS.get(request.path_params["endpoint"].lower())
+        if endpoint is None:
+            return errors.not_found()
+        if not allowed(endpoint, access.scopes, write=request.method != "GET"):
+            return errors.missing_scope(state.switches.missing_scope_status)
+        refusal = state.limits.take(access.family.app.client_id, tenant)
+        if refusal is not None:
+            return errors.too_many(refusal)
+        if request.method != "GET":
+            return PlainTextResponse("The sandbox cannot write yet", 501)
+        head: wire.Row = {
+            "Id": correlation,
+            "Status": "OK",
+            "ProviderName": access.family.app.name,
+            "DateTimeUTC": f"/Date({state.clock.server_ms()})/",
+        }
+        if "application/json" not in request.headers.get("accept", ""):
+            return Response(wire.xml(head), media_type="text/xml")
+        table = state.store(tenant).table(endpoint.name)
+        with table.lock:
+            return self._rows(request, endpoint, table, head)
+
+    def _rows(self, request: Request, endpoint: Endpoint, table: Table, head: wire.Row) -> Response:
+        key = request.path_params.get("key")
+        if key is not None:
+            slot = _single(endpoint, table, key)
+            if slot is None:
+                return errors.not_found()
+            rows = [table.text(slot, "full", shape(endpoint, "full"))]
+            return _json(wire.envelope(head, endpoint.key, rows))
+        switches = self._state.switches
+        try:
+            query = lists.parse(
+                endpoint,
+                table,
+                dict(request.query_params),
+                request.headers.get("if-modified-since"),
+                inclusive=switches.ims_inclusive,
+            )
+            found = self._state.lists.select(endpoint, table, query)
+        except QueryError as error:
+            return errors.query_error(str(error))
+        except HighVolumeError:
+            return errors.high_volume()
+        if not found and query.since is not None and switches.not_modified_304:
+            return Response(status_code=304)
+        rows, pagination = lists.page(endpoint, table, query, found)
+        if pagination is not None:
+            head = {**head, "pagination": pagination}
+        return _json(wire.envelope(head, endpoint.key, rows))
+
+
+def allowed(endpoint: Endpoint, granted: tuple[str, ...], *, write: bool) -> bool:
+    """Tell whether scopes open an endpoint; the writing scope opens reading too."""
+    return any(scope in granted or (not write and f"{scope}.read" in granted) for scope in endpoint.scopes)
+
+
+def _single(endpoint: Endpoint, table: Table, key: str) -> int | None:
+    slot = table.find(key)
+    if slot is None and endpoint.number and len(table) <= lists.HIGH_VOLUME:
+        wanted = Comparison(endpoint.number, "==", key)
+        slot = next((s for s in table.by_id if wanted.matches(table.row(s))), None)
+    return slot
+
+
+def _json(body: bytes) -> Response:
+    return Response(body, media_type="application/json; charset=utf-8")

@@ -1,0 +1,189 @@
+"""The apps, people and scopes of the sandbox."""
+
+import random
+import re
+from dataclasses import dataclass, field
+
+from bizosaas_xero.sandbox.guids import digest, guid_of
+
+HOSTED_REDIRECT = "https://api.bizoholic.com/api/auth/callback/xero"
+LOCAL_REDIRECT = "http://localhost[:port]/callback"
+_LOCAL = re.compile(r"http://localhost(:\d{1,5})?/callback")
+
+IDENTITY = ("openid", "profile", "email", "offline_access")
+_READABLE = (
+    "accounting.settings", "accounting.contacts", "accounting.attachments",
+)  # fmt: skip
+_GRANULAR_READABLE = (
+    "accounting.invoices", "accounting.payments", "accounting.banktransactions", "accounting.manualjournals",
+)  # fmt: skip
+_REPORTS = ("profitandloss", "balancesheet", "trialbalance", "banksummary", "budgetsummary", "executivesummary",
+            "aged", "taxreports", "tenninetynine")  # fmt: skip
+
+
+def _with_read(names: tuple[str, ...]) -> set[str]:
+    return {f"{name}{ending}" for name in names for ending in ("", ".read")}
+
+
+SHARED = _with_read(_READABLE) | {"accounting.budgets.read"}
+GRANULAR = _with_read(_GRANULAR_READABLE) | {f"accounting.reports.{name}.read" for name in _REPORTS}
+LEGACY = _with_read(("accounting.transactions",)) | {"accounting.reports.read"}
+
+WORDS = {
+    "openid": "Know who you are",
+    "profile": "Know your name",
+    "email": "Know your e-mail address",
+    "offline_access": "Stay connected while you are away",
+    "accounting.settings": "Organisation settings, accounts, tax rates",
+    "accounting.contacts": "Contacts",
+    "accounting.invoices": "Invoices, bills, credit notes, quotes",
+    "accounting.payments": "Payments, prepayments, overpayments",
+    "accounting.banktransactions": "Bank transactions and transfers",
+    "accounting.manualjournals": "Manual journals",
+    "accounting.transactions": "All business transactions (a broad scope that ends in 2027)",
+    "accounting.attachments": "Attachments",
+    "accounting.budgets": "Budgets",
+}
+
+
+def in_words(scope: str) -> str:
+    """Return a scope as a person reads it."""
+    if scope.startswith("accounting.reports"):
+        return f"View reports: {scope.removeprefix('accounting.reports.').removesuffix('.read')}"
+    base = scope.removesuffix(".read")
+    text = WORDS.get(base, scope)
+    return f"View: {text}" if base != scope else text
+
+
+@dataclass(frozen=True)
+class App:
+    """An app that is registered at the sandbox.
+
+    Attributes:
+        kind: `web` (has a secret), `pkce` (has none), or `custom` (client credentials, one organisation).
+        scopes: What it may ask for.
+        organisation_id: The one organisation of a custom connection.
+    """
+
+    name: str
+    kind: str
+    client_id: str
+    client_secret: str | None
+    scopes: frozenset[str]
+    redirect_uris: tuple[str, ...] = (HOSTED_REDIRECT, LOCAL_REDIRECT)
+    organisation_id: str | None = None
+
+    def allows_redirect(self, uri: str) -> bool:
+        """Tell whether a redirect URI is registered: byte for byte, any port on `http://localhost`.
+
+        Xero registers each port by itself; any port is the sandbox's convenience.
+        """
+        return bool(self.redirect_uris) and (
+            uri in self.redirect_uris[:1] or _LOCAL.fullmatch(uri) is not None
+        )
+
+    def public(self) -> dict[str, object]:
+        """Return what a person copies from Xero's developer site."""
+        return {
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+            "kind": self.kind,
+            "redirect_uris": list(self.redirect_uris),
+        }
+
+
+@dataclass(frozen=True)
+class User:
+    """A person who can sign in. `practice` is the accounting practice he also works for."""
+
+    id: str
+    key: str
+    name: str
+    email: str
+    practice: tuple[str, str] | None = None
+
+
+def demo_apps(seed: int, custom_organisation: str) -> dict[str, App]:
+    """Return the four apps; the same seed gives the same credentials."""
+
+    def made(name: str, kind: str, scopes: set[str], *, secret: bool = True, custom: bool = False) -> App:
+        rng = random.Random(digest(seed, "app", name))  # noqa: S311 - demo credentials, the same for a seed
+        return App(
+            name=f"Sandbox {name} app",
+            kind=kind,
+            client_id=f"{rng.getrandbits(128):032X}",
+            client_secret=f"sandbox-{rng.getrandbits(160):040x}" if secret else None,
+            scopes=frozenset(scopes),
+            redirect_uris=() if custom else (HOSTED_REDIRECT, LOCAL_REDIRECT),
+            organisation_id=custom_organisation if custom else None,
+        )
+
+    new = SHARED | GRANULAR
+    return {
+        "web": made("web", "web", new | set(IDENTITY)),
+        "pkce": made("pkce", "pkce", new | set(IDENTITY), secret=False),
+        "custom": made("custom", "custom", new, custom=True),
+        "legacy": made("legacy", "web", new | LEGACY | set(IDENTITY)),
+    }
+
+
+def demo_users(seed: int) -> tuple[User, ...]:
+    """Return who can sign in: an owner, and an adviser who also belongs to an accounting practice."""
+    return (
+        User(guid_of(seed, "owner"), "owner", "Aroha Ngata", "aroha@example.com"),
+        User(
+            guid_of(seed, "adviser"), "adviser", "Sam Whitfield", "sam@example.com",
+            (guid_of(seed, "practice"), "Harbourside Accountants"),
+        ),
+    )  # fmt: skip
+
+
+@dataclass
+class Switches:
+    """What is not known about Xero, or differs: each can be set either way.
+
+    Attributes:
+        ims_inclusive: If-Modified-Since returns rows stamped in that very second.
+        not_modified_304: An empty incremental answer is a 304 without a body.
+        invalid_client_status: HTTP status of `invalid_client` (400 or 401).
+        refused_scope_as: A refused scope ends on a `page`, or goes to the app as a `redirect`.
+        web_pkce: Web apps may use PKCE (`accepted`, with their secret) or not (`refused`).
+        missing_scope_status: HTTP status of a call that lacks its scope (401 or 403).
+        multi_select: One consent may connect several organisations.
+        custom_scope_required: Client credentials without `scope` are refused.
+    """
+
+    ims_inclusive: bool = True
+    not_modified_304: bool = False
+    invalid_client_status: int = 400
+    refused_scope_as: str = "page"
+    web_pkce: str = "accepted"
+    missing_scope_status: int = 401
+    multi_select: bool = False
+    custom_scope_required: bool = True
+    _choices: dict[str, tuple[object, ...]] = field(
+        default_factory=lambda: {
+            "invalid_client_status": (400, 401),
+            "refused_scope_as": ("page", "redirect"),
+            "web_pkce": ("accepted", "refused"),
+            "missing_scope_status": (401, 403),
+        },
+        repr=False,
+    )
+
+    def set(self, name: str, value: object) -> None:
+        """Set one switch.
+
+        Raises:
+            ValueError: There is no such switch, or it has no such setting.
+        """
+        if name.startswith("_") or name not in self.__dataclass_fields__:
+            raise ValueError(f"no switch {name!r}; there are {', '.join(self.settings())}")
+        choices = self._choices.get(name, (True, False))
+        if value not in choices or isinstance(value, bool) != isinstance(choices[0], bool):
+            raise ValueError(f"{name} is one of {choices}")
+        setattr(self, name, value)
+
+    def settings(self) -> dict[str, object]:
+        """Return every switch and its setting."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__ if not name.startswith("_")}

@@ -1,0 +1,127 @@
+"""One table: what each list of Xero's Accounting API takes, hides and needs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bizosaas_xero.sandbox.wire import Row
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One list.
+
+    Attributes:
+        name: Xero's endpoint name, in the path.
+        id_field: The field that holds a row's id.
+        scopes: The scopes (without `.read`) that open it, of either vocabulary; one is enough.
+        number: A second field by which a single row can be asked for.
+        paged: Knows `page` and `pageSize`.
+        modified: Knows If-Modified-Since.
+        drops: Fields that the list without `page` leaves out.
+        summary_drops: Fields that `summaryOnly` leaves out.
+        forcing: Parameters that switch paging on by themselves.
+        optimised: What may be filtered or ordered by above 100,000 rows.
+        plural: The key of the rows in the answer, when it is not `name`.
+        hidden: A field and the value that hides a row unless `includeArchived`.
+        optional: Fields a row may lack and still be filtered by.
+    """
+
+    name: str
+    id_field: str
+    scopes: tuple[str, ...]
+    number: str = ""
+    paged: bool = False
+    modified: bool = False
+    drops: tuple[str, ...] = ()
+    summary_drops: tuple[str, ...] = ()
+    forcing: tuple[str, ...] = ()
+    optimised: tuple[str, ...] = ()
+    plural: str = ""
+    hidden: tuple[str, str] | None = None
+    optional: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The key of the rows in the answer."""
+        return self.plural or self.name
+
+
+_LEGACY = "accounting.transactions"
+_SETTINGS = ("accounting.settings",)
+_DOCUMENT = ("Type", "Status", "Date", "DueDate", "Contact.ContactID", "UpdatedDateUTC", "Reference")
+
+ENDPOINTS = {
+    endpoint.name.lower(): endpoint
+    for endpoint in (
+        Endpoint(
+            "Invoices", "InvoiceID", ("accounting.invoices", _LEGACY), number="InvoiceNumber", paged=True, modified=True,
+            drops=("LineItems",), summary_drops=("LineItems", "Payments", "HasAttachments", "CISDeduction"),
+            forcing=("statuses", "summaryonly"),
+            optimised=(*_DOCUMENT, "AmountDue", "AmountPaid", "InvoiceNumber", "InvoiceID", "Contact.Name"),
+            optional=("DueDate", "DueDateString", "BrandingThemeID", "SentToContact", "FullyPaidOnDate",
+                      "ExpectedPaymentDate", "PlannedPaymentDate", "Url", "RepeatingInvoiceID"),
+        ),
+        Endpoint(
+            "Contacts", "ContactID", ("accounting.contacts",), number="ContactNumber", paged=True, modified=True,
+            drops=("ContactPersons", "ContactGroups", "Balances", "PaymentTerms", "Website", "MergedToContactID"),
+            summary_drops=("Addresses", "Balances", "ContactGroups", "ContactPersons", "IsCustomer", "IsSupplier",
+                           "PaymentTerms", "Website"),
+            forcing=("summaryonly",),
+            optimised=("Name", "EmailAddress", "AccountNumber", "ContactID", "UpdatedDateUTC"),
+            hidden=("ContactStatus", "ARCHIVED"),
+            optional=("ContactNumber", "AccountNumber", "Website", "PaymentTerms", "Balances", "TaxNumber",
+                      "CompanyNumber"),
+        ),
+        Endpoint(
+            "BankTransactions", "BankTransactionID", ("accounting.banktransactions", _LEGACY), paged=True, modified=True,
+            drops=("LineItems",), optimised=("BankTransactionID", *_DOCUMENT),
+            optional=("PrepaymentID", "OverpaymentID", "CurrencyRate", "Url"),
+        ),
+        Endpoint(
+            "Payments", "PaymentID", ("accounting.payments", _LEGACY), paged=True, modified=True,
+            optimised=("PaymentID", "PaymentType", "Status", "Date", "Invoice.InvoiceID", "Reference", "UpdatedDateUTC"),
+            optional=("Reference", "BatchPaymentID"),
+        ),
+        Endpoint("Accounts", "AccountID", _SETTINGS, modified=True, optional=("SystemAccount", "Description", "CurrencyCode")),
+        Endpoint(
+            "CreditNotes", "CreditNoteID", ("accounting.invoices", _LEGACY), number="CreditNoteNumber", paged=True,
+            modified=True, drops=("LineItems",), optimised=("CreditNoteID", *_DOCUMENT),
+        ),
+        Endpoint("Items", "ItemID", (*_SETTINGS, "accounting.invoices"), number="Code", modified=True),
+        Endpoint("Organisation", "OrganisationID", _SETTINGS, plural="Organisations"),
+        Endpoint("TaxRates", "TaxType", _SETTINGS),
+        Endpoint("Currencies", "Code", _SETTINGS),
+        Endpoint("TrackingCategories", "TrackingCategoryID", _SETTINGS),
+        Endpoint("BrandingThemes", "BrandingThemeID", _SETTINGS),
+        Endpoint("Users", "UserID", _SETTINGS, modified=True),
+    )
+}  # fmt: skip
+
+
+def shape(endpoint: Endpoint, form: str) -> Callable[[Row], Row]:
+    """Return what turns a full row into one of its forms: `full`, `list` (no page) or `summary`."""
+    if form == "full" or not (endpoint.drops or endpoint.summary_drops):
+        return lambda row: row
+    drops = endpoint.drops if form == "list" else endpoint.summary_drops or endpoint.drops
+
+    def reduced(row: Row) -> Row:
+        kept = {name: value for name, value in row.items() if name not in drops}
+        if "LineItems" in row and "LineItems" in drops:
+            kept["LineItems"] = []  # recorded from Xero: the key stays, empty
+        if isinstance(kept.get("Contact"), dict):
+            contact = kept["Contact"]
+            kept["Contact"] = {name: contact[name] for name in _CONTACT if name in contact}
+        return kept
+
+    return reduced
+
+
+_CONTACT = (
+    "ContactID",
+    "Name",
+    "Addresses",
+    "Phones",
+    "ContactGroups",
+    "ContactPersons",
+    "HasValidationErrors",
+)

@@ -1,0 +1,410 @@
+"""The other rows of the demo books, and the tables they all stand in."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from bizosaas_xero.sandbox import names, wire
+from bizosaas_xero.sandbox.books import DAY_MS, SPAN_DAYS, Books, contact_name
+from bizosaas_xero.sandbox.guids import Scramble, guid_of
+from bizosaas_xero.sandbox.store import Seeded, Table
+from bizosaas_xero.sandbox.wire import Row, money
+
+_RECEIVE = 35  # percent of bank transactions
+_BANKS = ("090", "090", "090", "091", "093")
+
+
+def tables(books: Books, organisation: Row) -> dict[str, Table]:
+    """Return every table of an organisation, seeded.
+
+    Args:
+        books: Computes the rows.
+        organisation: The row of the organisation itself.
+    """
+    b = books
+
+    def seeded(
+        kind: str, count: int, make: Callable[[int], Row], salt: int, **columns: Callable[[int], str]
+    ) -> Seeded:
+        return Seeded(b.ids[kind], count, make, lambda n: b.stamp(salt, n), columns)
+
+    return {
+        "Invoices": Table(
+            "InvoiceID",
+            seeded(
+                "invoice",
+                b.count,
+                b.invoice,
+                4,
+                Type=lambda n: "ACCREC" if b.kind(n)[0] else "ACCPAY",
+                Status=lambda n: b.kind(n)[1],
+            ),  # fmt: skip
+        ),
+        "Contacts": Table(
+            "ContactID",
+            seeded(
+                "contact",
+                b.contact_count,
+                lambda n: contact(b, n),
+                6,
+                ContactStatus=lambda n: _contact_status(n),
+            ),  # fmt: skip
+        ),
+        "BankTransactions": Table(
+            "BankTransactionID",
+            seeded(
+                "bank",
+                b.bank_count,
+                lambda n: bank_transaction(b, n),
+                8,
+                Type=lambda n: _bank_type(b.bits(10, n)),
+                Status=lambda n: _bank_status(b.bits(10, n)),
+            ),  # fmt: skip
+        ),
+        "Payments": Table("PaymentID", seeded("payment", len(b.paid), lambda n: payment(b, n), 11)),
+        "Accounts": Table("AccountID", seeded("account", len(names.ACCOUNTS), lambda n: account(b, n), 13)),
+        "CreditNotes": Table(
+            "CreditNoteID", seeded("credit", b.credit_count, lambda n: credit_note(b, n), 14)
+        ),
+        **{
+            name: _small(b, name, field, rows)
+            for name, (field, rows) in _small_lists(b, organisation).items()
+        },
+    }
+
+
+def _small(books: Books, name: str, id_field: str, rows: list[Row]) -> Table:
+    """Return a table of rows that are written out; for these the id may be a code such as `NZD`."""
+    ids = Scramble(books.organisation.id, name)
+    table = Table(id_field, Seeded(ids, 0, lambda _: {}, lambda _: 0))
+    for row in rows:
+        table.put(row)
+    return table
+
+
+def _contact_status(number: int) -> str:
+    return "ARCHIVED" if number % 13 == 9 else "ACTIVE"  # noqa: PLR2004
+
+
+def contact(b: Books, number: int) -> Row:
+    """Return a contact; its balances are what its seeded documents leave open."""
+    bits = b.bits(12, number)
+    first, last = names.PEOPLE[bits % 10]
+    town, code = names.TOWNS[(bits >> 4) % 5]
+    status = _contact_status(number)
+    sales = purchases = 0
+    owed = {True: [0, 0], False: [0, 0]}
+    for invoice in range(number, b.count, b.contact_count):
+        s = b.sketch(invoice)
+        sales, purchases = sales + s.sales, purchases + (not s.sales)
+        if s.status == "AUTHORISED":
+            due = s.subtotal + s.tax - sum(cents for kind, cents, _ in s.payments if kind == 0)
+            owed[s.sales][0] += due
+            owed[s.sales][1] += due if s.due < b.today else 0
+    row: Row = {
+        "ContactID": b.ids["contact"].id(number),
+        **({"ContactNumber": f"C-{number + 1:05d}"} if bits >> 8 & 1 else {}),
+        **({"AccountNumber": f"{bits >> 9 & 0xFFFF}"} if bits >> 25 & 1 else {}),
+        "ContactStatus": status,
+        "Name": contact_name(number),
+        "FirstName": first,
+        "LastName": last,
+        "EmailAddress": f"accounts{number + 1}@example.com" if bits >> 26 & 3 else "",
+        "BankAccountDetails": "",
+        "Addresses": [
+            {"AddressType": "STREET", "City": "", "Region": "", "PostalCode": "", "Country": ""},
+            {
+                "AddressType": "POBOX",
+                "AddressLine1": f"P O Box {bits >> 30 & 0xFFF}",
+                "City": town,
+                "Region": "",
+                "PostalCode": code,
+                "Country": "",
+                "AttentionTo": "",
+            },
+        ],
+        "Phones": [
+            {"PhoneType": kind, "PhoneNumber": "", "PhoneAreaCode": "", "PhoneCountryCode": ""}
+            if kind != "DEFAULT"
+            else {
+                "PhoneType": kind,
+                "PhoneNumber": f"{bits >> 40 & 0x7FFFF:07d}",
+                "PhoneAreaCode": "04",
+                "PhoneCountryCode": "64",
+            }
+            for kind in ("DDI", "DEFAULT", "FAX", "MOBILE")
+        ],
+        "UpdatedDateUTC": wire.date(b.stamp(6, number)),
+        "ContactGroups": [],
+        "IsSupplier": purchases > 0,
+        "IsCustomer": sales > 0,
+        "DefaultCurrency": b.organisation.foreign if number % 11 == 5 else b.organisation.currency,  # noqa: PLR2004
+    }
+    if sales or purchases:
+        row["Balances"] = {
+            side: {"Outstanding": money(owed[flag][0]), "Overdue": money(owed[flag][1])}
+            for side, flag in (("AccountsReceivable", True), ("AccountsPayable", False))
+        }
+    if bits >> 60 & 1:
+        row["Website"] = f"https://example.com/{number + 1}"
+        row["PaymentTerms"] = {
+            "Bills": {"Day": 20, "Type": "OFFOLLOWINGMONTH"},
+            "Sales": {"Day": 14, "Type": "DAYSAFTERBILLDATE"},
+        }
+    row["ContactPersons"] = (
+        [{"FirstName": last, "LastName": first, "EmailAddress": "", "IncludeInEmails": False}]
+        if bits >> 61 & 1
+        else []
+    )
+    row |= {"HasAttachments": False, "HasValidationErrors": False}
+    return row
+
+
+def _bank_type(bits: int) -> str:
+    verb = "RECEIVE" if bits % 100 < _RECEIVE else "SPEND"
+    return verb + ("-PREPAYMENT" if (bits >> 8) % 40 == 0 else "")
+
+
+def _bank_status(bits: int) -> str:
+    return "DELETED" if (bits >> 16) % 25 == 0 else "AUTHORISED"
+
+
+def bank_transaction(b: Books, number: int) -> Row:
+    """Return money spent or received without an invoice."""
+    bits = b.bits(10, number)
+    kind = _bank_type(bits)
+    sales = kind.startswith("RECEIVE")
+    day = b.today - SPAN_DAYS + SPAN_DAYS * number // b.bank_count - bits % 4
+    which = tuple((bits >> 24 + 8 * k) % 192 for k in range(1 + (bits >> 20) % 2))
+    tax = sum(b.tax_of(sales, "Inclusive", n) for n in which)
+    total = sum(b.amount_of(sales, "Inclusive", n) for n in which)
+    guid = b.ids["bank"].id(number)
+    return {
+        "BankTransactionID": guid,
+        "BankAccount": b.account_stub(_BANKS[(bits >> 44) % 5], "AccountID", "Code", "Name"),
+        "Type": kind,
+        "Reference": f"card {bits >> 48 & 0xFFF:04d}" if bits >> 47 & 1 else "",
+        "IsReconciled": (bits >> 60) % 4 != 0,
+        **({"PrepaymentID": guid} if kind.endswith("PREPAYMENT") else {}),
+        "HasAttachments": False,
+        "Contact": b.contact_stub((bits >> 50) % b.contact_count),
+        "DateString": wire.iso_day(day * DAY_MS),
+        "Date": wire.date(day * DAY_MS),
+        "Status": _bank_status(bits),
+        "LineAmountTypes": "Inclusive",
+        "LineItems": b.lines("bankline", number, sales, "Inclusive", which),
+        "SubTotal": money(total - tax),
+        "TotalTax": money(tax),
+        "Total": money(total),
+        "UpdatedDateUTC": wire.date(b.stamp(8, number)),
+        "CurrencyCode": b.organisation.currency,
+    }
+
+
+def payment(b: Books, number: int) -> Row:
+    """Return a payment of an invoice or bill."""
+    invoice, which = divmod(b.paid[number], 4)
+    s = b.sketch(invoice)
+    kind, cents, day = next(p for p in s.payments if p[0] == which)
+    rate = b.rate(s.foreign, s.day)
+    stamp = b.stamp(11, number)
+    document = b.invoice(invoice)
+    return {
+        "PaymentID": b.ids["payment"].id(number),
+        "Date": wire.date(day * DAY_MS),
+        "BankAmount": money(round(cents / rate)) if s.foreign else money(cents),
+        "Amount": money(cents),
+        **({"Reference": f"Payment {which + 1}"} if kind == 0 else {}),
+        "CurrencyRate": rate,
+        "PaymentType": "ACCRECPAYMENT" if s.sales else "ACCPAYPAYMENT",
+        "Status": "DELETED" if kind == 2 else "AUTHORISED",  # noqa: PLR2004
+        "UpdatedDateUTC": wire.date(stamp),
+        "UpdatedDateUTCString": wire.iso_second(stamp),
+        "HasAccount": True,
+        "IsReconciled": b.bits(9, number) % 3 != 0,
+        "Account": b.account_stub("090", "AccountID", "Code"),
+        "Invoice": {
+            "Type": document["Type"],
+            "InvoiceID": document["InvoiceID"],
+            "InvoiceNumber": document["InvoiceNumber"],
+            "Payments": [],
+            "CreditNotes": [],
+            "Prepayments": [],
+            "Overpayments": [],
+            "IsDiscounted": False,
+            "HasErrors": False,
+            "InvoicePaymentServices": [],
+            "Contact": document["Contact"],
+            "LineItems": [],
+            "CurrencyCode": document["CurrencyCode"],
+        },
+        "HasValidationErrors": False,
+    }
+
+
+def account(b: Books, number: int) -> Row:
+    """Return an account of the chart."""
+    code, name, kind, group, tax, system, payable, status = names.ACCOUNTS[number]
+    tax_type = {"o": "OUTPUT2", "i": "INPUT2", "n": "NONE"}[tax]
+    row: Row = {
+        "AccountID": b.ids["account"].id(number),
+        "Code": code,
+        "Name": name,
+        "Status": status,
+        "Type": kind,
+        "TaxType": tax_type,
+        **({"Description": f"{name} of the business"} if kind != "BANK" else {}),
+        "Class": group,
+        **({"SystemAccount": system} if system else {}),
+        "EnablePaymentsToAccount": payable,
+        "ShowInExpenseClaims": False,
+    }
+    if kind == "BANK":
+        card = "Card" in name
+        row["BankAccountNumber"] = "" if card else f"{b.bits(15, number) % 10**15:015d}"
+        row["BankAccountType"] = "CREDITCARD" if card else "BANK"
+        row["CurrencyCode"] = b.organisation.foreign if code == "092" else b.organisation.currency
+    else:
+        row["BankAccountType"] = ""
+    row |= {
+        "ReportingCode": group[:3],
+        "ReportingCodeName": group.title(),
+        "HasAttachments": False,
+        "UpdatedDateUTC": wire.date(b.stamp(13, number)),
+        "AddToWatchlist": code in {"200", "400"},
+    }
+    return row
+
+
+def credit_note(b: Books, number: int) -> Row:
+    """Return a credit note that is not allocated to anything yet."""
+    bits = b.bits(14, number)
+    sales, which = bits % 3 != 0, ((bits >> 8) % 192,)
+    amount, tax = b.amount_of(sales, "Exclusive", which[0]), b.tax_of(sales, "Exclusive", which[0])
+    day, stamp = b.today - 20 - bits % 300, b.stamp(14, number)
+    status = "DRAFT" if (bits >> 20) % 4 == 0 else "AUTHORISED"
+    return {
+        "CreditNoteID": b.ids["credit"].id(number),
+        "CreditNoteNumber": f"CN-{number + 1:04d}",
+        "Payments": [],
+        "ID": b.ids["credit"].id(number),
+        "HasErrors": False,
+        "CurrencyRate": Decimal("1.000000"),
+        "Type": "ACCRECCREDIT" if sales else "ACCPAYCREDIT",
+        "Reference": "",
+        "SentToContact": False,
+        "RemainingCredit": money(amount + tax),
+        "Allocations": [],
+        "HasAttachments": False,
+        "Contact": b.contact_stub((bits >> 30) % b.contact_count),
+        "DateString": wire.iso_day(day * DAY_MS),
+        "Date": wire.date(day * DAY_MS),
+        "Status": status,
+        "LineAmountTypes": "Exclusive",
+        "LineItems": b.lines("creditline", number, sales, "Exclusive", which),
+        "SubTotal": money(amount),
+        "TotalTax": money(tax),
+        "Total": money(amount + tax),
+        "UpdatedDateUTC": wire.date(stamp),
+        "UpdatedDateUTCString": wire.iso_second(stamp),
+        "CurrencyCode": b.organisation.currency,
+    }
+
+
+def _small_lists(b: Books, organisation: Row) -> dict[str, tuple[str, list[Row]]]:
+    o = b.organisation
+    stamp = wire.date(b.stamp(13, 99))
+    things = [(row, True) for row in names.SALES if row[1]]
+    return {
+        "Organisation": ("OrganisationID", [organisation]),
+        "Items": (
+            "ItemID",
+            [
+                {
+                    "ItemID": b.item_id(code),
+                    "Code": code,
+                    "Description": text,
+                    "UpdatedDateUTC": stamp,
+                    "PurchaseDetails": {},
+                    "SalesDetails": {"UnitPrice": money(price), "AccountCode": "200", "TaxType": "OUTPUT2"},
+                    "Name": text[:50],
+                    "IsTrackedAsInventory": False,
+                    "IsSold": sold,
+                    "IsPurchased": False,
+                }
+                for (text, code, price), sold in things
+            ],
+        ),
+        "TaxRates": (
+            "TaxType",
+            [
+                {
+                    "Name": f"{percent}% {name}",
+                    "TaxType": kind,
+                    "CanApplyToAssets": True,
+                    "CanApplyToEquity": True,
+                    "CanApplyToExpenses": True,
+                    "CanApplyToLiabilities": True,
+                    "CanApplyToRevenue": True,
+                    "DisplayTaxRate": Decimal(percent).scaleb(4).scaleb(-4),
+                    "EffectiveRate": Decimal(percent).scaleb(4).scaleb(-4),
+                    "Status": "ACTIVE",
+                    "TaxComponents": [
+                        {
+                            "Name": "Tax",
+                            "Rate": Decimal(percent),
+                            "IsCompound": False,
+                            "IsNonRecoverable": False,
+                        }
+                    ],
+                }
+                for kind, name, percent in (
+                    ("OUTPUT2", "on Income", o.tax_percent),
+                    ("INPUT2", "on Expenses", o.tax_percent),
+                    ("NONE", "No tax", 0),
+                )
+            ],
+        ),
+        "Currencies": ("Code", [{"Code": code, "Description": code} for code in (o.currency, o.foreign)]),
+        "TrackingCategories": (
+            "TrackingCategoryID",
+            [
+                {
+                    "Name": name,
+                    "Status": "ACTIVE",
+                    "TrackingCategoryID": guid,
+                    "Options": [
+                        {
+                            "TrackingOptionID": option_id,
+                            "Name": option,
+                            "Status": "ACTIVE",
+                            "HasValidationErrors": False,
+                            "IsDeleted": False,
+                            "IsArchived": False,
+                            "IsActive": True,
+                        }
+                        for option, option_id in options
+                    ],
+                }
+                for name, guid, options in b.tracking
+            ],
+        ),
+        "BrandingThemes": (
+            "BrandingThemeID",
+            [{"BrandingThemeID": b.theme, "Name": "Standard", "SortOrder": 0, "CreatedDateUTC": stamp}],
+        ),
+        "Users": (
+            "UserID",
+            [
+                {
+                    "UserID": guid_of(o.id, "user", last),
+                    "EmailAddress": f"user{k}@example.com",
+                    "FirstName": first,
+                    "LastName": last,
+                    "UpdatedDateUTC": stamp,
+                    "IsSubscriber": k == 0,
+                    "OrganisationRole": "STANDARD",
+                }
+                for k, (first, last) in enumerate(names.PEOPLE[:3])
+            ],
+        ),
+    }

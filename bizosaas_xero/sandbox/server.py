@@ -1,0 +1,214 @@
+"""The sandbox as a server on real sockets."""
+
+import contextlib
+import ipaddress
+import logging
+import random
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from bizosaas_xero.sandbox.api import Api
+from bizosaas_xero.sandbox.clock import Clock
+from bizosaas_xero.sandbox.control import Control, consent
+from bizosaas_xero.sandbox.front import Front, Line
+from bizosaas_xero.sandbox.identity import Identity
+from bizosaas_xero.sandbox.state import State
+
+_START_SECONDS = 30
+
+
+class Sandbox(State):
+    """A local imitation of Xero; see `State` for its arguments.
+
+    Nothing is served until `serving` or `run_forever` is called.
+    """
+
+    def application(self) -> Front:
+        """Return the ASGI application."""
+        identity, api = Identity(self), Api(self)
+        verbs = ["GET", "POST", "PUT", "DELETE"]
+        routes = [
+            Route("/identity/connect/authorize", identity.authorize, methods=["GET", "POST"]),
+            Route("/connect/token", identity.token, methods=["POST"]),
+            Route("/connect/revocation", identity.revoke, methods=["POST"]),
+            *(
+                Route(f"/{name}", identity.connections, methods=["GET"])
+                for name in ("connections", "Connections")
+            ),
+            *(
+                Route(f"/{name}/{{connection_id}}", identity.connections, methods=["DELETE"])
+                for name in ("connections", "Connections")
+            ),
+            Route("/api.xro/2.0/{endpoint}", api.handle, methods=verbs),
+            Route("/api.xro/2.0/{endpoint}/{key}", api.handle, methods=verbs),
+            *Control(self, identity).routes(),
+        ]
+        return Front(self, Starlette(routes=routes))
+
+    def consent(
+        self,
+        authorize_url: str,
+        *,
+        organisations: list[str] | None = None,
+        user: str | None = None,
+        allow: bool = True,
+    ) -> str:
+        """Do what a person does on the consent page, without a browser, and return the callback URL.
+
+        Args:
+            authorize_url: Where the app would send the person.
+            organisations: Ids to connect; the first organisation when None.
+            user: `owner` (default) or `adviser`.
+            allow: False is Cancel.
+
+        Raises:
+            ValueError: The request ends on an error page.
+        """
+        asked: Mapping[str, str] = dict(parse_qsl(urlsplit(authorize_url).query, keep_blank_values=True))
+        given = {"organisations": organisations, "user": user, "allow": allow}
+        return consent(self, Identity(self), asked, given)["callback_url"]
+
+    @contextlib.contextmanager
+    def serving(
+        self, host: str = "127.0.0.1", port: int = 0, *, allow_remote: bool = False
+    ) -> Iterator["Box"]:
+        """Serve from a background thread until the block ends.
+
+        Args:
+            host: The address to bind.
+            port: 0 takes a free one.
+            allow_remote: Let other machines in. The sandbox has no protection of its own.
+
+        Raises:
+            ValueError: The address is not a loopback one and `allow_remote` is not set.
+            OSError: The port is taken.
+        """
+        if not allow_remote and not _is_loopback(host):
+            raise ValueError(f"{host} is not a loopback address; the sandbox is open to whoever reaches it")
+        listener = socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+        )
+        bound = listener.getsockname()[1]
+        name = f"[{host}]" if ":" in host else host
+        config = uvicorn.Config(
+            self.application(), http=Line, ws="none", lifespan="off", log_config=None, access_log=False,
+            server_header=False, date_header=False, timeout_graceful_shutdown=1,
+        )  # fmt: skip
+        # a cut connection is meant: uvicorn must not report it
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, args=([listener],), daemon=True, name="xero-sandbox")
+        thread.start()
+        try:
+            pause = threading.Event()
+            for _ in range(_START_SECONDS * 100):
+                if server.started or not thread.is_alive():
+                    break
+                pause.wait(0.01)
+            yield Box(f"http://{name}:{bound}", self)
+        finally:
+            server.should_exit = True
+            thread.join(_START_SECONDS)
+            listener.close()
+
+    def run_forever(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        on_ready: Callable[[dict[str, Any]], None] | None = None,
+        *,
+        allow_remote: bool = False,
+    ) -> None:
+        """Serve until SIGTERM or Ctrl-C; call it from the main thread.
+
+        Args:
+            host: The address to bind.
+            port: 0 takes a free one.
+            on_ready: Called with `Box.info` once requests are answered.
+            allow_remote: Let other machines in.
+
+        Raises:
+            ValueError: The address is not a loopback one and `allow_remote` is not set.
+            OSError: The port is taken.
+        """
+        stop = threading.Event()
+        signals = (signal.SIGTERM, signal.SIGINT)
+        before = {number: signal.signal(number, lambda *_: stop.set()) for number in signals}
+        try:
+            with self.serving(host, port, allow_remote=allow_remote) as box:
+                if on_ready is not None:
+                    on_ready(box.info)
+                while not stop.wait(1):  # in short steps: some systems deliver signals only between them
+                    pass
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+@dataclass(frozen=True)
+class Box:
+    """A sandbox that is served.
+
+    Attributes:
+        url: Where; every other address begins with it.
+        sandbox: Direct access to what it remembers.
+    """
+
+    url: str
+    sandbox: Sandbox
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What a client needs to know: addresses, organisations, apps (`bizosaas-xero sandbox --json`)."""
+        return self.sandbox.describe(self.url)
+
+
+@contextlib.contextmanager
+def serve(
+    invoices: int = 500,
+    seed: int = 1,
+    port: int = 0,
+    host: str = "127.0.0.1",
+    *,
+    limits: bool = True,
+    per_day: int = 1000,
+    clock: Clock | Callable[[], float] | None = None,
+    rng: random.Random | None = None,
+    allow_remote: bool = False,
+) -> Iterator[Box]:
+    """Serve a new sandbox from a background thread until the block ends.
+
+    Args:
+        invoices: Invoices and bills of the first organisation.
+        seed: The same seed gives the same books and credentials.
+        port: 0 takes a free one.
+        host: The address to bind.
+        limits: Refuse calls over Xero's limits.
+        per_day: Calls a day for each organisation.
+        clock: The time: a `Clock`, or a function that gives seconds since the epoch.
+        rng: Makes codes and tokens.
+        allow_remote: Let other machines in.
+
+    Raises:
+        ValueError: The address is not a loopback one and `allow_remote` is not set.
+        OSError: The port is taken.
+    """
+    sandbox = Sandbox(invoices, seed, limits=limits, per_day=per_day, clock=clock, rng=rng)
+    with sandbox.serving(host, port, allow_remote=allow_remote) as box:
+        yield box
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,155 @@
+"""Everything one sandbox remembers: organisations and their books, apps, people, tokens, limits, faults."""
+
+import random
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from bizosaas_xero.sandbox import ledger, wire
+from bizosaas_xero.sandbox.apps import App, Switches, demo_apps, demo_users
+from bizosaas_xero.sandbox.books import Books, Organisation
+from bizosaas_xero.sandbox.clock import Clock
+from bizosaas_xero.sandbox.faults import Faults
+from bizosaas_xero.sandbox.guids import guid_of
+from bizosaas_xero.sandbox.limits import Limits
+from bizosaas_xero.sandbox.lists import Lists
+from bizosaas_xero.sandbox.store import Store
+from bizosaas_xero.sandbox.tokens import Access, Family, Tokens
+
+LOG_ENTRIES = 20_000
+
+
+class State:
+    """One sandbox, without its server.
+
+    Args:
+        invoices: Invoices and bills of the first organisation; the second has a tenth, at most 500.
+        seed: The same seed gives the same books and the same app credentials.
+        limits: Refuse calls over Xero's limits (the headers are sent either way).
+        per_day: Calls a day for each organisation: 1,000 on Xero's Starter tier, 5,000 above.
+        clock: The time: a `Clock`, or a function that gives seconds since the epoch.
+        rng: Makes codes and tokens; the default is the system's randomness.
+
+    Attributes:
+        log: One entry per request, newest last: see `docs/sandbox.md`. Never a token.
+        switches: What is not known about Xero; set it either way.
+    """
+
+    def __init__(
+        self,
+        invoices: int = 500,
+        seed: int = 1,
+        *,
+        limits: bool = True,
+        per_day: int = 1000,
+        clock: Clock | Callable[[], float] | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.seed = seed
+        self.clock = clock if isinstance(clock, Clock) else Clock(clock) if clock else Clock()
+        self.organisations = (
+            Organisation(
+                guid_of(seed, "org", 1), "Demo Company (NZ)", "NZ", "NZD", "USD", 15, "NEWZEALANDSTANDARDTIME"
+            ),
+            Organisation(
+                guid_of(seed, "org", 2),
+                "Thistle & Oak Trading Ltd",
+                "GB",
+                "GBP",
+                "EUR",
+                20,
+                "GMTSTANDARDTIME",
+            ),
+        )
+        sizes = (invoices, min(500, invoices // 10 + 20))
+        self._stores = {
+            o.id: self._books(seed, o, size) for o, size in zip(self.organisations, sizes, strict=True)
+        }
+        self.apps = demo_apps(seed, self.organisations[0].id)
+        self.users = demo_users(seed)
+        self.switches = Switches()
+        self.tokens = Tokens(self.clock, rng or random.SystemRandom())
+        self.limits = Limits(self.clock, enforce=limits, per_day=per_day)
+        self.lists = Lists()
+        self.log: deque[dict[str, Any]] = deque(maxlen=LOG_ENTRIES)
+        self.faults = Faults(self)
+        for app in self.apps.values():
+            if app.organisation_id:
+                self._connect_custom(app)
+
+    def _books(self, seed: int, organisation: Organisation, invoices: int) -> Store:
+        today = self.clock.today_ms()
+        books = Books(seed, organisation, invoices, today)
+        return Store(ledger.tables(books, _organisation_row(organisation, today)), self.clock.server_ms)
+
+    def _connect_custom(self, app: App) -> None:
+        name = next(o.name for o in self.organisations if o.id == app.organisation_id)
+        family = self.tokens.family(app, None)
+        self.tokens.connect(family, str(app.organisation_id), "ORGANISATION", name, self.tokens.guid())
+
+    def store(self, organisation: str | None = None) -> Store:
+        """Return the books of an organisation (default: the first one).
+
+        Raises:
+            KeyError: There is no such organisation.
+        """
+        return self._stores[(organisation or self.organisations[0].id).lower()]
+
+    def custom_family(self, app: App) -> Family:
+        """Return what a custom connection holds."""
+        return self.tokens.family(app, None)
+
+    def access(self, authorization: str) -> Access | float | None:
+        """Return what an Authorization header stands for: a live token, when it expired, or nothing."""
+        kind, _, token = authorization.partition(" ")
+        found = self.tokens.access.get(token.strip()) if kind.lower() == "bearer" else None
+        if found is None:
+            return None
+        return found if found.expires > self.clock.now() else found.expires
+
+    def describe(self, base: str) -> dict[str, Any]:
+        """Return what a client needs to know, for a server at `base`."""
+        return {
+            "api_url": base,
+            "identity_url": base,
+            "login_url": base,
+            "organisations": [
+                {"id": o.id, "name": o.name, "country": o.country, "currency": o.currency}
+                for o in self.organisations
+            ],
+            "apps": {name: app.public() for name, app in self.apps.items()},
+            "control_url": f"{base}/_sandbox/",
+            "seed": self.seed,
+        }
+
+
+def _organisation_row(o: Organisation, today: int) -> wire.Row:
+    return {
+        "Name": o.name,
+        "LegalName": o.name,
+        "PaysTax": True,
+        "Version": {"GB": "UK"}.get(o.country, o.country),
+        "OrganisationType": "COMPANY",
+        "BaseCurrency": o.currency,
+        "CountryCode": o.country,
+        "IsDemoCompany": o.name.startswith("Demo Company"),
+        "OrganisationStatus": "ACTIVE",
+        "FinancialYearEndDay": 31,
+        "FinancialYearEndMonth": 3,
+        "SalesTaxBasis": "ACCRUALS" if o.country == "GB" else "PAYMENTS",
+        "SalesTaxPeriod": "QUARTERLY" if o.country == "GB" else "TWOMONTHS",
+        "DefaultSalesTax": "Tax Exclusive",
+        "DefaultPurchasesTax": "Tax Exclusive",
+        "CreatedDateUTC": f"/Date({today - 700 * 86_400_000})/",  # recorded from Xero: no +0000 here
+        "OrganisationEntityType": "COMPANY",
+        "Timezone": o.timezone,
+        "ShortCode": f"!{o.id[:5]}",
+        "OrganisationID": o.id,
+        "Edition": "BUSINESS",
+        "Class": "DEMO" if o.name.startswith("Demo Company") else "STANDARD",
+        "LineOfBusiness": "",
+        "Addresses": [],
+        "Phones": [],
+        "ExternalLinks": [],
+        "PaymentTerms": {},
+    }
