@@ -5,11 +5,11 @@ from starlette.responses import PlainTextResponse, Response
 
 from bizosaas_xero.sandbox import errors, lists, wire
 from bizosaas_xero.sandbox.endpoints import ENDPOINTS, Endpoint, shape
-from bizosaas_xero.sandbox.lists import HighVolumeError, QueryError
+from bizosaas_xero.sandbox.lists import HighVolumeError
 from bizosaas_xero.sandbox.state import State
 from bizosaas_xero.sandbox.store import Table
 from bizosaas_xero.sandbox.tokens import Access
-from bizosaas_xero.sandbox.where import Comparison
+from bizosaas_xero.sandbox.where import Comparison, QueryError
 
 LONGEST_URL = 2100  # about 53 ids: seen in the wild to end as a 404
 
@@ -44,7 +44,9 @@ class Api:
         )
         return response
 
-    def _answer(self, request: Request, access: Access, tenant: str, correlation: str) -> Response:
+    def _answer(  # noqa: PLR0911 - one return a refusal, in Xero's order
+        self, request: Request, access: Access, tenant: str, correlation: str
+    ) -> Response:
         state = self._state
         if len(str(request.url)) > LONGEST_URL:
             return errors.not_found()

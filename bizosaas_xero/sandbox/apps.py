@@ -17,8 +17,8 @@ _READABLE = (
 _GRANULAR_READABLE = (
     "accounting.invoices", "accounting.payments", "accounting.banktransactions", "accounting.manualjournals",
 )  # fmt: skip
-_REPORTS = ("profitandloss", "balancesheet", "trialbalance", "banksummary", "budgetsummary", "executivesummary",
-            "aged", "taxreports", "tenninetynine")  # fmt: skip
+_REPORTS = ("profitandloss", "balancesheet", "trialbalance", "banksummary", "budgetsummary",
+            "executivesummary", "aged", "taxreports", "tenninetynine")  # fmt: skip
 
 
 def _with_read(names: tuple[str, ...]) -> set[str]:

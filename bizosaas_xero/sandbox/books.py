@@ -79,23 +79,17 @@ class Books:
         self.bank_count = max(10, invoices // 2)
         self.credit_count = max(3, invoices // 50)
         self._key = digest(seed, organisation.id) & _M64
-        kinds = (
-            "invoice",
-            "line",
-            "contact",
-            "bank",
-            "bankline",
-            "payment",
-            "account",
-            "credit",
-            "creditline",
-        )
-        self.ids = {kind: Scramble(seed, organisation.id, kind) for kind in kinds}
+        families = "invoice line contact bank bankline payment account credit creditline"
+        self.ids = {kind: Scramble(seed, organisation.id, kind) for kind in families.split()}
         self.account_number = {row[0]: number for number, row in enumerate(names.ACCOUNTS)}
         self.tracking = [
-            (category, guid_of(seed, organisation.id, category), [(o, guid_of(seed, organisation.id, o)) for o in options])
-            for category, options in names.TRACKING
-        ]  # fmt: skip
+            (
+                name,
+                guid_of(seed, organisation.id, name),
+                [(o, guid_of(seed, organisation.id, o)) for o in options],
+            )
+            for name, options in names.TRACKING
+        ]
         self.theme = guid_of(seed, organisation.id, "theme")
         self._pool = {
             (sales, mode): [self._line(sales, mode, n) for n in range(_POOL)]
@@ -118,8 +112,6 @@ class Books:
         group = number // 4 if number % 10 != 7 else -1 - number // 2500  # noqa: PLR2004
         second = self.bits(salt, group & 0xFFFFFFFF) % (SPAN_DAYS * 86_400)
         return (self.today * 86_400 - 1 - second) * 1000 + self.bits(salt + 1, number) % 1000
-
-    # ---- invoices -------------------------------------------------------------------------------------------
 
     def kind(self, number: int) -> tuple[bool, str]:
         """Return whether an invoice is a sale, and its status."""
@@ -237,7 +229,7 @@ class Books:
         return Decimal(600_000 + self.bits(5, day // 7) % 40_000).scaleb(-6)
 
     def _line(self, sales: bool, mode: str, number: int) -> Line:
-        bits = self.bits(6, number * 8 + sales * 4 + len(mode) % 4)
+        bits = self.bits(6, number * 8 + sales)
         text, item, price = (names.SALES if sales else names.PURCHASES)[bits % 12]
         # quantities in quarters, so that amounts need rounding now and then
         quarters = 4 * (1 + (bits >> 8) % 6) if bits >> 16 & 3 else 1 + (bits >> 18) % 15

@@ -13,7 +13,8 @@ main{max-width:30rem;margin:6vh auto;background:#fff;border-radius:12px;padding:
 box-shadow:0 8px 30px rgba(20,50,80,.12)}
 h1{font-size:1.3rem;margin:0 0 .3rem}
 p{margin:.4rem 0}
-.tag{display:inline-block;background:#fff3d6;color:#7a5200;border-radius:99px;padding:.1rem .7rem;font-size:.8rem}
+.tag{display:inline-block;background:#fff3d6;color:#7a5200;border-radius:99px;
+padding:.1rem .7rem;font-size:.8rem}
 fieldset{border:1px solid #d5dee6;border-radius:8px;margin:1rem 0;padding:.6rem 1rem}
 legend{font-weight:600;padding:0 .4rem}
 label{display:block;padding:.25rem 0}
@@ -30,7 +31,7 @@ def _document(title: str, body: str) -> str:
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>'
-        f'<body><main><span class="tag">Sandbox – not Xero</span>{body}</main></body></html>'
+        f'<body><main><span class="tag">Sandbox, not Xero</span>{body}</main></body></html>'
     )
 
 

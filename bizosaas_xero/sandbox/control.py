@@ -1,6 +1,7 @@
-"""`/_sandbox/`: how tests and people see what happened and make things happen. JSON, described in the docs."""
+"""`/_sandbox/`: how tests and people see what happened and make things happen, in JSON."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -15,7 +16,7 @@ from bizosaas_xero.sandbox.state import State
 from bizosaas_xero.sandbox.store import Store
 
 _WRITES = {"put", "edit", "insert", "archive", "delete"}
-_decode = msgspec.json.Decoder(float_hook=wire.Decimal).decode
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 Handler = Callable[[Request], Awaitable[Response]]
 

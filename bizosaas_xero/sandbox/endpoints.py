@@ -54,7 +54,8 @@ ENDPOINTS = {
     endpoint.name.lower(): endpoint
     for endpoint in (
         Endpoint(
-            "Invoices", "InvoiceID", ("accounting.invoices", _LEGACY), number="InvoiceNumber", paged=True, modified=True,
+            "Invoices", "InvoiceID", ("accounting.invoices", _LEGACY), number="InvoiceNumber",
+            paged=True, modified=True,
             drops=("LineItems",), summary_drops=("LineItems", "Payments", "HasAttachments", "CISDeduction"),
             forcing=("statuses", "summaryonly"),
             optimised=(*_DOCUMENT, "AmountDue", "AmountPaid", "InvoiceNumber", "InvoiceID", "Contact.Name"),
@@ -62,10 +63,12 @@ ENDPOINTS = {
                       "ExpectedPaymentDate", "PlannedPaymentDate", "Url", "RepeatingInvoiceID"),
         ),
         Endpoint(
-            "Contacts", "ContactID", ("accounting.contacts",), number="ContactNumber", paged=True, modified=True,
-            drops=("ContactPersons", "ContactGroups", "Balances", "PaymentTerms", "Website", "MergedToContactID"),
-            summary_drops=("Addresses", "Balances", "ContactGroups", "ContactPersons", "IsCustomer", "IsSupplier",
-                           "PaymentTerms", "Website"),
+            "Contacts", "ContactID", ("accounting.contacts",), number="ContactNumber",
+            paged=True, modified=True,
+            drops=("ContactPersons", "ContactGroups", "Balances", "PaymentTerms", "Website",
+                   "MergedToContactID"),
+            summary_drops=("Addresses", "Balances", "ContactGroups", "ContactPersons", "IsCustomer",
+                           "IsSupplier", "PaymentTerms", "Website"),
             forcing=("summaryonly",),
             optimised=("Name", "EmailAddress", "AccountNumber", "ContactID", "UpdatedDateUTC"),
             hidden=("ContactStatus", "ARCHIVED"),
@@ -73,19 +76,25 @@ ENDPOINTS = {
                       "CompanyNumber"),
         ),
         Endpoint(
-            "BankTransactions", "BankTransactionID", ("accounting.banktransactions", _LEGACY), paged=True, modified=True,
+            "BankTransactions", "BankTransactionID", ("accounting.banktransactions", _LEGACY),
+            paged=True, modified=True,
             drops=("LineItems",), optimised=("BankTransactionID", *_DOCUMENT),
             optional=("PrepaymentID", "OverpaymentID", "CurrencyRate", "Url"),
         ),
         Endpoint(
-            "Payments", "PaymentID", ("accounting.payments", _LEGACY), paged=True, modified=True,
-            optimised=("PaymentID", "PaymentType", "Status", "Date", "Invoice.InvoiceID", "Reference", "UpdatedDateUTC"),
+            "Payments", "PaymentID", ("accounting.payments", _LEGACY),
+            paged=True, modified=True,
+            optimised=("PaymentID", "PaymentType", "Status", "Date", "Invoice.InvoiceID", "Reference",
+                       "UpdatedDateUTC"),
             optional=("Reference", "BatchPaymentID"),
         ),
-        Endpoint("Accounts", "AccountID", _SETTINGS, modified=True, optional=("SystemAccount", "Description", "CurrencyCode")),
         Endpoint(
-            "CreditNotes", "CreditNoteID", ("accounting.invoices", _LEGACY), number="CreditNoteNumber", paged=True,
-            modified=True, drops=("LineItems",), optimised=("CreditNoteID", *_DOCUMENT),
+            "Accounts", "AccountID", _SETTINGS, modified=True,
+            optional=("SystemAccount", "Description", "CurrencyCode"),
+        ),
+        Endpoint(
+            "CreditNotes", "CreditNoteID", ("accounting.invoices", _LEGACY), number="CreditNoteNumber",
+            paged=True, modified=True, drops=("LineItems",), optimised=("CreditNoteID", *_DOCUMENT),
         ),
         Endpoint("Items", "ItemID", (*_SETTINGS, "accounting.invoices"), number="Code", modified=True),
         Endpoint("Organisation", "OrganisationID", _SETTINGS, plural="Organisations"),

@@ -13,7 +13,7 @@ _TITLES = {401: "Unauthorized", 403: "Forbidden"}
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
     """Return a refusal in the shape recorded from Xero (title case, nulls, an empty object)."""
-    body = {
+    body: dict[str, object] = {
         "Type": None,
         "Title": _TITLES[status],
         "Status": status,

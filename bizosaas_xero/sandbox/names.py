@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - people write like this
 """The words of the demo books: invented people and firms, a chart of accounts, things bought and sold."""
 
 FIRST = (
@@ -25,10 +26,14 @@ TOWNS = (
 
 # what is sold or bought: description, item code, unit price in cents
 SALES = (
-    ("Monthly retainer", "", 125_000), ("Consulting, half day", "CONS", 62_550), ("Flat white beans 1 kg", "BEAN", 3_295),
-    ("Delivery", "", 1_250), ("Website hosting, per month", "HOST", 4_999), ("Golf balls – white, single “pro”", "GB1", 333),
-    ("Training session — café staff", "TRAIN", 18_075), ("Annual licence", "", 99_900), ("Gift card", "", 5_000),
-    ('Sign, 30" × 20"', "SIGN", 14_567), ("Hire of projector", "", 8_850), ("Workshop\nmaterials included", "", 21_115),
+    ("Monthly retainer", "", 125_000), ("Consulting, half day", "CONS", 62_550),
+    ("Flat white beans 1 kg", "BEAN", 3_295),
+    ("Delivery", "", 1_250), ("Website hosting, per month", "HOST", 4_999),
+    ("Golf balls – white, single “pro”", "GB1", 333),
+    ("Training session — café staff", "TRAIN", 18_075),
+    ("Annual licence", "", 99_900), ("Gift card", "", 5_000),
+    ('Sign, 30" × 20"', "SIGN", 14_567), ("Hire of projector", "", 8_850),
+    ("Workshop\nmaterials included", "", 21_115),
 )  # fmt: skip
 PURCHASES = (
     ("Electricity", "", 48_217), ("Rent", "", 230_000), ("Stationery", "", 2_345), ("Courier", "", 1_899),
@@ -72,8 +77,8 @@ ACCOUNTS = (
     ("493", "Travel – National", "EXPENSE", "EXPENSE", "i", "", False, "ACTIVE"),
     ("494", "Travel – International", "EXPENSE", "EXPENSE", "n", "", False, "ACTIVE"),
     ("497", "Bank Revaluations", "EXPENSE", "EXPENSE", "n", "BANKCURRENCYGAIN", False, "ACTIVE"),
-    ("498", "Unrealised Currency Gains", "EXPENSE", "EXPENSE", "n", "UNREALISEDCURRENCYGAIN", False, "ACTIVE"),
-    ("499", "Realised Currency Gains", "EXPENSE", "EXPENSE", "n", "REALISEDCURRENCYGAIN", False, "ACTIVE"),
+    ("498", "Unrealised FX Gains", "EXPENSE", "EXPENSE", "n", "UNREALISEDCURRENCYGAIN", False, "ACTIVE"),
+    ("499", "Realised FX Gains", "EXPENSE", "EXPENSE", "n", "REALISEDCURRENCYGAIN", False, "ACTIVE"),
     ("505", "Income Tax Expense", "EXPENSE", "EXPENSE", "n", "", False, "ACTIVE"),
     ("610", "Accounts Receivable", "CURRENT", "ASSET", "n", "DEBTORS", False, "ACTIVE"),
     ("620", "Prepayments", "CURRENT", "ASSET", "n", "", False, "ACTIVE"),

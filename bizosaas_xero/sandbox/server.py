@@ -173,7 +173,7 @@ class Box:
 
 
 @contextlib.contextmanager
-def serve(
+def serve(  # noqa: PLR0913 - each has a default, most callers give one
     invoices: int = 500,
     seed: int = 1,
     port: int = 0,

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from bizosaas_xero.sandbox import ledger, wire
+from bizosaas_xero.sandbox import wire
 from bizosaas_xero.sandbox.apps import App, Switches, demo_apps, demo_users
 from bizosaas_xero.sandbox.books import Books, Organisation
 from bizosaas_xero.sandbox.clock import Clock
@@ -14,6 +14,7 @@ from bizosaas_xero.sandbox.guids import guid_of
 from bizosaas_xero.sandbox.limits import Limits
 from bizosaas_xero.sandbox.lists import Lists
 from bizosaas_xero.sandbox.store import Store
+from bizosaas_xero.sandbox.tables import tables
 from bizosaas_xero.sandbox.tokens import Access, Family, Tokens
 
 LOG_ENTRIES = 20_000
@@ -80,7 +81,7 @@ class State:
     def _books(self, seed: int, organisation: Organisation, invoices: int) -> Store:
         today = self.clock.today_ms()
         books = Books(seed, organisation, invoices, today)
-        return Store(ledger.tables(books, _organisation_row(organisation, today)), self.clock.server_ms)
+        return Store(tables(books, _organisation_row(organisation, today)), self.clock.server_ms)
 
     def _connect_custom(self, app: App) -> None:
         name = next(o.name for o in self.organisations if o.id == app.organisation_id)

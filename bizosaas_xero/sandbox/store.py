@@ -183,7 +183,7 @@ class Table:
 
     def _unindex(self, slot: int) -> None:
         for order, key in ((self.by_id, self._id_key), (self.by_stamp, self._stamp_key)):
-            del order[bisect_left(order, key(slot), key=key)]  # type: ignore[arg-type, type-var]
+            del order[bisect_left(order, key(slot), key=key)]
 
     def _changed(self, slot: int) -> None:
         self.version += 1

@@ -130,7 +130,7 @@ def parse(text: str) -> Condition:
     return condition
 
 
-def _token(match: re.Match[str]) -> tuple[str, object]:
+def _token(match: re.Match[str]) -> tuple[str, object]:  # noqa: PLR0911 - one return a kind
     if match["guid"]:
         return "value", match["guid_text"].lower()
     if match["day"]:

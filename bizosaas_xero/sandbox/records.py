@@ -1,87 +1,17 @@
-"""The other rows of the demo books, and the tables they all stand in."""
+"""The rows of contacts, bank transactions, payments, accounts and credit notes, each from its number."""
 
-from collections.abc import Callable
 from decimal import Decimal
 
 from bizosaas_xero.sandbox import names, wire
 from bizosaas_xero.sandbox.books import DAY_MS, SPAN_DAYS, Books, contact_name
-from bizosaas_xero.sandbox.guids import Scramble, guid_of
-from bizosaas_xero.sandbox.store import Seeded, Table
 from bizosaas_xero.sandbox.wire import Row, money
 
 _RECEIVE = 35  # percent of bank transactions
 _BANKS = ("090", "090", "090", "091", "093")
 
 
-def tables(books: Books, organisation: Row) -> dict[str, Table]:
-    """Return every table of an organisation, seeded.
-
-    Args:
-        books: Computes the rows.
-        organisation: The row of the organisation itself.
-    """
-    b = books
-
-    def seeded(
-        kind: str, count: int, make: Callable[[int], Row], salt: int, **columns: Callable[[int], str]
-    ) -> Seeded:
-        return Seeded(b.ids[kind], count, make, lambda n: b.stamp(salt, n), columns)
-
-    return {
-        "Invoices": Table(
-            "InvoiceID",
-            seeded(
-                "invoice",
-                b.count,
-                b.invoice,
-                4,
-                Type=lambda n: "ACCREC" if b.kind(n)[0] else "ACCPAY",
-                Status=lambda n: b.kind(n)[1],
-            ),  # fmt: skip
-        ),
-        "Contacts": Table(
-            "ContactID",
-            seeded(
-                "contact",
-                b.contact_count,
-                lambda n: contact(b, n),
-                6,
-                ContactStatus=lambda n: _contact_status(n),
-            ),  # fmt: skip
-        ),
-        "BankTransactions": Table(
-            "BankTransactionID",
-            seeded(
-                "bank",
-                b.bank_count,
-                lambda n: bank_transaction(b, n),
-                8,
-                Type=lambda n: _bank_type(b.bits(10, n)),
-                Status=lambda n: _bank_status(b.bits(10, n)),
-            ),  # fmt: skip
-        ),
-        "Payments": Table("PaymentID", seeded("payment", len(b.paid), lambda n: payment(b, n), 11)),
-        "Accounts": Table("AccountID", seeded("account", len(names.ACCOUNTS), lambda n: account(b, n), 13)),
-        "CreditNotes": Table(
-            "CreditNoteID", seeded("credit", b.credit_count, lambda n: credit_note(b, n), 14)
-        ),
-        **{
-            name: _small(b, name, field, rows)
-            for name, (field, rows) in _small_lists(b, organisation).items()
-        },
-    }
-
-
-def _small(books: Books, name: str, id_field: str, rows: list[Row]) -> Table:
-    """Return a table of rows that are written out; for these the id may be a code such as `NZD`."""
-    ids = Scramble(books.organisation.id, name)
-    table = Table(id_field, Seeded(ids, 0, lambda _: {}, lambda _: 0))
-    for row in rows:
-        table.put(row)
-    return table
-
-
-def _contact_status(number: int) -> str:
+def contact_status(number: int) -> str:
+    """Return whether a contact is archived."""
     return "ARCHIVED" if number % 13 == 9 else "ACTIVE"  # noqa: PLR2004
 
 
@@ -90,7 +20,7 @@ def contact(b: Books, number: int) -> Row:
     bits = b.bits(12, number)
     first, last = names.PEOPLE[bits % 10]
     town, code = names.TOWNS[(bits >> 4) % 5]
-    status = _contact_status(number)
+    status = contact_status(number)
     sales = purchases = 0
     owed = {True: [0, 0], False: [0, 0]}
     for invoice in range(number, b.count, b.contact_count):
@@ -159,19 +89,21 @@ def contact(b: Books, number: int) -> Row:
     return row
 
 
-def _bank_type(bits: int) -> str:
+def bank_type(bits: int) -> str:
+    """Return the type of a bank transaction."""
     verb = "RECEIVE" if bits % 100 < _RECEIVE else "SPEND"
     return verb + ("-PREPAYMENT" if (bits >> 8) % 40 == 0 else "")
 
 
-def _bank_status(bits: int) -> str:
+def bank_status(bits: int) -> str:
+    """Return the status of a bank transaction."""
     return "DELETED" if (bits >> 16) % 25 == 0 else "AUTHORISED"
 
 
 def bank_transaction(b: Books, number: int) -> Row:
     """Return money spent or received without an invoice."""
     bits = b.bits(10, number)
-    kind = _bank_type(bits)
+    kind = bank_type(bits)
     sales = kind.startswith("RECEIVE")
     day = b.today - SPAN_DAYS + SPAN_DAYS * number // b.bank_count - bits % 4
     which = tuple((bits >> 24 + 8 * k) % 192 for k in range(1 + (bits >> 20) % 2))
@@ -189,7 +121,7 @@ def bank_transaction(b: Books, number: int) -> Row:
         "Contact": b.contact_stub((bits >> 50) % b.contact_count),
         "DateString": wire.iso_day(day * DAY_MS),
         "Date": wire.date(day * DAY_MS),
-        "Status": _bank_status(bits),
+        "Status": bank_status(bits),
         "LineAmountTypes": "Inclusive",
         "LineItems": b.lines("bankline", number, sales, "Inclusive", which),
         "SubTotal": money(total - tax),
@@ -307,104 +239,4 @@ def credit_note(b: Books, number: int) -> Row:
         "UpdatedDateUTC": wire.date(stamp),
         "UpdatedDateUTCString": wire.iso_second(stamp),
         "CurrencyCode": b.organisation.currency,
-    }
-
-
-def _small_lists(b: Books, organisation: Row) -> dict[str, tuple[str, list[Row]]]:
-    o = b.organisation
-    stamp = wire.date(b.stamp(13, 99))
-    things = [(row, True) for row in names.SALES if row[1]]
-    return {
-        "Organisation": ("OrganisationID", [organisation]),
-        "Items": (
-            "ItemID",
-            [
-                {
-                    "ItemID": b.item_id(code),
-                    "Code": code,
-                    "Description": text,
-                    "UpdatedDateUTC": stamp,
-                    "PurchaseDetails": {},
-                    "SalesDetails": {"UnitPrice": money(price), "AccountCode": "200", "TaxType": "OUTPUT2"},
-                    "Name": text[:50],
-                    "IsTrackedAsInventory": False,
-                    "IsSold": sold,
-                    "IsPurchased": False,
-                }
-                for (text, code, price), sold in things
-            ],
-        ),
-        "TaxRates": (
-            "TaxType",
-            [
-                {
-                    "Name": f"{percent}% {name}",
-                    "TaxType": kind,
-                    "CanApplyToAssets": True,
-                    "CanApplyToEquity": True,
-                    "CanApplyToExpenses": True,
-                    "CanApplyToLiabilities": True,
-                    "CanApplyToRevenue": True,
-                    "DisplayTaxRate": Decimal(percent).scaleb(4).scaleb(-4),
-                    "EffectiveRate": Decimal(percent).scaleb(4).scaleb(-4),
-                    "Status": "ACTIVE",
-                    "TaxComponents": [
-                        {
-                            "Name": "Tax",
-                            "Rate": Decimal(percent),
-                            "IsCompound": False,
-                            "IsNonRecoverable": False,
-                        }
-                    ],
-                }
-                for kind, name, percent in (
-                    ("OUTPUT2", "on Income", o.tax_percent),
-                    ("INPUT2", "on Expenses", o.tax_percent),
-                    ("NONE", "No tax", 0),
-                )
-            ],
-        ),
-        "Currencies": ("Code", [{"Code": code, "Description": code} for code in (o.currency, o.foreign)]),
-        "TrackingCategories": (
-            "TrackingCategoryID",
-            [
-                {
-                    "Name": name,
-                    "Status": "ACTIVE",
-                    "TrackingCategoryID": guid,
-                    "Options": [
-                        {
-                            "TrackingOptionID": option_id,
-                            "Name": option,
-                            "Status": "ACTIVE",
-                            "HasValidationErrors": False,
-                            "IsDeleted": False,
-                            "IsArchived": False,
-                            "IsActive": True,
-                        }
-                        for option, option_id in options
-                    ],
-                }
-                for name, guid, options in b.tracking
-            ],
-        ),
-        "BrandingThemes": (
-            "BrandingThemeID",
-            [{"BrandingThemeID": b.theme, "Name": "Standard", "SortOrder": 0, "CreatedDateUTC": stamp}],
-        ),
-        "Users": (
-            "UserID",
-            [
-                {
-                    "UserID": guid_of(o.id, "user", last),
-                    "EmailAddress": f"user{k}@example.com",
-                    "FirstName": first,
-                    "LastName": last,
-                    "UpdatedDateUTC": stamp,
-                    "IsSubscriber": k == 0,
-                    "OrganisationRole": "STANDARD",
-                }
-                for k, (first, last) in enumerate(names.PEOPLE[:3])
-            ],
-        ),
     }

@@ -1,0 +1,153 @@
+"""The tables of an organisation, and its short lists: tax rates, currencies, tracking, people."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from bizosaas_xero.sandbox import names, records, wire
+from bizosaas_xero.sandbox.books import Books
+from bizosaas_xero.sandbox.guids import Scramble, guid_of
+from bizosaas_xero.sandbox.store import Seeded, Table
+from bizosaas_xero.sandbox.wire import Row, money
+
+
+def tables(books: Books, organisation: Row) -> dict[str, Table]:
+    """Return every table of an organisation, seeded.
+
+    Args:
+        books: Computes the rows.
+        organisation: The row of the organisation itself.
+    """
+    b = books
+    # id family, how many, what makes a row, salt of its stamps, columns that lists select by
+    many: dict[str, tuple[str, str, int, Callable[[int], Row], int, dict[str, Callable[[int], str]]]] = {
+        "Invoices": (
+            "InvoiceID", "invoice", b.count, b.invoice, 4,
+            {"Type": lambda n: "ACCREC" if b.kind(n)[0] else "ACCPAY", "Status": lambda n: b.kind(n)[1]},
+        ),
+        "Contacts": (
+            "ContactID", "contact", b.contact_count, lambda n: records.contact(b, n), 6,
+            {"ContactStatus": records.contact_status},
+        ),
+        "BankTransactions": (
+            "BankTransactionID", "bank", b.bank_count, lambda n: records.bank_transaction(b, n), 8,
+            {
+                "Type": lambda n: records.bank_type(b.bits(10, n)),
+                "Status": lambda n: records.bank_status(b.bits(10, n)),
+            },
+        ),
+        "Payments": ("PaymentID", "payment", len(b.paid), lambda n: records.payment(b, n), 11, {}),
+        "Accounts": ("AccountID", "account", len(names.ACCOUNTS), lambda n: records.account(b, n), 13, {}),
+        "CreditNotes": (
+            "CreditNoteID", "credit", b.credit_count, lambda n: records.credit_note(b, n), 14, {},
+        ),
+    }  # fmt: skip
+    made: dict[str, Table] = {}
+    for name, (id_field, ids, count, make, salt, columns) in many.items():
+        stamps = [b.stamp(salt, number) for number in range(count)]
+        made[name] = Table(id_field, Seeded(b.ids[ids], count, make, stamps.__getitem__, columns))
+    for name, (id_field, rows) in _short_lists(b, organisation).items():
+        # here the id may be a code such as NZD
+        made[name] = Table(id_field, Seeded(Scramble(b.organisation.id, name), 0, lambda _: {}, lambda _: 0))
+        for row in rows:
+            made[name].put(row)
+    return made
+
+
+def _short_lists(b: Books, organisation: Row) -> dict[str, tuple[str, list[Row]]]:
+    o = b.organisation
+    stamp = wire.date(b.stamp(13, 99))
+    return {
+        "Organisation": ("OrganisationID", [organisation]),
+        "Items": (
+            "ItemID",
+            [
+                {
+                    "ItemID": b.item_id(code),
+                    "Code": code,
+                    "Description": text,
+                    "UpdatedDateUTC": stamp,
+                    "PurchaseDetails": {},
+                    "SalesDetails": {"UnitPrice": money(price), "AccountCode": "200", "TaxType": "OUTPUT2"},
+                    "Name": text[:50],
+                    "IsTrackedAsInventory": False,
+                    "IsSold": True,
+                    "IsPurchased": False,
+                }
+                for text, code, price in names.SALES
+                if code
+            ],
+        ),
+        "TaxRates": (
+            "TaxType",
+            [
+                {
+                    "Name": f"{percent}% {name}",
+                    "TaxType": kind,
+                    "CanApplyToAssets": True,
+                    "CanApplyToEquity": True,
+                    "CanApplyToExpenses": True,
+                    "CanApplyToLiabilities": True,
+                    "CanApplyToRevenue": True,
+                    "DisplayTaxRate": Decimal(percent).scaleb(4).scaleb(-4),
+                    "EffectiveRate": Decimal(percent).scaleb(4).scaleb(-4),
+                    "Status": "ACTIVE",
+                    "TaxComponents": [
+                        {
+                            "Name": "Tax",
+                            "Rate": Decimal(percent),
+                            "IsCompound": False,
+                            "IsNonRecoverable": False,
+                        }
+                    ],
+                }
+                for kind, name, percent in (
+                    ("OUTPUT2", "on Income", o.tax_percent),
+                    ("INPUT2", "on Expenses", o.tax_percent),
+                    ("NONE", "No tax", 0),
+                )
+            ],
+        ),
+        "Currencies": ("Code", [{"Code": code, "Description": code} for code in (o.currency, o.foreign)]),
+        "TrackingCategories": (
+            "TrackingCategoryID",
+            [
+                {
+                    "Name": name,
+                    "Status": "ACTIVE",
+                    "TrackingCategoryID": guid,
+                    "Options": [
+                        {
+                            "TrackingOptionID": option_id,
+                            "Name": option,
+                            "Status": "ACTIVE",
+                            "HasValidationErrors": False,
+                            "IsDeleted": False,
+                            "IsArchived": False,
+                            "IsActive": True,
+                        }
+                        for option, option_id in options
+                    ],
+                }
+                for name, guid, options in b.tracking
+            ],
+        ),
+        "BrandingThemes": (
+            "BrandingThemeID",
+            [{"BrandingThemeID": b.theme, "Name": "Standard", "SortOrder": 0, "CreatedDateUTC": stamp}],
+        ),
+        "Users": (
+            "UserID",
+            [
+                {
+                    "UserID": guid_of(o.id, "user", last),
+                    "EmailAddress": f"user{k}@example.com",
+                    "FirstName": first,
+                    "LastName": last,
+                    "UpdatedDateUTC": stamp,
+                    "IsSubscriber": k == 0,
+                    "OrganisationRole": "STANDARD",
+                }
+                for k, (first, last) in enumerate(names.PEOPLE[:3])
+            ],
+        ),
+    }
