@@ -107,7 +107,7 @@ class Sink:
             if path == recheck.field:  # let the database find them
                 statement = statement.where(c[name] == recheck.equals)
         with self._database.reading() as connection:
-            rows = connection.execute(statement.execution_options(yield_per=1000)).tuples()
+            rows = connection.execute(statement.execution_options(yield_per=1000))
             return [
                 key for key, record in rows if columns.at(_decode(record), recheck.field) == recheck.equals
             ]
@@ -178,7 +178,7 @@ def _held(
     found: dict[str, tuple[str, bool]] = {}
     for start in range(0, len(keys), CHUNK):
         rows = transaction.execute(statement.where(c.key.in_(keys[start : start + CHUNK])))
-        found |= {key: (digest, bool(deleted)) for key, digest, deleted in rows.tuples()}
+        found |= {key: (digest, bool(deleted)) for key, digest, deleted in rows}
     return found
 
 
