@@ -7,6 +7,8 @@ import pytest
 import stamina
 
 from bizosaas_xero import client
+from bizosaas_xero.sandbox import serve
+from contract_tests.xero.account import Account
 
 API = "http://127.0.0.1:1"
 
@@ -36,3 +38,16 @@ def connection():
         "access_token": "token",
         "settings": {"api_url": API, "calls_per_minute": 0},
     }
+
+
+@pytest.fixture
+def box():
+    """A fresh sandbox of 120 documents."""
+    with serve(invoices=120, seed=7) as running:
+        yield running
+
+
+@pytest.fixture
+def account(box):
+    """A person who connected the sandbox's first organisation through the Web app."""
+    return Account(box).connect()

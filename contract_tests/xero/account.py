@@ -1,0 +1,62 @@
+"""A host's view of one person who connected to the sandbox: plain dicts only."""
+
+from __future__ import annotations
+
+from bizosaas_xero import plugin
+
+REDIRECT = "http://localhost:8377/callback"
+
+
+class Account:
+    def __init__(self, box, kind="web", **settings) -> None:
+        self.box = box
+        info = box.info
+        self.settings = {key: info[key] for key in ("api_url", "identity_url", "login_url")}
+        # The client's own counting of calls has its own tests; here the sandbox's limits speak.
+        self.settings |= {"calls_per_minute": 0, **settings}
+        known = info["apps"][kind]
+        self.app = {
+            "client_id": known["client_id"],
+            "client_secret": known["client_secret"],
+            "redirect_uri": REDIRECT,
+            "kind": known["kind"],
+        }
+        self.grant: dict = {}
+        self.organisations: list[dict] = []
+
+    def auth(self, step, **more):
+        return plugin.auth({"step": step, "app": self.app, "settings": self.settings, **more})
+
+    def connect(self, scopes=None, **consent):
+        if self.app["kind"] == "custom":
+            result = self.auth("client_credentials")
+        else:
+            begun = self.auth("authorize", scopes=scopes).model_dump(mode="json")
+            url = self.box.sandbox.consent(begun["url"], **consent)
+            result = self.auth("callback", pending=begun["pending"], callback_url=url)
+        return self.keep(result)
+
+    def keep(self, result):
+        stored = result.model_dump(mode="json")
+        self.grant = stored["grant"]
+        self.organisations = stored["organisations"] or self.organisations
+        return self
+
+    def refresh(self):
+        return self.keep(self.auth("refresh", grant=self.grant))
+
+    @property
+    def organisation_id(self):
+        return self.organisations[0]["id"]
+
+    def connection(self, **changes):
+        return {
+            "organisation_id": self.organisation_id,
+            "access_token": self.grant["access_token"],
+            "scopes": self.grant["scopes"],
+            "settings": self.settings,
+            **changes,
+        }
+
+    def sync(self, entity, cursor=None, **options):
+        return plugin.sync_entity(self.connection(), entity, cursor, options)
