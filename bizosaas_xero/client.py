@@ -6,13 +6,13 @@ Data flows through :meth:`Client.get`: count the call, send it, turn a bad answe
 
 from __future__ import annotations
 
+import atexit
 import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from http.cookiejar import DefaultCookiePolicy
 from threading import Lock
 from typing import Any
@@ -213,16 +213,20 @@ def send(
         raise answers.unreachable(error) from None
 
 
+_clients: dict[tuple[int, str, float], httpx.Client] = {}
+
+
 def http(settings: Settings) -> httpx.Client:
     """Return this process's HTTP client for the settings' API base.
 
     Connections are kept per process: one client used on both sides of a ``fork`` mixes up answers.
     """
-    return _http(os.getpid(), settings.api_url, settings.timeout)
+    key = (os.getpid(), settings.api_url, settings.timeout)
+    # A dict read needs no lock; one held by another thread over a fork would never be released.
+    return _clients.get(key) or _clients.setdefault(key, _new_client(settings.timeout))
 
 
-@lru_cache(maxsize=64)
-def _http(_pid: int, _api_url: str, timeout: float) -> httpx.Client:
+def _new_client(timeout: float) -> httpx.Client:
     client = httpx.Client(
         timeout=httpx.Timeout(timeout, connect=min(10.0, timeout)),
         headers={"User-Agent": f"bizosaas-xero/{__version__}", "Accept-Encoding": "gzip"},
@@ -232,3 +236,10 @@ def _http(_pid: int, _api_url: str, timeout: float) -> httpx.Client:
     # Clients are shared by organisations; a cookie must not carry anything from one to another.
     client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     return client
+
+
+@atexit.register
+def close() -> None:
+    """Close this process's connections; they open again when needed. Runs by itself at exit."""
+    for key in [key for key in _clients if key[0] == os.getpid()]:
+        _clients.pop(key).close()

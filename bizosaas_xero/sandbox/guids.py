@@ -5,7 +5,7 @@ A million rows need no table of ids: a row's id is its number sent through a rev
 
 import hashlib
 
-_GUID_CHARS = 36
+GUID_CHARS = 36
 _BITS = 122  # what is left of a version 4 UUID after version and variant
 _MASK = (1 << _BITS) - 1
 
@@ -59,7 +59,7 @@ def sql_order(guid: str) -> bytes:
     The last six bytes count first, then the groups from right to left, the first three groups byte by byte
     backwards. Sorting by the text gives another order: a client that compares ids itself is wrong.
     """
-    if len(guid) != _GUID_CHARS:
+    if len(guid) != GUID_CHARS:
         return guid.encode()  # currencies and tax rates are known by a code
     raw = bytes.fromhex(guid.replace("-", ""))
     return raw[10:] + raw[8:10] + raw[7::-1]

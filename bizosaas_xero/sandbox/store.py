@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from bizosaas_xero.sandbox import wire
-from bizosaas_xero.sandbox.guids import Scramble, sql_order
+from bizosaas_xero.sandbox.guids import GUID_CHARS, Scramble, sql_order
 from bizosaas_xero.sandbox.wire import Row
 
 CACHE_BYTES = 256 * 1024 * 1024
@@ -123,12 +123,13 @@ class Table:
         """
         with self.lock:
             row = wire.normalise(row)
-            guid = str(row.get(self.id_field) or "").lower()
+            guid = str(row.get(self.id_field) or "")
+            guid = guid.lower() if len(guid) == GUID_CHARS else guid  # a code such as NZD keeps its case
             slot = self.find(guid) if guid else None
             if slot is None:
                 slot = len(self.stamps)
                 if guid:
-                    self._foreign[guid] = slot
+                    self._foreign[guid.lower()] = slot
                     self._ids[slot] = guid
                 guid = row[self.id_field] = guid or self.id(slot)
                 self.stamps.append(0)

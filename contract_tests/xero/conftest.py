@@ -18,6 +18,7 @@ def _no_pauses():
     """Retries happen as often as they do in earnest, and do not sleep."""
     with stamina.set_testing(True, attempts=10, cap=True):
         yield
+    client.close()
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def answer_with(monkeypatch):
 
     def use(handler):
         transport = httpx.Client(transport=httpx.MockTransport(handler))
-        monkeypatch.setattr(client, "_http", lambda *_: transport)
+        monkeypatch.setattr(client, "http", lambda _: transport)
 
     return use
 

@@ -51,7 +51,7 @@ class Host:
 def wire(monkeypatch):
     def connect(shelf, draw_order=range):
         transport = httpx.Client(transport=httpx.MockTransport(shelf.handle))
-        monkeypatch.setattr(client, "_http", lambda *_: transport)
+        monkeypatch.setattr(client, "http", lambda _: transport)
         monkeypatch.setattr(paging, "ThreadPoolExecutor", ShuffledExecutor(draw_order))
 
     return connect
