@@ -1,0 +1,253 @@
+"""Rewrite the generated parts of docs/ from the code: ``python -m contract_tests.docs.generate``.
+
+A part lies between ``<!-- generated: NAME -->`` and ``<!-- end of NAME -->``. A test compares every part with
+what the code says now.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from bizosaas_xero import scopes
+from bizosaas_xero.catalogue import info
+from bizosaas_xero.settings import Settings
+from bizosaas_xero.spec import ERRORS, models
+from contract_tests.docs.meanings import MEANINGS
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+INPUTS = ("AuthRequest", "App", "Grant", "Connection", "SyncOptions", "Control")
+OUTPUTS = (
+    "AuthResult",
+    "Organisation",
+    "Batch",
+    "Record",
+    "Rejected",
+    "Stats",
+    "Action",
+    "ActionResult",
+    "Plan",
+    "ConnectorInfo",
+    "AuthInfo",
+    "EntityInfo",
+    "Recheck",
+)
+
+
+def parts() -> dict[str, str]:
+    """Return every generated part by its name."""
+    return {
+        "inputs": "\n".join(map(_model, INPUTS)),
+        "outputs": "\n".join(map(_model, OUTPUTS)),
+        "codes": _codes(),
+        "settings": _settings(),
+        "entities": _entities(),
+        "columns": _columns(),
+        "scopes": _scopes(),
+        "profiles": _profiles(),
+    }
+
+
+def rewritten(page: str, found: dict[str, str]) -> str:
+    """Return a page with its generated parts as they should be."""
+
+    def part(match: re.Match[str]) -> str:
+        name = match[1]
+        return f"<!-- generated: {name} -->\n\n{found[name].strip()}\n\n<!-- end of {name} -->"
+
+    return re.sub(r"<!-- generated: (\w+) -->.*?<!-- end of \1 -->", part, page, flags=re.DOTALL)
+
+
+# ---------------------------------------------------------------- tables
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def code(text: Any) -> str:
+    """Return a text as Markdown code."""
+    return f"`{text}`"
+
+
+def codes(texts: Any) -> str:
+    """Return several texts as Markdown code."""
+    return ", ".join(map(code, texts))
+
+
+def kind(schema: dict[str, Any]) -> str:
+    """Return the type of a JSON Schema in words."""
+    if "$ref" in schema:
+        name = schema["$ref"].rsplit("/", 1)[1]
+        return f"[{name}](#{name.lower()})"
+    if "anyOf" in schema:
+        return " or ".join(kind(choice) for choice in schema["anyOf"] if choice.get("type") != "null")
+    if "enum" in schema or "const" in schema:
+        return codes(schema.get("enum", [schema.get("const")]))
+    found = schema.get("type", "any value")
+    if found == "array":
+        return f"array of {kind(schema['items'])}"
+    if found == "object" and isinstance(schema.get("additionalProperties"), dict):
+        inner = kind(schema["additionalProperties"])
+        return "object" if inner == "any value" else f"object of {inner}"
+    named = {"date-time": "date-time", "password": "secret", "date": "date"}.get(schema.get("format", ""))
+    return f"string ({named})" if named else found
+
+
+def _model(name: str) -> str:
+    model = getattr(models, name)
+    properties = model.model_json_schema()["properties"]
+    rows = []
+    for field_name, field in model.model_fields.items():
+        schema = properties[field_name]
+        if field.is_required():
+            default = "**needed**"
+        elif field.default_factory is not None:
+            default = code("[]" if schema.get("type") == "array" else "{}")
+        else:
+            default = code({None: "null", True: "true", False: "false"}.get(field.default, field.default))
+        meaning = field.description or MEANINGS[f"{name}.{field_name}"]
+        rows.append([code(field_name), kind(schema), default, meaning])
+    text = " ".join(inspect.cleandoc(model.__doc__).split()).replace("``", "`")
+    return f"### {name}\n\n{text}\n\n{table(['Key', 'Type', 'Default', 'Meaning'], rows)}\n"
+
+
+def _codes() -> str:
+    rows = [
+        [
+            code(name),
+            code(error.recovery),
+            code(error.__name__),
+            " ".join(inspect.cleandoc(error.__doc__ or "").split()).replace("``", "`"),
+        ]
+        for name, error in ERRORS.items()
+    ]
+    return table(["Code", "Recovery", "Class", "Meaning"], rows)
+
+
+def _settings() -> str:
+    rows = []
+    for name, schema in Settings.model_json_schema()["properties"].items():
+        shown = next((c for c in schema.get("anyOf", []) if c.get("type") != "null"), schema)
+        low, high = shown.get("minimum", shown.get("exclusiveMinimum")), shown.get("maximum")
+        over = "more than " if "exclusiveMinimum" in shown else ""
+        bounds = "" if low is None else f"{over}{low} to {high}" if high is not None else f"{over}{low} or more"
+        default = schema.get("default")
+        rows.append(
+            [
+                code(name),
+                code(f"XERO_{name.upper()}"),
+                "unset" if default is None else code(default),
+                bounds or shown["type"],
+                schema["description"],
+            ]
+        )
+    return table(["Setting", "Environment variable", "Default", "Values", "Meaning"], rows)
+
+
+# ---------------------------------------------------------------- what describe() publishes
+
+
+def _period(seconds: int) -> str:
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds % size == 0:
+            number = seconds // size
+            return f"{number} {unit}{'s' if number > 1 else ''} ({seconds} s)"
+    return f"{seconds} s"
+
+
+def _entities() -> str:
+    rows = [
+        [
+            code(entity.name),
+            entity.title,
+            _period(entity.interval),
+            code(entity.key),
+            code(entity.stamp),
+            f"`{entity.recheck.field}` is `{str(entity.recheck.equals).lower()}`" if entity.recheck else "none",
+        ]
+        for entity in info().entities
+    ]
+    return table(["Entity", "What", "Default interval", "Key", "Stamp", "Rechecked while"], rows)
+
+
+def at(schema: dict[str, Any], path: str) -> dict[str, Any]:
+    """Return the schema of a dotted path."""
+    found = schema
+    for name in path.split("."):
+        found = found["properties"][name]
+        for choice in found.get("anyOf", [found]):
+            if "$ref" in choice:
+                found = schema["$defs"][choice["$ref"].rsplit("/", 1)[1]]
+    return found
+
+
+def _column_kind(schema: dict[str, Any]) -> str:
+    if schema.get("x-type") == "decimal":
+        return "decimal, as a string"
+    return {"date": "date", "date-time": "stamp"}.get(schema.get("format", ""), schema["type"][0])
+
+
+def _columns() -> str:
+    sections = []
+    for entity in info().entities:
+        rows = [
+            [code(column), code(path), _column_kind(at(entity.json_schema, path))]
+            for column, path in entity.columns.items()
+        ]
+        sections.append(f"### {entity.name}\n\n{table(['Column', 'Path in `data`', 'Type'], rows)}\n")
+    return "\n".join(sections)
+
+
+# ---------------------------------------------------------------- scopes
+
+
+def _wanted(needs: Sequence[scopes.Permission], words: str) -> str:
+    # Where a feature both reads and writes under one name, the right to write covers both.
+    writes: dict[str, bool] = {}
+    for need in needs:
+        name = getattr(need, words)
+        writes[name] = writes.get(name, False) or need.write
+    return ", ".join(code(name) + (" (write)" if write else "") for name, write in writes.items())
+
+
+def _scopes() -> str:
+    entities = {entity.name for entity in info().entities}
+    rows = [
+        [
+            code(feature),
+            "entity" if feature in entities else "action",
+            *(_wanted(needs, words) for words in get_args(scopes.Vocabulary)),
+        ]
+        for feature, needs in scopes.NEEDS.items()
+    ]
+    return table(["Feature", "Kind", "Granular scopes", "Legacy scopes"], rows)
+
+
+def _profiles() -> str:
+    return table(
+        ["Profile", "Scopes asked for"],
+        [[code(name), " ".join(map(code, wanted))] for name, wanted in scopes.PROFILES.items()],
+    )
+
+
+def main() -> None:
+    """Rewrite every page that holds a generated part."""
+    found = parts()
+    for page in sorted(DOCS.rglob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        new = rewritten(text, found)
+        if new != text:
+            page.write_text(new, encoding="utf-8")
+            sys.stdout.write(f"rewrote {page.relative_to(DOCS.parent)}\n")
+
+
+if __name__ == "__main__":
+    main()
