@@ -52,7 +52,9 @@ class Sandbox(State):
             Route("/api.xro/2.0/{endpoint}/{key}", api.handle, methods=verbs),
             *Control(self, identity).routes(),
         ]
-        return Front(self, Starlette(routes=routes))
+        starlette = Starlette(routes=routes)
+        starlette.router.redirect_slashes = False  # Xero does not guess
+        return Front(self, starlette)
 
     def consent(
         self,

@@ -1,0 +1,103 @@
+"""A served sandbox, and a client that went through its consent page."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import httpx
+import pytest
+
+from bizosaas_xero.sandbox import Box, serve
+
+OPENAPI = Path(__file__).parents[2].parent / "shared" / "reference" / "xero-openapi"
+SCOPES = (
+    "offline_access accounting.settings accounting.contacts accounting.invoices accounting.payments "
+    "accounting.banktransactions"
+)
+REDIRECT = "http://localhost:8742/callback"
+LISTS = (
+    "Invoices", "Contacts", "BankTransactions", "Accounts", "Payments", "CreditNotes", "Items", "Organisation",
+    "TaxRates", "Currencies", "TrackingCategories", "BrandingThemes", "Users",
+)  # fmt: skip
+
+
+@dataclass
+class Client:
+    """A connected app."""
+
+    box: Box
+    app: dict
+    http: httpx.Client
+    token: dict = field(default_factory=dict)
+    tenant: str = ""
+
+    def authorize_url(self, **changes) -> str:
+        asked = {
+            "response_type": "code", "client_id": self.app["client_id"], "redirect_uri": REDIRECT,
+            "scope": SCOPES, "state": "s-1", **changes,
+        }  # fmt: skip
+        return "/identity/connect/authorize?" + urlencode({k: v for k, v in asked.items() if v is not None})
+
+    def consent(self, organisations=None, user=None, **changes) -> dict:
+        url = self.box.sandbox.consent(self.authorize_url(**changes), organisations=organisations, user=user)
+        return dict(parse_qsl(urlsplit(url).query))
+
+    def exchange(self, **form) -> httpx.Response:
+        credentials = {"client_id": self.app["client_id"]}
+        if self.app["client_secret"]:
+            credentials["client_secret"] = self.app["client_secret"]
+        sent = {**credentials, **form}
+        return self.http.post("/connect/token", data={k: v for k, v in sent.items() if v is not None})
+
+    def redeem(self, code: str, **form) -> httpx.Response:
+        return self.exchange(grant_type="authorization_code", code=code, redirect_uri=REDIRECT, **form)
+
+    def refresh(self, token: str) -> httpx.Response:
+        return self.exchange(grant_type="refresh_token", refresh_token=token)
+
+    def connect(self, **consent) -> "Client":
+        self.token = self.redeem(self.consent(**consent)["code"]).json()
+        self.tenant = self.connections()[-1]["tenantId"] if not self.tenant else self.tenant
+        return self
+
+    def headers(self, **more) -> dict:
+        return {
+            "Authorization": f"Bearer {self.token['access_token']}", "Accept": "application/json",
+            "xero-tenant-id": self.tenant, **{k.replace("_", "-"): v for k, v in more.items()},
+        }  # fmt: skip
+
+    def connections(self, **params) -> list:
+        return self.http.get("/connections", headers=self.headers(), params=params).raise_for_status().json()
+
+    def get(self, path: str, headers=None, **params) -> httpx.Response:
+        return self.http.get(f"/api.xro/2.0/{path}", params=params, headers=self.headers(**(headers or {})))
+
+    def rows(self, path: str, headers=None, **params) -> list:
+        answer = self.get(path, headers, **params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()[{"Organisation": "Organisations"}.get(path, path.split("/")[0])]
+
+
+@pytest.fixture
+def box():
+    with serve(invoices=60, seed=7, limits=False) as served:
+        yield served
+
+
+@pytest.fixture
+def make(box):
+    """Make a client of one of the apps, not connected yet."""
+    with httpx.Client(base_url=box.url, timeout=30) as http:
+        yield lambda app="web": Client(box, box.info["apps"][app], http)
+
+
+@pytest.fixture
+def client(make):
+    return make().connect()
+
+
+@pytest.fixture
+def openapi():
+    if not OPENAPI.is_dir():
+        pytest.skip("Xero's OpenAPI files are not beside this repository")
+    return OPENAPI

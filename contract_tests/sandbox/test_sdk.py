@@ -1,0 +1,69 @@
+"""Xero's own SDK, unmodified, connects and reads every list."""
+
+import pytest
+
+pytest.importorskip("xero_python")
+from xero_python.accounting import AccountingApi
+from xero_python.api_client import ApiClient, Configuration
+from xero_python.api_client.oauth2 import OAuth2Token, TokenApi
+from xero_python.identity import IdentityApi
+
+SCOPES = "offline_access accounting.settings accounting.contacts accounting.invoices accounting.payments accounting.banktransactions"
+
+
+@pytest.fixture
+def sdk(client, box, monkeypatch):
+    for name, path in (("refresh_token_url", "token"), ("client_credentials_token_url", "token"),
+                       ("revoke_token_url", "revocation")):  # fmt: skip
+        monkeypatch.setattr(TokenApi, name, f"{box.url}/connect/{path}")
+    held = {**client.token, "scope": client.token["scope"].split(), "expires_at": 0}  # it must refresh at once
+    configuration = Configuration(
+        oauth2_token=OAuth2Token(client_id=client.app["client_id"], client_secret=client.app["client_secret"])
+    )
+    api = ApiClient(
+        configuration, pool_threads=1, oauth2_token_getter=lambda: dict(held), oauth2_token_saver=held.update
+    )
+    api.held = held
+    yield api
+    api.rest_client.pool_manager.clear()
+
+
+def pages(call, tenant, key, **more):
+    found, page = [], 1
+    while rows := getattr(call(tenant, page=page, page_size=25, **more), key):
+        found += rows
+        page += 1
+    return found
+
+
+def test_the_sdk_reads_everything(sdk, client, box):
+    tenants = IdentityApi(sdk, base_url=box.url).get_connections()
+    tenant = next(t.tenant_id for t in tenants if t.tenant_type == "ORGANISATION")
+    assert sdk.held["access_token"] != client.token["access_token"], "it has refreshed"
+    api = AccountingApi(sdk, base_url=f"{box.url}/api.xro/2.0")
+    store = box.sandbox.store(tenant)
+    assert len(pages(api.get_invoices, tenant, "invoices")) == len(store.table("Invoices"))
+    assert len(pages(api.get_contacts, tenant, "contacts", include_archived=True)) == len(store.table("Contacts"))
+    assert len(pages(api.get_bank_transactions, tenant, "bank_transactions")) == len(store.table("BankTransactions"))
+    assert len(pages(api.get_payments, tenant, "payments")) == len(store.table("Payments"))
+    assert len(pages(api.get_credit_notes, tenant, "credit_notes")) == len(store.table("CreditNotes"))
+    assert len(api.get_accounts(tenant).accounts) == len(store.table("Accounts"))
+    assert api.get_organisations(tenant).organisations[0].base_currency.value == "NZD"
+    assert api.get_items(tenant).items
+    assert api.get_tax_rates(tenant).tax_rates
+    assert api.get_currencies(tenant).currencies
+    assert api.get_tracking_categories(tenant).tracking_categories
+    assert api.get_branding_themes(tenant).branding_themes
+    assert api.get_users(tenant).users
+    sales = pages(api.get_invoices, tenant, "invoices", where='Type=="ACCREC"', order="UpdatedDateUTC ASC")
+    invoice = api.get_invoice(tenant, sales[0].invoice_id).invoices[0]
+    assert float(invoice.total) == float(store.get("Invoices", sales[0].invoice_id)["Total"])
+    assert invoice.line_items
+
+
+def test_the_sdk_revokes(sdk, client):
+    sdk.get_oauth2_token()
+    token = OAuth2Token(client_id=client.app["client_id"], client_secret=client.app["client_secret"])
+    token.update_token(**{k: v for k, v in sdk.held.items()})
+    assert token.revoke_access_token(sdk)
+    assert client.refresh(client.token["refresh_token"]).json() == {"error": "invalid_grant"}
