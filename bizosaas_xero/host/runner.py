@@ -204,7 +204,7 @@ class Runner:
         noted: dict[str, Any] = {"outcome": outcome.to_dict(), "next_due": None}
         if problem is None:
             noted |= {"last_success": now, "next_due": info and now + timedelta(seconds=info.interval)}
-            if run.recheck:
+            if run.recheck or (run.kind != "incremental" and outcome.complete):
                 noted["rechecked_at"] = now
             if kept.state != "active":
                 self._store.set_state(kept.id, "active")

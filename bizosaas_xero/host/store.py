@@ -177,6 +177,13 @@ class Store:
             connector, parse(Grant, json.loads(self._keys.decrypt(row.payload)), "grant"), row.version
         )
 
+    def identities(self, connector: str) -> list[str]:
+        """Return whose grants are kept."""
+        c = t.grants.c
+        statement = sa.select(c.identity).where(c.connector == connector).order_by(c.identity)
+        with self.database.reading() as connection:
+            return list(connection.execute(statement).scalars())
+
     def lease_grant(self, held: StoredGrant, owner: str, until: datetime) -> bool:
         """Take the right to refresh this version of a grant; false if somebody has it, or has refreshed."""
         lease = t.grants.c.lease_until

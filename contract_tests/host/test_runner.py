@@ -219,14 +219,13 @@ def test_ctrl_c_closes_the_iterator_and_keeps_what_is_stored(host, connected, fa
 
 def test_keys_to_recheck_are_passed_once_in_a_while(host, connected, fake, sync, clock):
     fake.recheck = Recheck(field="Open", equals=True, every=3600)
-    fake.runs = [
-        [batch(1, record("a", Open=True), record("b", Open=False), record("c"))],
-        *([B] for _ in "123"),
-    ]
-    for pause in (0, 0, 1800, 3601):
+    whole = batch(1, record("a", Open=True), record("b", Open=False), record("c"))
+    later = batch(2, stats=Stats(kind="incremental", complete=True))
+    fake.runs = [[whole], [later], [later], [later], [later]]
+    for pause in (0, 10, 3600, 10, 3600):
         clock.sleep(pause)
         sync()
-    assert [call["recheck"] for call in fake.calls] == [[], ["a"], [], ["a"]]
+    assert [call["recheck"] for call in fake.calls] == [[], [], ["a"], [], ["a"]]
 
 
 def test_a_connector_without_a_description_syncs_what_is_named(make_host, connected, fake):

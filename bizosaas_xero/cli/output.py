@@ -1,0 +1,119 @@
+"""What a person or a program sees: tables and words, or one JSON value, and the exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from bizosaas_xero.spec import ConnectorError
+
+OK, UNEXPECTED, USAGE, PERSON, LATER, PARTIAL, STOPPED = 0, 1, 2, 3, 4, 5, 130
+
+EXIT_CODES = {
+    OK: "done",
+    UNEXPECTED: "an unexpected error: a fault of this program",
+    USAGE: "wrong usage: an unknown option, entity or organisation, or a wrong value",
+    PERSON: "a person must act: connect (again), or correct a setting",
+    LATER: "not possible now: a limit is used up, or the other side does not answer; try later",
+    PARTIAL: "done, but not all: rows were rejected, or not everything could be read",
+    STOPPED: "stopped with Ctrl-C; what was stored stays",
+}
+"""The one table of exit codes (docs/cli.md shows it)."""
+
+_BY_RECOVERY = {
+    "reconnect": PERSON,
+    "fix": PERSON,
+    "wait": LATER,
+    "retry": LATER,
+    "refresh": LATER,
+    "restart": LATER,
+}
+
+
+def exit_code(problem: dict[str, Any]) -> int:
+    """Return the exit code for an error's ``to_dict()``."""
+    if problem["code"] in {"invalid", "not_found"}:
+        return USAGE
+    return _BY_RECOVERY.get(problem["recovery"], PERSON)
+
+
+class Output:
+    """Prints for a person on a terminal or into a pipe, or with ``as_json`` one value for a program."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        # Names of customers may look like markup or emoji codes: nothing is interpreted.
+        self.console = Console(markup=False, emoji=False, highlight=False, quiet=as_json)
+        self.errors = Console(stderr=True, markup=False, emoji=False, highlight=False)
+
+    def say(self, text: str = "", style: str = "") -> None:
+        """Print a line for a person."""
+        self.console.print(Text(text, style=style))
+
+    def show(self, renderable: RenderableType) -> None:
+        """Print a table or another block for a person, indented by two."""
+        self.console.print(Padding(renderable, (0, 0, 0, 2)))
+
+    def command(self, text: str) -> None:
+        """Print a command that can be copied: never broken into lines."""
+        self.console.print(Text(f"  {text}", style="cyan"), soft_wrap=True)
+
+    def data(self, value: Any) -> None:
+        """Print the result for a program."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(value, default=str, ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+
+    def ask(self, text: str) -> None:
+        """Print what a person must see even if standard output is read by a program."""
+        self.errors.print(Text(text), soft_wrap=True)
+
+    def error(self, error: ConnectorError) -> int:
+        """Print an error, and return its exit code."""
+        problem = error.to_dict()
+        self.data({"error": problem})
+        if not self.as_json:
+            self.problem(problem, self.errors)
+        return exit_code(problem)
+
+    def problem(self, problem: dict[str, Any], console: Console | None = None, subject: str = "") -> None:
+        """Print what is wrong and what to do, for a person."""
+        console = console or self.console
+        heading = Text.assemble((f"{subject}: " if subject else "Error: ", "bold red"), problem["message"])
+        console.print(heading)
+        console.print(Text.assemble(("What to do: ", "bold"), problem["remedy"]))
+        command = _COMMANDS.get(problem["recovery"])
+        if command and command not in problem["remedy"]:
+            console.print(Text.assemble(("Here: ", "bold"), (command, "cyan")))
+
+
+_COMMANDS = {"reconnect": "bizosaas-xero connect"}
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Sequence[str] = ()) -> Table:
+    """Make a table; ``numbers`` names the columns that are right-aligned."""
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        right = column in numbers
+        made.add_column(column, justify="right" if right else "left", no_wrap=right, overflow="fold")
+    for row in rows:
+        made.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+    return made
+
+
+def size(count: int) -> str:
+    """Write bytes for a person."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB"):
+        if amount < 1000:  # noqa: PLR2004 (SI prefixes)
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"

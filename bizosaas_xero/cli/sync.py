@@ -1,0 +1,197 @@
+"""``sync`` and ``status``: bring the tables up to date, and say how they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
+from rich.text import Text
+
+from bizosaas_xero.cli import base
+from bizosaas_xero.cli.output import LATER, OK, PARTIAL, PERSON, Output, exit_code, size, table
+from bizosaas_xero.host import EntityState, Host, StoredConnection, SyncOutcome
+from bizosaas_xero.host import Progress as Done
+from bizosaas_xero.host.runner import concerns_connection
+from bizosaas_xero.spec import error_from_dict
+
+NUMBERS = ("New", "Changed", "Deleted", "Rejected", "Calls", "Received", "Records")
+
+
+def sync(output: Output, entities: list[str], organisation: str | None, *, full: bool) -> int:
+    """Sync the named entities, or all, of one organisation, or of all."""
+    with base.the_host() as host:
+        chosen = base.connections(host, organisation)
+        known = host.report.connector(base.NAME)
+        for name in entities:
+            known.entity(name)  # an unknown name is refused before anything is read
+        info = known.describe()
+        names = entities or [entity.name for entity in (info.entities if info else [])]
+        results = []
+        for kept in chosen:
+            output.say(kept.organisation, "bold")
+            outcomes = run(output, host, kept, names, full=full)
+            show(output, outcomes)
+            results.append(base.short(kept) | {"entities": [outcome.to_dict() for outcome in outcomes]})
+        code = max((verdict(outcome) for result in results for outcome in result["entities"]), key=_rank)
+        output.data({"connections": results, "database": host.database.place, "exit_code": code})
+        return code
+
+
+def run(
+    output: Output, host: Host, kept: StoredConnection, entities: Iterable[str], *, full: bool = False
+) -> list[SyncOutcome]:
+    """Sync the entities one after the other, with progress on a terminal."""
+    outcomes = []
+    with _progress(output) as progress:
+        for entity in entities:
+            task = progress.add_task(entity, total=None, note="")
+
+            def tell(done: Done, task: Any = task) -> None:
+                total, read = (done.stats.expected, done.stats.read) if done.stats else (None, 0)
+                note = f"waiting {done.waiting:.0f} s: {done.why}" if done.waiting else f"{read:,} read"
+                progress.update(task, total=total, completed=read, note=note)
+
+            outcomes.append(host.runner.sync(kept.id, entity, full=full, on_progress=tell))
+            progress.remove_task(task)
+            problem = outcomes[-1].problem
+            if problem and concerns_connection(error_from_dict(problem)):
+                break  # the others would fail alike
+    return outcomes
+
+
+def show(output: Output, outcomes: list[SyncOutcome]) -> None:
+    """Show what was done, and what stands in the way."""
+    rows = [
+        (
+            item.entity,
+            f"{item.new:,}",
+            f"{item.changed:,}",
+            f"{item.deleted:,}",
+            Text(f"{item.rejected:,}", style="yellow" if item.rejected else ""),
+            item.calls,
+            size(item.bytes),
+            _completeness(item.to_dict()),
+        )
+        for item in outcomes
+    ]
+    columns = ("Entity", "New", "Changed", "Deleted", "Rejected", "Calls", "Received", "Complete")
+    output.show(table(columns, rows, NUMBERS))
+    for item in outcomes:
+        if item.problem:
+            output.say()
+            output.problem(item.problem, subject=item.entity)
+    if any(item.rejected for item in outcomes):
+        output.say()
+        output.say("Rejected rows are kept with the reason in the table 'rejected'.", "yellow")
+
+
+def verdict(outcome: dict[str, Any]) -> int:
+    """Return the exit code of one entity's outcome."""
+    if outcome["problem"]:
+        return exit_code(outcome["problem"])
+    return PARTIAL if outcome["rejected"] or outcome["complete"] is False else OK
+
+
+def _rank(code: int) -> int:
+    return [OK, PARTIAL, LATER].index(code) if code in {OK, PARTIAL, LATER} else 9
+
+
+def _completeness(outcome: dict[str, Any]) -> Text:
+    if outcome["problem"]:
+        return Text("no", style="red")
+    if outcome["complete"] is None:
+        return Text("not known", style="yellow")
+    if outcome["complete"]:
+        return Text("yes", style="green")
+    return Text(f"{outcome['missing']:,} missing" if outcome["missing"] else "no", style="red")
+
+
+def _progress(output: Output) -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description:<18}", markup=False),
+        BarColumn(bar_width=20),
+        TaskProgressColumn(markup=False),
+        TextColumn("{task.fields[note]}", markup=False),
+        console=output.console,
+        transient=True,
+        disable=output.as_json or not output.console.is_terminal,
+    )
+
+
+def status(output: Output, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> int:
+    """Say per connection and entity when it was read, what is held, and what a person must do."""
+    with base.the_host() as host:
+        results = []
+        for number, kept in enumerate(base.connections(host)):
+            if number:
+                output.say()
+            states = {state.entity: state for state in host.store.entities(kept.id)}
+            info = host.report.connector(kept.connector).describe()
+            names = [entity.name for entity in info.entities] if info else sorted(states)
+            entities = [_entity(host, kept, states.get(name) or EntityState(name)) for name in names]
+            results.append(
+                base.short(kept) | {"state": kept.state, "problem": kept.problem, "entities": entities}
+            )
+            _show_status(output, kept, entities, now())
+        output.say()
+        output.say(f"Database: {host.database.place}", "dim")
+        problems = [kept["problem"] for kept in results]
+        problems += [entity["problem"] for kept in results for entity in kept["entities"]]
+        code = PERSON if any(problem and exit_code(problem) == PERSON for problem in problems) else OK
+        output.data({"connections": results, "database": host.database.place, "exit_code": code})
+        return code
+
+
+def _entity(host: Host, kept: StoredConnection, state: EntityState) -> dict[str, Any]:
+    outcome = state.outcome or {}
+    return {
+        "entity": state.entity,
+        "rows": host.sink.rows(kept.organisation_id, state.entity),
+        "rejected": host.sink.rejected(kept.organisation_id, state.entity),
+        "last_run": state.last_run and state.last_run.isoformat(),
+        "last_success": state.last_success and state.last_success.isoformat(),
+        "next_due": state.next_due and state.next_due.isoformat(),
+        "problem": outcome.get("problem"),
+        "last": {key: value for key, value in outcome.items() if key not in {"entity", "problem"}} or None,
+    }
+
+
+def _show_status(
+    output: Output, kept: StoredConnection, entities: list[dict[str, Any]], now: datetime
+) -> None:
+    words = {"active": ("connected", "green"), "reconnect": ("must be connected again", "red")}
+    said, style = words.get(kept.state, ("needs your attention", "red"))
+    currency = f" ({kept.currency})" if kept.currency else ""
+    output.console.print(Text.assemble((kept.organisation, "bold"), currency, " · ", (said, style)))
+    rows = []
+    for item in entities:
+        complete = _completeness(item["last"] | {"problem": item["problem"]}) if item["last"] else Text("")
+        rejected = f"{item['rejected']:,}" if item["rejected"] else ""
+        seen = _ago(item["last_success"], now)
+        rows.append((item["entity"], f"{item['rows']:,}", Text(rejected, "yellow"), seen, complete))
+    output.show(table(("Entity", "Records", "Rejected", "Up to date as of", "Complete"), rows, NUMBERS))
+    told = []
+    if kept.problem:
+        told.append(kept.problem)
+        output.say()
+        output.problem(kept.problem, subject=kept.organisation)
+    for item in entities:
+        if item["problem"] and item["problem"] not in told:
+            told.append(item["problem"])
+            output.say()
+            output.problem(item["problem"], subject=item["entity"])
+
+
+def _ago(stamp: str | None, now: datetime) -> str:
+    """Write a moment as a person says it."""
+    if stamp is None:
+        return "never"
+    seconds = (now - datetime.fromisoformat(stamp)).total_seconds()
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= length:
+            count = int(seconds // length)
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"
