@@ -97,6 +97,7 @@ def _authorize(asked: AuthRequest, settings: Settings) -> AuthResult:
 
 def _callback(asked: AuthRequest, settings: Settings) -> AuthResult:
     app = _need(asked.app, "app", asked.step)
+    _require_secret(app)
     pending = consent.open_sealed(_need(asked.pending, "pending", asked.step).get_secret_value(), app)
     url = _need(asked.callback_url, "callback_url", asked.step).get_secret_value()
     came = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
