@@ -138,14 +138,14 @@ def _settings() -> str:
         shown = next((c for c in schema.get("anyOf", []) if c.get("type") != "null"), schema)
         low, high = shown.get("minimum", shown.get("exclusiveMinimum")), shown.get("maximum")
         over = "more than " if "exclusiveMinimum" in shown else ""
-        bounds = "" if low is None else f"{over}{low} to {high}" if high is not None else f"{over}{low} or more"
+        bounds = f"{over}{low} to {high}" if high is not None else f"{over}{low} or more"
         default = schema.get("default")
         rows.append(
             [
                 code(name),
                 code(f"XERO_{name.upper()}"),
                 "unset" if default is None else code(default),
-                bounds or shown["type"],
+                shown["type"] if low is None else bounds,
                 schema["description"],
             ]
         )
@@ -163,6 +163,10 @@ def _period(seconds: int) -> str:
     return f"{seconds} s"
 
 
+def _watched(recheck: models.Recheck | None) -> str:
+    return f"`{recheck.field}` is `{str(recheck.equals).lower()}`" if recheck else "none"
+
+
 def _entities() -> str:
     rows = [
         [
@@ -171,7 +175,7 @@ def _entities() -> str:
             _period(entity.interval),
             code(entity.key),
             code(entity.stamp),
-            f"`{entity.recheck.field}` is `{str(entity.recheck.equals).lower()}`" if entity.recheck else "none",
+            _watched(entity.recheck),
         ]
         for entity in info().entities
     ]
