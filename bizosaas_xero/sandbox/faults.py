@@ -30,6 +30,7 @@ KINDS: dict[str, tuple[frozenset[str], str]] = {
     "clock_shift": (frozenset({"seconds"}), ""),
 }
 _MATCH = {"path", "method", "tenant", "page", "query"}
+_BODIES = {"json", "text", "html", "empty"}
 _OPS = {"edit", "insert", "archive", "delete"}
 
 
@@ -117,6 +118,8 @@ class Faults:
             )
         if kind == "mutate" and (details.get("op") not in _OPS or "entity" not in details):
             raise ValueError(f"mutate needs entity and op, one of {', '.join(sorted(_OPS))}")
+        if details.get("body", "text") not in _BODIES:
+            raise ValueError(f"body is one of {', '.join(sorted(_BODIES))}")
         fault = Fault(next(self._numbers), kind, {"path": path, **(match or {})}, after, times, details)
         if kind == "clock_shift":
             self._state.clock.shift = float(details.get("seconds", 0))

@@ -2,10 +2,12 @@
 
 import asyncio
 import gzip
+import json
 import re
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from html import escape
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -20,11 +22,11 @@ from bizosaas_xero.sandbox.tokens import Family
 
 _GZIP_FROM = 512
 _GZIP_LEVEL = 3  # as small as Xero's answers become matters less here than the time it takes
-_BODIES = {
-    "json": ("application/json", '{{"Title":"{0}","Detail":"{0}"}}'),
-    "text": ("text/plain", "{0}"),
-    "html": ("text/html", "<html><body><h1>{0}</h1></body></html>"),
-    "empty": ("", ""),
+_BODIES: dict[str, tuple[str, Callable[[str], str]]] = {
+    "json": ("application/json", lambda words: json.dumps({"Title": words, "Detail": words})),
+    "text": ("text/plain", lambda words: words),
+    "html": ("text/html", lambda words: f"<html><body><h1>{escape(words)}</h1></body></html>"),
+    "empty": ("", lambda _: ""),
 }
 _TEXTS = {
     429: "You have exceeded the rate limit",
@@ -209,7 +211,7 @@ def _plain(status: int, body: str, words: str, headers: Mapping[str, str] | None
     made = MutableHeaders(dict(headers or {}))
     if kind:
         made["Content-Type"] = kind
-    return Answer(status, made, layout.format(words).encode())
+    return Answer(status, made, layout(words).encode())
 
 
 def _spoil(fault: Fault, body: bytes) -> bytes:

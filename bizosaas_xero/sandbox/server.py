@@ -14,11 +14,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
 from bizosaas_xero.sandbox.api import Api
 from bizosaas_xero.sandbox.clock import Clock
 from bizosaas_xero.sandbox.control import Control, consent
+from bizosaas_xero.sandbox.errors import not_found
 from bizosaas_xero.sandbox.front import Front, Line
 from bizosaas_xero.sandbox.identity import Identity
 from bizosaas_xero.sandbox.state import State
@@ -52,7 +55,7 @@ class Sandbox(State):
             Route("/api.xro/2.0/{endpoint}/{key}", api.handle, methods=verbs),
             *Control(self, identity).routes(),
         ]
-        starlette = Starlette(routes=routes)
+        starlette = Starlette(routes=routes, exception_handlers={404: _not_found})
         starlette.router.redirect_slashes = False  # Xero does not guess
         return Front(self, starlette)
 
@@ -207,6 +210,11 @@ def serve(  # noqa: PLR0913 - each has a default, most callers give one
     sandbox = Sandbox(invoices, seed, limits=limits, per_day=per_day, clock=clock, rng=rng)
     with sandbox.serving(host, port, allow_remote=allow_remote) as box:
         yield box
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    del request, error  # Xero says the same, whatever was asked for
+    return not_found()
 
 
 def _is_loopback(host: str) -> bool:

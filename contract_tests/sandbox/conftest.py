@@ -15,10 +15,6 @@ SCOPES = (
     "accounting.banktransactions"
 )
 REDIRECT = "http://localhost:8742/callback"
-LISTS = (
-    "Invoices", "Contacts", "BankTransactions", "Accounts", "Payments", "CreditNotes", "Items", "Organisation",
-    "TaxRates", "Currencies", "TrackingCategories", "BrandingThemes", "Users",
-)  # fmt: skip
 
 
 @dataclass
@@ -75,7 +71,7 @@ class Client:
     def rows(self, path: str, headers=None, **params) -> list:
         answer = self.get(path, headers, **params)
         assert answer.status_code == 200, answer.text
-        return answer.json()[{"Organisation": "Organisations"}.get(path, path.split("/")[0])]
+        return answer.json()[{"Organisation": "Organisations"}.get(path, path.split("/", maxsplit=1)[0])]
 
 
 @pytest.fixture

@@ -35,7 +35,10 @@ def test_unconnected_organisation(client, box):
         client.tenant = tenant
         answer = client.get("Invoices")
         assert answer.status_code == 403
-        assert (answer.json()["Title"], answer.json()["Detail"]) == ("Forbidden", "AuthenticationUnsuccessful")
+        assert (answer.json()["Title"], answer.json()["Detail"]) == (
+            "Forbidden",
+            "AuthenticationUnsuccessful",
+        )
 
 
 @pytest.mark.parametrize(
@@ -48,7 +51,11 @@ def test_unconnected_organisation(client, box):
         ("web", "accounting.contacts.read", {"Contacts"}),
         ("web", "accounting.settings", {"Accounts", "Items", "Organisation"}),
         ("legacy", "accounting.transactions", {"Invoices", "CreditNotes", "Payments", "BankTransactions"}),
-        ("legacy", "accounting.transactions.read", {"Invoices", "CreditNotes", "Payments", "BankTransactions"}),
+        (
+            "legacy",
+            "accounting.transactions.read",
+            {"Invoices", "CreditNotes", "Payments", "BankTransactions"},
+        ),
     ],
 )
 def test_scope_of_each_endpoint(make, box, app, scope, opens):

@@ -23,7 +23,11 @@ def rows(sandbox, name):
 
 
 def test_documents_add_up(sandbox):
-    for row in [*rows(sandbox, "Invoices"), *rows(sandbox, "BankTransactions"), *rows(sandbox, "CreditNotes")]:
+    for row in [
+        *rows(sandbox, "Invoices"),
+        *rows(sandbox, "BankTransactions"),
+        *rows(sandbox, "CreditNotes"),
+    ]:
         lines = row["LineItems"]
         assert 1 <= len(lines) <= 4
         assert row["TotalTax"] == sum(line["TaxAmount"] for line in lines)
@@ -43,7 +47,9 @@ def test_payments_add_up(sandbox):
             paid[payment["Invoice"]["InvoiceID"]] += payment["Amount"]
     for row in invoices:
         assert row["AmountPaid"] == sum(p["Amount"] for p in row["Payments"]) == paid[row["InvoiceID"]]
-        due = Decimal(0) if row["Status"] in DEAD else row["Total"] - row["AmountPaid"] - row["AmountCredited"]
+        due = (
+            Decimal(0) if row["Status"] in DEAD else row["Total"] - row["AmountPaid"] - row["AmountCredited"]
+        )
         assert row["AmountDue"] == due >= 0
         assert (row["Status"] == "PAID") == (row["AmountDue"] == 0 and row["Status"] not in DEAD)
     ids = {payment["PaymentID"] for payment in rows(sandbox, "Payments")}
@@ -87,8 +93,8 @@ def test_ids_are_unique_everywhere(sandbox):
     assert max(seen.values()) == max(lines.values()) == 1
 
 
-OPS = st.lists(st.tuples(st.sampled_from(["edit", "insert", "delete", "archive", "blind"]), st.integers(0, 200),
-                         st.integers(0, 2 * 10**12)), max_size=40)  # fmt: skip
+KINDS = st.sampled_from(["edit", "insert", "delete", "archive", "blind"])
+OPS = st.lists(st.tuples(KINDS, st.integers(0, 200), st.integers(0, 2 * 10**12)), max_size=40)
 
 
 @settings(max_examples=40, deadline=None)
@@ -112,7 +118,9 @@ def test_indexes_stay_right(ops):
         else:
             truth[guid] = store.edit("Contacts", guid, {"FirstName": str(which)}, at, blind=op == "blind")
     assert [table.id(s) for s in table.by_id] == sorted(truth, key=sql_order)
-    order = sorted(truth, key=lambda guid: (wire.milliseconds(truth[guid]["UpdatedDateUTC"]), sql_order(guid)))
+    order = sorted(
+        truth, key=lambda guid: (wire.milliseconds(truth[guid]["UpdatedDateUTC"]), sql_order(guid))
+    )
     assert [table.id(s) for s in table.by_stamp] == order
     column = table.columns["ContactStatus"]
     for slot in table.by_id:

@@ -21,7 +21,15 @@ def control(box):
 def test_info(box, control):
     info = control.get("/").json()
     assert info == box.info
-    assert list(info) == ["api_url", "identity_url", "login_url", "organisations", "apps", "control_url", "seed"]
+    assert list(info) == [
+        "api_url",
+        "identity_url",
+        "login_url",
+        "organisations",
+        "apps",
+        "control_url",
+        "seed",
+    ]
     assert len(info["organisations"]) >= 2
     assert set(info["apps"]) == {"web", "pkce", "custom", "legacy"}
     assert info["apps"]["pkce"]["client_secret"] is None
@@ -32,7 +40,12 @@ def test_log_has_no_secret(client, box, control):
     client.refresh(client.token["refresh_token"])
     client.get("Invoices", {"If_Modified_Since": "2026-01-01T00:00:00", "User_Agent": "me/1"}, page=1)
     text = control.get("/log").text
-    for secret in (client.token["access_token"], client.token["refresh_token"], client.app["client_secret"], "s-1"):
+    for secret in (
+        client.token["access_token"],
+        client.token["refresh_token"],
+        client.app["client_secret"],
+        "s-1",
+    ):
         assert secret not in text
     last = json.loads(text)["requests"][-1]
     assert (last["method"], last["path"], last["query"]) == ("GET", "/api.xro/2.0/Invoices", "page=1")
@@ -45,7 +58,9 @@ def test_log_has_no_secret(client, box, control):
 
 
 def test_faults(client, control):
-    made = control.post("/faults", json={"kind": "status", "status": 503, "match": {"path": "/Invoices"}, "times": 2})
+    made = control.post(
+        "/faults", json={"kind": "status", "status": 503, "match": {"path": "/Invoices"}, "times": 2}
+    )
     assert made.status_code == 201
     assert client.get("Invoices").status_code == 503
     assert control.get("/faults").json()[0]["struck"] == 1
@@ -58,7 +73,12 @@ def test_faults(client, control):
 
 def test_switches(control):
     assert control.patch("/switches", json={"ims_inclusive": False}).json()["ims_inclusive"] is False
-    for bad in ({"shoe": 1}, {"invalid_client_status": 402}, {"ims_inclusive": 1}, {"refused_scope_as": "shoe"}):
+    for bad in (
+        {"shoe": 1},
+        {"invalid_client_status": 402},
+        {"ims_inclusive": 1},
+        {"refused_scope_as": "shoe"},
+    ):
         assert control.patch("/switches", json=bad).status_code == 400
 
 
@@ -85,7 +105,11 @@ def test_consent(make, box, control):
     assert done["callback_url"].startswith("http://localhost:8742/callback?code=")
     no = control.post("/consent", json={"url": url, "allow": False}).json()
     assert no["callback_url"] == "http://localhost:8742/callback?error=access_denied&state=s-1"
-    for bad in ({"url": url.replace("client_id", "x")}, {"url": url, "organisations": ["x"]}, {"url": url, "user": "x"}):
+    for bad in (
+        {"url": url.replace("client_id", "x")},
+        {"url": url, "organisations": ["x"]},
+        {"url": url, "user": "x"},
+    ):
         answer = control.post("/consent", json=bad)
         assert answer.status_code == 400
         assert answer.json()["error"]
@@ -102,9 +126,13 @@ def test_data(client, box, control):
     assert raw["rows"] == listed
     assert control.get(f"{path}/Invoices", params={"offset": 58}).json()["rows"] == listed[58:]
     guid = listed[0]["InvoiceID"]
-    edited = control.post(f"{path}/bank_transactions", json={"op": "insert", "changes": {"Total": 3.1}}).json()
+    edited = control.post(
+        f"{path}/bank_transactions", json={"op": "insert", "changes": {"Total": 3.1}}
+    ).json()
     assert client.rows(f"BankTransactions/{edited['id']}")[0]["Total"] == 3.1
-    control.post(f"{path}/Invoices", json={"op": "edit", "id": guid, "changes": {"Reference": "y"}, "at": 1000})
+    control.post(
+        f"{path}/Invoices", json={"op": "edit", "id": guid, "changes": {"Reference": "y"}, "at": 1000}
+    )
     row = client.rows(f"Invoices/{guid}")[0]
     assert (row["Reference"], row["UpdatedDateUTC"]) == ("y", "/Date(1000+0000)/")
     contact = client.rows("Contacts", page=1)[0]["ContactID"]
@@ -112,7 +140,12 @@ def test_data(client, box, control):
     assert archived["row"]["ContactStatus"] == "ARCHIVED"
     control.post(f"{path}/Invoices", json={"op": "delete", "id": guid})
     assert client.get(f"Invoices/{guid}").status_code == 404
-    new = {"InvoiceID": "abcdef00-0000-4000-8000-000000000000", "Type": "ACCREC", "Status": "DRAFT", "Total": 5}
+    new = {
+        "InvoiceID": "abcdef00-0000-4000-8000-000000000000",
+        "Type": "ACCREC",
+        "Status": "DRAFT",
+        "Total": 5,
+    }
     control.post(f"{path}/Invoices", json={"op": "put", "row": new})
     assert client.rows(f"Invoices/{new['InvoiceID']}")[0]["Total"] == 5
     assert control.post(f"{path}/Invoices", json={"op": "edit", "id": guid}).status_code == 404
@@ -157,7 +190,7 @@ def test_run_forever_stops_cleanly(number):
         "import json, sys\nfrom bizosaas_xero.sandbox import Sandbox\n"
         "Sandbox(5).run_forever(on_ready=lambda info: print(json.dumps(info), flush=True))\nprint('stopped')"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own code
         info = json.loads(process.stdout.readline())
         assert httpx.get(info["control_url"]).json() == info
         os.kill(process.pid, number)

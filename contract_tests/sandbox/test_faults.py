@@ -2,6 +2,7 @@
 
 import json
 import time
+from itertools import product
 
 import httpx
 import pytest
@@ -18,32 +19,33 @@ def test_latency(client, box):
     assert time.perf_counter() - start >= 0.2
 
 
-@pytest.mark.parametrize("problem", ["minute", "day", "appminute", "concurrent"])
-@pytest.mark.parametrize("retry_after", [None, 7])
-@pytest.mark.parametrize(("body", "kind"), [("json", "application/json"), ("text", "text/plain"), ("empty", "")])
-def test_rate_limit(client, box, problem, retry_after, body, kind):
-    box.sandbox.faults.add("rate_limit", problem=problem, retry_after=retry_after, body=body)
-    answer = client.get("Invoices")
-    assert answer.status_code == 429
-    assert answer.headers["x-rate-limit-problem"] == problem
-    assert answer.headers.get("retry-after") == (retry_after and str(retry_after))
-    assert answer.headers.get("content-type", "").startswith(kind)
-    assert bool(answer.content) == (body != "empty")
+def test_rate_limit(client, box):
+    bodies = {"json": "application/json", "text": "text/plain", "html": "text/html", "empty": ""}
+    for problem, retry_after, body in product(
+        ("minute", "day", "appminute", "concurrent"), (None, 7), bodies
+    ):
+        box.sandbox.faults.add("rate_limit", problem=problem, retry_after=retry_after, body=body)
+        answer = client.get("Invoices")
+        assert answer.status_code == 429
+        assert answer.headers["x-rate-limit-problem"] == problem
+        assert answer.headers.get("retry-after") == (retry_after and str(retry_after))
+        assert answer.headers.get("content-type", "").startswith(bodies[body])
+        assert bool(answer.content) == (body != "empty")
     clean(client)
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 412, 500, 501, 503])
-@pytest.mark.parametrize("body", ["json", "text", "html", "empty"])
-def test_status(client, box, status, body):
-    box.sandbox.faults.add("status", status=status, body=body, text='The "Organisation" is offline')
-    answer = client.get("Invoices")
-    assert answer.status_code == status
-    if body == "json":
-        assert answer.json()["Detail"] == 'The "Organisation" is offline'
-    elif body == "empty":
-        assert answer.content == b""
-    else:
-        assert "Organisation" in answer.text
+def test_status(client, box):
+    words = 'The "Organisation" is offline'
+    for status, body in product((400, 403, 404, 412, 500, 501, 503), ("json", "text", "html", "empty")):
+        box.sandbox.faults.add("status", status=status, body=body, text=words, headers={"X-Shoe": "1"})
+        answer = client.get("Invoices")
+        assert (answer.status_code, answer.headers["x-shoe"]) == (status, "1")
+        if body == "json":
+            assert answer.json()["Detail"] == words
+        elif body == "empty":
+            assert answer.content == b""
+        else:
+            assert "Organisation" in answer.text
     clean(client)
 
 
@@ -54,7 +56,9 @@ def test_status_of_the_token_endpoint(client, box):
     assert client.refresh(client.token["refresh_token"]).status_code == 200
 
 
-@pytest.mark.parametrize(("where", "error"), [("headers", httpx.TransportError), ("body", httpx.RemoteProtocolError)])
+@pytest.mark.parametrize(
+    ("where", "error"), [("headers", httpx.TransportError), ("body", httpx.RemoteProtocolError)]
+)
 def test_cut(client, box, where, error):
     box.sandbox.faults.add("cut", where=where, match={"path": "/Invoices"})
     with pytest.raises(error):
@@ -151,13 +155,17 @@ def test_edits_between_pages(client, box):
 
 def test_archive_between_pages(client, box):
     count = len(client.rows("Contacts", page=1))
-    box.sandbox.faults.add("mutate", entity="Contacts", op="archive", which="spread", count=2, match={"page": 1})
+    box.sandbox.faults.add(
+        "mutate", entity="Contacts", op="archive", which="spread", count=2, match={"page": 1}
+    )
     assert len(client.rows("Contacts", page=1)) == count
     assert len(client.rows("Contacts", page=1)) < count
 
 
 def test_blind_edit(client, box):
-    box.sandbox.faults.add("mutate", entity="Invoices", op="edit", changes={"SentToContact": True, "Url": "u"}, blind=True)
+    box.sandbox.faults.add(
+        "mutate", entity="Invoices", op="edit", changes={"SentToContact": True, "Url": "u"}, blind=True
+    )
     stamps = {r["InvoiceID"]: r["UpdatedDateUTC"] for r in client.rows("Invoices", page=1)}
     after = client.rows("Invoices", page=1)
     assert sum("Url" in row for row in after) == 1
@@ -175,7 +183,9 @@ def test_clock_shift(client, box):
 
 def test_where_and_how_often(client, box):
     faults = box.sandbox.faults
-    faults.add("status", status=500, match={"path": "/accounts", "method": "GET", "query": "a=1"}, after=1, times=2)
+    faults.add(
+        "status", status=500, match={"path": "/accounts", "method": "GET", "query": "a=1"}, after=1, times=2
+    )
     codes = [client.get("Accounts", a=1).status_code for _ in range(5)]
     assert codes == [200, 500, 500, 200, 200]
     faults.add("status", status=500, match={"tenant": "elsewhere"}, times=None)
@@ -188,7 +198,13 @@ def test_where_and_how_often(client, box):
 
 
 def test_unknown_faults_are_refused(box):
-    for kind, details in (("shoe", {}), ("latency", {"second": 1}), ("mutate", {"op": "burn", "entity": "Invoices"}),
-                          ("status", {"match": {"pth": "x"}})):  # fmt: skip
-        with pytest.raises(ValueError, match=r"knows|no fault|needs"):
+    wrong = (
+        ("shoe", {}),
+        ("latency", {"second": 1}),
+        ("mutate", {"op": "burn", "entity": "Invoices"}),
+        ("status", {"match": {"pth": "x"}}),
+        ("status", {"body": "shoe"}),
+    )
+    for kind, details in wrong:
+        with pytest.raises(ValueError, match=r"knows|no fault|needs|one of"):
             box.sandbox.faults.add(kind, **details)

@@ -24,7 +24,13 @@ def test_a_person_consents_on_the_page(make, box):
     assert page.headers["x-frame-options"] == "DENY"
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
     assert "<script" not in page.text
-    for words in ("Demo Company (NZ)", "Thistle &amp; Oak", "Aroha Ngata", "Sam Whitfield", "accounting.invoices"):
+    for words in (
+        "Demo Company (NZ)",
+        "Thistle &amp; Oak",
+        "Aroha Ngata",
+        "Sam Whitfield",
+        "accounting.invoices",
+    ):
         assert words in page.text
     form = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
     form |= {"user": "owner", "organisation": box.info["organisations"][1]["id"], "allow": "yes"}
@@ -36,7 +42,10 @@ def test_a_person_consents_on_the_page(make, box):
     client.token = client.redeem(values["code"]).json()
     assert [c["tenantName"] for c in client.connections()] == ["Thistle & Oak Trading Ltd"]
     cancelled = client.http.post(url, data={"allow": "no"})
-    assert dict(parse_qsl(urlsplit(cancelled.headers["location"]).query)) == {"error": "access_denied", "state": "s-1"}
+    assert dict(parse_qsl(urlsplit(cancelled.headers["location"]).query)) == {
+        "error": "access_denied",
+        "state": "s-1",
+    }
 
 
 @pytest.mark.parametrize(
@@ -102,7 +111,9 @@ def test_code_is_single_use_and_short_lived(make, box):
 def test_code_of_another_app_or_redirect(make):
     code = make().consent()["code"]
     assert make("legacy").redeem(code).json() == {"error": "invalid_grant"}
-    wrong = make().exchange(grant_type="authorization_code", code=code, redirect_uri="http://localhost/callback")
+    wrong = make().exchange(
+        grant_type="authorization_code", code=code, redirect_uri="http://localhost/callback"
+    )
     assert wrong.json() == {"error": "unauthorized_client"}
 
 
@@ -134,7 +145,9 @@ def test_pkce(make, box):
     plain = client.authorize_url(**{**pkce(), "code_challenge_method": "plain"})
     assert client.http.get(plain).status_code == 400
     assert client.redeem(client.consent(**pkce())["code"]).json() == {"error": "invalid_grant"}
-    assert client.redeem(client.consent(**pkce())["code"], code_verifier="w" * 43).json() == {"error": "invalid_grant"}
+    assert client.redeem(client.consent(**pkce())["code"], code_verifier="w" * 43).json() == {
+        "error": "invalid_grant"
+    }
     client.token = client.redeem(client.consent(**pkce())["code"], code_verifier="v" * 43).json()
     assert client.refresh(client.token["refresh_token"]).status_code == 200
     web = make()
@@ -152,7 +165,9 @@ def test_token_answer_and_claims(make, box):
     token = client.redeem(client.consent()["code"]).json()
     assert token["refresh_token"]
     assert "id_token" not in token
-    assert {"openid", "accounting.contacts", "accounting.invoices"} <= set(token["scope"].split()), "scopes add up"
+    assert {"openid", "accounting.contacts", "accounting.invoices"} <= set(token["scope"].split()), (
+        "scopes add up"
+    )
     held = claims(token["access_token"])
     assert held["scope"] == token["scope"].split()
     assert (held["iss"], held["aud"]) == ("https://identity.xero.com", "https://identity.xero.com/resources")
@@ -193,7 +208,11 @@ def test_a_new_consent_leaves_the_old_tokens_alone(client, box):
 
 def test_revocation_removes_every_connection(client):
     refresh = client.token["refresh_token"]
-    form = {"token": refresh, "client_id": client.app["client_id"], "client_secret": client.app["client_secret"]}
+    form = {
+        "token": refresh,
+        "client_id": client.app["client_id"],
+        "client_secret": client.app["client_secret"],
+    }
     wrong = client.http.post("/connect/revocation", data={**form, "client_secret": "no"})
     assert wrong.json() == {"error": "invalid_client"}
     answer = client.http.post("/connect/revocation", data=form)

@@ -40,7 +40,9 @@ def test_pages(client):
     assert past.json()["pagination"] == {"page": 4, "pageSize": 25, "pageCount": 3, "itemCount": 60}
 
 
-@pytest.mark.parametrize(("asked", "used"), [("1000", 1000), ("5000", 1000), ("0", 1), ("-11891474", 1), ("x", 100)])
+@pytest.mark.parametrize(
+    ("asked", "used"), [("1000", 1000), ("5000", 1000), ("0", 1), ("-11891474", 1), ("x", 100)]
+)
 def test_page_size_is_clamped(client, asked, used):
     assert client.get("Invoices", page=1, pageSize=asked).json()["pagination"]["pageSize"] == used
 
@@ -59,7 +61,9 @@ def test_accounts_ignore_page(client):
 @given(
     size=st.integers(1, 70),
     name=st.sampled_from(["Invoices", "Contacts", "BankTransactions", "Payments"]),
-    order=st.sampled_from([None, "{id} ASC", "{id} DESC", "UpdatedDateUTC ASC", "UpdatedDateUTC DESC", "Status"]),
+    order=st.sampled_from(
+        [None, "{id} ASC", "{id} DESC", "UpdatedDateUTC ASC", "UpdatedDateUTC DESC", "Status"]
+    ),
 )
 def test_pages_together_are_the_list(client, size, name, order):
     id_field = f"{name[:-1]}ID"
@@ -79,7 +83,10 @@ def test_pages_together_are_the_list(client, size, name, order):
 
 def test_orders(client):
     def stamps(**query):
-        return [(ms(row), sql_order(row["InvoiceID"])) for row in client.rows("Invoices", page=1, pageSize=99, **query)]
+        return [
+            (ms(row), sql_order(row["InvoiceID"]))
+            for row in client.rows("Invoices", page=1, pageSize=99, **query)
+        ]
 
     assert stamps() == sorted(stamps()), "Xero's own order: stamp, then id"
     assert stamps(order="updateddateutc DESC") == sorted(stamps(), reverse=True)
@@ -146,14 +153,18 @@ def test_summary_only_and_statuses_force_paging(client):
 def test_picks(client):
     rows = client.rows("Invoices", page=1)
     ids = [rows[3]["InvoiceID"], rows[8]["InvoiceID"].upper(), "00000000-0000-0000-0000-000000000000"]
-    assert {r["InvoiceID"] for r in client.rows("Invoices", IDs=",".join(ids))} == {i.lower() for i in ids[:2]}
+    assert {r["InvoiceID"] for r in client.rows("Invoices", IDs=",".join(ids))} == {
+        i.lower() for i in ids[:2]
+    }
     number = rows[5]["InvoiceNumber"]
     assert [r["InvoiceNumber"] for r in client.rows("Invoices", InvoiceNumbers=number)] == [number]
     contact = rows[5]["Contact"]["ContactID"]
     found = client.rows("Invoices", ContactIDs=contact)
     assert {r["Contact"]["ContactID"] for r in found} == {contact}
     assert len(found) == sum(r["Contact"]["ContactID"] == contact for r in rows)
-    assert len(client.rows("Invoices", shoe="size", createdByMyApp="maybe")) == 60, "unknown parameters are ignored"
+    assert len(client.rows("Invoices", shoe="size", createdByMyApp="maybe")) == 60, (
+        "unknown parameters are ignored"
+    )
 
 
 def test_single_rows(client):

@@ -7,11 +7,18 @@ import pytest
 import yaml
 
 LISTS = {
-    "Invoices": "InvoiceID", "Contacts": "ContactID", "BankTransactions": "BankTransactionID", "Accounts": "AccountID",
-    "Payments": "PaymentID", "CreditNotes": "CreditNoteID", "Items": "ItemID", "Organisation": None, "TaxRates": None,
+    "Invoices": "InvoiceID", "Contacts": "ContactID", "BankTransactions": "BankTransactionID",
+    "Accounts": "AccountID", "Payments": "PaymentID", "CreditNotes": "CreditNoteID", "Items": "ItemID",
+    "Organisation": None, "TaxRates": None,
     "Currencies": None, "TrackingCategories": "TrackingCategoryID", "BrandingThemes": None, "Users": "UserID",
 }  # fmt: skip
-QUERIES = ({}, {"page": 1, "pageSize": 1000}, {"page": 99}, {"summaryOnly": "true"}, {"includeArchived": "true"})
+QUERIES = (
+    {},
+    {"page": 1, "pageSize": 1000},
+    {"page": 99},
+    {"summaryOnly": "true"},
+    {"includeArchived": "true"},
+)
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +35,9 @@ def validator(openapi, components):
         components.update(json.loads(json.dumps(loaded, default=str)))  # its examples hold YAML dates
 
     def make(schema):
-        return jsonschema_rs.Draft4Validator({"$ref": f"#/components/schemas/{schema}", "components": components})
+        return jsonschema_rs.Draft4Validator(
+            {"$ref": f"#/components/schemas/{schema}", "components": components}
+        )
 
     return make
 
@@ -55,7 +64,8 @@ def test_the_validator_sees_a_wrong_amount(client, validator):
 def test_connections_conform(client, openapi):
     identity = yaml.safe_load((openapi / "xero-identity.yaml").read_text(encoding="utf-8"))
     schema = jsonschema_rs.Draft4Validator(
-        identity["components"]["schemas"]["Connection"], validate_formats=False  # Xero sends no zone
+        identity["components"]["schemas"]["Connection"],
+        validate_formats=False,  # Xero sends no zone
     )
     connections = client.connections()
     assert connections

@@ -8,15 +8,17 @@ from xero_python.api_client import ApiClient, Configuration
 from xero_python.api_client.oauth2 import OAuth2Token, TokenApi
 from xero_python.identity import IdentityApi
 
-SCOPES = "offline_access accounting.settings accounting.contacts accounting.invoices accounting.payments accounting.banktransactions"
-
 
 @pytest.fixture
 def sdk(client, box, monkeypatch):
     for name, path in (("refresh_token_url", "token"), ("client_credentials_token_url", "token"),
                        ("revoke_token_url", "revocation")):  # fmt: skip
         monkeypatch.setattr(TokenApi, name, f"{box.url}/connect/{path}")
-    held = {**client.token, "scope": client.token["scope"].split(), "expires_at": 0}  # it must refresh at once
+    held = {
+        **client.token,
+        "scope": client.token["scope"].split(),
+        "expires_at": 0,
+    }  # it must refresh at once
     configuration = Configuration(
         oauth2_token=OAuth2Token(client_id=client.app["client_id"], client_secret=client.app["client_secret"])
     )
@@ -43,8 +45,12 @@ def test_the_sdk_reads_everything(sdk, client, box):
     api = AccountingApi(sdk, base_url=f"{box.url}/api.xro/2.0")
     store = box.sandbox.store(tenant)
     assert len(pages(api.get_invoices, tenant, "invoices")) == len(store.table("Invoices"))
-    assert len(pages(api.get_contacts, tenant, "contacts", include_archived=True)) == len(store.table("Contacts"))
-    assert len(pages(api.get_bank_transactions, tenant, "bank_transactions")) == len(store.table("BankTransactions"))
+    assert len(pages(api.get_contacts, tenant, "contacts", include_archived=True)) == len(
+        store.table("Contacts")
+    )
+    assert len(pages(api.get_bank_transactions, tenant, "bank_transactions")) == len(
+        store.table("BankTransactions")
+    )
     assert len(pages(api.get_payments, tenant, "payments")) == len(store.table("Payments"))
     assert len(pages(api.get_credit_notes, tenant, "credit_notes")) == len(store.table("CreditNotes"))
     assert len(api.get_accounts(tenant).accounts) == len(store.table("Accounts"))
@@ -64,6 +70,6 @@ def test_the_sdk_reads_everything(sdk, client, box):
 def test_the_sdk_revokes(sdk, client):
     sdk.get_oauth2_token()
     token = OAuth2Token(client_id=client.app["client_id"], client_secret=client.app["client_secret"])
-    token.update_token(**{k: v for k, v in sdk.held.items()})
+    token.update_token(**sdk.held)
     assert token.revoke_access_token(sdk)
     assert client.refresh(client.token["refresh_token"]).json() == {"error": "invalid_grant"}

@@ -1,5 +1,7 @@
 """The filter language: what it takes, and that it refuses the rest."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,8 +48,8 @@ def test_filters(text, passes):
 @pytest.mark.parametrize(
     "text",
     ["Type", 'Type=="ACCREC" AND', '=="x"', "Type==", "(Type==null", "Type==null)", 'Name.Contains("x")',
-     'Type=="ACCREC" Status=="PAID"', "Date==DateTime(2026,02,30)", 'Type==="x"', 'Type==Guid("shoe")', "Type=='x'",
-     "; DROP TABLE", 'Type=="unclosed', "1==1"],
+     'Type=="ACCREC" Status=="PAID"', "Date==DateTime(2026,02,30)", 'Type==="x"', 'Type==Guid("shoe")',
+     "Type=='x'", "; DROP TABLE", 'Type=="unclosed', "1==1"],
 )  # fmt: skip
 def test_what_is_refused(text, client):
     with pytest.raises(where.QueryError):
@@ -58,10 +60,8 @@ def test_what_is_refused(text, client):
 
 @given(st.text())
 def test_any_text_is_read_or_refused(text):
-    try:
+    with contextlib.suppress(where.QueryError):
         where.parse(text).matches(ROW)
-    except where.QueryError:
-        pass
 
 
 def test_filters_on_lists(client):

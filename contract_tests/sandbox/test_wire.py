@@ -15,7 +15,9 @@ from bizosaas_xero.sandbox.guids import Scramble, sql_order
 def test_layout_of_a_list(client):
     answer = client.get("Invoices", page=1)
     text = answer.text
-    assert text.startswith(f'{{\r\n  "Id": "{answer.headers["xero-correlation-id"]}",\r\n  "Status": "OK",\r\n')
+    assert text.startswith(
+        f'{{\r\n  "Id": "{answer.headers["xero-correlation-id"]}",\r\n  "Status": "OK",\r\n'
+    )
     assert re.search(r'"DateTimeUTC": "\\/Date\(\d{13}\)\\/",\r\n  "pagination": {\r\n    "page": 1,', text)
     assert re.search(r'\r\n      "Date": "\\/Date\(\d+\+0000\)\\/"', text)
     assert re.search(r'"Quantity": \d+\.\d{4},?\r\n', text)
@@ -58,7 +60,9 @@ def test_xml_is_the_default(client):
 @given(
     st.recursive(
         st.none() | st.booleans() | st.text() | st.integers(),
-        lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="ascii", categories=["L"])), inner),
+        lambda inner: (
+            st.lists(inner) | st.dictionaries(st.text(st.characters(codec="ascii", categories=["L"])), inner)
+        ),
     )
 )
 def test_rendered_json_reads_back(value):
@@ -66,7 +70,9 @@ def test_rendered_json_reads_back(value):
 
 
 def test_digits_of_edited_rows():
-    row = wire.normalise({"Total": 5, "LineItems": [{"Quantity": 1.5, "LineAmount": "x"}], "CurrencyRate": 1, "Day": 3})
+    row = wire.normalise(
+        {"Total": 5, "LineItems": [{"Quantity": 1.5, "LineAmount": "x"}], "CurrencyRate": 1, "Day": 3}
+    )
     assert row["Total"] == Decimal("5.00")
     assert wire.render(row["Total"]) == "5.00"
     assert wire.render(row["LineItems"][0]["Quantity"]) == "1.5000"
@@ -78,7 +84,9 @@ def test_digits_of_edited_rows():
 def test_ids_read_back(number, family):
     ids = Scramble("x", family)
     assert ids.number(ids.id(number)) == number
-    assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", ids.id(number))
+    assert re.fullmatch(
+        r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", ids.id(number)
+    )
 
 
 @pytest.mark.parametrize(
