@@ -120,12 +120,8 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=10,
 )
-FIELDS = sorted(SHAPES["Invoice"].nested | SHAPES["Invoice"].lists) + [
-    "Total",
-    "Date",
-    "UpdatedDateUTC",
-    "Odd",
-]
+INVOICE = SHAPES["Invoice"]
+FIELDS = [*sorted(INVOICE.nested | INVOICE.lists), "Total", "Date", "UpdatedDateUTC", "Odd"]
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), json_values))

@@ -1,0 +1,68 @@
+"""The walls of the house: who may import whom, and what an import may cost or touch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from importlinter.cli import lint_imports
+
+
+def fresh(code: str) -> dict:
+    done = subprocess.run(  # noqa: S603 (our own code)
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    return json.loads(done.stdout)
+
+
+MODULES = "import sys, json; print(json.dumps(sorted(sys.modules)))"
+
+
+def test_the_import_rules_hold(capsys):
+    code = lint_imports(config_filename="pyproject.toml", is_debug_mode=False)
+    assert code == 0, capsys.readouterr().out
+
+
+def test_the_contract_brings_in_neither_http_nor_oauth():
+    loaded = fresh(f"import bizosaas_xero.spec; {MODULES}")
+    assert not {"httpx", "authlib", "stevedore", "sqlalchemy", "msgspec"} & set(loaded)
+
+
+def test_importing_the_plugin_is_light():
+    loaded = fresh(f"import bizosaas_xero.plugin; {MODULES}")
+    heavy = {"httpx", "authlib", "stamina", "msgspec", "pyrate_limiter", "pydantic_settings", "sqlalchemy"}
+    assert not heavy & set(loaded)
+
+
+@pytest.mark.parametrize("event", ["socket.connect", "open", "os.getenv"])
+def test_importing_the_plugin_touches_nothing(event):
+    code = f"""
+import builtins, json, os, pluggy, pydantic, socket, sys
+pydantic.BaseModel, pydantic.SecretStr, pydantic.AwareDatetime
+touched = []
+def watch(name, args):
+    if name == {event!r} and not (name == "open" and ("site-packages" in str(args[0]) or str(args[0]).endswith((".py", ".pyc")) or "/lib/python" in str(args[0]))):
+        touched.append(str(args[0]))
+sys.addaudithook(watch)
+known = dict(os.environ)
+class Spy(dict):
+    def __getitem__(self, key):
+        if key.startswith(("XERO_", "BIZOSAAS_")): touched.append(key)
+        return super().__getitem__(key)
+    def get(self, key, default=None):
+        if str(key).startswith(("XERO_", "BIZOSAAS_")): touched.append(key)
+        return super().get(key, default)
+os.environ = Spy(known)
+import bizosaas_xero.plugin
+print(json.dumps(touched))
+"""  # noqa: E501 (one program)
+    assert fresh(code) == []
+
+
+def test_the_suite_runs_on_httpx_even_where_authlib_would_prefer_another():
+    """Authlib's own httpx integration switches to httpx2 once that is installed; ours never does."""
+    loaded = fresh(f"from bizosaas_xero import oauth; {MODULES}")
+    assert "httpx2" not in loaded
+    assert not any(name.startswith("authlib.integrations") for name in loaded)
