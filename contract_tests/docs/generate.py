@@ -47,6 +47,7 @@ def parts() -> dict[str, str]:
         "codes": _codes(),
         "settings": _settings(),
         "entities": _entities(),
+        "intervals": _intervals(),
         "columns": _columns(),
         "scopes": _scopes(),
         "profiles": _profiles(),
@@ -180,6 +181,11 @@ def _entities() -> str:
         for entity in info().entities
     ]
     return table(["Entity", "What", "Default interval", "Key", "Stamp", "Rechecked while"], rows)
+
+
+def _intervals() -> str:
+    rows = [[entity.title, f"every {_period(entity.interval).split(' (')[0]}"] for entity in info().entities]
+    return table(["What", "How often"], rows)
 
 
 def at(schema: dict[str, Any], path: str) -> dict[str, Any]:
