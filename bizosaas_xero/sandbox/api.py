@@ -115,7 +115,7 @@ def _single(endpoint: Endpoint, table: Table, key: str) -> int | None:
     slot = table.find(key)
     if slot is None and endpoint.number and len(table) <= lists.HIGH_VOLUME:
         wanted = Comparison(endpoint.number, "==", key)
-        slot = next((s for s in table.by_id if wanted.matches(table.row(s))), None)
+        slot = next((s for s in table.by_id if wanted.matches(table.peek(s))), None)
     return slot
 
 

@@ -121,7 +121,7 @@ class Control:
         offset = int(request.query_params.get("offset", 0))
         limit = int(request.query_params.get("limit", 1000))
         with table.lock:
-            rows = [wire.render(table.row(slot)) for slot in table.by_id[offset : offset + limit]]
+            rows = [wire.render(table.peek(slot)) for slot in table.by_id[offset : offset + limit]]
         body = f'{{"count": {len(table)}, "rows": [{",".join(rows)}]}}'
         return Response(body, media_type="application/json")
 

@@ -135,7 +135,7 @@ def fields(endpoint: Endpoint, table: Table) -> set[str]:
     """Return the fields that may be filtered and ordered by, in lower case, nested ones with a dot."""
     known = {name.lower() for name in endpoint.optional}
     for slot in table.by_id[:20]:
-        for name, value in table.row(slot).items():
+        for name, value in table.peek(slot).items():
             known.add(name.lower())
             if isinstance(value, dict):
                 known.update(f"{name}.{inner}".lower() for inner in value)
@@ -195,10 +195,10 @@ class Lists:
         if query.picks:
             slots = self._picked(endpoint, table, slots, query.picks)
         if rest:
-            slots = [slot for slot in slots if all(part.matches(table.row(slot)) for part in rest)]
+            slots = [slot for slot in slots if all(part.matches(table.peek(slot)) for part in rest)]
         if order not in {endpoint.id_field.lower(), "updateddateutc"}:
             slots = sorted(
-                slots, key=lambda slot: (_sort_key(table.row(slot), order), sql_order(table.id(slot)))
+                slots, key=lambda slot: (_sort_key(table.peek(slot), order), sql_order(table.id(slot)))
             )
         return list(reversed(slots)) if query.order and query.order[1] else list(slots)
 
@@ -211,7 +211,7 @@ class Lists:
                 wanted = {slot for guid in values if (slot := table.find(guid)) is not None}
                 slots = [slot for slot in slots if slot in wanted]
             else:
-                slots = [s for s in slots if str(where.lookup(table.row(s), field)).lower() in values]
+                slots = [s for s in slots if str(where.lookup(table.peek(s), field)).lower() in values]
         return slots
 
 

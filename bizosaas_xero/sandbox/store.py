@@ -106,10 +106,14 @@ class Table:
                 return None
         return None if slot in self._gone else slot
 
-    def row(self, slot: int) -> Row:
-        """Return a row; a change to it changes nothing (use `put`)."""
+    def peek(self, slot: int) -> Row:
+        """Return a row to look at; parts of it are shared with others and must not be changed."""
         kept = self._kept.get(slot)
-        return copy.deepcopy(kept) if kept is not None else self._seeded.make(slot)
+        return self._seeded.make(slot) if kept is None else kept
+
+    def row(self, slot: int) -> Row:
+        """Return a copy of a row; to change the row itself, `put` the copy."""
+        return copy.deepcopy(self.peek(slot))
 
     def rows(self) -> Iterator[Row]:
         """Iterate over all rows, oldest change first."""
@@ -165,7 +169,7 @@ class Table:
         """Return a row rendered in one of its forms, from the cache when it did not change."""
         cached = self._cache.get((slot, form))
         if cached is None:
-            cached = wire.row_text(shape(self._kept.get(slot) or self._seeded.make(slot))).encode()
+            cached = wire.row_text(shape(self.peek(slot))).encode()
             self._cache[slot, form] = cached
             self._cached += len(cached)
             while self._cached > CACHE_BYTES:

@@ -133,6 +133,11 @@ def test_a_row_handed_out_is_a_copy(sandbox):
     guid = store.insert("Invoices")
     store.get("Invoices", guid)["LineItems"].clear()
     assert store.get("Invoices", guid)["LineItems"]
+    before = rows(sandbox, "Invoices")
+    for row in rows(sandbox, "Invoices"):
+        for line in row["LineItems"]:
+            line["Tracking"].append("scribble")
+    assert rows(sandbox, "Invoices") == before, "seeded lines are shared, and must not be handed out"
 
 
 def test_rows_are_rendered_once_and_anew_after_a_change(sandbox):
