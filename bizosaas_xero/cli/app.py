@@ -54,7 +54,7 @@ def _main(
 @app.command()
 @base.ends_well
 def demo(*, invoices: Invoices = 500, seed: Seed = 1, as_json: AsJson = False) -> int:
-    """Show the whole road without a Xero account: discover, authorise, sync, query."""
+    """Show the whole road, without a Xero account."""
     from bizosaas_xero.cli import demo as command
 
     return command.demo(base.open_output(as_json=as_json), invoices, seed)
@@ -129,7 +129,7 @@ def organisations(
 def sync(
     entities: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ENTITY]...", help="Such as invoices; all if none is named."),
+        typer.Argument(metavar="ENTITY", help="Such as invoices; all if none is named."),
     ] = None,
     *,
     full: Annotated[bool, typer.Option("--full", help="Read everything again.")] = False,

@@ -45,6 +45,8 @@ class Listener:
                 "--no-browser and paste the address.",
                 reason="port_taken",
             ) from None
+        # Already now: some browsers are waited for, and come back before ``wait`` is called.
+        threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True).start()
 
     def wait(self, seconds: float = PATIENCE) -> str:
         """Return the whole address to which the browser came back.
@@ -52,7 +54,6 @@ class Listener:
         Raises:
             ReconnectRequired: if it did not come in time.
         """
-        threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True).start()
         try:
             self.came.wait(seconds)
         finally:

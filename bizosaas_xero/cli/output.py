@@ -60,7 +60,7 @@ class Output:
 
     def show(self, renderable: RenderableType) -> None:
         """Print a table or another block for a person, indented by two."""
-        self.console.print(Padding(renderable, (0, 0, 0, 2)))
+        self.console.print(Padding(renderable, (0, 0, 0, 2), expand=False))
 
     def command(self, text: str) -> None:
         """Print a command that can be copied: never broken into lines."""

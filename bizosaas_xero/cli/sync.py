@@ -22,10 +22,10 @@ NUMBERS = ("New", "Changed", "Deleted", "Rejected", "Calls", "Received", "Record
 def sync(output: Output, entities: list[str], organisation: str | None, *, full: bool) -> int:
     """Sync the named entities, or all, of one organisation, or of all."""
     with base.the_host() as host:
-        chosen = base.connections(host, organisation)
         known = host.report.connector(base.NAME)
         for name in entities:
             known.entity(name)  # an unknown name is refused before anything is read
+        chosen = base.connections(host, organisation)
         info = known.describe()
         names = entities or [entity.name for entity in (info.entities if info else [])]
         results = []

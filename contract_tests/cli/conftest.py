@@ -1,0 +1,121 @@
+"""The command as a person runs it: real processes, a home folder of their own, a sandbox beside them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+COMMAND = [sys.executable, "-c", "from bizosaas_xero.cli import main; main()"]
+PRIVATE = ("BIZOSAAS_", "XERO_")
+
+
+class Person:
+    """Runs the command with a home folder and a sandbox's credentials."""
+
+    def __init__(self, home: Path, sandbox: dict | None = None, app: str = "web") -> None:
+        self.home = home
+        self.sandbox = sandbox
+        self.environ = {key: value for key, value in os.environ.items() if not key.startswith(PRIVATE)}
+        self.environ |= {"BIZOSAAS_HOME": str(home), "COLUMNS": "80", "NO_COLOR": "1", "BROWSER": "true"}
+        self.spoken: list[str] = []
+        if sandbox:
+            credentials = sandbox["apps"][app]
+            self.environ |= {
+                f"XERO_{n.upper()}": sandbox[n] for n in ("api_url", "identity_url", "login_url")
+            }
+            self.environ |= {"XERO_CLIENT_ID": credentials["client_id"]}
+            if credentials["client_secret"]:
+                self.environ["XERO_CLIENT_SECRET"] = credentials["client_secret"]
+
+    def run(self, *args: str, given: str = "", **environ: str) -> subprocess.CompletedProcess:
+        done = subprocess.run(  # noqa: S603 (our own command)
+            [*COMMAND, *args],
+            input=given,
+            env=self.environ | environ,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        self.spoken += [done.stdout, done.stderr]
+        assert "Traceback" not in done.stdout + done.stderr, done.stderr
+        return done
+
+    def json(self, *args: str, code: int = 0, **given: str) -> dict:
+        done = self.run(*args, "--json", **given)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert done.stdout.count("\n") == 1
+        return json.loads(done.stdout)
+
+    def start(self, *args: str, **environ: str) -> subprocess.Popen:
+        return subprocess.Popen(  # noqa: S603 (our own command)
+            [*COMMAND, *args],
+            env=self.environ | environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def consent(self, url: str, **given: object) -> str:
+        answer = httpx.post(f"{self.sandbox['login_url']}/_sandbox/consent", json={"url": url} | given)
+        return answer.raise_for_status().json()["callback_url"]
+
+    def fault(self, kind: str, **given: object) -> None:
+        url = f"{self.sandbox['api_url']}/_sandbox/faults"
+        httpx.post(url, json={"kind": kind} | given).raise_for_status()
+
+    def connect(self, *args: str, pasted=None, after: str = "", **given: object) -> tuple[int, dict, str]:
+        """Connect by pasting the callback; return exit code, JSON and what was said on stderr."""
+        process = self.start("connect", "--no-browser", "--json", *args)
+        said = ""
+        for line in process.stderr:
+            said += line
+            if "login/identity/connect/authorize" in line or "/identity/connect/authorize" in line:
+                callback = pasted or self.consent(line.strip(), **given)
+                out, err = process.communicate(f"{callback}\n{after}", timeout=60)
+                break
+        else:
+            out, err = process.communicate(timeout=60)
+        self.spoken += [out, said, err]
+        assert "Traceback" not in said + err
+        return process.returncode, json.loads(out), said + err
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory):
+    """Run the command ``sandbox`` in a process of its own, and return its one line."""
+    person = Person(tmp_path_factory.mktemp("sandbox"))
+    process = person.start("sandbox", "--json", "--port", "0", "--invoices", "120")
+    info = json.loads(process.stdout.readline())
+    httpx.post(f"{info['api_url']}/_sandbox/limits", json={"enforce": False}).raise_for_status()
+    yield info
+    process.terminate()
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (0, "", "")
+
+
+@pytest.fixture
+def person(tmp_path, sandbox):
+    yield Person(tmp_path / "home", sandbox)
+    for part in ("faults", "log"):
+        httpx.delete(f"{sandbox['api_url']}/_sandbox/{part}").raise_for_status()
+
+
+@pytest.fixture
+def connected(person):
+    code, _, said = person.connect()
+    assert code == 0, said
+    return person
+
+
+@pytest.fixture
+def stranger(tmp_path):
+    """Return a person without a sandbox and without credentials."""
+    return Person(tmp_path / "home")
