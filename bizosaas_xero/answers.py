@@ -167,7 +167,7 @@ def garbled(response: httpx.Response) -> Unavailable:
     )
 
 
-def unreachable(error: httpx.TransportError) -> Unavailable:
+def unreachable(error: httpx.RequestError) -> Unavailable:
     """Make the error for a request that got no whole answer."""
     timed_out = isinstance(error, httpx.TimeoutException)
     return Unavailable(

@@ -204,12 +204,12 @@ def send(
     """Send one request over this process's connections.
 
     Raises:
-        Unavailable: No answer came, or it broke off.
+        Unavailable: No answer came, it broke off, or could not be unpacked.
     """
     client = http(settings)
     try:
         return client.request(method, url, params=params, headers=headers)
-    except httpx.TransportError as error:
+    except httpx.RequestError as error:
         raise answers.unreachable(error) from None
 
 

@@ -41,7 +41,8 @@ def organisations(token: str, settings: Settings, auth_event_id: str | None = No
     Raises:
         ConnectorError: Xero refused, or could not be reached.
     """
-    found = [item for item in _links(token, settings) if item.get("tenantType") == "ORGANISATION"]
+    links = answers.json_list(_call("GET", "/connections", token, settings))
+    found = [item for item in links if item.get("tenantType") == "ORGANISATION" and item.get("tenantId")]
     of_consent = [item for item in found if auth_event_id and item.get("authEventId") == auth_event_id]
     return [_organisation(item) for item in of_consent or found]
 
@@ -53,16 +54,17 @@ def disconnect(token: str, organisation_id: str | None, settings: Settings) -> N
         Invalid: No organisation is named, and there are several.
         ConnectorError: Xero refused, or could not be reached.
     """
-    links = organisations(token, settings)
-    if organisation_id is None and len(links) > 1:
+    found = organisations(token, settings)
+    if organisation_id is None and len(found) > 1:
         raise Invalid(
             "Several organisations are connected.",
             remedy="Name one in request.organisation_id, or set request.revoke to end all of them.",
             problems=[{"field": "request.organisation_id", "message": "is needed: several are connected"}],
         )
-    for link in links:
-        if organisation_id is None or link.id.lower() == organisation_id.lower():
-            _call("DELETE", f"/connections/{link.connection_id}", token, settings, fine=(200, 204, 404))
+    for organisation in found:
+        if organisation_id is None or organisation.id.lower() == organisation_id.lower():
+            path = f"/connections/{organisation.connection_id}"
+            _call("DELETE", path, token, settings, fine=(200, 204, 404))
 
 
 def check(connection: Connection) -> AuthResult:
@@ -122,10 +124,6 @@ def _warnings(granted: list[str]) -> list[str]:
     return warnings
 
 
-def _links(token: str, settings: Settings) -> list[dict[str, Any]]:
-    return answers.json_list(_call("GET", "/connections", token, settings))
-
-
 def _call(method: str, path: str, token: str, settings: Settings, fine: tuple[int, ...] = (200,)) -> Any:
     headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
     for attempt in stamina.retry_context(
@@ -142,7 +140,7 @@ def _organisation(item: dict[str, Any]) -> Organisation:
     return Organisation(
         id=str(item["tenantId"]),
         name=str(item.get("tenantName") or item["tenantId"]),
-        connection_id=item.get("id"),
+        connection_id=str(item["id"]) if item.get("id") else None,
         kind=str(item["tenantType"]),
         connected_at=_moment(item.get("createdDateUtc")),
         updated_at=_moment(item.get("updatedDateUtc")),

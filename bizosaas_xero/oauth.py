@@ -31,6 +31,8 @@ REVOCATION_PATH = "/connect/revocation"
 ACCESS_SECONDS = 1800
 """Life of an access token when the answer does not say (Xero's OAuth FAQ)."""
 
+DAY = 86_400
+
 T = TypeVar("T")
 
 
@@ -239,7 +241,7 @@ def _retry_network(ask: Callable[[], T]) -> T:
         with attempt:
             try:
                 return ask()
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 raise answers.unreachable(error) from None
             except httpx.HTTPStatusError as error:
                 raise answers.error_of(error.response) from None
@@ -260,9 +262,11 @@ def _grant(app: App, token: dict[str, Any], asked_for: list[str]) -> Grant:
     said = tokens.claims(access)
     user = said.get("xero_userid")
     granted = tokens.scopes(access) or str(token.get("scope") or "").split() or list(asked_for)
-    seconds = token.get("expires_in")
-    lifetime = float(seconds) if isinstance(seconds, (int, float)) and seconds > 0 else ACCESS_SECONDS
-    refresh = token.get("refresh_token")
+    seconds, refresh = token.get("expires_in"), token.get("refresh_token")
+    lifetime = float(ACCESS_SECONDS)
+    if isinstance(seconds, (int, float)) and 0 < seconds < DAY:
+        lifetime = float(seconds)
+    event = said.get("authentication_event_id")
     return Grant(
         identity=f"{app.client_id}:{user or app.kind}",
         client_id=app.client_id,
@@ -273,7 +277,7 @@ def _grant(app: App, token: dict[str, Any], asked_for: list[str]) -> Grant:
         obtained_at=now,
         expires_at=now + timedelta(seconds=lifetime),
         scopes=granted,
-        auth_event_id=said.get("authentication_event_id"),
+        auth_event_id=event if isinstance(event, str) else None,
     )
 
 

@@ -13,6 +13,12 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 PATIENCE = 600.0
 """Seconds in which a person signs in."""
 
+PAGE_ERRORS = (
+    "If Xero's page showed an error about redirect_uri, register exactly this command's redirect address with "
+    "your app at developer.xero.com; if about a scope, try --scopes legacy (or granular)."
+)
+"""What stands behind an error that only the person sees: the browser does not come back from it."""
+
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
 <body style="font-family:sans-serif;margin:15vh auto;max-width:30em;padding:0 1em">
 <h1>{title}</h1><p>{text}</p></body></html>"""
@@ -62,7 +68,7 @@ class Listener:
         if self.answer is None:
             raise ReconnectRequired(
                 f"Nobody came back from the consent page within {seconds / 60:.0f} minutes.",
-                remedy="Run the command again. If the page did not open here, use --no-browser.",
+                remedy=f"Run the command again; if no page opens here, use --no-browser. {PAGE_ERRORS}",
                 reason="consent_timeout",
             )
         return self._origin + self.answer

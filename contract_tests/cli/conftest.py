@@ -77,8 +77,11 @@ class Person:
         said = ""
         for line in process.stderr:
             said += line
-            if "login/identity/connect/authorize" in line or "/identity/connect/authorize" in line:
-                callback = pasted or self.consent(line.strip(), **given)
+            if "/identity/connect/authorize" in line:
+                try:
+                    callback = pasted or self.consent(line.strip(), **given)
+                except httpx.HTTPStatusError:
+                    callback = ""  # the login showed an error page: nobody comes back
                 out, err = process.communicate(f"{callback}\n{after}", timeout=60)
                 break
         else:

@@ -38,6 +38,7 @@ def test_info(box, control):
 
 def test_log_has_no_secret(client, box, control):
     client.refresh(client.token["refresh_token"])
+    client.http.get(client.authorize_url())
     client.get("Invoices", {"If_Modified_Since": "2026-01-01T00:00:00", "User_Agent": "me/1"}, page=1)
     text = control.get("/log").text
     for secret in (
