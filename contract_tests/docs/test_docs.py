@@ -371,6 +371,13 @@ def test_every_proof_that_is_named_exists():
         assert (ROOT / name).exists(), name
 
 
+def test_every_link_of_the_readme_leads_somewhere():
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert targets
+    for target in targets:
+        assert (ROOT / target).exists(), target
+
+
 def test_every_folder_of_proofs_is_named():
     named = read("proof.md")
     for path in (ROOT / "contract_tests").rglob("test_*.py"):
