@@ -14,7 +14,7 @@ PATIENCE = 600.0
 """Seconds in which a person signs in."""
 
 PAGE_ERRORS = (
-    "If Xero's page showed an error about redirect_uri, register exactly this command's redirect address with "
+    "If Xero's page showed an error about redirect_uri, register exactly this redirect address with "
     "your app at developer.xero.com; if about a scope, try --scopes legacy (or granular)."
 )
 """What stands behind an error that only the person sees: the browser does not come back from it."""

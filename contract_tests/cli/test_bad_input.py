@@ -1,0 +1,185 @@
+"""What a person can get wrong: a clear message, a remedy, the right exit code, and no traceback."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+
+import httpx
+import pytest
+from cryptography.fernet import Fernet
+
+
+def refused(code, told, *, exit_code, error, words=""):
+    problem = told["error"]
+    assert (code, problem["code"]) == (exit_code, error), problem
+    assert problem["message"].endswith(".")
+    assert problem["remedy"]
+    assert words.lower() in (problem["message"] + " " + problem["remedy"]).lower()
+    return problem
+
+
+def test_wrong_secret(person):
+    person.environ["XERO_CLIENT_SECRET"] = "a-wrong-secret"
+    code, told, _ = person.connect()
+    problem = refused(code, told, exit_code=3, error="misconfigured", words="client secret")
+    assert problem["reason"] == "invalid_client"
+    assert "a-wrong-secret" not in str(told)
+
+
+def test_wrong_redirect(person):
+    person.environ["XERO_REDIRECT_URI"] = "http://localhost:8377/elsewhere"
+    code, told, said = person.connect()
+    assert "http://localhost:8377/elsewhere (registered with your app)" in said
+    refused(code, told, exit_code=2, error="invalid", words="redirect address")
+    code, told, _ = person.connect(pasted="http://localhost:8377/elsewhere?error=unauthorized_client")
+    refused(code, told, exit_code=2, error="invalid", words="begin again")
+
+
+@pytest.mark.parametrize("scopes", ["offline_access accounting.unheard_of", "legacy"])
+def test_refused_scope(person, scopes):
+    code, told, _ = person.connect("--scopes", scopes)
+    refused(code, told, exit_code=2, error="invalid", words="--scopes legacy")
+    httpx.patch(f"{person.sandbox['api_url']}/_sandbox/switches", json={"refused_scope_as": "redirect"})
+    try:
+        code, told, _ = person.connect("--scopes", scopes)
+    finally:
+        httpx.patch(f"{person.sandbox['api_url']}/_sandbox/switches", json={"refused_scope_as": "page"})
+    refused(code, told, exit_code=3, error="misconfigured", words="scopes")
+
+
+def test_cancelled_consent(person):
+    code, told, _ = person.connect(allow=False)
+    refused(code, told, exit_code=3, error="reconnect_required", words="not allowed")
+
+
+def test_forged_and_replayed_callback(person):
+    code, told, _ = person.connect(pasted="http://localhost:8377/callback?code=abc&state=forged")
+    refused(code, told, exit_code=2, error="invalid", words="begin again")
+    used = []
+    walk = person.consent
+    person.consent = lambda url, **given: used.append(walk(url, **given)) or used[-1]
+    assert person.connect()[0] == 0
+    code, told, _ = person.connect(pasted=used[0])
+    refused(code, told, exit_code=2, error="invalid", words="was used")
+    assert person.run("sync", "accounts").returncode == 0
+
+
+def test_nothing_pasted(person):
+    code, told, _ = person.connect(pasted=" ")
+    refused(code, told, exit_code=2, error="invalid", words="paste")
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"), [("XERO_CLIENT_ID", "--client-id"), ("XERO_CLIENT_SECRET", "client-secret-stdin")]
+)
+def test_missing_credentials(person, missing, words):
+    del person.environ[missing]
+    told = person.json("connect", "--no-browser", code=3)
+    refused(3, told, exit_code=3, error="misconfigured", words=words)
+
+
+def test_the_secret_may_come_on_stdin(person):
+    secret = person.environ.pop("XERO_CLIENT_SECRET")
+    process = person.start("connect", "--no-browser", "--json", "--client-secret-stdin")
+    process.stdin.write(secret + "\n")
+    process.stdin.flush()
+    url = next(line for line in process.stderr if "/connect/authorize" in line)
+    out, _ = process.communicate(person.consent(url.strip()) + "\n", timeout=60)
+    assert process.returncode == 0, out
+
+
+def test_not_connected_yet(stranger):
+    for command in ("sync", "status", "organisations"):
+        told = stranger.json(command, code=3)
+        assert (
+            refused(3, told, exit_code=3, error="reconnect_required", words="demo")["reason"]
+            == "not_connected"
+        )
+    stranger.json("disconnect", "--yes", code=3)
+    shown = stranger.run("sync")
+    assert shown.stdout == ""
+    assert shown.stderr.startswith("Error: No organisation is connected yet.")
+    assert "What to do: " in shown.stderr
+
+
+def test_unknown_names(connected):
+    told = connected.json("sync", "invoces", code=2)
+    refused(2, told, exit_code=2, error="not_found", words="invoices, bills")
+    told = connected.json("sync", "-o", "Nobody Ltd", code=2)
+    refused(2, told, exit_code=2, error="not_found", words="Demo Company")
+    told = connected.json("organisations", "--connect", "nobody", code=3)
+    refused(3, told, exit_code=3, error="organisation_unavailable", words="Demo Company")
+    assert connected.run("sync", "--no-such-option").returncode == 2
+    assert connected.run("no-such-command").returncode == 2
+
+
+def test_an_organisation_not_offered(person):
+    code, told, _ = person.connect("--organisation", "00000000-0000-0000-0000-000000000000")
+    refused(code, told, exit_code=3, error="organisation_unavailable", words="does not reach")
+
+
+def test_wrong_key(connected):
+    told = connected.json("sync", code=3, BIZOSAAS_SECRET_KEY=Fernet.generate_key().decode())
+    refused(3, told, exit_code=3, error="misconfigured", words="not the key")
+    told = connected.json("status", code=3, BIZOSAAS_SECRET_KEY="hello")
+    refused(3, told, exit_code=3, error="misconfigured", words="32 bytes")
+
+
+def test_damaged_database(connected):
+    path = connected.home / "bizosaas.db"
+    path.write_bytes(os.urandom(8192))
+    for command in ("sync", "status", "organisations", "disconnect"):
+        told = connected.json(command, code=3)
+        refused(3, told, exit_code=3, error="misconfigured", words="damaged")
+
+
+def test_damaged_cursor_heals_itself(connected):
+    first = connected.json("sync", "contacts")["connections"][0]["entities"][0]
+    with sqlite3.connect(connected.home / "bizosaas.db") as database:
+        database.execute("""UPDATE host_entities SET cursor = '{"v": 77}'""")
+    database.close()
+    again = connected.json("sync", "contacts")["connections"][0]["entities"][0]
+    assert (again["problem"], again["new"], again["same"]) == (None, 0, first["new"])
+
+
+def test_a_home_that_cannot_be_used(person, tmp_path):
+    (tmp_path / "file").write_text("")
+    told = person.json("status", code=3, BIZOSAAS_HOME=str(tmp_path / "file"))
+    refused(3, told, exit_code=3, error="misconfigured", words="BIZOSAAS_HOME")
+
+
+def test_a_wrong_address(connected):
+    told = connected.json("sync", "accounts", code=3, XERO_API_URL="http://example.com")
+    problem = told["connections"][0]["entities"][0]["problem"]
+    assert (problem["code"], "https" in problem["message"]) == ("misconfigured", True)
+
+
+def test_a_revoked_grant_is_said_once_and_mended_by_connecting(connected):
+    connected.json("sync", "accounts")
+    connected.fault("revoke_grant")
+    shown = connected.run("sync")
+    assert shown.returncode == 3
+    assert shown.stdout.count("What to do:") == 1
+    assert "bizosaas-xero connect" in shown.stdout
+    told = connected.json("status", code=3)["connections"][0]
+    assert told["state"] == "reconnect"
+    assert "must be connected again" in connected.run("status").stdout
+    assert connected.connect()[0] == 0
+    assert connected.json("sync", "invoices")["connections"][0]["entities"][0]["problem"] is None
+    assert connected.json("status")["connections"][0]["state"] == "active"
+
+
+def test_a_used_up_day_is_for_later(connected):
+    connected.fault("rate_limit", problem="day", times=None)
+    told = connected.json("sync", "accounts", code=4)
+    problem = told["connections"][0]["entities"][0]["problem"]
+    assert (problem["code"], problem["recovery"]) == ("rate_limited", "wait")
+
+
+def test_a_row_that_cannot_be_read_is_told_and_kept(connected):
+    connected.fault("bad_row")
+    told = connected.json("sync", "invoices", code=5)["connections"][0]["entities"][0]
+    assert (told["rejected"], told["problem"]) == (1, None)
+    connected.fault("bad_row")
+    assert "the table 'rejected'" in connected.run("sync", "invoices", "--full").stdout
