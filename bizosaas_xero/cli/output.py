@@ -89,21 +89,41 @@ class Output:
         console = console or self.console
         heading = Text.assemble((f"{subject}: " if subject else "Error: ", "bold red"), problem["message"])
         console.print(heading)
-        console.print(Text.assemble(("What to do: ", "bold"), problem["remedy"]))
+        passive = problem["remedy"].startswith("Nothing to do")
+        console.print(Text.assemble(("" if passive else "What to do: ", "bold"), problem["remedy"]))
         command = _COMMANDS.get(problem["recovery"])
         if command and command not in problem["remedy"]:
-            console.print(Text.assemble(("Here: ", "bold"), (command, "cyan")))
+            when = f" in {duration(problem['retry_after'])}" if problem["retry_after"] else ""
+            console.print(Text.assemble((f"Here{when}: ", "bold"), (command, "cyan")))
 
 
-_COMMANDS = {"reconnect": "bizosaas-xero connect"}
+_COMMANDS = {
+    "reconnect": "bizosaas-xero connect",
+    "wait": "bizosaas-xero sync",
+    "retry": "bizosaas-xero sync",
+}
+
+
+def duration(seconds: float) -> str:
+    """Write a time span for a person, in its largest unit."""
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= length:
+            count = int(seconds // length)
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return f"{max(1, int(seconds))} s"
+
+
+_MANY = 7  # columns; from here on a gap of one keeps a table within 80
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Sequence[str] = ()) -> Table:
     """Make a table; ``numbers`` names the columns that are right-aligned."""
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    made = Table(
+        box=None, pad_edge=False, padding=(0, 2 if len(columns) < _MANY else 1, 0, 0), header_style="bold"
+    )
     for column in columns:
         right = column in numbers
-        made.add_column(column, justify="right" if right else "left", no_wrap=right, overflow="fold")
+        made.add_column(column, justify="right" if right else "left", no_wrap=right or not made.columns)
     for row in rows:
         made.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
     return made

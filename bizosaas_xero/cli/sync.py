@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 from rich.text import Text
 
 from bizosaas_xero.cli import base
-from bizosaas_xero.cli.output import LATER, OK, PARTIAL, PERSON, Output, exit_code, size, table
+from bizosaas_xero.cli.output import LATER, OK, PARTIAL, PERSON, Output, duration, exit_code, size, table
 from bizosaas_xero.host import EntityState, Host, StoredConnection, SyncOutcome
 from bizosaas_xero.host import Progress as Done
 from bizosaas_xero.host.runner import concerns_connection
@@ -33,7 +33,12 @@ def sync(output: Output, entities: list[str], organisation: str | None, *, full:
             output.say(kept.organisation, "bold")
             outcomes = run(output, host, kept, names, full=full)
             show(output, outcomes)
-            results.append(base.short(kept) | {"entities": [outcome.to_dict() for outcome in outcomes]})
+            skipped = names[len(outcomes) :]
+            if skipped:
+                output.say()
+                output.say(f"Not tried, because it would fail alike: {', '.join(skipped)}.", "yellow")
+            entities_done = [outcome.to_dict() for outcome in outcomes]
+            results.append(base.short(kept) | {"entities": entities_done, "skipped": skipped})
         code = max((verdict(outcome) for result in results for outcome in result["entities"]), key=_rank)
         output.data({"connections": results, "database": host.database.place, "exit_code": code})
         return code
@@ -56,7 +61,7 @@ def run(
             outcomes.append(host.runner.sync(kept.id, entity, full=full, on_progress=tell))
             progress.remove_task(task)
             problem = outcomes[-1].problem
-            if problem and concerns_connection(error_from_dict(problem)):
+            if problem and (problem["recovery"] == "wait" or concerns_connection(error_from_dict(problem))):
                 break  # the others would fail alike
     return outcomes
 
@@ -78,13 +83,22 @@ def show(output: Output, outcomes: list[SyncOutcome]) -> None:
     ]
     columns = ("Entity", "New", "Changed", "Deleted", "Rejected", "Calls", "Received", "Complete")
     output.show(table(columns, rows, NUMBERS))
-    for item in outcomes:
-        if item.problem:
-            output.say()
-            output.problem(item.problem, subject=item.entity)
+    _show_problems(output, [(item.entity, item.problem) for item in outcomes])
     if any(item.rejected for item in outcomes):
         output.say()
         output.say("Rejected rows are kept with the reason in the table 'rejected'.", "yellow")
+
+
+def _show_problems(output: Output, problems: Iterable[tuple[str, dict[str, Any] | None]]) -> None:
+    """Show each problem once, with all whom it stops."""
+    stopped: dict[tuple[str, str], tuple[dict[str, Any], list[str]]] = {}
+    for subject, problem in problems:
+        if problem:
+            key = (problem["message"], problem["remedy"])
+            stopped.setdefault(key, (problem, []))[1].append(subject)
+    for problem, subjects in stopped.values():
+        output.say()
+        output.problem(problem, subject=", ".join(subjects))
 
 
 def verdict(outcome: dict[str, Any]) -> int:
@@ -98,8 +112,10 @@ def _rank(code: int) -> int:
     return [OK, PARTIAL, LATER].index(code) if code in {OK, PARTIAL, LATER} else 9
 
 
-def _completeness(outcome: dict[str, Any]) -> Text:
-    if outcome["problem"]:
+def _completeness(outcome: dict[str, Any] | None) -> Text:
+    if outcome is None:
+        return Text("")
+    if outcome.get("problem"):
         return Text("no", style="red")
     if outcome["complete"] is None:
         return Text("not known", style="yellow")
@@ -113,7 +129,7 @@ def _progress(output: Output) -> Progress:
         SpinnerColumn(),
         TextColumn("{task.description:<18}", markup=False),
         BarColumn(bar_width=20),
-        TaskProgressColumn(markup=False),
+        TaskProgressColumn(),
         TextColumn("{task.fields[note]}", markup=False),
         console=output.console,
         transient=True,
@@ -168,21 +184,15 @@ def _show_status(
     output.console.print(Text.assemble((kept.organisation, "bold"), currency, " · ", (said, style)))
     rows = []
     for item in entities:
-        complete = _completeness(item["last"] | {"problem": item["problem"]}) if item["last"] else Text("")
+        complete = Text("see below", "red") if item["problem"] else _completeness(item["last"])
         rejected = f"{item['rejected']:,}" if item["rejected"] else ""
         seen = _ago(item["last_success"], now)
         rows.append((item["entity"], f"{item['rows']:,}", Text(rejected, "yellow"), seen, complete))
     output.show(table(("Entity", "Records", "Rejected", "Up to date as of", "Complete"), rows, NUMBERS))
-    told = []
-    if kept.problem:
-        told.append(kept.problem)
-        output.say()
-        output.problem(kept.problem, subject=kept.organisation)
-    for item in entities:
-        if item["problem"] and item["problem"] not in told:
-            told.append(item["problem"])
-            output.say()
-            output.problem(item["problem"], subject=item["entity"])
+    alike = kept.problem and kept.problem["message"]
+    others = [(item["entity"], item["problem"]) for item in entities if item["problem"]]
+    others = [(name, problem) for name, problem in others if problem["message"] != alike]
+    _show_problems(output, [(kept.organisation, kept.problem), *others])
 
 
 def _ago(stamp: str | None, now: datetime) -> str:
@@ -190,8 +200,4 @@ def _ago(stamp: str | None, now: datetime) -> str:
     if stamp is None:
         return "never"
     seconds = (now - datetime.fromisoformat(stamp)).total_seconds()
-    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds >= length:
-            count = int(seconds // length)
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
-    return "just now"
+    return f"{duration(seconds)} ago" if seconds >= 60 else "just now"  # noqa: PLR2004 (a minute)
