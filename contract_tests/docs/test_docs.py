@@ -133,6 +133,10 @@ def test_every_example_runs(page, names):
     run(blocks, names, page)
 
 
+def test_the_example_of_the_sandbox_runs():
+    run(examples("sandbox.md"), {}, "sandbox.md")
+
+
 def test_the_host_of_the_guide_imports_nothing_of_ours():
     block = examples("write-a-host.md")[0]
     imported = {
