@@ -184,7 +184,10 @@ def _entities() -> str:
 
 
 def _intervals() -> str:
-    rows = [[entity.title, f"every {_period(entity.interval).split(' (')[0]}"] for entity in info().entities]
+    rows = [
+        [entity.title, f"every {_period(entity.interval).split(' (')[0].removeprefix('1 ')}"]
+        for entity in info().entities
+    ]
     return table(["What", "How often"], rows)
 
 

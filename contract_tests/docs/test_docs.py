@@ -11,7 +11,7 @@ from pathlib import Path
 import pluggy
 import pytest
 
-from bizosaas_xero import plugin, scopes
+from bizosaas_xero import client, consent, plugin, scopes, sync
 from bizosaas_xero.catalogue import info
 from bizosaas_xero.settings import Settings
 from bizosaas_xero.spec import ERRORS, PROJECT, Recovery, hooks, models
@@ -329,6 +329,23 @@ def test_what_the_owner_is_told_to_do_names_real_errors():
 def test_the_daily_calls_that_the_owner_is_told_are_those_of_the_intervals():
     calls = sum(86_400 / entity.interval for entity in info().entities)
     assert f"about {round(calls, -1):.0f} calls a day" in read("start.md")
+
+
+def test_the_numbers_in_the_text_are_those_of_the_code():
+    default = {name: field.default for name, field in Settings.model_fields.items()}
+    for page, sentence, holds in (
+        ("entities.md", "1,000 rows a page", default["page_size"] == 1000),
+        ("entities.md", "an *overlap* of 5 minutes", default["overlap"] == 300),
+        ("entities.md", "7 days after the last one", default["reread_days"] == 7),
+        ("entities.md", "up to three times in one run", sync.RESTARTS == 3),
+        ("hooks/auth.md", "good for 30 minutes", consent.LIFETIME.total_seconds() == 1800),
+        ("start.md", "Finish within half an hour", consent.LIFETIME.total_seconds() == 1800),
+        ("hooks/sync_entity.md", "waiting for limits; default 65", client.MAX_WAIT == 65),
+        ("hooks/sync_entity.md", "Four tries were made", client.ATTEMPTS == 4),
+        ("errors.md", "one of eleven errors", len(ERRORS) == 11),
+    ):
+        assert sentence in " ".join(read(page).split()), sentence
+        assert holds, sentence
 
 
 # ---------------------------------------------------------------- command line
