@@ -13,6 +13,7 @@ source_suffix = {".md": "markdown"}
 root_doc = "index"
 exclude_patterns = ["_build"]
 language = "en"
+myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3  # so that a page may be linked to as GitHub does: page.md#heading
 
 html_theme = "furo"
