@@ -65,11 +65,13 @@ class Table:
 
     Attributes:
         version: Grows with every change.
+        watchers: Called with the row before (None for a new one) and after each change that is not quiet.
     """
 
     def __init__(self, id_field: str, seeded: Seeded) -> None:
         self.id_field = id_field
         self.version = 0
+        self.watchers: list[Callable[[Row | None, Row], None]] = []
         self.lock = threading.RLock()
         self._seeded = seeded
         self._kept: dict[int, Row] = {}
@@ -120,13 +122,15 @@ class Table:
         for slot in list(self.by_stamp):
             yield self.row(slot)
 
-    def put(self, row: Row) -> str:
+    def put(self, row: Row, *, quiet: bool = False) -> str:
         """Store a row whole, new or in place of the one with its id, and return the id.
 
-        Its `UpdatedDateUTC` says when it changed; a row without an id gets one.
+        Its `UpdatedDateUTC` says when it changed; a row without an id gets one. A quiet change is told to no
+        watcher.
         """
         with self.lock:
             row = wire.normalise(row)
+            before: Row | None = None
             guid = str(row.get(self.id_field) or "")
             guid = guid.lower() if len(guid) == GUID_CHARS else guid  # a code such as NZD keeps its case
             slot = self.find(guid) if guid else None
@@ -140,6 +144,7 @@ class Table:
                 for column in self.columns.values():
                     column.codes.append(0)
             else:
+                before = self.peek(slot) if self.watchers else None
                 self._unindex(slot)
             self._kept[slot] = row
             self.stamps[slot] = wire.milliseconds(row.get("UpdatedDateUTC")) or 0
@@ -148,6 +153,8 @@ class Table:
             self._insert(self.by_id, slot, self._id_key)
             self._insert(self.by_stamp, slot, self._stamp_key)
             self._changed(slot)
+            for watcher in () if quiet else self.watchers:
+                watcher(before, row)
             return guid
 
     def delete(self, guid: str) -> None:
@@ -269,7 +276,7 @@ class Store:
             row.update(copy.deepcopy(dict(changes)))
             if not blind:
                 self._stamp(row, at)
-            table.put(row)
+            table.put(row, quiet=blind)
             return row
 
     def insert(
