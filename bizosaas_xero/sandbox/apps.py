@@ -94,13 +94,19 @@ class App:
 
 @dataclass(frozen=True)
 class User:
-    """A person who can sign in. `practice` is the accounting practice he also works for."""
+    """A person who can sign in.
+
+    Attributes:
+        practice: The accounting practice he also works for.
+        reports: He may see reports.
+    """
 
     id: str
     key: str
     name: str
     email: str
     practice: tuple[str, str] | None = None
+    reports: bool = True
 
 
 def demo_apps(seed: int, custom_organisation: str) -> dict[str, App]:
@@ -128,13 +134,14 @@ def demo_apps(seed: int, custom_organisation: str) -> dict[str, App]:
 
 
 def demo_users(seed: int) -> tuple[User, ...]:
-    """Return who can sign in: an owner, and an adviser who also belongs to an accounting practice."""
+    """Return who can sign in: an owner, an adviser of an accounting practice, a clerk who sees no reports."""
     return (
         User(guid_of(seed, "owner"), "owner", "Aroha Ngata", "aroha@example.com"),
         User(
             guid_of(seed, "adviser"), "adviser", "Sam Whitfield", "sam@example.com",
             (guid_of(seed, "practice"), "Harbourside Accountants"),
         ),
+        User(guid_of(seed, "clerk"), "clerk", "Tane Pohatu", "tane@example.com", reports=False),
     )  # fmt: skip
 
 
@@ -151,6 +158,12 @@ class Switches:
         missing_scope_status: HTTP status of a call that lacks its scope (401 or 403).
         multi_select: One consent may connect several organisations.
         custom_scope_required: Client credentials without `scope` are refused.
+        reports_role_status: HTTP status of a report for a person who may not see reports (401 or 403).
+        report_periods_max: Most comparison periods of a report (11 or 12).
+        aged_dates: Dates in aged reports are written with a `T` or a `space` before the time.
+        webhook_casing: Event types and categories in `upper` or `title` case.
+        webhook_payment_category: What payments are called, or `none` when there are no such events.
+        webhook_invoice_on_payment: A payment is an event of its invoice too.
     """
 
     ims_inclusive: bool = True
@@ -161,12 +174,23 @@ class Switches:
     missing_scope_status: int = 401
     multi_select: bool = False
     custom_scope_required: bool = True
+    reports_role_status: int = 403
+    report_periods_max: int = 11
+    aged_dates: str = "T"
+    webhook_casing: str = "upper"
+    webhook_payment_category: str = "PAYMENT"
+    webhook_invoice_on_payment: bool = True
     _choices: dict[str, tuple[object, ...]] = field(
         default_factory=lambda: {
             "invalid_client_status": (400, 401),
             "refused_scope_as": ("page", "redirect"),
             "web_pkce": ("accepted", "refused"),
             "missing_scope_status": (401, 403),
+            "reports_role_status": (401, 403),
+            "report_periods_max": (11, 12),
+            "aged_dates": ("T", "space"),
+            "webhook_casing": ("upper", "title"),
+            "webhook_payment_category": ("PAYMENT", "PAYMENTS", "none"),
         },
         repr=False,
     )
