@@ -7,8 +7,10 @@ import sys
 
 def main() -> None:
     """Run the command."""
-    from bizosaas_xero.cli.app import app
-
+    try:
+        from bizosaas_xero.cli.app import app
+    except ModuleNotFoundError as error:
+        sys.exit(f'{error.name} is not installed. Install it with: pip install "bizosaas-xero[all]"')
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

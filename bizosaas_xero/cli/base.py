@@ -31,7 +31,7 @@ def ends_well(command: Callable[P, int]) -> Callable[P, None]:
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         from bizosaas_xero.cli.output import STOPPED, UNEXPECTED, Output
-        from bizosaas_xero.spec import ConnectorError
+        from bizosaas_xero.spec import ConnectorError, Misconfigured
 
         output = Output(as_json=bool(kwargs.get("as_json")))
         try:
@@ -41,6 +41,16 @@ def ends_well(command: Callable[P, int]) -> Callable[P, None]:
         except (KeyboardInterrupt, EOFError):
             output.ask("Stopped. What was stored stays; the next sync goes on from there.")
             code = STOPPED
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("bizosaas_xero"):
+                raise
+            code = output.error(
+                Misconfigured(
+                    f"The library {error.name!r} that this command needs is not installed.",
+                    remedy='Install it with: pip install "bizosaas-xero[all]"',
+                    reason="extra_missing",
+                )
+            )
         except BrokenPipeError:
             raise  # the reader (such as head) has seen enough: typer ends quietly
         except (typer.Exit, typer.Abort):

@@ -14,7 +14,7 @@ from bizosaas_xero.cli import base
 from bizosaas_xero.cli.callback import LOOPBACK, PAGE_ERRORS, Listener
 from bizosaas_xero.cli.output import OK, Output, table
 from bizosaas_xero.host import Host, Offer, StoredConnection
-from bizosaas_xero.spec import App, Invalid, Misconfigured, Organisation
+from bizosaas_xero.spec import App, ConnectorError, Invalid, Misconfigured, Organisation
 
 Kind = Literal["web", "pkce", "custom"]
 
@@ -163,7 +163,16 @@ def organisations(output: Output, wanted: str | None) -> int:
         identities = host.store.identities(base.NAME)
         if not identities:
             base.connections(host)  # raises: nothing is connected
-        offers = [host.connecting.offer(base.NAME, identity) for identity in identities]
+        offers, problems = [], []
+        for identity in identities:
+            try:
+                offers.append(host.connecting.offer(base.NAME, identity))
+            except ConnectorError as error:  # one dead sign-in must not hide the others
+                problems.append(error)
+        if not offers:
+            raise problems[0]
+        for problem in problems:
+            output.ask(f"Note: one sign-in cannot be asked. {problem.message} {problem.remedy}")
         if wanted is not None:
             offer = next((item for item in offers if _reaches(item, wanted)), offers[0])
             kept = _choose(output, host, offer, wanted)
@@ -176,7 +185,8 @@ def organisations(output: Output, wanted: str | None) -> int:
             {
                 "organisations": [
                     _public(item) | {"connected": item.id in connected} for item in offered.values()
-                ]
+                ],
+                "problems": [problem.to_dict() for problem in problems],
             }
         )
     return OK

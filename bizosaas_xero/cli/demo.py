@@ -96,8 +96,9 @@ def _connect(output: Output, host: Host, sandbox: dict[str, Any]) -> StoredConne
     addresses = {name: sandbox[name] for name in ("api_url", "identity_url", "login_url")}
     url = host.connecting.begin(base.NAME, app, settings=addresses)
     # What a person does in the browser: sign in, choose the organisation, allow.
-    answer = httpx.post(f"{sandbox['login_url']}/_sandbox/consent", json={"url": url}).raise_for_status()
-    offer = host.connecting.finish(answer.json()["callback_url"])
+    consent = f"{sandbox['login_url']}/_sandbox/consent"
+    answer = httpx.post(consent, json={"url": url}, trust_env=False)  # a proxy cannot reach this machine
+    offer = host.connecting.finish(answer.raise_for_status().json()["callback_url"])
     output.say("   Signed in there as its demo user, and allowed access (no browser needed)")
     kept = host.connecting.choose(offer)
     output.say(f"   The organisation chosen: {kept.organisation}")

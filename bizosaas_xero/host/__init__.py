@@ -92,7 +92,11 @@ def open_host(
     """
     folder = home or home_folder(environ)
     database = Database(database_url(folder, environ))
-    store = Store(database, folder, now=now, environ=environ)
+    try:
+        store = Store(database, folder, now=now, environ=environ)
+    except BaseException:
+        database.close()
+        raise
     found = report or discover()
     sink = Sink(database, now=now)
     grants = Grants(store, now=now, sleep=sleep)

@@ -111,10 +111,7 @@ class Connecting:
             ConnectorError: as ``auth`` does.
         """
         plugin = self._report.connector(connector)
-        held = self._grants.fresh(plugin, identity)
-        kept = self._store.app(connector, held.grant.client_id)
-        request = {"step": "organisations", "grant": held.grant.model_dump(mode="json")}
-        result = self._asked(plugin, kept, request)
+        result = self._with_grant(plugin, identity, {"step": "organisations"})
         return Offer(connector, identity, result.organisations or [], result.warnings)
 
     def choose(
@@ -194,18 +191,24 @@ class Connecting:
 
     def _end(self, plugin: Connector, kept: StoredConnection, *, revoke: bool) -> None:
         try:
-            held = self._grants.fresh(plugin, kept.identity)
-            request = {
-                "step": "disconnect",
-                "grant": held.grant.model_dump(mode="json"),
-                "organisation_id": kept.organisation_id,
-                "revoke": revoke,
-            }
-            self._asked(plugin, self._store.app(kept.connector, held.grant.client_id), request)
+            request = {"step": "disconnect", "organisation_id": kept.organisation_id, "revoke": revoke}
+            self._with_grant(plugin, kept.identity, request)
         except ConnectorError as error:
             if error.recovery != "reconnect":
                 raise
             # Access is gone already: what the person wants is true.
+
+    def _with_grant(self, plugin: Connector, identity: str, request: dict[str, Any]) -> AuthResult:
+        """Do a step that needs a grant; a token refused before its end is renewed, once."""
+        held = self._grants.fresh(plugin, identity)
+        kept = self._store.app(plugin.name, held.grant.client_id)
+        try:
+            return self._asked(plugin, kept, request | {"grant": held.grant.model_dump(mode="json")})
+        except ConnectorError as error:
+            if error.recovery != "refresh":
+                raise
+        held = self._grants.fresh(plugin, identity, refused=held.version)
+        return self._asked(plugin, kept, request | {"grant": held.grant.model_dump(mode="json")})
 
     def _granted(self, plugin: Connector, kept: StoredApp, request: dict[str, Any]) -> Offer:
         return self._saved(plugin, self._asked(plugin, kept, request))

@@ -183,3 +183,31 @@ def test_a_row_that_cannot_be_read_is_told_and_kept(connected):
     assert (told["rejected"], told["problem"]) == (1, None)
     connected.fault("bad_row")
     assert "the table 'rejected'" in connected.run("sync", "invoices", "--full").stdout
+
+
+@pytest.mark.parametrize(
+    ("library", "words"), [("starlette", "bizosaas-xero[all]"), ("typer", "bizosaas-xero[all]")]
+)
+def test_a_missing_extra_is_named(stranger, tmp_path, library, words):
+    (tmp_path / f"{library}.py").write_text(f"raise ModuleNotFoundError('gone', name='{library}')")
+    done = stranger.run("demo", PYTHONPATH=str(tmp_path))
+    assert done.returncode in {1, 3}
+    assert words in done.stderr
+    assert library in done.stderr
+
+
+def test_a_dead_sign_in_does_not_hide_the_others(connected):
+    second = dict(connected.environ)
+    credentials = connected.sandbox["apps"]["legacy"]
+    connected.environ |= {
+        "XERO_CLIENT_ID": credentials["client_id"],
+        "XERO_CLIENT_SECRET": credentials["client_secret"],
+    }
+    other = connected.sandbox["organisations"][1]["id"]
+    assert connected.connect("--scopes", "legacy", organisations=[other])[0] == 0
+    connected.environ = second
+    for kind in ("revoke_grant", "expire_token"):
+        connected.fault(kind, match={"path": "/connections"})
+    told = connected.json("organisations")
+    assert len(told["organisations"]) == 1
+    assert [problem["recovery"] for problem in told["problems"]] == ["reconnect"]

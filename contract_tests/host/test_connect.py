@@ -6,6 +6,7 @@ import pytest
 
 from bizosaas_xero.spec import (
     App,
+    AuthExpired,
     Invalid,
     Organisation,
     OrganisationUnavailable,
@@ -94,6 +95,22 @@ def test_revoke_ends_all_of_the_persons_connections(host, fake):
         host.connecting.choose(offer, organisation)
     assert len(host.connecting.disconnect("fake:org-1", revoke=True)) == 2
     assert host.store.connections() == []
+
+
+def test_a_token_refused_before_its_end_is_renewed(host, connected, fake):
+    step, refusals = fake.auth, [AuthExpired("expired")]
+
+    def auth(request):
+        if request["step"] in {"organisations", "disconnect"} and refusals:
+            raise refusals.pop()
+        return step(request)
+
+    fake.auth = auth
+    assert host.connecting.offer("fake", "app:user").organisations
+    assert fake.auth_calls[-1]["grant"]["access_token"] == "access-2"
+    refusals.append(AuthExpired("expired"))
+    assert len(host.connecting.disconnect(connected)) == 1
+    assert fake.auth_calls[-1]["grant"]["access_token"] == "access-3"
 
 
 def test_what_cannot_be_ended_is_not_forgotten_and_what_is_gone_is(host, connected, fake, clock):

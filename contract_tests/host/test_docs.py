@@ -1,0 +1,43 @@
+"""What docs/hosting.md and docs/cli.md say is true (contract_tests/docs looks after their options)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bizosaas_xero.cli.output import EXIT_CODES
+from bizosaas_xero.sandbox import serve
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def box():
+    with serve(invoices=20, limits=False) as served:
+        yield served
+
+
+def test_the_embedded_example_runs(box, tmp_path, monkeypatch):
+    credentials = box.info["apps"]["web"]
+    for name in ("api_url", "identity_url", "login_url"):
+        monkeypatch.setenv(f"XERO_{name.upper()}", box.info[name])
+    monkeypatch.setenv("BIZOSAAS_HOME", str(tmp_path))
+    source = re.search(r"^```python\n(.*?)^```", (DOCS / "hosting.md").read_text(), re.MULTILINE | re.DOTALL)[
+        1
+    ]
+    source = source.replace('client_id="..."', f'client_id="{credentials["client_id"]}"')
+    source = source.replace('client_secret="..."', f'client_secret="{credentials["client_secret"]}"')
+    source = source.replace("https://shop.example/callback", "http://localhost:1/callback")
+    source = source.replace("finish(callback_url)", "finish(consent(url))")
+    known = {"consent": box.sandbox.consent, "organisation_id": box.info["organisations"][0]["id"]}
+    exec(source, known)  # noqa: S102 (our own documentation)
+    assert known["outcome"].problem is None
+    assert known["outcome"].new > 0
+
+
+def test_every_exit_code_is_told():
+    text = (DOCS / "cli.md").read_text()
+    for code, meaning in EXIT_CODES.items():
+        assert f"| {code} | {meaning} |" in text
