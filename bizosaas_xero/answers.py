@@ -106,18 +106,22 @@ def _limited(response: httpx.Response, _feature: str | None) -> RateLimited:
         kind, default = "day", 3600.0
     else:
         kind, default = ("app_minute" if "app" in problem else "minute"), 10.0
-    what = {
-        "concurrent": "Too many calls to Xero at once.",
-        "day": "Today's calls to this Xero organisation are used up.",
-        "minute": "The minute's calls to this Xero organisation are used up.",
-        "app_minute": "The minute's calls of this app to Xero are used up.",
-    }[kind]
-    return RateLimited(
-        what,
-        reason=f"limit_{kind}",
-        retry_after=default if retry_after is None else retry_after,
-        correlation_id=_correlation(response),
-    )
+    error = limit_reached(f"limit_{kind}", default if retry_after is None else retry_after)
+    error.correlation_id = _correlation(response)
+    return error
+
+
+_LIMITS = {
+    "limit_concurrent": "Too many calls to Xero at once.",
+    "limit_day": "Today's calls to this Xero organisation are used up.",
+    "limit_minute": "The minute's calls to this Xero organisation are used up.",
+    "limit_app_minute": "The minute's calls of this app to Xero are used up.",
+}
+
+
+def limit_reached(reason: str, retry_after: float) -> RateLimited:
+    """Make the error for a limit that Xero's answer, or our own count, says is used up."""
+    return RateLimited(_LIMITS[reason], reason=reason, retry_after=retry_after)
 
 
 def _not_found(response: httpx.Response, _feature: str | None) -> NotFound:

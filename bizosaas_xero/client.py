@@ -143,9 +143,12 @@ class Client:
         if not per_minute:
             return
         url = self._settings.limiter_url
-        for key, limit in ((self._key, per_minute), (self._app, limits.APP_CALLS_PER_MINUTE)):
+        for key, limit, reason in (
+            (self._key, per_minute, "limit_minute"),
+            (self._app, limits.APP_CALLS_PER_MINUTE, "limit_app_minute"),
+        ):
             while wait := limits.seconds_to_wait(url, key, limit):
-                self._spend(wait, RateLimited("The minute's calls to Xero are used up.", retry_after=wait))
+                self._spend(wait, answers.limit_reached(reason, wait))
                 time.sleep(wait)
 
     def _pause(self, error: Exception) -> bool | float:

@@ -59,6 +59,7 @@ def disconnect(token: str, organisation_id: str | None, settings: Settings) -> N
         raise Invalid(
             "Several organisations are connected.",
             remedy="Name one in request.organisation_id, or set request.revoke to end all of them.",
+            reason="organisation_needed",
             problems=[{"field": "request.organisation_id", "message": "is needed: several are connected"}],
         )
     for organisation in found:
@@ -83,7 +84,7 @@ def check(connection: Connection) -> AuthResult:
             _add_details(result.organisation, connection, settings)
     except tuple(_STATUS) as error:
         result.status, result.problem = _STATUS[type(error)], error.to_dict()
-    lacking = {feature: scopes.missing(granted, feature) for feature in scopes.NEEDS} if granted else {}
+    lacking = {feature: scopes.missing(granted, feature) for feature in scopes.OFFERED} if granted else {}
     result.missing_scopes = {feature: names for feature, names in lacking.items() if names}
     if result.status == "ok" and result.missing_scopes:
         every = sorted({name for names in result.missing_scopes.values() for name in names})

@@ -88,5 +88,6 @@ def _invalid(complaint: str) -> Invalid:
     return Invalid(
         f"request.pending {complaint}.",
         remedy="Choose Authorize with Xero again.",
+        reason="pending_damaged",
         problems=[{"field": "request.pending", "message": complaint}],
     )

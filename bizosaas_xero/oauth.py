@@ -21,8 +21,8 @@ from pydantic import SecretStr
 
 from bizosaas_xero import answers, client, connections, consent, refusals, scopes, tokens
 from bizosaas_xero.settings import Settings, load
-from bizosaas_xero.spec.errors import Invalid, Misconfigured, Unavailable
-from bizosaas_xero.spec.models import App, AuthRequest, AuthResult, Grant, Organisation, parse
+from bizosaas_xero.spec.errors import Invalid, Misconfigured, RateLimited, Unavailable
+from bizosaas_xero.spec.models import App, AuthRequest, AuthResult, Grant, parse
 
 AUTHORIZE_PATH = "/identity/connect/authorize"
 TOKEN_PATH = "/connect/token"  # noqa: S105 (a path)
@@ -116,6 +116,7 @@ def _callback(asked: AuthRequest, settings: Settings) -> AuthResult:
         raise Invalid(
             "The address that Xero sent the person back to holds no code.",
             remedy="Paste the whole address from the browser, from http to its end.",
+            reason="callback_incomplete",
             problems=[problem],
         )
     protocol = _protocol(app, settings)
@@ -282,18 +283,21 @@ def _grant(app: App, token: dict[str, Any], asked_for: list[str]) -> Grant:
 
 
 def _granted(step: str, grant: Grant, settings: Settings) -> AuthResult:
-    found: list[Organisation] = connections.organisations(
-        grant.access_token.get_secret_value(), settings, grant.auth_event_id
-    )
-    warnings = []
+    warnings, found = [], []
+    try:
+        token = grant.access_token.get_secret_value()
+        found = connections.organisations(token, settings, grant.auth_event_id)
+        if not found:
+            warnings.append("No organisation was connected. Authorize with Xero again and pick one.")
+    except (Unavailable, RateLimited) as error:
+        # The code is spent and the grant is here: an error now would lose it.
+        warnings.append(f"The organisations could not be listed yet: {error.message} Ask for them later.")
     if grant.kind != "custom" and grant.refresh_token is None:
         warnings.append(refusals.NO_OFFLINE)
-    for feature in scopes.NEEDS:
+    for feature in scopes.OFFERED:
         lacking = scopes.missing(grant.scopes, feature)
         if lacking:
             warnings.append(f"'{feature}' will not work: {', '.join(lacking)} was not granted.")
-    if not found:
-        warnings.append("No organisation was connected. Authorize with Xero again and pick one.")
     return AuthResult(step=step, grant=grant, organisations=found, warnings=warnings)
 
 

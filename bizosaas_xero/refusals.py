@@ -43,7 +43,7 @@ def token_refused(error: str, description: str) -> ConnectorError:
     return Misconfigured(
         f"Xero refused to give access ({error}).{said}",
         remedy=f"Check the app at {_PORTAL}, then {_AUTHORIZE[0].lower()}{_AUTHORIZE[1:]} again.",
-        reason="token_refused",
+        reason="sign_in_refused",
     )
 
 

@@ -45,20 +45,28 @@ def _write(permission: Permission) -> Permission:
     return permission._replace(write=True)
 
 
-NEEDS: dict[str, Sequence[Permission]] = {
+_ENTITIES: dict[str, Sequence[Permission]] = {
     "invoices": (INVOICES,),
     "bills": (INVOICES,),
     "contacts": (CONTACTS,),
     "bank_transactions": (BANK,),
     "accounts": (SETTINGS,),
     "payments": (PAYMENTS,),
+}
+_ACTIONS: dict[str, Sequence[Permission]] = {
     "create_invoice": (_write(INVOICES), _write(CONTACTS), SETTINGS),
     "mark_invoice_paid": (_write(PAYMENTS), INVOICES, SETTINGS),
     "get_aged_receivables": (INVOICES, PAYMENTS, CONTACTS, SETTINGS, AGED),
     "reconcile_bank_feeds": (BANK, PAYMENTS, INVOICES, SETTINGS),
     "generate_pnl_report": (PROFIT_AND_LOSS, TRIAL_BALANCE, SETTINGS),
 }
+
+NEEDS = _ENTITIES | _ACTIONS
 """The one table: entity or action to what it needs."""
+
+OFFERED = tuple(_ENTITIES)
+"""What this release offers, and so may warn of. Scopes of the actions to come are asked for already, because
+a person would have to authorise again for each that is added later."""
 
 
 def _profile(vocabulary: Vocabulary) -> list[str]:

@@ -19,7 +19,7 @@ A host decides on two strings and never on these classes, so that it needs no im
 
 The tree::
 
-    ConnectorError
+    ConnectorError               connector_error           none
     ├── AuthExpired              auth_expired              refresh
     ├── ReconnectRequired        reconnect_required        reconnect
     ├── MissingScope             missing_scope             reconnect
@@ -57,8 +57,9 @@ class ConnectorError(Exception):
     Every error survives ``pickle`` and can be rebuilt from ``to_dict()`` with :func:`error_from_dict`.
     """
 
-    code: ClassVar[str] = "connector_error"
-    recovery: ClassVar[Recovery] = "none"
+    # Not ClassVar: an error of a code unknown here, rebuilt from its dictionary, keeps its own two words.
+    code: str = "connector_error"
+    recovery: Recovery = "none"
     default_remedy: ClassVar[str] = "Contact support and name the correlation id."
 
     def __init__(
@@ -213,9 +214,12 @@ ERRORS: dict[str, type[ConnectorError]] = {
 
 
 def error_from_dict(data: Mapping[str, Any]) -> ConnectorError:
-    """Rebuild an error from its ``to_dict()``; an unknown ``code`` gives a plain ``ConnectorError``."""
+    """Rebuild an error from its ``to_dict()``.
+
+    An unknown ``code`` gives a plain ``ConnectorError`` that keeps its own ``code`` and ``recovery``.
+    """
     kind = ERRORS.get(str(data.get("code")), ConnectorError)
-    return kind(
+    error = kind(
         str(data.get("message", "")),
         remedy=data.get("remedy"),
         reason=data.get("reason"),
@@ -224,3 +228,6 @@ def error_from_dict(data: Mapping[str, Any]) -> ConnectorError:
         problems=data.get("problems") or (),
         scopes=data.get("scopes") or (),
     )
+    error.code = str(data.get("code") or kind.code)
+    error.recovery = data.get("recovery") or kind.recovery
+    return error

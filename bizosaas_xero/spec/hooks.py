@@ -11,6 +11,8 @@ Rules for both sides:
 * Every argument may be a plain mapping or the model of :mod:`bizosaas_xero.spec.models` with the same keys;
   ``None`` and ``{}`` mean defaults.
 * A hook raises only errors of :mod:`bizosaas_xero.spec.errors`. Hosts decide on ``code`` and ``recovery``.
+* A host calls ``add_hookspecs`` with these hooks before it registers a connector, or pluggy answers with
+  lists; a connector without ``describe`` answers ``None`` to it.
 * The host hands over no call-backs. When a token dies or a limit is hit, the connector raises after its
   last good batch; the host refreshes or waits, and calls again with the last stored cursor.
 """
@@ -45,25 +47,29 @@ def auth(request: Mapping[str, Any]) -> AuthResult:  # type: ignore[empty-body]
     Called when a person connects, before a grant's end, and when a connection is checked or removed.
 
     Args:
-        request: Mapping or ``AuthRequest``. ``step`` chooses what is done and which other keys are read:
+        request: Mapping or ``AuthRequest``. ``step`` chooses what is done and which other keys are read;
+            ``settings`` (keys as in ``describe().settings``) is read by every step but ``check``, which takes
+            the connection's:
 
             * ``authorize`` {app, scopes?} gives ``url`` (send the person's browser there) and ``pending``
               (a secret the host keeps until the person comes back, and then forgets).
             * ``callback`` {app, pending, callback_url} gives ``grant`` and ``organisations``.
-            * ``client_credentials`` {app} gives ``grant`` and ``organisations``.
+            * ``client_credentials`` {app, scopes?} gives ``grant`` and ``organisations``.
             * ``refresh`` {app, grant} gives the new ``grant``: save it before it is used.
             * ``organisations`` {grant} gives ``organisations``.
             * ``check`` {connection, app?} gives ``status``, ``missing_scopes``, ``organisation``,
-              ``warnings``.
+              ``warnings``, and ``problem``, the error behind a ``status`` that is not ``ok``.
             * ``disconnect`` {app, grant, organisation_id?, revoke?} ends access to that organisation;
-              with ``revoke`` to *all* organisations this person connected to the app.
+              with ``revoke`` to *all* organisations this person connected to the app. Gives ``status``.
 
     Returns:
-        An ``AuthResult`` with the keys named above.
+        An ``AuthResult`` with the keys named above. A grant that was given is always returned: if the
+        organisations could not be listed then, they are empty, a warning says so, and the step
+        ``organisations`` lists them later.
 
     Raises:
         ConnectorError: ``misconfigured``, ``reconnect_required``, ``missing_scope``, ``auth_expired``,
-            ``invalid``, ``rate_limited`` or ``unavailable``.
+            ``organisation_unavailable``, ``not_found``, ``invalid``, ``rate_limited`` or ``unavailable``.
     """
 
 
@@ -91,7 +97,8 @@ def sync_entity(  # type: ignore[empty-body]
 
     Raises:
         ConnectorError: at the call for wrong arguments (``invalid``, ``not_found``, ``cursor_rejected``,
-            ``missing_scope``), and from the iterator, after the last good batch, for everything else.
+            ``missing_scope``, ``misconfigured``), and from the iterator, after the last good batch, for
+            everything else.
     """
 
 

@@ -255,13 +255,14 @@ def test_every_code_and_recovery_is_documented():
 def reasons_in_code():
     """Return the pairs of code and reason that the connector's modules can raise.
 
-    Errors are made by calling their class; a reason is a string, a choice between two, or an f-string whose
-    one name is looked up in a table beside it. Without one, the reason is the code.
+    Errors are made by calling their class; a reason is a string, a choice between two, or a name that is
+    looked up in a table of its module. Without one, the reason is the code.
     """
     found = set()
     classes = {error.__name__: error for error in ERRORS.values()}
     for path in CONNECTOR:
-        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        module = ast.parse(path.read_text(encoding="utf-8"))
+        for function in ast.walk(module):
             if not isinstance(function, ast.FunctionDef):
                 continue
             for node in ast.walk(function):
@@ -269,21 +270,24 @@ def reasons_in_code():
                 if name in classes:
                     reason = next((k.value for k in node.keywords if k.arg == "reason"), None)
                     code = classes[name].code
-                    found |= {(code, word) for word in (_words(reason, function) if reason else [code])}
+                    found |= {(code, word) for word in (_words(reason, module) if reason else [code])}
     return found
 
 
-def _words(node, function):
+def _words(node, module):
     if isinstance(node, ast.Constant):
         return [node.value]
     if isinstance(node, ast.IfExp):
-        return _words(node.body, function) + _words(node.orelse, function)
-    assert isinstance(node, ast.JoinedStr), "a reason that this test cannot read"
-    start, name = node.values[0].value, node.values[1].value.id
-    for table in ast.walk(function):
-        if isinstance(table, ast.Subscript) and isinstance(table.value, ast.Dict):
-            assert table.slice.id == name
-            return [start + key.value for key in table.value.keys]
+        return _words(node.body, module) + _words(node.orelse, module)
+    assert isinstance(node, ast.Name), "a reason that this test cannot read"
+    tables = {
+        part.targets[0].id: part.value
+        for part in module.body
+        if isinstance(part, ast.Assign) and isinstance(part.value, ast.Dict)
+    }
+    for look_up in ast.walk(module):
+        if isinstance(look_up, ast.Subscript) and getattr(look_up.slice, "id", None) == node.id:
+            return [key.value for key in tables[look_up.value.id].keys]
     raise AssertionError("a reason whose words are in no table")
 
 

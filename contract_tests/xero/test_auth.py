@@ -111,11 +111,33 @@ def test_without_offline_access_the_person_is_warned_and_later_told(box):
     assert refused(account.refresh) == ("missing_scope", "reconnect", "offline_access_missing")
 
 
+def test_a_grant_is_kept_when_the_organisations_cannot_be_listed(box):
+    account = Account(box)
+    once = callback(account)
+    box.sandbox.faults.add("status", match={"path": "/connections"}, times=None, status=500, body="text")
+    result = account.auth("callback", **once)
+    assert result.organisations == []
+    assert "could not be listed" in result.warnings[0]
+    box.sandbox.faults.clear()
+    assert account.auth("organisations", grant=result.grant).organisations
+
+
+def test_no_warning_speaks_of_what_is_not_offered(box):
+    read = "offline_access accounting.contacts accounting.settings " + " ".join(
+        f"accounting.{area}.read" for area in ("invoices", "payments", "banktransactions")
+    )
+    account = Account(box)
+    result = account.auth("callback", **callback(account, scopes=read))
+    assert result.warnings == []
+    account.keep(result)
+    assert account.auth("check", connection=account.connection()).status == "ok"
+
+
 # ---------------------------------------------------------------- consent that goes wrong
 
 
-def callback(account, **changes):
-    begun = account.auth("authorize").model_dump(mode="json")
+def callback(account, scopes=None, **changes):
+    begun = account.auth("authorize", scopes=scopes).model_dump(mode="json")
     url = account.box.sandbox.consent(begun["url"])
     parts = urlsplit(url)
     query = {name: values[0] for name, values in parse_qs(parts.query).items()} | changes
@@ -190,7 +212,7 @@ def test_cancelled_consent(box):
         ("invalid_scope", None, "scopes_refused"),
         ("unauthorized_client", "Invalid scope for client", "scopes_refused"),
         ("unauthorized_client", None, "unauthorized_client"),
-        ("server_error", None, "token_refused"),
+        ("server_error", None, "sign_in_refused"),
     ],
 )
 def test_every_way_xero_sends_a_person_back(box, error, description, reason):
@@ -254,7 +276,7 @@ def test_a_missing_secret_is_said_before_any_call(box, account, step):
         ("invalid_client", ("misconfigured", "fix", "invalid_client")),
         ("invalid_scope", ("misconfigured", "fix", "scopes_refused")),
         ("unauthorized_client", ("misconfigured", "fix", "unauthorized_client")),
-        ("something_new", ("misconfigured", "fix", "token_refused")),
+        ("something_new", ("misconfigured", "fix", "sign_in_refused")),
     ],
 )
 @pytest.mark.parametrize("status", [400, 401])
