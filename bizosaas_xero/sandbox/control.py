@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bizosaas_xero.sandbox import wire
+from bizosaas_xero.sandbox.control_tools import Tools
 from bizosaas_xero.sandbox.identity import Identity, RefusedError
 from bizosaas_xero.sandbox.state import State
 from bizosaas_xero.sandbox.store import Store
@@ -50,6 +51,7 @@ class Control:
             ("/consent", "POST", self._consent),
             ("/data/{organisation}/{entity}", "GET", self._rows),
             ("/data/{organisation}/{entity}", "POST", self._write),
+            *Tools(self._state, _body).table(),
         )
         return [Route(f"/_sandbox{path}", _guarded(handler), methods=[verb]) for path, verb, handler in table]
 

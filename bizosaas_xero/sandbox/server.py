@@ -119,8 +119,10 @@ class Sandbox(State):
                 if server.started or not thread.is_alive():
                     break
                 pause.wait(0.01)
+            self.webhooks.start(f"http://{name}:{bound}")
             yield Box(f"http://{name}:{bound}", self)
         finally:
+            self.webhooks.stop()
             server.should_exit = True
             thread.join(_START_SECONDS)
             listener.close()

@@ -16,6 +16,7 @@ from bizosaas_xero.sandbox.lists import Lists
 from bizosaas_xero.sandbox.store import Store
 from bizosaas_xero.sandbox.tables import tables
 from bizosaas_xero.sandbox.tokens import Access, Family, Tokens
+from bizosaas_xero.sandbox.webhooks import Webhooks
 
 LOG_ENTRIES = 20_000
 
@@ -74,6 +75,7 @@ class State:
         self.lists = Lists()
         self.log: deque[dict[str, Any]] = deque(maxlen=LOG_ENTRIES)
         self.faults = Faults(self)
+        self.webhooks = Webhooks(self, rng=rng)
         for app in self.apps.values():
             if app.organisation_id:
                 self._connect_custom(app)
