@@ -185,9 +185,9 @@ def _show_status(
     rows = []
     for item in entities:
         complete = Text("see below", "red") if item["problem"] else _completeness(item["last"])
-        rejected = f"{item['rejected']:,}" if item["rejected"] else ""
         seen = _ago(item["last_success"], now)
-        rows.append((item["entity"], f"{item['rows']:,}", Text(rejected, "yellow"), seen, complete))
+        rejected = Text(f"{item['rejected']:,}", "yellow" if item["rejected"] else "")
+        rows.append((item["entity"], f"{item['rows']:,}", rejected, seen, complete))
     output.show(table(("Entity", "Records", "Rejected", "Up to date as of", "Complete"), rows, NUMBERS))
     alike = kept.problem and kept.problem["message"]
     others = [(item["entity"], item["problem"]) for item in entities if item["problem"]]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import sqlite3
+import time
 
 import httpx
 import pytest
@@ -183,6 +186,26 @@ def test_a_row_that_cannot_be_read_is_told_and_kept(connected):
     assert (told["rejected"], told["problem"]) == (1, None)
     connected.fault("bad_row")
     assert "the table 'rejected'" in connected.run("sync", "invoices", "--full").stdout
+
+
+@pytest.mark.parametrize(
+    "command", [["connect", "--port", "0"], ["connect", "--no-browser"], ["sync", "accounts"]]
+)
+def test_ctrl_c_ends_quietly(connected, command):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+    connected.fault("latency", seconds=30, match={"path": "/api.xro/"})
+    process = connected.start(*[port if word == "0" else word for word in command])
+    if command[0] == "connect":
+        assert next(line for line in process.stderr if "/connect/authorize" in line)
+    else:
+        assert "Demo Company" in process.stdout.readline()
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130, err
+    assert "Stopped." in err
+    assert "Traceback" not in err
 
 
 @pytest.mark.parametrize(

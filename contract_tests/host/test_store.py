@@ -10,11 +10,13 @@ from datetime import timedelta
 
 import pytest
 from cryptography.fernet import Fernet
+from sqlalchemy import event
 
 from bizosaas_xero.host import Grants
 from bizosaas_xero.host import database as database_module
 from bizosaas_xero.host.crypto import Keyring
 from bizosaas_xero.spec import App, Invalid, Misconfigured, ReconnectRequired, Unavailable
+from contract_tests.host.fakes import batch, record
 
 OTHER_KEY = Fernet.generate_key().decode()
 
@@ -117,6 +119,23 @@ def test_a_locked_database_is_unavailable(make_host, host, monkeypatch):
     finally:
         raw.close()
     assert caught.value.reason == "database_locked"
+
+
+def test_a_full_disk_is_named_and_what_was_stored_stays(host, connected):
+    host.sink.prepare("things", None)
+    kept = host.store.connection(connected)
+    host.sink.write(kept, batch(1, record("a")))
+    host.close()
+    event.listen(
+        host.database.engine,
+        "connect",
+        lambda connection, _: connection.execute("PRAGMA max_page_count = 1").close(),
+    )
+    with pytest.raises(Unavailable) as caught:
+        host.sink.write(kept, batch(2, *(record(str(n), Text="x" * 5000) for n in range(50))))
+    assert caught.value.reason == "database_full"
+    assert host.sink.rows("org-1", "things") == 1
+    assert host.store.entity(connected, "things").cursor == {"n": 1}
 
 
 def test_a_home_that_is_a_file_is_named(make_host, tmp_path):
