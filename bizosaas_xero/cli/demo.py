@@ -14,7 +14,7 @@ from bizosaas_xero.cli import base
 from bizosaas_xero.cli.output import OK, Output, table
 from bizosaas_xero.cli.sync import run, show, verdict
 from bizosaas_xero.host import Host, StoredConnection
-from bizosaas_xero.host.home import home_folder
+from bizosaas_xero.host.home import home_folder, prepare_folder
 from bizosaas_xero.spec import App, Misconfigured
 
 REDIRECT = "http://localhost:8377/callback"
@@ -26,6 +26,7 @@ def demo(output: Output, invoices: int, seed: int) -> int:
     from bizosaas_xero.sandbox import serve
 
     started = time.monotonic()
+    prepare_folder(home_folder(os.environ))  # for its owner alone, before the demo makes it on its way
     home = home_folder(os.environ) / "demo"
     _begin_anew(home)
     with serve(invoices=invoices, seed=seed) as box, base.the_host(home, {}) as host:

@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import sqlite3
+import stat
 import subprocess
 import sys
 
@@ -26,6 +27,10 @@ def test_demo_needs_nothing_and_can_be_run_twice(stranger):
         assert all(item["new"] + item["changed"] + item["deleted"] == 0 for item in shown["second"])
         assert all(item["calls"] == 1 for item in shown["second"])
         assert shown["seconds"] < 20
+        assert stat.S_IMODE(stranger.home.stat().st_mode) == stat.S_IMODE(
+            (stranger.home / "demo").stat().st_mode
+        )
+        assert stat.S_IMODE(stranger.home.stat().st_mode) == 0o700
     with sqlite3.connect(shown["database"]) as database:
         assert database.execute("SELECT count(*) FROM invoices").fetchone()[0] == shown["first"][0]["new"]
     database.close()
