@@ -166,9 +166,7 @@ class Books:
         row: Row = {
             "Type": "ACCREC" if s.sales else "ACCPAY",
             "InvoiceID": self.ids["invoice"].id(number),
-            "InvoiceNumber": f"INV-{number + 1:04d}"
-            if s.sales
-            else f"{['AP', 'RPT', '№'][bits % 3]} {number + 7:05d}",
+            "InvoiceNumber": self.number_of(number, s.sales),
             "Reference": (f"P/O {9000 + bits % 900}" if bits % 4 else "") if s.sales else "",
             "Payments": [
                 {
@@ -176,7 +174,7 @@ class Books:
                     "Date": wire.date(day * DAY_MS),
                     "Amount": money(cents),
                     **({"Reference": f"Payment {k + 1}"} if kind == 0 else {}),
-                    "CurrencyRate": rate,
+                    "CurrencyRate": self.rate(s.foreign, day),
                     "HasAccount": False,
                     "HasValidationErrors": False,
                 }
@@ -221,6 +219,12 @@ class Books:
         if s.status == "PAID":
             row["FullyPaidOnDate"] = wire.date(s.payments[-1][2] * DAY_MS)
         return row
+
+    def number_of(self, number: int, sales: bool) -> str:
+        """Return the number that an invoice or bill carries."""
+        if sales:
+            return f"INV-{number + 1:04d}"
+        return f"{('AP', 'RPT', '№')[self.bits(3, number) % 3]} {number + 7:05d}"
 
     def rate(self, foreign: bool, day: int) -> Decimal:
         """Return foreign units per base unit on a day."""

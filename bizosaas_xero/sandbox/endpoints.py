@@ -96,6 +96,31 @@ ENDPOINTS = {
             "CreditNotes", "CreditNoteID", ("accounting.invoices", _LEGACY), number="CreditNoteNumber",
             paged=True, modified=True, drops=("LineItems",), optimised=("CreditNoteID", *_DOCUMENT),
         ),
+        Endpoint(
+            "Prepayments", "PrepaymentID", ("accounting.payments", _LEGACY),
+            paged=True, modified=True, drops=("LineItems",), optimised=("PrepaymentID", *_DOCUMENT),
+        ),
+        Endpoint(
+            "Overpayments", "OverpaymentID", ("accounting.payments", _LEGACY),
+            paged=True, modified=True, drops=("LineItems",), optimised=("OverpaymentID", *_DOCUMENT),
+            optional=_DOCUMENT,
+        ),
+        Endpoint(
+            "BatchPayments", "BatchPaymentID", ("accounting.payments", _LEGACY), modified=True,
+            optional=("Type", "Status", "Date", "Account.AccountID", "UpdatedDateUTC", "Reference"),
+        ),
+        Endpoint(
+            "BankTransfers", "BankTransferID", ("accounting.banktransactions", _LEGACY), modified=True,
+            optional=("Date", "Amount", "CreatedDateUTC", "FromBankAccount.AccountID",
+                      "ToBankAccount.AccountID"),
+            hidden=("Status", "DELETED"),
+        ),
+        Endpoint(
+            "ManualJournals", "ManualJournalID", ("accounting.manualjournals", _LEGACY),
+            paged=True, modified=True, drops=("JournalLines",),
+            optimised=("ManualJournalID", "UpdatedDateUTC", "Date", "Narration"),
+            optional=("Narration", "Date", "Status", "UpdatedDateUTC"),
+        ),
         Endpoint("Items", "ItemID", (*_SETTINGS, "accounting.invoices"), number="Code", modified=True),
         Endpoint("Organisation", "OrganisationID", _SETTINGS, plural="Organisations"),
         Endpoint("TaxRates", "TaxType", _SETTINGS),

@@ -53,6 +53,29 @@ class Scramble:
         return ((bits - self._add) * self._inverse) & _MASK
 
 
+class Chosen(Scramble):
+    """Some of the ids of another family, numbered anew.
+
+    Args:
+        family: Whose ids.
+        chosen: The numbers there, in order.
+    """
+
+    def __init__(self, family: Scramble, chosen: list[int]) -> None:
+        self._family, self._chosen = family, chosen
+        self._place = {number: place for place, number in enumerate(chosen)}
+
+    def id(self, number: int) -> str:
+        """Return the id of a row number; ids past the chosen ones are new."""
+        more = number - len(self._chosen)
+        return self._family.id(self._chosen[number] if more < 0 else (1 << 60) + more)
+
+    def number(self, guid: str) -> int:
+        """Return the row number of an id."""
+        number = self._family.number(guid)
+        return self._place.get(number, number - (1 << 60) + len(self._chosen) if number >= 1 << 60 else -1)
+
+
 def sql_order(guid: str) -> bytes:
     """Return the key by which SQL Server sorts a `uniqueidentifier`.
 

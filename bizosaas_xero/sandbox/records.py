@@ -132,14 +132,36 @@ def bank_transaction(b: Books, number: int) -> Row:
     }
 
 
+def prepayment(b: Books, number: int) -> Row:
+    """Return the prepayment that a bank transaction of its type is; nothing is allocated yet."""
+    row = bank_transaction(b, number)
+    stamp = b.stamp(8, number)
+    kept = ("Type", "Contact", "Date", "DateString", "LineAmountTypes", "LineItems", "SubTotal", "TotalTax",
+            "Total", "Reference", "CurrencyCode")  # fmt: skip
+    live = row["Status"] == "AUTHORISED"
+    return {
+        "PrepaymentID": row["BankTransactionID"],
+        **{name: row[name] for name in kept},
+        "Status": "AUTHORISED" if live else "VOIDED",
+        "CurrencyRate": Decimal("1.000000"),
+        "RemainingCredit": row["Total"] if live else money(0),
+        "Allocations": [],
+        "Payments": [],
+        "HasAttachments": False,
+        "UpdatedDateUTC": wire.date(stamp),
+        "UpdatedDateUTCString": wire.iso_second(stamp),
+        "ID": row["BankTransactionID"],
+        "HasErrors": False,
+    }
+
+
 def payment(b: Books, number: int) -> Row:
     """Return a payment of an invoice or bill."""
     invoice, which = divmod(b.paid[number], 4)
     s = b.sketch(invoice)
     kind, cents, day = next(p for p in s.payments if p[0] == which)
-    rate = b.rate(s.foreign, s.day)
+    rate = b.rate(s.foreign, day)
     stamp = b.stamp(11, number)
-    document = b.invoice(invoice)
     return {
         "PaymentID": b.ids["payment"].id(number),
         "Date": wire.date(day * DAY_MS),
@@ -155,9 +177,9 @@ def payment(b: Books, number: int) -> Row:
         "IsReconciled": b.bits(9, number) % 3 != 0,
         "Account": b.account_stub("090", "AccountID", "Code"),
         "Invoice": {
-            "Type": document["Type"],
-            "InvoiceID": document["InvoiceID"],
-            "InvoiceNumber": document["InvoiceNumber"],
+            "Type": "ACCREC" if s.sales else "ACCPAY",
+            "InvoiceID": b.ids["invoice"].id(invoice),
+            "InvoiceNumber": b.number_of(invoice, s.sales),
             "Payments": [],
             "CreditNotes": [],
             "Prepayments": [],
@@ -165,9 +187,9 @@ def payment(b: Books, number: int) -> Row:
             "IsDiscounted": False,
             "HasErrors": False,
             "InvoicePaymentServices": [],
-            "Contact": document["Contact"],
+            "Contact": b.contact_stub(s.contact),
             "LineItems": [],
-            "CurrencyCode": document["CurrencyCode"],
+            "CurrencyCode": b.organisation.foreign if s.foreign else b.organisation.currency,
         },
         "HasValidationErrors": False,
     }

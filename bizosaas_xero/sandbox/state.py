@@ -9,11 +9,11 @@ from bizosaas_xero.sandbox import wire
 from bizosaas_xero.sandbox.apps import App, Switches, demo_apps, demo_users
 from bizosaas_xero.sandbox.books import Books, Organisation
 from bizosaas_xero.sandbox.clock import Clock
+from bizosaas_xero.sandbox.company import Company
 from bizosaas_xero.sandbox.faults import Faults
 from bizosaas_xero.sandbox.guids import guid_of
 from bizosaas_xero.sandbox.limits import Limits
 from bizosaas_xero.sandbox.lists import Lists
-from bizosaas_xero.sandbox.store import Store
 from bizosaas_xero.sandbox.tables import tables
 from bizosaas_xero.sandbox.tokens import Access, Family, Tokens
 from bizosaas_xero.sandbox.webhooks import Webhooks
@@ -80,17 +80,17 @@ class State:
             if app.organisation_id:
                 self._connect_custom(app)
 
-    def _books(self, seed: int, organisation: Organisation, invoices: int) -> Store:
+    def _books(self, seed: int, organisation: Organisation, invoices: int) -> Company:
         today = self.clock.today_ms()
         books = Books(seed, organisation, invoices, today)
-        return Store(tables(books, _organisation_row(organisation, today)), self.clock.server_ms)
+        return Company(books, tables(books, _organisation_row(organisation, today)), self.clock.server_ms)
 
     def _connect_custom(self, app: App) -> None:
         name = next(o.name for o in self.organisations if o.id == app.organisation_id)
         family = self.tokens.family(app, None)
         self.tokens.connect(family, str(app.organisation_id), "ORGANISATION", name, self.tokens.guid())
 
-    def store(self, organisation: str | None = None) -> Store:
+    def store(self, organisation: str | None = None) -> Company:
         """Return the books of an organisation (default: the first one).
 
         Raises:

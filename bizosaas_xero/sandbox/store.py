@@ -73,6 +73,7 @@ class Table:
         self.version = 0
         self.watchers: list[Callable[[Row | None, Row], None]] = []
         self.lock = threading.RLock()
+        self.touched: list[int] = []  # row numbers in the order of their changes
         self._seeded = seeded
         self._kept: dict[int, Row] = {}
         self._gone: set[int] = set()
@@ -199,6 +200,7 @@ class Table:
 
     def _changed(self, slot: int) -> None:
         self.version += 1
+        self.touched.append(slot)
         for cached in [key for form in FORMS if (key := (slot, form)) in self._cache]:
             self._cached -= len(self._cache.pop(cached))
 

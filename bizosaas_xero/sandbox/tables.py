@@ -5,9 +5,16 @@ from decimal import Decimal
 
 from bizosaas_xero.sandbox import names, records, wire
 from bizosaas_xero.sandbox.books import Books
-from bizosaas_xero.sandbox.guids import Scramble, guid_of
+from bizosaas_xero.sandbox.guids import Chosen, Scramble, guid_of
 from bizosaas_xero.sandbox.store import Seeded, Table
 from bizosaas_xero.sandbox.wire import Row, money
+
+_EMPTY = {
+    "Overpayments": "OverpaymentID",
+    "BankTransfers": "BankTransferID",
+    "BatchPayments": "BatchPaymentID",
+    "ManualJournals": "ManualJournalID",
+}
 
 
 def tables(books: Books, organisation: Row) -> dict[str, Table]:
@@ -45,6 +52,18 @@ def tables(books: Books, organisation: Row) -> dict[str, Table]:
     for name, (id_field, ids, count, make, salt, columns) in many.items():
         stamps = [b.stamp(salt, number) for number in range(count)]
         made[name] = Table(id_field, Seeded(b.ids[ids], count, make, stamps.__getitem__, columns))
+    prepaid = [n for n in range(b.bank_count) if records.bank_type(b.bits(10, n)).endswith("PREPAYMENT")]
+    made["Prepayments"] = Table(
+        "PrepaymentID",
+        Seeded(
+            Chosen(b.ids["bank"], prepaid),
+            len(prepaid),
+            lambda slot: records.prepayment(b, prepaid[slot]),
+            lambda slot: b.stamp(8, prepaid[slot]),
+        ),
+    )
+    for name, id_field in _EMPTY.items():
+        made[name] = Table(id_field, Seeded(Scramble(b.organisation.id, name), 0, lambda _: {}, lambda _: 0))
     for name, (id_field, rows) in _short_lists(b, organisation).items():
         # here the id may be a code such as NZD
         made[name] = Table(id_field, Seeded(Scramble(b.organisation.id, name), 0, lambda _: {}, lambda _: 0))

@@ -58,6 +58,22 @@ def day_ms(year: int, month: int, day: int) -> int:
     return (dt.date(year, month, day) - _EPOCH).days * _DAY_MS
 
 
+@lru_cache(4096)
+def day(value: str) -> dt.date:
+    """Return the calendar day inside Xero's spelling of a date."""
+    return _EPOCH + dt.timedelta((milliseconds(value) or 0) // _DAY_MS)
+
+
+def of_day(day: dt.date) -> str:
+    """Return Xero's spelling of a calendar day: its UTC midnight."""
+    return date((day - _EPOCH).days * _DAY_MS)
+
+
+def cents(amount: Decimal) -> Decimal:
+    """Round an amount to cents, halves away from zero."""
+    return amount.quantize(CENT, ROUND_HALF_UP)
+
+
 def money(cents: int) -> Decimal:
     """Return cents as an amount with two digits."""
     return Decimal(cents).scaleb(-2)

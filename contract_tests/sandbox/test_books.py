@@ -95,7 +95,9 @@ def test_the_mix_is_like_a_shop(sandbox):
 
 
 def test_ids_are_unique_everywhere(sandbox):
-    seen = Counter(row[table.id_field] for table in sandbox.store().tables.values() for row in table.rows())
+    tables = {name: table for name, table in sandbox.store().tables.items() if name != "Prepayments"}
+    # a prepayment has the id of its bank transaction, as at Xero
+    seen = Counter(row[table.id_field] for table in tables.values() for row in table.rows())
     lines = Counter(line["LineItemID"] for row in rows(sandbox, "Invoices") for line in row["LineItems"])
     assert max(seen.values()) == max(lines.values()) == 1
 

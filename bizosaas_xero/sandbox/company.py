@@ -1,0 +1,113 @@
+"""The books of one organisation as its ledger and its rules see them: chart, currencies, rates, locks."""
+
+import datetime as dt
+import threading
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+from bizosaas_xero.sandbox import wire
+from bizosaas_xero.sandbox.books import DAY_MS, SPAN_DAYS, Books
+from bizosaas_xero.sandbox.postings import Ledger
+from bizosaas_xero.sandbox.store import Store, Table
+from bizosaas_xero.sandbox.wire import Row
+
+_EPOCH = dt.date(1970, 1, 1)
+# account code to cents, debit positive: what the books were begun with; nets to zero
+OPENING = (
+    ("090", 60_000_00), ("091", 25_000_00), ("093", -1_500_00), ("710", 18_000_00), ("711", -6_000_00),
+    ("720", 9_500_00), ("900", -40_000_00), ("970", -20_000_00), ("960", -45_000_00),
+)  # fmt: skip
+
+
+class Company(Store):
+    """The books of one organisation.
+
+    Args:
+        books: What the seeded rows are computed by.
+        tables: Entity to its rows.
+        now_ms: The server's time, milliseconds since the epoch.
+
+    Attributes:
+        currency: The base currency.
+        ledger: What all documents post.
+        lock: Held while anything is written.
+        opened: The day before all documents, on which the opening balances stand.
+        opening: Account code and amount of each opening balance.
+    """
+
+    def __init__(self, books: Books, tables: Mapping[str, Table], now_ms: Callable[[], int]) -> None:
+        super().__init__(tables, now_ms)
+        self._books = books
+        self.lock = threading.RLock()
+        self.currency = books.organisation.currency
+        self.opened = _EPOCH + dt.timedelta(books.today - SPAN_DAYS - 10)
+        self.opening = tuple((code, wire.money(cents)) for code, cents in OPENING)
+        self.ledger = Ledger(self)
+        self._chart_version = -1
+        self._codes: dict[str, str] = {}
+        self._system: dict[str, str] = {}
+        self._currencies: dict[str, str] = {}
+
+    @property
+    def organisation(self) -> Row:
+        """The organisation's own row."""
+        table = self.table("Organisation")
+        return table.peek(table.by_id[0])
+
+    def look(self, entity: str, guid: str) -> Row:
+        """Return a row to look at; it is shared and must not be changed.
+
+        Raises:
+            KeyError: There is no such row.
+        """
+        table = self.table(entity)
+        slot = table.find(guid)
+        if slot is None:
+            raise KeyError(guid)
+        return table.peek(slot)
+
+    def today(self) -> dt.date:
+        """Return the day it is for the server."""
+        return _EPOCH + dt.timedelta(self._now_ms() // DAY_MS)
+
+    def rate(self, currency: str, day: dt.date) -> Decimal:
+        """Return foreign units per base unit on a day, from the sandbox's fixed table of rates."""
+        return self._books.rate(currency != self.currency, (day - _EPOCH).days)
+
+    def account_id(self, code: str) -> str:
+        """Return the id of an account by its code.
+
+        Raises:
+            KeyError: There is none.
+        """
+        self._read_chart()
+        return self._codes[code]
+
+    def system_account(self, name: str) -> str:
+        """Return the id of one of Xero's own accounts, such as `DEBTORS`.
+
+        Raises:
+            KeyError: There is none.
+        """
+        self._read_chart()
+        return self._system[name]
+
+    def account_currency(self, guid: str) -> str:
+        """Return the currency of a bank account; other accounts are in base currency."""
+        self._read_chart()
+        return self._currencies.get(guid, self.currency)
+
+    def _read_chart(self) -> None:
+        table = self.table("Accounts")
+        if self._chart_version == table.version:
+            return
+        self._codes, self._system, self._currencies = {}, {}, {}
+        for slot in table.by_id:
+            row = table.peek(slot)
+            if row.get("Code"):
+                self._codes[row["Code"]] = row["AccountID"]
+            if row.get("SystemAccount"):
+                self._system[row["SystemAccount"]] = row["AccountID"]
+            if row.get("CurrencyCode"):
+                self._currencies[row["AccountID"]] = row["CurrencyCode"]
+        self._chart_version = table.version
