@@ -16,12 +16,13 @@ from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from threading import Lock
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import stamina
 
 from bizosaas_xero import __version__, answers, decode, limits, tokens
-from bizosaas_xero.settings import Settings
+from bizosaas_xero.settings import LOOPBACK, Settings
 from bizosaas_xero.spec.errors import ConnectorError, OrganisationUnavailable, RateLimited, Unavailable
 from bizosaas_xero.spec.models import Connection
 
@@ -226,14 +227,16 @@ def http(settings: Settings) -> httpx.Client:
     """
     key = (os.getpid(), settings.api_url, settings.timeout)
     # A dict read needs no lock; one held by another thread over a fork would never be released.
-    return _clients.get(key) or _clients.setdefault(key, _new_client(settings.timeout))
+    return _clients.get(key) or _clients.setdefault(key, _new_client(settings))
 
 
-def _new_client(timeout: float) -> httpx.Client:
+def _new_client(settings: Settings) -> httpx.Client:
+    timeout = settings.timeout
     client = httpx.Client(
         timeout=httpx.Timeout(timeout, connect=min(10.0, timeout)),
         headers={"User-Agent": f"bizosaas-xero/{__version__}", "Accept-Encoding": "gzip"},
         follow_redirects=False,  # a token must not follow a redirect to another host
+        trust_env=urlsplit(settings.api_url).hostname not in LOOPBACK,  # a proxy cannot reach this machine
         limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30),
     )
     # Clients are shared by organisations; a cookie must not carry anything from one to another.

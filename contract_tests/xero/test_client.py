@@ -289,6 +289,15 @@ def test_a_forked_process_does_not_share_connections():
     assert here.recv() is False
 
 
+def test_a_proxy_is_used_for_xero_and_not_for_this_machine(monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
+    client.close()
+    assert client.http(Settings()).trust_env
+    assert not client.http(load({"api_url": "http://localhost:9"})).trust_env
+    client.close()
+
+
 def test_an_unreachable_server_is_unavailable():
     connection = Connection(organisation_id="o", access_token="t", settings={"api_url": "http://127.0.0.1:1"})
     with pytest.raises(Unavailable) as caught:
