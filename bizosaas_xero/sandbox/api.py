@@ -6,6 +6,7 @@ from starlette.responses import PlainTextResponse, Response
 from bizosaas_xero.sandbox import errors, lists, wire
 from bizosaas_xero.sandbox.endpoints import ENDPOINTS, Endpoint, shape
 from bizosaas_xero.sandbox.lists import HighVolumeError
+from bizosaas_xero.sandbox.reports import Reports
 from bizosaas_xero.sandbox.state import State
 from bizosaas_xero.sandbox.store import Table
 from bizosaas_xero.sandbox.tokens import Access
@@ -23,6 +24,7 @@ class Api:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._reports = Reports(state)
 
     async def handle(self, request: Request) -> Response:
         """Answer one call."""
@@ -54,7 +56,16 @@ class Api:
             return errors.not_connected()
         if all(organisation.id != tenant for organisation in state.organisations):
             return errors.not_connected()  # an accounting practice has no Accounting API
-        endpoint = ENDPOINTS.get(request.path_params["endpoint"].lower())
+        head: wire.Row = {
+            "Id": correlation,
+            "Status": "OK",
+            "ProviderName": access.family.app.name,
+            "DateTimeUTC": f"/Date({state.clock.server_ms()})/",
+        }
+        name = request.path_params["endpoint"].lower()
+        if name == "reports":
+            return self._reports.answer(request, access, tenant, head)
+        endpoint = ENDPOINTS.get(name)
         if endpoint is None:
             return errors.not_found()
         if not allowed(endpoint, access.scopes, write=request.method != "GET"):
@@ -64,12 +75,6 @@ class Api:
             return errors.too_many(refusal)
         if request.method != "GET":
             return PlainTextResponse("The sandbox cannot write yet", 501)
-        head: wire.Row = {
-            "Id": correlation,
-            "Status": "OK",
-            "ProviderName": access.family.app.name,
-            "DateTimeUTC": f"/Date({state.clock.server_ms()})/",
-        }
         if "application/json" not in request.headers.get("accept", ""):
             return Response(wire.xml(head), media_type="text/xml")
         table = state.store(tenant).table(endpoint.name)

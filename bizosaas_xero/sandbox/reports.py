@@ -1,0 +1,112 @@
+"""`Reports/…`: who may see which report, and the answer around its rows."""
+
+import json
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from bizosaas_xero.sandbox import errors, wire
+from bizosaas_xero.sandbox.reports_layout import long_date
+from bizosaas_xero.sandbox.reports_sums import Sums
+from bizosaas_xero.sandbox.reports_table import REPORTS, Asked, ReportError
+from bizosaas_xero.sandbox.tokens import Access
+from bizosaas_xero.sandbox.wire import Row
+
+if TYPE_CHECKING:
+    from bizosaas_xero.sandbox.company import Company
+    from bizosaas_xero.sandbox.state import State
+
+_LEGACY_SCOPE = "accounting.reports.read"
+_NO_ROLE = "You are not permitted to access this resource without the reporting role or higher privileges."
+_BY_NAME = {name.lower(): name for name in REPORTS}
+
+
+class Reports:
+    """Answers requests for reports.
+
+    Args:
+        state: What the sandbox remembers.
+    """
+
+    def __init__(self, state: "State") -> None:
+        self._state = state
+        self._sums: dict[tuple[str, str], tuple[tuple[int, ...], Sums]] = {}
+        self._lock = threading.Lock()
+
+    def answer(  # noqa: PLR0911 - one return a refusal, in Xero's order
+        self, request: Request, access: Access, tenant: str, head: Row
+    ) -> Response:
+        """Answer one request of a connected app."""
+        state, key = self._state, _BY_NAME.get(str(request.path_params.get("key", "")).lower())
+        if key is None:
+            return errors.not_found()
+        own = f"accounting.reports.{REPORTS[key].scope}.read"
+        if own not in access.scopes and _LEGACY_SCOPE not in access.scopes:
+            return errors.missing_scope(state.switches.missing_scope_status)
+        refusal = state.limits.take(access.family.app.client_id, tenant)
+        if refusal is not None:
+            return errors.too_many(refusal)
+        if access.family.user is not None and not access.family.user.reports:
+            return errors.problem(state.switches.reports_role_status, _NO_ROLE)
+        if request.method != "GET":
+            return PlainTextResponse("Reports can only be read", 405)
+        if "application/json" not in request.headers.get("accept", ""):
+            return Response(wire.xml(head), media_type="text/xml")
+        try:
+            made = self.report(key, dict(request.query_params), tenant)
+        except ReportError as error:
+            return _invalid(str(error))
+        except KeyError:
+            return errors.not_found()  # no such contact
+        body = wire.envelope(head, "Reports", [wire.row_text(made).encode()])
+        return Response(body, media_type="application/json; charset=utf-8")
+
+    def report(self, key: str, query: Mapping[str, str], organisation: str | None = None) -> Row:
+        """Return one report.
+
+        Args:
+            key: Its name in the path, such as `ProfitAndLoss`.
+            query: Xero's parameters, in any case.
+            organisation: Whose; the first one's by default.
+
+        Raises:
+            ReportError: A parameter is refused.
+            KeyError: There is no such organisation or contact.
+        """
+        store = self._state.store(organisation)
+        lower = {name.lower(): value for name, value in query.items()}
+        asked = Asked(store, lower, self._state.switches, lambda basis: self._read(store, basis))
+        titles, rows = REPORTS[key].make(asked)
+        return {
+            "ReportID": key,
+            "ReportName": REPORTS[key].name,
+            "ReportType": key,
+            "ReportTitles": titles,
+            "ReportDate": long_date(store.today()),
+            "UpdatedDateUTC": f"/Date({self._state.clock.server_ms()})/",
+            "Fields": [],
+            "Rows": rows,
+        }
+
+    def _read(self, store: "Company", basis: str) -> Sums:
+        """Return the sums of a basis, made anew only when something was written since."""
+        with self._lock, store.lock:
+            place = store.organisation["OrganisationID"], basis
+            version = tuple(table.version for table in store.tables.values())
+            known = self._sums.get(place)
+            if known is None or known[0] != version:
+                known = self._sums[place] = version, Sums(store, basis)
+            return known[1]
+
+
+def _invalid(words: str) -> Response:
+    body = {
+        "ErrorNumber": 10,
+        "Type": "ValidationException",
+        "Message": "A validation exception occurred",
+        "Elements": [{"ValidationErrors": [{"Message": words}]}],
+    }
+    return Response(json.dumps(body, indent=2).replace("\n", "\r\n"), 400, media_type="application/json")
