@@ -11,7 +11,7 @@ import httpx
 import jsonschema_rs
 import pytest
 
-from bizosaas_xero import plugin
+from bizosaas_xero import decode, plugin
 from bizosaas_xero.entities import ENTITIES
 from bizosaas_xero.sandbox import serve
 from contract_tests.xero.account import Account
@@ -159,6 +159,36 @@ def test_changes_come_with_the_next_run(box, account):
     assert set(changed) == {edited, archived, added}
     assert changed[edited].data["Name"] == "Żółw & Söhne"
     assert changed[archived].data["ContactStatus"] == "ARCHIVED"
+
+
+@pytest.mark.parametrize("entity", [name for name, row in ENTITIES.items() if row.order])
+@pytest.mark.parametrize("op", ["edit", "insert", "archive"])
+@pytest.mark.parametrize("which", ["first", "last", "spread"])
+def test_rows_that_change_between_two_pages_are_neither_lost_nor_stale(box, account, entity, op, which):
+    """The hostile histories of test_changing_lists, once over real HTTP and for every paged entity."""
+    account.settings["page_size"] = 4
+    path = ENTITIES[entity].path
+    changes = {"Type": "ACCREC"} if (op, path) == ("insert", "Invoices") else {}
+    for after in (1, 2):
+        box.sandbox.faults.add(
+            "mutate",
+            match={"path": path},
+            after=after,
+            entity=path,
+            op=op,
+            which=which,
+            count=7,
+            changes=changes,
+        )
+    stored, last = collect(account.sync(entity))
+    assert not box.sandbox.faults.waiting()
+    box.sandbox.clock.advance(600)
+    more, last = collect(account.sync(entity, last.cursor))
+    expected = held(box, account, entity)
+    assert set(stored | more) == set(expected)
+    newest = {key: record.data["UpdatedDateUTC"] for key, record in (stored | more).items()}
+    assert newest == {key: decode.stamp(row["UpdatedDateUTC"]) for key, row in expected.items()}
+    assert last.stats.complete is True
 
 
 def test_an_account_that_vanished_is_a_delete_and_an_unchanged_chart_is_one_empty_batch(box, account):
