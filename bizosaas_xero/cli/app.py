@@ -181,3 +181,6 @@ def sandbox(
     from bizosaas_xero.cli import demo as command
 
     return command.sandbox(base.open_output(as_json=as_json), invoices, seed, port)
+
+
+from bizosaas_xero.cli import kit  # noqa: E402, F401 (registers `contract` and `record`)

@@ -1,0 +1,80 @@
+"""``contract`` and ``record``: the contract kit's commands, and their options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bizosaas_xero.cli import base
+from bizosaas_xero.cli.app import AsJson, app
+
+if TYPE_CHECKING:
+    from bizosaas_xero.cli.output import Output
+    from bizosaas_xero.contract import Report
+
+_STYLES = {"passed": "green", "failed": "bold red", "error": "bold red", "exempt": "yellow", "skipped": "dim"}
+_WORST = ("error", "failed", "exempt", "passed", "skipped")
+
+
+@app.command()
+@base.ends_well
+def contract(
+    name: Annotated[str, typer.Argument(help="A connector: its entry point's name, or package.module.")],
+    *,
+    file: Annotated[
+        Path | None, typer.Option("--contract", help="Its contract.toml, if not in its package.")
+    ] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML to this file as well.")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Check whether a host may load a connector."""
+    from bizosaas_xero.contract import check
+
+    output = base.open_output(as_json=as_json)
+    report = check(name, contract=file, junit=junit)
+    output.data(report.to_dict())
+    if not as_json:
+        _show(output, report)
+    return _exit_code(report)
+
+
+def _exit_code(report: Report) -> int:
+    from bizosaas_xero.cli.output import OK, PARTIAL, USAGE
+
+    if report.problem:
+        return USAGE
+    return OK if report.ok else PARTIAL
+
+
+def _show(output: Output, report: Report) -> None:
+    from rich.text import Text
+
+    from bizosaas_xero.cli.output import table
+
+    if report.problem:
+        output.say(f"The connector {report.connector!r} was not checked: {report.problem}", style="bold red")
+    by_clause: dict[str, list[str]] = {}
+    for row in report.rows:
+        by_clause.setdefault(row.clause, []).append(row.outcome)
+    severities = {row.clause: row.severity for row in report.rows}
+    lines = []
+    for clause, outcomes in by_clause.items():
+        worst = min(outcomes, key=_WORST.index)
+        seen = f"{outcomes.count('passed')} of {len(outcomes)}" if len(outcomes) > 1 else ""
+        lines.append((clause, severities[clause], Text(worst, style=_STYLES[worst]), seen))
+    if lines:
+        output.show(table(("Clause", "Severity", "Outcome", "Scenarios"), lines))
+    for row in report.rows:
+        if row.outcome in {"failed", "error", "exempt"}:
+            output.say()
+            where = f" in {row.scenario}" if row.scenario else ""
+            output.say(f"{row.clause}{where}: {row.outcome}", style=_STYLES[row.outcome])
+            output.say(f"  {row.message}")
+    output.say()
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in report.counts.items())
+    cost = f"; importing it took {report.import_ms} ms" if report.import_ms is not None else ""
+    verdict = "keeps the contract" if report.ok else "does not keep the contract"
+    told = f"{report.connector} {report.version} {verdict}: {len(by_clause)} clauses, "
+    output.say(f"{told}{report.scenarios} scenarios, {counts or 'nothing checked'}{cost}.")

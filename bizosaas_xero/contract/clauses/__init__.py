@@ -1,0 +1,1 @@
+"""The clauses, one module for each area of the contract."""

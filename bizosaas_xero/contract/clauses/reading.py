@@ -1,0 +1,84 @@
+"""What the clauses about reading share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from bizosaas_xero.contract.driver import plain
+from bizosaas_xero.contract.observe import Observation, Run
+from bizosaas_xero.contract.registry import require
+from bizosaas_xero.contract.scenarios import Scenario
+from bizosaas_xero.contract.subject import Subject
+
+
+def script(*names: str, **more: Any) -> Callable[[Scenario], bool]:
+    """Choose scenarios of ``sync_entity`` by their script, and by other attributes."""
+    return lambda one: (
+        one.hook == "sync_entity"
+        and (not names or one.script in names)
+        and all(getattr(one, name) == value for name, value in more.items())
+    )
+
+
+def ends_well(one: Scenario) -> bool:
+    """Choose scenarios in which something is read, and no error is meant."""
+    reads = one.hook == "sync_entity" and one.script not in {"damaged", "foreign"}
+    return reads and not one.expect.error
+
+
+def no_entities(subject: Subject) -> str:
+    """Excuse connectors that describe themselves and offer no entity."""
+    described = subject.info is not None and not subject.info.entities
+    return "it offers no entities" if described else ""
+
+
+def with_recheck(subject: Subject) -> str:
+    """Excuse connectors whose entities need no recheck."""
+    rows = subject.info.entities if subject.info else ()
+    return "" if any(row.recheck for row in rows) or subject.info is None else "no entity asks for it"
+
+
+def one_entity(subject: Subject) -> str:
+    """Excuse connectors with one entity from telling two apart."""
+    return no_entities(subject) or ("it has one entity" if len(subject.entities) == 1 else "")
+
+
+def good(seen: Observation, *purposes: str) -> list[Run]:
+    """Return the runs with these purposes; none of them may have failed, and a batch must have come."""
+    runs = [run for run in seen.runs if not purposes or run.purpose in purposes]
+    require(runs, "the run was not reached")
+    for run in runs:
+        require(not run.not_iterator, f"sync_entity gave {run.not_iterator}, not an iterator")
+        require(run.error is None, f"the {run.purpose} run raised {run.error!r}")
+    require(any(run.batches for run in runs), "no batch came")
+    return runs
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every value in a record, with its path."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from leaves(inner, f"{path}.{name}")
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from leaves(inner, path)
+    else:
+        yield path, value
+
+
+def data_of(record: Any) -> Mapping[str, Any]:
+    """Return a record's data."""
+    data: Mapping[str, Any] = record.get("data", {}) if isinstance(record, dict) else record.data
+    return data
+
+
+def stored(run: Run, held: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return what a host holds after a run, in JSON form."""
+    held = dict(held or {})
+    for record in run.records:
+        if record.op == "delete":
+            held.pop(record.key, None)
+        else:
+            held[record.key] = plain(record)["data"]
+    return held

@@ -1,0 +1,242 @@
+"""What an agent may ask for is described truly, planned before it is done, and done once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import jsonschema_rs
+
+from bizosaas_xero.contract.driver import plain
+from bizosaas_xero.contract.observe import Call, Observation, World
+from bizosaas_xero.contract.registry import Broken, clause, require
+from bizosaas_xero.contract.scenarios import Scenario
+from bizosaas_xero.contract.session import scenarios_of
+from bizosaas_xero.contract.subject import Subject
+from bizosaas_xero.spec import Action, ActionResult, Invalid, parse
+
+
+def script(*names: str) -> Callable[[Scenario], bool]:
+    """Choose scenarios of ``run_action`` by their script."""
+    return lambda one: one.hook == "run_action" and (not names or one.script in names)
+
+
+def _listed(subject: Subject) -> list[Any]:
+    found = subject.hook.list_actions(connection=None)
+    require(isinstance(found, list), f"list_actions gave {type(found).__name__}, not a list")
+    return list(found)
+
+
+def no_actions(subject: Subject) -> str:
+    """Excuse connectors that list no action."""
+    try:
+        return "" if _listed(subject) else "it offers no actions"
+    except Exception:  # noqa: BLE001 (the clause about the list reports it)
+        return ""
+
+
+def no_writes(subject: Subject) -> str:
+    """Excuse connectors that list no action which writes."""
+    writes = [one for one in subject.actions if getattr(one, "effect", "write") == "write"]
+    return no_actions(subject) or ("" if writes else "its actions only read")
+
+
+def _done(seen: Observation, name: str) -> list[Call]:
+    calls = seen.call(name)
+    require(calls, f"{name!r} was not reached")
+    for call in calls:
+        require(call.error is None, f"{name!r} raised {call.error!r}")
+        require(call.result is not None, f"{name!r} gave nothing")
+    return calls
+
+
+@clause(
+    "actions.listed",
+    "`list_actions(None)` lists `Action`s with distinct names and a description each, without a request.",
+)
+def test_listed(subject: Subject, world: World) -> None:
+    found = _listed(subject)
+    try:
+        rows = [parse(Action, plain(row), "action") for row in found]
+    except Invalid as error:
+        raise Broken(error.message) from None
+    names = [row.name for row in rows]
+    require(len(set(names)) == len(names), f"actions are named twice: {names}")
+    for row in rows:
+        require(len(row.description.split()) > 2, f"{row.name}: nobody could choose it by this description")
+    require(not world.sent, "listing made a request")
+    json.dumps([row.model_dump(mode="json") for row in rows])
+
+
+@clause("actions.described", "`describe` tells the same actions as `list_actions`.", unless=no_actions)
+def test_described(subject: Subject) -> None:
+    if subject.info is None:
+        return
+    told = sorted(row.name for row in subject.info.actions)
+    listed = sorted(str(getattr(row, "name", "")) for row in _listed(subject))
+    require(told == listed, f"describe tells {told}, list_actions {listed}")
+
+
+@clause(
+    "actions.covered",
+    "Every listed action is shown; one that writes is planned, committed, refused when stale, and repeated.",
+)
+def test_covered(subject: Subject, pytestconfig: Any) -> None:
+    _listed(subject)
+    for action in subject.actions:
+        shown = {one.script for one in scenarios_of(pytestconfig) if one.action == action.name}
+        needed = {"read"} if action.effect == "read" else {"plan", "commit", "stale", "repeat"}
+        require(needed <= shown, f"{action.name} is not shown: {', '.join(sorted(needed - shown))}")
+
+
+@clause(
+    "actions.schemas-valid",
+    "The schemas of parameters and results are valid, describe fields, and accept what the scenarios give.",
+    shown_by=script(),
+    unless=no_actions,
+)
+def test_schemas_valid(seen: Observation, subject: Subject) -> None:
+    row = _action(seen, subject)
+    for name in ("params", "result"):
+        schema = getattr(row, name)
+        try:
+            jsonschema_rs.validator_for(schema)
+        except (jsonschema_rs.ValidationError, ValueError) as error:
+            raise Broken(f"{name}: {error}") from None
+        require(schema.get("properties") is not None, f"its schema of {name} describes no fields")
+    valid = jsonschema_rs.validator_for(row.params)
+    require(valid.is_valid(seen.scenario.params), "its schema refuses parameters that it takes")
+    if seen.scenario.bad_params is not None:
+        require(not valid.is_valid(seen.scenario.bad_params), "its schema accepts parameters that are wrong")
+
+
+def _action(seen: Observation, subject: Subject) -> Action:
+    rows = [row for row in subject.actions if row.name == seen.scenario.action]
+    require(rows, f"{seen.scenario.action} is not listed")
+    return parse(Action, plain(rows[0]), "action")
+
+
+@clause(
+    "actions.result-true",
+    "A result is an `ActionResult` of that action, and its data conform to the schema.",
+    shown_by=script("read", "run", "commit", "repeat"),
+    unless=no_actions,
+)
+def test_result_true(seen: Observation, subject: Subject) -> None:
+    for call in seen.calls:
+        if call.name in {"run", "commit"}:
+            result = _done(seen, call.name)[0].result
+            try:
+                parsed = parse(ActionResult, plain(result), "result")
+            except Invalid as error:
+                raise Broken(error.message) from None
+            require(parsed.action == seen.scenario.action, f"it is the result of {parsed.action!r}")
+            require(parsed.status in {"done", "partial"}, f"its status is {parsed.status!r}")
+            wrong = next(
+                jsonschema_rs.validator_for(_action(seen, subject).result).iter_errors(plain(result)["data"]),
+                None,
+            )
+            require(wrong is None, f"its data: {wrong.message if wrong else ''}")
+
+
+@clause(
+    "actions.bad-params-invalid",
+    "Wrong parameters are `invalid` and named, before any request.",
+    shown_by=lambda one: script()(one) and one.bad_params is not None,
+    unless=no_actions,
+)
+def test_bad_params_invalid(seen: Observation) -> None:
+    for call in seen.call("bad params"):
+        require(getattr(call.error, "code", None) == "invalid", f"it gave {call.error or call.result!r}")
+        require(getattr(call.error, "problems", None), "it names no field")
+        require(not call.sent and not call.writes, "a request was made before they were refused")
+
+
+@clause(
+    "actions.write-needs-mode",
+    "A write without a mode is `invalid`, before any request.",
+    shown_by=script("plan", "commit", "stale", "repeat", "run"),
+    unless=no_writes,
+)
+def test_write_needs_mode(seen: Observation) -> None:
+    for call in seen.call("no mode"):
+        require(getattr(call.error, "code", None) == "invalid", f"it gave {call.error or call.result!r}")
+        require(not call.sent and not call.writes, "a request was made before it was refused")
+
+
+@clause(
+    "actions.plan-writes-nothing",
+    "Planning writes nothing, and gives a plan with requests and a hash.",
+    shown_by=script("plan"),
+    unless=no_writes,
+)
+def test_plan_writes_nothing(seen: Observation) -> None:
+    for call in _done(seen, "plan"):
+        require(not call.writes, f"planning wrote {call.writes} times")
+        given = plain(call.result)
+        require(given.get("status") == "planned", f"its status is {given.get('status')!r}")
+        require((given.get("plan") or {}).get("hash"), "there is no plan with a hash")
+        require(given["plan"].get("requests"), "the plan does not say what would be sent")
+
+
+@clause(
+    "actions.plan-repeatable",
+    "The same plan in the same world has the same hash.",
+    shown_by=script("plan"),
+    unless=no_writes,
+)
+def test_plan_repeatable(seen: Observation) -> None:
+    hashes = {(plain(call.result).get("plan") or {}).get("hash") for call in _done(seen, "plan")}
+    require(len(hashes) == 1, "planning twice gave two hashes")
+
+
+@clause(
+    "actions.commit-does-plan",
+    "`commit` with a plan's hash does that plan.",
+    shown_by=script("commit"),
+    unless=no_writes,
+)
+def test_commit_does_plan(seen: Observation) -> None:
+    _done(seen, "plan")
+    call = _done(seen, "commit")[0]
+    require(call.writes, "committing wrote nothing")
+
+
+@clause(
+    "actions.stale-refused",
+    "`commit` of a plan is `conflict`, and writes nothing, once the world has changed.",
+    shown_by=script("stale"),
+    unless=no_writes,
+)
+def test_stale_refused(seen: Observation) -> None:
+    _done(seen, "plan")
+    call = seen.call("commit")[-1]
+    require(getattr(call.error, "code", None) == "conflict", f"it gave {call.error or call.result!r}")
+    require(not call.writes, "it wrote before it refused")
+
+
+@clause(
+    "actions.done-once",
+    "A write repeated under the same business key happens once.",
+    shown_by=script("repeat"),
+    unless=no_writes,
+)
+def test_done_once(seen: Observation) -> None:
+    first, second = _done(seen, "run")[:2]
+    require(first.writes, "the first time wrote nothing")
+    require(not second.writes, f"the second time wrote {second.writes} times again")
+
+
+@clause("actions.unknown-not-found", "An action that it does not offer is `not_found`, before any request.")
+def test_unknown_not_found(subject: Subject, world: World) -> None:
+    error = None
+    connection = dict(world.inputs().connection) or {"organisation_id": "x", "access_token": "x"}
+    try:
+        subject.hook.run_action(
+            connection=connection, action="no_such_action", params={}, control={"mode": "plan"}
+        )
+    except Exception as caught:  # noqa: BLE001 (its code is what is asked)
+        error = caught
+    require(getattr(error, "code", None) == "not_found", f"it gave {error!r}")
+    require(not world.sent, "a request was made before it was refused")

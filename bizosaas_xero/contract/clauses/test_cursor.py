@@ -1,0 +1,222 @@
+"""A host can stop anywhere and go on, and reads only what is new."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from bizosaas_xero.contract.clauses.reading import (
+    ends_well,
+    good,
+    no_entities,
+    one_entity,
+    script,
+    stored,
+)
+from bizosaas_xero.contract.observe import Observation, Run
+from bizosaas_xero.contract.registry import clause, require
+
+MAX_CURSOR = 16_384
+"""Bytes of a cursor's JSON: it is stored after every batch."""
+
+
+@clause(
+    "sync.cursor-json",
+    "Each batch has a cursor that JSON gives back unchanged.",
+    shown_by=ends_well,
+    unless=no_entities,
+)
+def test_cursor_json(seen: Observation) -> None:
+    for run in good(seen):
+        for batch in run.batches:
+            require(isinstance(batch.cursor, dict) and batch.cursor, f"a cursor is {batch.cursor!r}")
+            try:
+                again = json.loads(json.dumps(batch.cursor))
+            except (TypeError, ValueError) as error:
+                require(False, f"a cursor is no JSON: {error}")
+            require(again == batch.cursor, "a cursor is not the same after JSON")
+
+
+@clause("sync.cursor-small", "A cursor is small: at most 16 kB.", shown_by=ends_well, unless=no_entities)
+def test_cursor_small(seen: Observation) -> None:
+    for run in good(seen):
+        for batch in run.batches:
+            size = len(json.dumps(batch.cursor, default=str))
+            require(size <= MAX_CURSOR, f"a cursor has {size} bytes")
+
+
+@clause(
+    "sync.cursor-sent",
+    "A second run sends the cursor: it asks for less than the first, and brings only what is new.",
+    shown_by=lambda one: script("twice")(one) and not one.expect.error,
+    unless=no_entities,
+)
+def test_cursor_sent(seen: Observation) -> None:
+    second = good(seen, "second")[0]
+    strange = [sent.text for sent in second.sent if not sent.known]
+    require(not strange, f"its request is not that of a run with this cursor: {'; '.join(strange[:1])}")
+    require(
+        second.batches[-1].stats is None or second.batches[-1].stats.kind != "first",
+        "it read as if it were the first",
+    )
+    first = good(seen, "first")[0]
+    fewer = len(second.records) < len(first.records) or not first.records or seen.scenario.repeats
+    require(fewer, f"it brought all {len(second.records)} records again")
+
+
+@clause(
+    "sync.second-run-same",
+    "A second run with nothing new changes no stored row.",
+    shown_by=lambda one: script("twice", change=False)(one) and not one.expect.error,
+    unless=no_entities,
+)
+def test_second_run_same(seen: Observation) -> None:
+    first, second = good(seen, "first")[0], good(seen, "second")[0]
+    held = stored(first)
+    after = stored(second, held)
+    changed = sorted(key for key in held.keys() | after.keys() if held.get(key) != after.get(key))
+    require(not changed, f"{len(changed)} rows changed, such as {changed[:1]}")
+
+
+@clause(
+    "sync.change-comes",
+    "What changed between two runs comes with the second.",
+    shown_by=lambda one: script("twice", change=True)(one) and not one.expect.error,
+    unless=no_entities,
+)
+def test_change_comes(seen: Observation) -> None:
+    first, second = good(seen, "first")[0], good(seen, "second")[0]
+    held = stored(first)
+    require(stored(second, held) != held, "the second run changed nothing")
+
+
+@clause(
+    "sync.full-rereads",
+    "With `options.full` everything is read again, whatever the cursor says.",
+    shown_by=lambda one: script("full")(one) and not one.expect.error,
+    unless=no_entities,
+)
+def test_full_rereads(seen: Observation) -> None:
+    first, full = good(seen, "first")[0], good(seen, "full")[0]
+    require(
+        stored(full) == stored(first),
+        f"it read {len(full.records)} records, and {len(first.records)} are there",
+    )
+
+
+@clause(
+    "sync.close-stops",
+    "Closing the iterator stops the work: nothing more is requested.",
+    shown_by=script("close"),
+    unless=no_entities,
+)
+def test_close_stops(seen: Observation) -> None:
+    run = good(seen, "closed")[0]
+    require(not run.sent_after_close, f"{run.sent_after_close} requests were made after it was closed")
+
+
+@clause(
+    "sync.one-batch",
+    "With `max_batches` 1 a run gives one batch, fetches nothing ahead, and says that it paused.",
+    shown_by=script("one-by-one"),
+    unless=no_entities,
+)
+def test_one_batch(seen: Observation) -> None:
+    runs = good(seen, "step")
+    for run in runs:
+        require(len(run.batches) == 1, f"it gave {len(run.batches)} batches")
+        require(not run.sent_after or run.sent_after[0] == len(run.sent), "it fetched ahead")
+    paused = [bool(run.batches[-1].stats and run.batches[-1].stats.paused) for run in runs]
+    require(paused == [True] * (len(runs) - 1) + [False], f"paused: {paused}")
+    keys = [record.key for run in runs for record in run.records]
+    require(len(set(keys)) == len(keys) or seen.scenario.repeats, "steps overlap")
+    expect = seen.scenario.expect.records
+    require(expect is None or len(keys) == sum(expect), f"together they gave {len(keys)} records")
+
+
+@clause(
+    "sync.deadline",
+    "A run stops between two batches after its deadline, has given one, and says that it paused.",
+    shown_by=script("deadline"),
+    unless=no_entities,
+)
+def test_deadline(seen: Observation) -> None:
+    run = good(seen, "deadline")[0]
+    require(len(run.batches) == 1, f"it gave {len(run.batches)} batches after its deadline")
+    stats = run.batches[-1].stats
+    expect = seen.scenario.expect.records
+    unfinished = expect is not None and len(run.records) < expect[0]
+    require(not unfinished or (stats and stats.paused), "it does not say that it paused")
+
+
+@clause(
+    "sync.resume-equals-whole",
+    "A run resumed from the cursor of any batch, with what was stored before it, equals the whole.",
+    shown_by=lambda one: script("resume")(one) and not one.expect.error,
+    unless=no_entities,
+)
+def test_resume_equals_whole(seen: Observation) -> None:
+    whole = good(seen, "first")[0]
+    wanted = stored(whole)
+    for number, run in enumerate(seen.run("resumed"), start=1):
+        require(run.error is None, f"resuming after batch {number} raised {run.error!r}")
+        before = Run("before", None, {}, batches=whole.batches[:number])
+        found = stored(run, stored(before))
+        lost = sorted(wanted.keys() - found.keys())
+        require(not lost, f"resuming after batch {number} loses {len(lost)} records")
+        require(found == wanted, f"resuming after batch {number} does not give the whole")
+
+
+@clause(
+    "sync.cursor-not-past-unread",
+    "After an error, the last stored cursor leads to everything that was not yet read.",
+    shown_by=lambda one: script("recover")(one) and (not one.http or one.expect.records is not None),
+    unless=no_entities,
+)
+def test_cursor_not_past_unread(seen: Observation) -> None:
+    require(seen.run("recovered"), f"there was nothing to recover from: {seen.ending!r}")
+    last = seen.runs[-1]
+    require(last.error is None, f"it did not recover: {last.error!r}")
+    held: dict[str, Any] = {}
+    for run in seen.runs:
+        held = stored(run, held)
+    expect = seen.scenario.expect.records
+    if expect is not None:
+        found = tuple(len(run.records) for run in seen.runs)
+        require(found == expect, f"records in each run: {found}, not {expect}")
+    require(held, "nothing was read")
+    stats = last.batches[-1].stats
+    require(stats is None or stats.complete is not False, f"{stats and stats.missing} records are missing")
+    if stats is not None and stats.expected is not None and expect is None:
+        require(len(held) >= stats.expected, f"{len(held)} of {stats.expected} records are held in the end")
+
+
+@clause(
+    "sync.cursor-damaged",
+    "A damaged cursor is `cursor_rejected`, at the call or before any request.",
+    shown_by=script("damaged"),
+    unless=no_entities,
+)
+def test_cursor_damaged(seen: Observation) -> None:
+    good(seen, "first")
+    for run in seen.run("damaged"):
+        require(run.error is not None, f"it accepted the cursor {str(run.cursor)[:120]}")
+        require(
+            getattr(run.error, "code", None) == "cursor_rejected",
+            f"the cursor {str(run.cursor)[:120]} raised {run.error!r}",
+        )
+        require(not run.sent, "a request was made before it was refused")
+
+
+@clause(
+    "sync.cursor-foreign",
+    "A cursor of another entity is `cursor_rejected`, at the call or before any request.",
+    shown_by=script("foreign"),
+    unless=one_entity,
+)
+def test_cursor_foreign(seen: Observation) -> None:
+    good(seen, "first")
+    for run in seen.run("foreign"):
+        require(getattr(run.error, "code", None) == "cursor_rejected", f"it raised {run.error!r}")
+        require(not run.sent, "a request was made before it was refused")
+    require(seen.run("foreign"), "there is no other entity")

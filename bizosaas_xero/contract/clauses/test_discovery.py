@@ -1,0 +1,123 @@
+"""A host can find the connector, load it, and learn what it offers, without anything else happening."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema_rs
+
+from bizosaas_xero.contract.observe import World
+from bizosaas_xero.contract.registry import Broken, clause, require
+from bizosaas_xero.contract.subject import Subject, loads_in_four_hook_host
+from bizosaas_xero.spec import SPEC_VERSION, ConnectorInfo, Invalid, parse
+
+HOSTS = ("bizosaas_xero.host", "bizosaas_xero.cli", "bizosaas_xero.sandbox", "stevedore", "brain_gateway")
+
+
+def _none_of(subject: Subject, identity: str) -> None:
+    found = subject.defects.get(identity)
+    if found:
+        raise Broken("; ".join(found))
+
+
+def _probed(subject: Subject) -> dict:  # type: ignore[type-arg]
+    found = subject.probed
+    require("failed" not in found, f"importing it failed: {found.get('failed')}")
+    return found
+
+
+@clause(
+    "discovery.loads", "Its entry point names a module that can be imported, and nobody else offers its name."
+)
+def test_loads(subject: Subject) -> None:
+    _none_of(subject, "discovery.loads")
+    require(subject.plugin is not None, "it was not loaded")
+
+
+@clause("discovery.import-quiet", "Importing it touches no network, no file and no environment variable.")
+def test_import_quiet(subject: Subject) -> None:
+    touched = _probed(subject)["touched"]
+    require(not touched, f"importing it touched: {', '.join(touched[:5])}")
+
+
+@clause("discovery.no-host", "Importing it brings in no host: any host can load it.")
+def test_no_host(subject: Subject) -> None:
+    loaded = [name for name in _probed(subject)["modules"] if name in HOSTS]
+    require(not loaded, f"importing it brings in {', '.join(loaded)}")
+
+
+@clause(
+    "discovery.import-time",
+    "Importing it is quick (reported; 1.5 s unless its contract says otherwise).",
+    severity="should",
+)
+def test_import_time(subject: Subject) -> None:
+    spent, limit = _probed(subject)["ms"], subject.contract.import_ms
+    require(spent <= limit, f"importing it took {spent} ms, more than {limit}")
+
+
+@clause(
+    "discovery.hooks-match",
+    "It implements the four hooks, marked, synchronous, with the contract's parameters and no defaults.",
+)
+def test_hooks_match(subject: Subject) -> None:
+    require(subject.plugin is not None, "it was not loaded")
+    _none_of(subject, "discovery.hooks-match")
+
+
+@clause(
+    "discovery.four-hook-host",
+    "A host that knows only the four required hooks loads it: `describe` is marked optional.",
+)
+def test_four_hook_host(subject: Subject) -> None:
+    require(subject.plugin is not None, "it was not loaded")
+    reason = loads_in_four_hook_host(subject.plugin)
+    require(not reason, reason)
+
+
+@clause("discovery.has-description", "It implements the optional hook `describe`.", severity="should")
+def test_has_description(subject: Subject) -> None:
+    require(subject.has_describe, "it has no `describe`: hosts know neither its entities nor their schemas")
+
+
+@clause(
+    "discovery.describes",
+    "`describe` gives a valid `ConnectorInfo` of this version, with distinct entities, without a request.",
+)
+def test_describes(subject: Subject, world: World) -> None:
+    if not subject.has_describe:
+        return
+    given = subject.hook.describe()
+    require(isinstance(given, ConnectorInfo | dict), f"it gave {type(given).__name__}")
+    try:
+        info = parse(ConnectorInfo, given, "describe")
+    except Invalid as error:
+        raise Broken(error.message) from None
+    require(info.spec == SPEC_VERSION, f"it says it speaks version {info.spec}, this is {SPEC_VERSION}")
+    names = [row.name for row in info.entities]
+    require(len(set(names)) == len(names), f"entities are named twice: {names}")
+    require(names or info.actions, "it offers neither entities nor actions")
+    require(not world.sent, "describing itself made a request")
+    json.dumps(info.model_dump(mode="json"))
+
+
+@clause(
+    "discovery.schemas-valid",
+    "The schemas of its entities and settings are valid JSON Schema, and require the key.",
+)
+def test_schemas_valid(subject: Subject) -> None:
+    require(not subject.has_describe or subject.info, "it describes no entities")
+    for row in subject.info.entities if subject.info else ():
+        try:
+            jsonschema_rs.validator_for(row.json_schema)
+        except (jsonschema_rs.ValidationError, ValueError) as error:
+            raise Broken(f"{row.name}: {error}") from None
+        require(
+            row.json_schema.get("properties"),
+            f"{row.name}: its schema describes no fields, so it proves nothing",
+        )
+    if subject.info and subject.info.settings:
+        try:
+            jsonschema_rs.validator_for(subject.info.settings)
+        except (jsonschema_rs.ValidationError, ValueError) as error:
+            raise Broken(f"settings: {error}") from None

@@ -1,0 +1,159 @@
+"""What goes wrong is said in the eleven words of the contract."""
+
+from __future__ import annotations
+
+import json
+import pickle
+
+from bizosaas_xero.contract.observe import Observation
+from bizosaas_xero.contract.registry import clause, require
+from bizosaas_xero.contract.scenarios import Scenario
+from bizosaas_xero.contract.subject import Subject
+from bizosaas_xero.spec import ERRORS
+
+FIELDS = (
+    "code",
+    "reason",
+    "recovery",
+    "message",
+    "remedy",
+    "retry_after",
+    "correlation_id",
+    "problems",
+    "scopes",
+)
+
+
+def nothing_refused(subject: Subject) -> str:
+    """Excuse connectors without HTTP: not every source has limits and permissions."""
+    return "its source has none, as far as is told" if subject.contract.transport == "none" else ""
+
+
+def fails(one: Scenario) -> bool:
+    """Choose scenarios that end in an error, or pass through one."""
+    return bool(one.expect.error)
+
+
+@clause(
+    "errors.never-foreign",
+    "No exception but those of the contract crosses a hook.",
+    shown_by=lambda _one: True,
+)
+def test_never_foreign(seen: Observation) -> None:
+    for error in seen.errors:
+        code, recovery = getattr(error, "code", None), getattr(error, "recovery", None)
+        require(
+            isinstance(code, str) and isinstance(recovery, str),
+            f"{type(error).__module__}.{type(error).__name__} came out: {error}",
+        )
+
+
+@clause(
+    "errors.as-expected",
+    "Each scenario ends as its contract says: well, or in the error of that code and reason.",
+    shown_by=lambda one: one.hook != "run_action",
+)
+def test_as_expected(seen: Observation) -> None:
+    expect, error = seen.scenario.expect, seen.ending
+    if seen.scenario.script in {"damaged", "foreign"} and not expect.error:
+        return
+    if expect.error is None:
+        require(error is None, f"it raised {error!r}")
+        return
+    require(error is not None, f"it did not raise {expect.error}")
+    found = (getattr(error, "code", None), getattr(error, "reason", None))
+    wanted = (expect.error, expect.reason or found[1])
+    require(found == wanted, f"it raised {found[0]}, {found[1]}, not {wanted[0]}, {wanted[1]}")
+
+
+@clause(
+    "errors.code-known",
+    "Each code is one of the eleven, with the recovery that belongs to it.",
+    shown_by=fails,
+)
+def test_code_known(seen: Observation) -> None:
+    for error in seen.errors:
+        known = ERRORS.get(str(getattr(error, "code", None)))
+        require(known, f"the code {getattr(error, 'code', None)!r} is none of the contract's")
+        wanted = known.recovery if known else ""
+        require(
+            getattr(error, "recovery", None) == wanted,
+            f"{getattr(error, 'code', '')} recovers by {wanted!r}, not {getattr(error, 'recovery', None)!r}",
+        )
+
+
+@clause("errors.told", "Each error has a message and a remedy that a person can read.", shown_by=fails)
+def test_told(seen: Observation) -> None:
+    require(seen.errors, "there was no error")
+    for error in seen.errors:
+        for name in ("message", "remedy"):
+            text = getattr(error, name, None)
+            require(isinstance(text, str) and len(text.split()) > 1, f"{type(error).__name__} has no {name}")
+            require(
+                "Traceback" not in str(text) and " object at 0x" not in str(text),
+                f"its {name} is for programmers: {text}",
+            )
+
+
+@clause("errors.to-dict", "`to_dict()` gives every attribute as JSON values.", shown_by=fails)
+def test_to_dict(seen: Observation) -> None:
+    require(seen.errors, "there was no error")
+    for error in seen.errors:
+        require(hasattr(error, "to_dict"), f"{type(error).__name__} has no to_dict()")
+        told = error.to_dict()  # type: ignore[attr-defined]
+        lacking = [name for name in FIELDS if name not in told]
+        require(not lacking, f"to_dict() lacks {', '.join(lacking)}")
+        json.dumps(told)
+        differing = [name for name in FIELDS if told[name] != getattr(error, name, None)]
+        require(not differing, f"to_dict() tells another {', '.join(differing)} than the error has")
+
+
+@clause("errors.pickle", "An error survives `pickle`, with all that it carries.", shown_by=fails)
+def test_pickle(seen: Observation) -> None:
+    require(seen.errors, "there was no error")
+    for error in seen.errors:
+        try:
+            again = pickle.loads(pickle.dumps(error))  # noqa: S301 (our own)
+        except Exception as problem:  # noqa: BLE001 (whatever a foreign error's pickling raises)
+            again = problem
+        told: object = getattr(error, "to_dict", dict)()
+        require(getattr(again, "to_dict", dict)() == told, f"{type(error).__name__} came back as {again!r}")
+
+
+@clause(
+    "errors.limit-says-when",
+    "`rate_limited` says after how many seconds to come back, and no worker is held until then.",
+    shown_by=lambda one: one.expect.error == "rate_limited",
+    unless=nothing_refused,
+)
+def test_limit_says_when(seen: Observation) -> None:
+    for error in seen.errors:
+        wait = getattr(error, "retry_after", None)
+        require(isinstance(wait, int | float) and wait > 0, f"retry_after is {wait!r}")
+
+
+@clause(
+    "errors.invalid-names-field",
+    "`invalid` names each wrong field and what is wrong with it.",
+    shown_by=lambda one: one.expect.error == "invalid" and not one.expect.reason,
+    unless=nothing_refused,
+)
+def test_invalid_names_field(seen: Observation) -> None:
+    for error in seen.errors:
+        problems = getattr(error, "problems", None) or []
+        require(problems, "it names no field")
+        for problem in problems:
+            require(
+                {"field", "message"} <= set(problem) and problem["message"], f"a problem is told as {problem}"
+            )
+
+
+@clause(
+    "errors.scope-named",
+    "`missing_scope` names the permission that is missing.",
+    shown_by=lambda one: one.expect.error == "missing_scope",
+    unless=nothing_refused,
+)
+def test_scope_named(seen: Observation) -> None:
+    for error in seen.errors:
+        require(getattr(error, "scopes", None), "it names no scope")

@@ -1,0 +1,48 @@
+"""The connector asks for exactly what was recorded: nothing more, nothing else, nothing twice."""
+
+from __future__ import annotations
+
+from bizosaas_xero.contract.observe import Observation
+from bizosaas_xero.contract.registry import clause, require
+from bizosaas_xero.contract.scenarios import Scenario
+from bizosaas_xero.contract.subject import Subject
+
+
+def recorded(one: Scenario) -> bool:
+    """Choose scenarios that have a cassette."""
+    return one.http
+
+
+def without_http(subject: Subject) -> str:
+    """Excuse connectors without HTTP."""
+    return "it makes no HTTP requests" if subject.contract.transport == "none" else ""
+
+
+@clause(
+    "replay.only-recorded",
+    "It makes no request that the cassette does not hold, and none twice: by method, address, query, headers "
+    "that carry meaning, and the body of writes.",
+    shown_by=lambda _one: True,
+    unless=without_http,
+)
+def test_only_recorded(seen: Observation) -> None:
+    strange = [sent.text for sent in seen.sent if not sent.known]
+    require(not strange, f"it asked for what was not recorded: {'; '.join(strange[:3])}")
+
+
+@clause(
+    "replay.all-played", "Everything that was recorded is asked for.", shown_by=recorded, unless=without_http
+)
+def test_all_played(seen: Observation) -> None:
+    require(seen.sent, "it made no request at all")
+    require(not seen.unused, f"{seen.unused} recorded answers were not asked for")
+
+
+@clause(
+    "replay.no-stray-cassette",
+    "Every cassette belongs to a scenario, and its origin is told.",
+    unless=without_http,
+)
+def test_no_stray_cassette(subject: Subject) -> None:
+    stray = subject.contract.unused() if subject.contract.transport == "http" else []
+    require(not stray, f"no scenario declares: {', '.join(stray)}")

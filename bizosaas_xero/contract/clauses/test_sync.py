@@ -1,0 +1,352 @@
+"""Every record comes, exact, once, and a host can stop anywhere and go on."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime, time
+from decimal import Decimal
+from typing import Any
+
+import jsonschema_rs
+from pydantic import BaseModel
+
+from bizosaas_xero.contract.clauses.reading import (
+    data_of,
+    ends_well,
+    good,
+    leaves,
+    no_entities,
+    script,
+    with_recheck,
+)
+from bizosaas_xero.contract.driver import plain
+from bizosaas_xero.contract.observe import Observation, World
+from bizosaas_xero.contract.registry import clause, require
+from bizosaas_xero.contract.session import scenarios_of
+from bizosaas_xero.contract.subject import Subject
+from bizosaas_xero.spec import Batch, Invalid, parse
+
+NUMBER = re.compile(r"-?\d+\.\d+")
+
+
+@clause(
+    "sync.entities-covered",
+    "Every declared entity is shown: read, read again, resumed, stopped, and with a damaged cursor.",
+)
+def test_entities_covered(subject: Subject, pytestconfig: Any) -> None:
+    require(subject.entities or (subject.info and subject.actions), "it declares no entities")
+    scenarios = scenarios_of(pytestconfig)
+    for entity in subject.entities:
+        shown = {one.script for one in scenarios if one.entity == entity}
+        lacking = {"once", "twice"} - shown
+        require(not lacking, f"{entity} is not shown: {', '.join(sorted(lacking))}")
+
+
+@clause(
+    "sync.lazy-call",
+    "Calling `sync_entity` gives an iterator at once; nothing is requested before a batch is asked for.",
+    shown_by=ends_well,
+    unless=no_entities,
+)
+def test_lazy_call(seen: Observation) -> None:
+    for run in seen.runs:
+        require(not run.not_iterator, f"it gave {run.not_iterator}, not an iterator")
+        require(not run.sent_at_call, f"the call alone made {run.sent_at_call} requests")
+
+
+@clause(
+    "sync.lazy-pages",
+    "Batches come while it reads: the first is there before the last request is made.",
+    shown_by=lambda one: script("once", "resume")(one) and not one.expect.error,
+    unless=no_entities,
+)
+def test_lazy_pages(seen: Observation) -> None:
+    run = good(seen, "first")[0]
+    if len(run.batches) > 1:
+        require(run.sent_after[0] < len(run.sent), "everything was read before the first batch came")
+
+
+@clause(
+    "sync.at-least-one-batch",
+    "Each run gives at least one batch, even if nothing is new.",
+    shown_by=ends_well,
+    unless=no_entities,
+)
+def test_at_least_one_batch(seen: Observation) -> None:
+    require(seen.runs, "the run was not reached")
+    for run in seen.runs:
+        if run.error is None:
+            require(run.batches, f"the {run.purpose} run gave no batch")
+
+
+@clause("sync.ends", "A run ends.", shown_by=ends_well, unless=no_entities)
+def test_ends(seen: Observation) -> None:
+    for run in seen.runs:
+        require(not run.endless, f"the {run.purpose} run gave {len(run.batches)} batches and no end")
+    good(seen, "first", "step", "deadline", "closed")
+
+
+@clause(
+    "sync.batch-shape",
+    "A batch is a `Batch` of the entity that was asked for, and has a JSON form that gives it back.",
+    shown_by=ends_well,
+    unless=no_entities,
+)
+def test_batch_shape(seen: Observation) -> None:
+    for run in good(seen):
+        for batch in run.batches:
+            require(isinstance(batch, Batch | Mapping | BaseModel), f"a batch is {type(batch).__name__}")
+            try:
+                parsed = parse(Batch, plain(batch), "batch")
+            except Invalid as error:
+                require(False, error.message)
+            wanted = seen.scenario.entity if run.purpose != "foreign" else parsed.entity
+            require(parsed.entity == wanted, f"a batch is of {parsed.entity!r}")
+            json.dumps(parsed.model_dump(mode="json"))
+
+
+@clause(
+    "sync.has-more",
+    "`has_more` is true of every batch but the last.",
+    shown_by=lambda one: ends_well(one) and one.script != "close",
+    unless=no_entities,
+)
+def test_has_more(seen: Observation) -> None:
+    for run in good(seen):
+        flags = [batch.has_more for batch in run.batches]
+        require(
+            flags == [True] * (len(flags) - 1) + [False] or not flags,
+            f"has_more of the {run.purpose} run: {flags}",
+        )
+
+
+@clause(
+    "sync.stats-final",
+    "The last batch has final `stats`: the kind of the run, and whether it is complete.",
+    shown_by=script("once", "twice", "full"),
+    unless=no_entities,
+)
+def test_stats_final(seen: Observation) -> None:
+    kinds = {"first": {"first"}, "second": {"incremental", "reread"}, "full": {"reread"}}
+    for run in seen.runs:
+        if run.error is None and run.batches:
+            stats = run.batches[-1].stats
+            require(stats is not None, f"the {run.purpose} run ends without stats")
+            require(
+                stats.kind in kinds.get(run.purpose, {stats.kind}),
+                f"the {run.purpose} run is called {stats.kind}",
+            )
+            require(stats.complete is not None, "it does not say whether it is complete")
+            require(
+                stats.complete != bool(stats.missing),
+                f"complete is {stats.complete}, missing {stats.missing}",
+            )
+            require(not stats.paused, "a run that was not stopped is called paused")
+
+
+@clause(
+    "sync.stats-true",
+    "`stats.calls` is the number of requests of the run, and `stats.read` that of the records.",
+    shown_by=lambda one: script("once")(one) and not one.expect.error,
+    unless=no_entities,
+)
+def test_stats_true(seen: Observation) -> None:
+    run = good(seen, "first")[0]
+    stats = run.batches[-1].stats
+    require(stats is not None, "there are no stats")
+    require(stats.calls == len(run.sent), f"calls is {stats.calls}, and {len(run.sent)} requests were made")
+    read = len({record.key for record in run.records}) + seen.scenario.expect.rejected
+    require(stats.read == read, f"read is {stats.read}, and {read} rows came")
+
+
+@clause(
+    "sync.keys-present",
+    "Every record has its key: a text, the same as the field that the description names.",
+    shown_by=ends_well,
+    unless=no_entities,
+)
+def test_keys_present(seen: Observation, subject: Subject) -> None:
+    names = {row.name: row.key for row in subject.info.entities} if subject.info else {}
+    for run in good(seen):
+        for record in run.records:
+            require(
+                isinstance(record.key, str) and record.key.strip(), f"a record has the key {record.key!r}"
+            )
+            field = names.get(str(seen.scenario.entity), "")
+            if record.op == "upsert" and field in data_of(record):
+                found = str(data_of(record)[field])
+                require(
+                    found.lower() == record.key.lower(),
+                    f"the key is {record.key!r}, its field {field} {found!r}",
+                )
+
+
+@clause(
+    "sync.keys-unique",
+    "A key comes once in a run, unless the scenario declares why it may repeat.",
+    shown_by=lambda one: ends_well(one) and not one.repeats,
+    unless=no_entities,
+)
+def test_keys_unique(seen: Observation) -> None:
+    for run in good(seen):
+        keys = [record.key for record in run.records]
+        twice = {key for key in keys if keys.count(key) > 1}
+        require(not twice, f"{len(twice)} keys came more than once in the {run.purpose} run")
+
+
+@clause(
+    "sync.schema",
+    "Records conform, in their JSON form, to the schema that is published for them.",
+    shown_by=ends_well,
+    unless=no_entities,
+)
+def test_schema(seen: Observation, subject: Subject) -> None:
+    rows = [row for row in subject.info.entities if row.name == seen.scenario.entity] if subject.info else []
+    require(rows or not subject.has_describe, "there is no schema")
+    for row in rows:
+        valid = jsonschema_rs.validator_for(row.json_schema)
+        for run in good(seen):
+            for record in run.records:
+                if record.op == "upsert":
+                    wrong = next(valid.iter_errors(plain(record)["data"]), None)
+                    require(wrong is None, f"{record.key}: {wrong.message if wrong else ''}")
+
+
+@clause(
+    "sync.decimals-exact",
+    "No amount is a float, and each has the digits that the source has.",
+    shown_by=ends_well,
+    unless=no_entities,
+)
+def test_decimals_exact(seen: Observation) -> None:
+    written = set(NUMBER.findall(seen.wire)) if seen.wire is not None else None
+    for run in good(seen):
+        for record in run.records:
+            for path, value in leaves(data_of(record)):
+                require(not isinstance(value, float), f"{path[1:]} is a float: {value!r}")
+                if isinstance(value, Decimal) and "." in str(value) and written is not None:
+                    require(str(value) in written, f"{path[1:]} is {value}; the source has no such digits")
+
+
+@clause(
+    "sync.stamps-aware",
+    "Every moment has a time zone, and `updated_at` is set where the entity has a stamp.",
+    shown_by=ends_well,
+    unless=no_entities,
+)
+def test_stamps_aware(seen: Observation, subject: Subject) -> None:
+    stamps = {row.name: row.stamp for row in subject.info.entities} if subject.info else {}
+    stamp = stamps.get(str(seen.scenario.entity))
+    for run in good(seen):
+        for record in run.records:
+            for path, value in (*leaves(data_of(record)), (".updated_at", record.updated_at)):
+                if isinstance(value, datetime):
+                    require(value.tzinfo is not None, f"{path[1:]} has no time zone: {value}")
+                require(not isinstance(value, time), f"{path[1:]} is a time of no day")
+            if record.op == "upsert" and stamp and data_of(record).get(stamp):
+                require(record.updated_at is not None, f"updated_at is not set from {stamp}")
+
+
+@clause(
+    "sync.every-page-read",
+    "Everything is read: as many records and batches as the scenario counts, in each run.",
+    shown_by=lambda one: ends_well(one) and (not one.http or one.expect.records is not None),
+    unless=no_entities,
+)
+def test_every_page_read(seen: Observation) -> None:
+    expect, runs = seen.scenario.expect, good(seen)
+    if expect.records is not None:
+        found = tuple(len(run.records) for run in runs)
+        require(found == expect.records, f"records in each run: {found}, not {expect.records}")
+    if expect.batches is not None:
+        batches = tuple(len(run.batches) for run in runs)
+        require(batches == expect.batches, f"batches in each run: {batches}, not {expect.batches}")
+    for run in runs:
+        stats = run.batches[-1].stats if run.batches else None
+        if stats is not None and not stats.paused and stats.complete is not None:
+            require(stats.complete, f"the {run.purpose} run says that {stats.missing} records are missing")
+    if seen.keys is not None and seen.scenario.script in {"once", "full", "one-by-one", "resume"}:
+        purposes = {"first", "step"}
+        found_keys = {record.key for run in runs if run.purpose in purposes for record in run.records}
+        found_keys |= {row.key for run in runs for batch in run.batches for row in batch.rejected}
+        lost = seen.keys - found_keys
+        require(not lost, f"{len(lost)} of {len(seen.keys)} records did not come: {min(lost, default='')}")
+
+
+@clause(
+    "sync.rejected-reported",
+    "A record that cannot be decoded is in `rejected`, with its raw form and the reason, and stops nothing.",
+    shown_by=lambda one: one.hook == "sync_entity" and one.expect.rejected > 0,
+    unless=no_entities,
+)
+def test_rejected_reported(seen: Observation) -> None:
+    run = good(seen, "first")[0]
+    bad = [row for batch in run.batches for row in batch.rejected]
+    require(
+        len(bad) == seen.scenario.expect.rejected,
+        f"{len(bad)} records were rejected, not {seen.scenario.expect.rejected}",
+    )
+    for row in bad:
+        require(row.reason and row.raw, "one lacks its reason or its raw form")
+    require(run.records, "the others did not come")
+
+
+@clause(
+    "sync.recheck-reads",
+    "Keys in `options.recheck` are read again, even if nothing says that they changed.",
+    shown_by=script("recheck"),
+    unless=with_recheck,
+)
+def test_recheck_reads(seen: Observation) -> None:
+    second = good(seen, "second")[0]
+    wanted = set(second.options["recheck"])
+    found = {record.key for record in second.records}
+    require(wanted, "the first run brought no record to recheck")
+    require(wanted <= found, f"{len(wanted - found)} of {len(wanted)} keys were not read again")
+
+
+@clause(
+    "sync.models-or-mappings",
+    "Arguments may be the contract's models or plain mappings; unknown keys are ignored.",
+    shown_by=script("twice"),
+    unless=no_entities,
+)
+def test_models_or_mappings(seen: Observation) -> None:
+    for run, form in zip(seen.runs, ("a mapping with an unknown key", "models"), strict=False):
+        wrong = getattr(run.error, "code", "invalid") in {"invalid", None} and run.error is not None
+        require(not wrong, f"given {form}, it raised {run.error!r}")
+        require(run.batches, f"given {form}, it gave no batch")
+
+
+@clause("sync.unknown-entity", "An entity that it does not offer is `not_found`, before any request.")
+def test_unknown_entity(subject: Subject, world: World) -> None:
+    error = _raised(subject, world, entity="no_such_entity")
+    require(getattr(error, "code", None) == "not_found", f"it raised {error!r}")
+
+
+@clause(
+    "sync.bad-arguments-invalid",
+    "Wrong options and connections are `invalid`, name the field, and are refused at the call.",
+)
+def test_bad_arguments_invalid(subject: Subject, world: World) -> None:
+    entity = next(iter(subject.entities), "none")
+    for changes in (
+        {"options": {"max_batches": 0}},
+        {"options": {"max_wait": "long"}},
+        {"connection": {"access_token": "x"}},
+    ):
+        error = _raised(subject, world, entity=entity, **changes)
+        require(getattr(error, "code", None) == "invalid", f"{changes} raised {error!r}")
+        require(getattr(error, "problems", None), f"{changes}: it names no field")
+
+
+def _raised(subject: Subject, world: World, **changes: Any) -> BaseException | None:
+    given = {"connection": dict(world.inputs().connection), "cursor": None, "options": None, **changes}
+    try:
+        subject.hook.sync_entity(**given)
+    except Exception as error:  # noqa: BLE001 (its code is what is asked)
+        require(not world.sent, "a request was made before it was refused")
+        return error
+    return None

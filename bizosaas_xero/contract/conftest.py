@@ -1,0 +1,168 @@
+"""Fixtures of the clauses: the connector, and what was seen of it in each scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bizosaas_xero.contract import fixtures, replay
+from bizosaas_xero.contract.driver import play
+from bizosaas_xero.contract.observe import Observation, World
+from bizosaas_xero.contract.registry import Broken, Clause
+from bizosaas_xero.contract.scenarios import Scenario
+from bizosaas_xero.contract.scrub import Scrubber
+from bizosaas_xero.contract.session import BARE, scenarios_of, subject_of
+from bizosaas_xero.contract.subject import Subject
+
+if TYPE_CHECKING:
+    from vcr import VCR
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give each clause the scenarios that show it."""
+    clause: Clause | None = getattr(metafunc.function, "__clause__", None)
+    if clause is None:
+        return
+    subject = subject_of(metafunc.config)
+    exemptions = [row for row in subject.contract.exempt if row.clause == clause.id]
+    if "seen" not in metafunc.fixturenames:
+        for row in exemptions:
+            mark = pytest.mark.xfail(strict=True, reason=row.reason, raises=Broken)
+            metafunc.definition.add_marker(mark)
+        return
+    shows = clause.shown_by or (lambda _scenario: False)
+    showing = [scenario for scenario in scenarios_of(metafunc.config) if shows(scenario)]
+    params = []
+    for scenario in showing:
+        reasons = [row.reason for row in exemptions if row.scenario in (None, scenario.name)]
+        marks = [pytest.mark.xfail(strict=True, reason=reason, raises=Broken) for reason in reasons]
+        params.append(pytest.param(scenario, id=scenario.name, marks=marks))
+    metafunc.parametrize("seen", params or [pytest.param(None, id="no-scenario")], indirect=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Play each scenario once: its clauses stand together."""
+    here = [item for item in items if hasattr(getattr(item, "function", None), "__clause__")]
+    if config.getoption("--bizosaas-connector") and not here:
+        raise pytest.UsageError("no clause was collected")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Any:
+    """Report what should be kept, and is not, without failing."""
+    clause: Clause | None = getattr(pyfuncitem.function, "__clause__", None)
+    try:
+        return (yield)
+    except Broken as complaint:
+        if clause is None or clause.severity == "must" or pyfuncitem.get_closest_marker("xfail"):
+            raise
+        pytest.xfail(f"should: {complaint}")
+
+
+def pytest_recording_configure(config: pytest.Config, vcr: VCR) -> None:
+    """Teach VCR the matchers of the kit."""
+    if config.getoption("--bizosaas-connector"):
+        for name, matcher in replay.matchers(subject_of(config).contract).items():
+            vcr.register_matcher(name, matcher)
+
+
+@pytest.fixture(scope="session")
+def subject(pytestconfig: pytest.Config) -> Subject:
+    """The connector."""
+    found = subject_of(pytestconfig)
+    reporter = pytestconfig.pluginmanager.get_plugin("bizosaas-reporter")
+    if reporter is not None:
+        reporter.about = {
+            "connector": found.name, "target": found.target, "version": found.version,
+            "import_ms": found.probed.get("ms"), "scenarios": len(scenarios_of(pytestconfig)),
+        }  # fmt: skip
+    return found
+
+
+@pytest.fixture(scope="session")
+def vcr_config(subject: Subject) -> dict[str, Any]:
+    """How cassettes are matched and scrubbed, replayed or recorded."""
+    return replay.vcr_config(Scrubber(headers=replay.headers_of(subject.contract)))
+
+
+@pytest.fixture(scope="session")
+def vcr_cassette_dir(subject: Subject) -> str:
+    """Where the cassettes of the connector are."""
+    return str(subject.contract.folder / subject.contract.cassettes)
+
+
+Player = Callable[[Scenario], Observation]
+
+
+@pytest.fixture(scope="session")
+def player(
+    subject: Subject, vcr_config: dict[str, Any], vcr_cassette_dir: str, pytestconfig: pytest.Config
+) -> Iterator[Player]:
+    """Play a scenario, the first time that it is asked for."""
+    played: dict[str, Observation] = {}
+    record_mode = pytestconfig.getoption("--record-mode", None) or "none"
+    stage = import_module(pytestconfig.getoption("--bizosaas-world")) if record_mode != "none" else None
+
+    def observe(scenario: Scenario) -> Observation:
+        if scenario.name not in played:
+            if stage is not None:
+                recorder = stage.Stage(subject, scenario, vcr_config, vcr_cassette_dir)
+                played[scenario.name] = recorder.record(pytestconfig)
+            else:
+                played[scenario.name] = _play(subject, scenario, vcr_config, vcr_cassette_dir, pytestconfig)
+        return played[scenario.name]
+
+    yield observe
+    played.clear()
+
+
+def _play(
+    subject: Subject, scenario: Scenario, vcr: dict[str, Any], folder: str, config: pytest.Config
+) -> Observation:
+    from pytest_recording._vcr import use_cassette
+    from pytest_recording.network import blocking_context
+
+    contract = subject.contract
+    with replay.at(scenario.frozen or contract.frozen) as traveller:
+        if contract.transport == "none" and scenario is not BARE:
+            module = fixtures.module_of(contract)
+            return play(subject, scenario, fixtures.Fixtures(subject, scenario, module, traveller))
+        with (
+            blocking_context(),
+            use_cassette(scenario.name, folder, "none", [], vcr, config) as cassette,
+        ):
+            return play(subject, scenario, replay.Replay(contract, scenario, cassette, traveller))
+
+
+@pytest.fixture
+def seen(request: pytest.FixtureRequest, subject: Subject, player: Player) -> Observation:
+    """What was seen in the scenario of this test."""
+    if request.param is None:
+        clause: Clause = request.function.__clause__
+        excuse = clause.unless(subject)
+        if excuse:
+            pytest.skip(excuse)
+        raise Broken("no scenario of its contract.toml shows this")
+    return player(request.param)
+
+
+@pytest.fixture
+def world(
+    subject: Subject, vcr_config: dict[str, Any], vcr_cassette_dir: str, pytestconfig: pytest.Config
+) -> Iterator[World]:
+    """A world in which every request is one too many, for calls that must be refused before."""
+    from pytest_recording._vcr import use_cassette
+    from pytest_recording.network import blocking_context
+
+    with replay.at(subject.contract.frozen) as traveller:
+        if subject.contract.transport == "none":
+            yield fixtures.Fixtures(subject, BARE, fixtures.module_of(subject.contract), traveller)
+            return
+        with (
+            blocking_context(),
+            use_cassette(BARE.name, vcr_cassette_dir, "none", [], vcr_config, pytestconfig) as cassette,
+        ):
+            yield replay.Replay(subject.contract, BARE, cassette, traveller)

@@ -1,0 +1,232 @@
+"""The world of a connector without HTTP: a module of its author stands for the source.
+
+The module may hold these functions; a scenario that needs one that is not there fails and says so.
+
+=================== ====================================================================================
+``reset()``         begin with the same records again, and count from 0
+``app(kind)``       the app that a person would have registered; by default a client id alone
+``settings()``      the settings of a connection, such as a folder; by default none
+``requests()``      how often the source was asked for something
+``keys(entity)``    the keys of all records that the source holds now
+``texts()``         all that the source holds, as it writes it; exact digits are looked up in it
+``change(entity)``  change one record, as a colleague would
+``spoil(entity)``   make one record unreadable
+``break_off(entity)`` let the source fail when it is read next, best after the first batch
+``mend(entity)``    end that, if it does not end by itself
+``consent(url)``    a person allows access; gives the address to which they are sent back
+``revoke(grant)``   a person withdraws access
+``writes()``        how many writes the source has seen
+``stale(action)``   change what a plan of that action relies on
+=================== ====================================================================================
+
+``ACTIONS`` maps each action to ``{"params": …, "bad_params": …}``; a write is run, planned and repeated
+with them.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import time_machine
+
+from bizosaas_xero.contract.driver import plain
+from bizosaas_xero.contract.observe import Inputs, Sent
+from bizosaas_xero.contract.registry import Broken
+from bizosaas_xero.contract.scenarios import Contract, Expect, Scenario
+from bizosaas_xero.contract.subject import Subject
+
+APP = {"client_id": "contract-kit", "redirect_uri": "http://localhost:8377/callback"}
+
+
+class Fixtures:
+    """The author's module as the world of a connector."""
+
+    def __init__(
+        self,
+        subject: Subject,
+        scenario: Scenario,
+        module: ModuleType,
+        traveller: time_machine.Traveller | None = None,
+    ) -> None:
+        self._module, self._scenario, self._traveller = module, scenario, traveller
+        self._optional("reset", lambda: None)()
+        self._kind = scenario.app or next(iter(subject.kinds), "custom")
+        self._before = self._text()
+        self._inputs = self._connected(subject)
+        self._begun = self._asked()
+
+    @property
+    def sent(self) -> list[Sent]:
+        """One entry for each time that the source was asked."""
+        return [Sent(f"request {number + 1}") for number in range(self._asked() - self._begun)]
+
+    def inputs(self) -> Inputs:
+        """Return an app, a grant and a connection as a host has them after connecting."""
+        return self._inputs
+
+    def consent(self, url: str, _redirect_uri: str) -> str:
+        """Let the module say yes."""
+        came: str = self._needed("consent")(url)
+        return came if "error=" not in self._scenario.callback else came.partition("?")[0] + "?error=denied"
+
+    def happens(self, event: str) -> None:
+        """Let time pass, or the module do it."""
+        word, _, more = event.partition(" ")
+        if word == "wait":
+            if self._traveller:
+                self._traveller.shift(float(more))
+        elif word == "revoked":
+            self._needed("revoke")(plain(self._inputs.grant))
+        elif event == "stale":
+            self._needed("stale")(self._scenario.action)
+        elif event == "mend":
+            self._optional("mend", lambda _entity: None)(self._scenario.entity)
+        else:
+            self._needed(event.replace(" ", "_"))(self._scenario.entity)
+
+    def writes(self) -> int:
+        """Return the module's count."""
+        return int(self._optional("writes", lambda: 0)())
+
+    def wire(self) -> str:
+        """Return what the module says that the source held and holds."""
+        return f"{self._before}{self._text()}"
+
+    def keys(self) -> set[str] | None:
+        """Return the module's keys of the scenario's entity."""
+        entity = self._scenario.entity
+        return set(self._needed("keys")(entity)) if entity else None
+
+    def unused(self) -> int:
+        """Return 0: nothing was recorded."""
+        return 0
+
+    def _connected(self, subject: Subject) -> Inputs:
+        app = {**APP, "kind": self._kind, **self._optional("app", lambda _kind: {})(self._kind)}
+        settings = {**self._optional("settings", dict)(), **self._scenario.settings}
+        if self._scenario.spoiled:
+            self._needed("spoil")(self._scenario.entity)
+        if self._scenario.hook == "auth" and self._scenario.steps[0] in {"authorize", "client_credentials"}:
+            return Inputs(app=app, settings=settings)
+        result = plain(self._sign_in(subject, app, settings)) or {}
+        organisations = result.get("organisations") or [{"id": ""}]
+        grant = result.get("grant") or {}
+        connection = {
+            "organisation_id": organisations[0]["id"],
+            "access_token": grant.get("access_token"),
+            "scopes": grant.get("scopes"),
+            "settings": settings,
+        }
+        return Inputs(app=app, grant=grant or None, connection=connection, settings=settings)
+
+    def _sign_in(self, subject: Subject, app: dict[str, Any], settings: dict[str, Any]) -> Any:
+        request = {"app": app, "settings": settings}
+        try:
+            if self._kind == "custom":
+                return subject.hook.auth(request={"step": "client_credentials", **request})
+            begun = plain(subject.hook.auth(request={"step": "authorize", **request})) or {}
+            came = self._needed("consent")(begun.get("url"))
+            more = {"pending": begun.get("pending"), "callback_url": came}
+            return subject.hook.auth(request={"step": "callback", **request, **more})
+        except Broken:
+            raise
+        except Exception:  # noqa: BLE001 (the auth clauses tell why; here there is just no connection)
+            return None
+
+    def _text(self) -> str:
+        return str(self._needed("texts")())
+
+    def _asked(self) -> int:
+        return int(self._needed("requests")())
+
+    def _needed(self, name: str) -> Callable[..., Any]:
+        found: Callable[..., Any] | None = getattr(self._module, name, None)
+        if found is None:
+            raise Broken(f"the fixtures {self._module.__name__} have no {name}()")
+        return found
+
+    def _optional(self, name: str, default: Callable[..., Any]) -> Callable[..., Any]:
+        found: Callable[..., Any] = getattr(self._module, name, default)
+        return found
+
+
+def module_of(contract: Contract) -> ModuleType:
+    """Import the fixtures of a contract: a module's name, or a file beside ``contract.toml``.
+
+    Raises:
+        ImportError: There is no such module.
+    """
+    return _module(str(contract.fixtures), contract.folder)
+
+
+@functools.cache
+def _module(name: str, folder: Path) -> ModuleType:
+    path = folder / name
+    if not name.endswith(".py"):
+        return importlib.import_module(name)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise ImportError(f"{path} is not there")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def scenarios(subject: Subject, module: ModuleType) -> Iterator[Scenario]:
+    """Yield what every connector must show, for each of its entities, kinds of app and actions."""
+    for name, more in _AUTH.items():
+        for kind in subject.kinds:
+            steps, error = more[kind != "custom"]
+            if steps:
+                yield Scenario(
+                    name=f"{kind}-{name}", hook="auth", app=kind, steps=tuple(steps.split(", ")), http=False,
+                    expect=Expect(error=error),
+                )  # fmt: skip
+    for entity in subject.entities:
+        common: dict[str, Any] = {"hook": "sync_entity", "entity": entity, "http": False}
+        short = entity.replace("_", "-")
+        for script in ("once", "full", "resume", "close", "one-by-one", "deadline", "damaged"):
+            yield Scenario(name=f"{short}-{script}", script=script, **common)
+        if len(subject.entities) > 1:
+            yield Scenario(name=f"{short}-foreign", script="foreign", **common)
+        yield Scenario(name=f"{short}-nothing-new", script="twice", **common)
+        yield Scenario(name=f"{short}-changed", script="twice", change=True, **common)
+        spoiled = {"spoiled": True, "expect": Expect(rejected=1)}
+        yield Scenario(name=f"{short}-bad-row", script="once", **common, **spoiled)
+        broken = Expect(error="unavailable")
+        yield Scenario(name=f"{short}-breaks-off", script="recover", expect=broken, **common)
+    examples = getattr(module, "ACTIONS", {})
+    for action in subject.actions:
+        write = getattr(action, "effect", "read") == "write"
+        example = examples.get(action.name, {})
+        for script in ("plan", "commit", "stale", "repeat") if write else ("read",):
+            yield Scenario(
+                name=f"{action.name.replace('_', '-')}-{script}", hook="run_action", action=action.name,
+                script=script, http=False, params=example.get("params", {}),
+                bad_params=example.get("bad_params", {"contract_kit": "no such parameter"}),
+                expect=Expect(error="conflict" if script == "stale" else None),
+            )  # fmt: skip
+
+
+# what happens: the steps with client credentials, and those with a person's consent; each with its error
+_AUTH: dict[str, tuple[tuple[str, str | None], tuple[str, str | None]]] = {
+    "connected": (("client_credentials", None), ("authorize, callback", None)),
+    "consents-differ": (("", None), ("authorize, authorize", None)),
+    "consent-used-twice": (
+        ("", None),
+        ("authorize, callback, callback again", "reconnect_required"),
+    ),
+    "consent-forged": (("", None), ("authorize, callback forged", "invalid")),
+    "consent-expired": (("", None), ("authorize, wait 90000, callback", "reconnect_required")),
+    "refreshed": (("client_credentials, refresh", None), ("authorize, callback, refresh", None)),
+    "revoked": (("", None), ("organisations, revoked, refresh", "reconnect_required")),
+    "organisations": (("organisations", None), ("organisations", None)),
+    "checked": (("check", None), ("check", None)),
+    "disconnected": (("disconnect", None), ("disconnect", None)),
+}

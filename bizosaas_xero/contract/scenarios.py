@@ -1,0 +1,189 @@
+"""``contract.toml``: what a connector is shown, as data."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+SYNC_SCRIPTS = (
+    "once",  # read from nothing to the end
+    "twice",  # and once more with the cursor; with `change = true`, something changed in between
+    "full",  # and once more with options.full
+    "resume",  # and from the cursor of each batch
+    "close",  # take one batch and close
+    "one-by-one",  # in runs of one batch each
+    "deadline",  # with a deadline that has passed
+    "recheck",  # and once more with the keys that EntityInfo.recheck asks for
+    "recover",  # to the error, then as its recovery says, to the end
+    "damaged",  # and with cursors that were damaged
+    "foreign",  # and with a cursor of another entity and of another organisation
+)
+ACTION_SCRIPTS = ("read", "plan", "commit", "stale", "repeat", "run")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+
+class Expect(_Strict):
+    """How a scenario ends.
+
+    Attributes:
+        records: Records in each run, those that come twice counted twice.
+        batches: Batches in each run.
+        rejected: Rows rejected in the whole scenario.
+        error: The code of the error in which it ends; absent: none.
+        reason: Its reason, where the connector gives a finer one.
+        status: What the step ``check`` or the action says.
+    """
+
+    records: tuple[int, ...] | None = None
+    batches: tuple[int, ...] | None = None
+    rejected: int = 0
+    error: str | None = None
+    reason: str | None = None
+    status: str | None = None
+
+
+class Exemption(_Strict):
+    """A clause that a connector is known to break; the test must fail, or the exemption must go."""
+
+    clause: str
+    reason: str = Field(min_length=10)
+    scenario: str | None = None
+
+
+class Scenario(_Strict):
+    """One thing that happens.
+
+    Attributes:
+        name: Says what happens; also the name of the cassette.
+        script: For ``sync_entity`` and ``run_action``: what the host does.
+        steps: For ``auth``: the steps, in order; ``wait N`` lets N seconds pass.
+        change: Something changes between two runs.
+        repeats: Records may come twice in a run, and why.
+        http: Whether requests are made: then there is a cassette.
+        frozen: The moment at which it happens.
+        callback: The query with which the person comes back; ``{state}`` is the one that was sent.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9-]+$", max_length=80)
+    hook: Literal["auth", "sync_entity", "run_action"]
+    script: str = "once"
+    steps: tuple[str, ...] = ()
+    entity: str | None = None
+    action: str | None = None
+    params: dict[str, Any] = Field(default_factory=dict)
+    bad_params: dict[str, Any] | None = None
+    app: str | None = None
+    connection: str | None = None
+    grant: str | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+    settings: dict[str, Any] = Field(default_factory=dict)
+    scopes: str | None = None
+    callback: str = "code=scrubbed-code&state={state}"
+    change: bool = False
+    spoiled: bool = False
+    repeats: str | None = None
+    http: bool = True
+    frozen: AwareDatetime | None = None
+    expect: Expect = Expect()
+
+    @model_validator(mode="after")
+    def _complete(self) -> Scenario:
+        known = {"sync_entity": SYNC_SCRIPTS, "run_action": ACTION_SCRIPTS, "auth": ("once",)}[self.hook]
+        if self.script not in known:
+            raise ValueError(f"script is one of {', '.join(known)}")
+        lacking = {"sync_entity": self.entity, "run_action": self.action, "auth": self.steps}[self.hook]
+        if not lacking:
+            raise ValueError("it names no entity, action or steps")
+        return self
+
+
+class Provenance(_Strict):
+    """Where a cassette comes from."""
+
+    kind: Literal["synthetic", "recorded"]
+    source: str
+    date: datetime | str
+
+
+class Contract(_Strict):
+    """The whole file.
+
+    Attributes:
+        transport: ``none`` for a connector without HTTP, whose ``fixtures`` module stands for its source.
+        entities: For a connector without ``describe``: the entities it offers.
+        headers: Request headers that carry meaning; a cassette is matched on them.
+        frozen: The moment of scenarios that name none.
+    """
+
+    transport: Literal["http", "none"] = "http"
+    fixtures: str | None = None
+    cassettes: str = "."
+    entities: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    import_ms: float = 1500
+    frozen: AwareDatetime | None = None
+    apps: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    grants: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    connections: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    scenarios: tuple[Scenario, ...] = ()
+    exempt: tuple[Exemption, ...] = ()
+    provenance: dict[str, Provenance] = Field(default_factory=dict)
+    folder: Path = Path()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Contract:
+        names = [scenario.name for scenario in self.scenarios]
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise ValueError(f"scenarios named twice: {', '.join(sorted(twice))}")
+        if self.transport == "none" and not self.fixtures:
+            raise ValueError('transport = "none" needs fixtures, the module that stands for the source')
+        return self
+
+    def cassette(self, scenario: Scenario) -> Path:
+        """Return where a scenario's requests and answers are kept."""
+        return self.folder / self.cassettes / f"{scenario.name}.yaml"
+
+    def missing(self) -> list[str]:
+        """Name the cassettes that are declared and do not exist, or whose origin is not told."""
+        if self.transport == "none":
+            return []
+        wanted = [scenario for scenario in self.scenarios if scenario.http]
+        return [
+            scenario.name
+            for scenario in wanted
+            if not self.cassette(scenario).is_file() or scenario.name not in self.provenance
+        ]
+
+    def unused(self) -> list[str]:
+        """Name the cassettes that no scenario declares."""
+        names = {scenario.name for scenario in self.scenarios if scenario.http}
+        found = {path.stem for path in (self.folder / self.cassettes).glob("*.yaml")}
+        return sorted((found | set(self.provenance)) - names)
+
+
+class ContractFileError(Exception):
+    """A ``contract.toml`` that cannot be used; the message says why."""
+
+
+def load(path: Path) -> Contract:
+    """Read a ``contract.toml``.
+
+    Raises:
+        ContractFileError: It is not there, or wrong.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        return Contract.model_validate(data | {"folder": path.resolve().parent})
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ContractFileError(f"{path}: {error}") from None
+    except ValidationError as error:
+        complaints = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ContractFileError(f"{path}: {complaints}") from None

@@ -1,0 +1,364 @@
+"""An honest toy connector: small, and keeping every promise. The self test breaks it in many ways."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import logging
+import secrets
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from toyshop_source import Refused, now, shop
+
+from bizosaas_xero.spec import (
+    Action,
+    ActionResult,
+    AuthExpired,
+    AuthInfo,
+    AuthRequest,
+    AuthResult,
+    Batch,
+    Conflict,
+    Connection,
+    ConnectorInfo,
+    Control,
+    CursorRejected,
+    EntityInfo,
+    Grant,
+    Invalid,
+    Misconfigured,
+    MissingScope,
+    NotFound,
+    Organisation,
+    Plan,
+    RateLimited,
+    Recheck,
+    ReconnectRequired,
+    Record,
+    Rejected,
+    Stats,
+    SyncOptions,
+    Unavailable,
+    hookimpl,
+    parse,
+)
+
+log = logging.getLogger(__name__)
+AMOUNT = {"type": "string", "pattern": r"^-?\d+\.\d+$"}
+STAMP = {"type": "string", "format": "date-time"}
+ENTITIES = {
+    "orders": ("total", {"id": {"type": "string"}, "customer": {"type": "string"}, "total": AMOUNT, "paid": {"type": "boolean"}, "changed": STAMP}),
+    "customers": ("credit", {"id": {"type": "string"}, "name": {"type": "string"}, "credit": AMOUNT, "changed": STAMP}),
+}
+SPENT = set()
+
+
+# ---------------------------------------------------------------- errors
+
+
+def meaning(refused):
+    """Turn an answer that is no good into an error of the contract."""
+    if refused.status == 401:
+        return AuthExpired("The shop did not accept the token.")
+    if refused.word == "invalid_grant":
+        return ReconnectRequired("The access to the shop has ended.", reason="grant_ended")
+    if refused.word == "invalid_client":
+        return Misconfigured("The shop does not accept the client id and secret.")
+    return Unavailable("The shop is closed at the moment.", retry_after=5)
+
+
+def invalid(field, message):
+    return Invalid(f"{field} {message}.", problems=[{"field": field, "message": message}])
+
+
+# ---------------------------------------------------------------- auth
+
+
+def seal(value):
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
+
+
+def mint(app, given, refresh_of=None):
+    secret = app.client_secret.get_secret_value() if app.client_secret else None
+    try:
+        token = shop.token({**given, "client_secret": secret})
+    except Refused as refused:
+        raise meaning(refused) from None
+    begun = now()
+    return Grant(
+        identity=f"{app.client_id}:shop",
+        client_id=app.client_id,
+        kind=app.kind,
+        access_token=token["access_token"],
+        refresh_token=token.get("refresh_token"),
+        obtained_at=begun,
+        expires_at=begun + timedelta(seconds=token["expires_in"]),
+        scopes=["read", "write"],
+    )
+
+
+def organisations(grant):
+    try:
+        found = shop.organisations(grant.access_token.get_secret_value())
+    except Refused as refused:
+        raise meaning(refused) from None
+    return [Organisation(id=one["id"], name=one["name"]) for one in found]
+
+
+def authorize(asked):
+    state = secrets.token_urlsafe(24)
+    end = (now() + timedelta(minutes=30)).isoformat()
+    pending = seal({"state": state, "end": end, "salt": secrets.token_urlsafe(8)})
+    query = urlencode({"state": state, "redirect_uri": asked.app.redirect_uri, "client_id": asked.app.client_id})
+    return AuthResult(step=asked.step, url=f"https://shop.example.com/allow?{query}", pending=SecretStr(pending))
+
+
+def callback(asked):
+    pending = json.loads(base64.urlsafe_b64decode(asked.pending.get_secret_value()))
+    came = parse_qs(urlsplit(asked.callback_url.get_secret_value()).query)
+    if datetime.fromisoformat(pending["end"]) <= now():
+        raise ReconnectRequired("This consent was begun too long ago.")
+    if came.get("state") != [pending["state"]]:
+        raise invalid("request.callback_url", "holds another state than was sent")
+    if pending["state"] in SPENT:
+        raise ReconnectRequired("This consent was used already.")
+    grant = mint(asked.app, {"grant_type": "authorization_code", "code": came["code"][0]})
+    SPENT.add(pending["state"])
+    return AuthResult(step=asked.step, grant=grant, organisations=organisations(grant))
+
+
+def client_credentials(asked):
+    grant = mint(asked.app, {"grant_type": "client_credentials"})
+    return AuthResult(step=asked.step, grant=grant, organisations=organisations(grant))
+
+
+def refresh(asked):
+    if asked.settings.get("forget_secret"):
+        asked.app.client_secret = None
+    if asked.grant.kind == "custom":
+        return AuthResult(step=asked.step, grant=mint(asked.app, {"grant_type": "client_credentials"}))
+    old = asked.grant.refresh_token.get_secret_value()
+    grant = mint(asked.app, {"grant_type": "refresh_token", "refresh_token": old}, asked.grant)
+    return AuthResult(step=asked.step, grant=grant)
+
+
+def check(asked):
+    try:
+        token = asked.connection.access_token.get_secret_value()
+        found = shop.organisations(token)[0]
+    except Refused as refused:
+        return AuthResult(step=asked.step, status="expired", problem=meaning(refused).to_dict())
+    return AuthResult(step=asked.step, status="ok", organisation=Organisation(**found))
+
+
+def disconnect(asked):
+    try:
+        shop.disconnect(asked.grant.access_token.get_secret_value())
+    except Refused as refused:
+        raise meaning(refused) from None
+    return AuthResult(step=asked.step, status="ok")
+
+
+STEPS = {
+    "authorize": (authorize, "app"),
+    "callback": (callback, "app pending callback_url"),
+    "client_credentials": (client_credentials, "app"),
+    "refresh": (refresh, "app grant"),
+    "organisations": (lambda asked: AuthResult(step=asked.step, organisations=organisations(asked.grant)), "grant"),
+    "check": (check, "connection"),
+    "disconnect": (disconnect, "grant"),
+}
+
+
+@hookimpl
+def auth(request):
+    asked = parse(AuthRequest, request, "request")
+    step, needs = STEPS[asked.step]
+    for name in needs.split():
+        if getattr(asked, name) is None:
+            raise invalid(f"request.{name}", "is needed")
+    return step(asked)
+
+
+# ---------------------------------------------------------------- sync
+
+
+class Cursor(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    v: int = Field(1, ge=1, le=1)
+    entity: str
+    org: str
+    since: AwareDatetime | None = None
+    started: AwareDatetime | None = None
+    after: str = ""
+    kind: str = Field("first", pattern="^(first|incremental|reread)$")
+
+
+def decode(entity, row):
+    amount = ENTITIES[entity][0]
+    value = Decimal(row[amount])
+    return {**row, amount: value, "changed": datetime.fromisoformat(row["changed"])}
+
+
+def pages(connection, entity, cursor, options):
+    """Read in the order of the immutable id what changed since the last read began."""
+    token, calls, read, batches = connection.access_token.get_secret_value(), 0, 0, 0
+    since = cursor.since.isoformat() if cursor.since and cursor.kind == "incremental" else ""
+    while True:
+        calls += 1
+        try:
+            answer = json.loads(shop.page(token, entity, since, cursor.after))
+        except Refused as refused:
+            raise meaning(refused) from None
+        records, rejected = [], []
+        for row in answer["rows"]:
+            try:
+                data = decode(entity, row)
+            except (InvalidOperation, ValueError) as error:
+                rejected.append(Rejected(key=row["id"], reason=type(error).__name__, raw=row))
+                continue
+            records.append(Record(key=row["id"], data=data, updated_at=data["changed"]))
+        started = cursor.started or datetime.fromisoformat(answer["now"])
+        read, batches = read + len(answer["rows"]), batches + 1
+        more = answer["more"]
+        stop = batches == options.max_batches or (options.deadline is not None and now() >= options.deadline)
+        stats = Stats(kind=cursor.kind, calls=calls, read=read, expected=answer["left"])
+        if more:
+            cursor = cursor.model_copy(update={"after": answer["rows"][-1]["id"], "started": started})
+            stats.paused = stop
+        else:
+            if cursor.kind == "incremental":
+                for key in options.recheck:
+                    calls += 1
+                    row = json.loads(shop.one(token, entity, key))
+                    data = decode(entity, row)
+                    records.append(Record(key=key, data=data, updated_at=data["changed"]))
+            cursor = Cursor(entity=cursor.entity, org=cursor.org, since=started, kind="incremental")
+            stats.complete, stats.missing, stats.calls = True, 0, calls
+        yield Batch(entity=entity, records=records, cursor=cursor.model_dump(mode="json"), has_more=more and not stop, rejected=rejected, stats=stats)
+        if stop or not more:
+            return
+
+
+def position(given, entity, organisation, options):
+    if not given:
+        return Cursor(entity=entity, org=organisation)
+    try:
+        cursor = Cursor.model_validate(given)
+    except ValidationError:
+        raise CursorRejected(f"The stored position of {entity} is damaged.") from None
+    if (cursor.entity, cursor.org) != (entity, organisation):
+        raise CursorRejected("The stored position is of something else.")
+    if options.full:
+        cursor = Cursor(entity=entity, org=organisation, since=cursor.since, kind="reread")
+    return cursor
+
+
+@hookimpl
+def sync_entity(connection, entity, cursor, options):
+    connection = parse(Connection, connection, "connection")
+    options = parse(SyncOptions, options, "options")
+    if entity not in ENTITIES:
+        raise NotFound(f"There is no entity {entity!r}.")
+    if connection.settings.get("forget_scopes"):
+        raise MissingScope("The permission to read orders is missing.", scopes=["read"])
+    if connection.settings.get("limited"):
+        raise RateLimited("The calls of this hour are used up.", retry_after=connection.settings["limited"])
+    begin = position(cursor, entity, connection.organisation_id, options)
+    return pages(connection, entity, begin, options)
+
+
+# ---------------------------------------------------------------- actions
+
+
+class CountOrders(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    paid: bool
+
+
+class MarkPaid(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    order: str
+
+
+COUNTED = {"type": "object", "properties": {"count": {"type": "integer"}}, "required": ["count"]}
+PAID = {"type": "object", "properties": {"order": {"type": "string"}}, "required": ["order"]}
+ACTIONS = {
+    "count_orders": (CountOrders, COUNTED, "read", "Counts the orders that are paid, or those that are not."),
+    "mark_paid": (MarkPaid, PAID, "write", "Marks one order as paid, once and for all."),
+}
+
+
+def listed():
+    return [
+        Action(name=name, title=name.replace("_", " "), description=text, params=model.model_json_schema(), result=result, effect=effect)
+        for name, (model, result, effect, text) in ACTIONS.items()
+    ]
+
+
+@hookimpl
+def list_actions(connection):
+    return listed()
+
+
+@hookimpl
+def run_action(connection, action, params, control):
+    connection = parse(Connection, connection, "connection")
+    control = parse(Control, control, "control")
+    if action not in ACTIONS:
+        raise NotFound(f"There is no action {action!r}.")
+    model, _, effect, _ = ACTIONS[action]
+    given = parse(model, params, "params")
+    if effect == "write" and control.mode is None:
+        raise invalid("control.mode", "is needed by a write")
+    token = connection.access_token.get_secret_value()
+    if action == "count_orders":
+        page = json.loads(shop.page(token, "orders", "", ""))
+        count = sum(1 for row in page["rows"] if row["paid"] == given.paid)
+        return ActionResult(action=action, status="done", data={"count": count})
+    key = f"{action} {control.business_key}"
+    if control.business_key and shop.done.get(key):
+        return ActionResult(action=action, status="done", data={"order": given.order})
+    before = shop.one(token, "orders", given.order)
+    mark = hashlib.sha256(f"{given.order} {before}".encode()).hexdigest()
+    plan = Plan(hash=mark, organisation=connection.organisation_id, requests=[{"pay": given.order}])
+    if control.mode == "plan":
+        return ActionResult(action=action, status="planned", plan=plan)
+    if control.mode == "commit" and control.plan_hash != mark:
+        raise Conflict("The order has changed since it was planned.")
+    shop.pay(token, given.order, key)
+    return ActionResult(action=action, status="done", data={"order": given.order}, plan=plan)
+
+
+@hookimpl(optionalhook=True)
+def describe():
+    return ConnectorInfo(
+        name="toyshop",
+        title="Toy shop",
+        version="1",
+        spec="1",
+        summary="Orders and customers of an invented shop.",
+        transport="none",
+        auth=AuthInfo(kinds=["web", "custom"]),
+        entities=[
+            EntityInfo(
+                name=name,
+                title=name,
+                key="id",
+                stamp="changed",
+                interval=3600,
+                json_schema={"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False},
+                recheck=Recheck(field="paid", equals=False, every=86400) if name == "orders" else None,
+            )
+            for name, (_, fields) in ENTITIES.items()
+        ],
+        actions=listed(),
+        settings={"type": "object", "properties": {}},
+    )
