@@ -180,7 +180,11 @@ changes = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(history=changes)
 def test_any_history_of_batches_ends_in_the_newest_state(host, kept, history):
     with host.database.writing() as connection:

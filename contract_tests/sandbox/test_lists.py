@@ -57,7 +57,11 @@ def test_accounts_ignore_page(client):
     assert "pagination" not in client.get("Accounts", page=1).json()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     size=st.integers(1, 70),
     name=st.sampled_from(["Invoices", "Contacts", "BankTransactions", "Payments"]),

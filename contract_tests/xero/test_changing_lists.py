@@ -62,7 +62,11 @@ def apply(shelf, changes):
         {"edit": shelf.edit, "insert": shelf.insert, "tick": shelf.tick}[kind](value)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=400,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(data=st.data())
 def test_no_row_is_lost_or_stale(data, wire):
     shelf = Shelf(data.draw(st.integers(1, 30), "rows"), inclusive=data.draw(st.booleans(), "inclusive"))
