@@ -2,7 +2,7 @@
 
 A customer's invoice E (1 Feb, 500 + 75 tax) belongs to the financial year before, which ends on 31 March,
 and was paid on 1 March. Of this year: invoice A (10 Apr, 1,000 + 150, paid by halves on 5 May and 3 June),
-invoice B (20 Aug, 200 + 30, open), rent C (15 May, 400 + 60, paid on 1 June), goods D (1 Sep, 100 + 15, open),
+invoice B (20 Aug, 200 + 30, open), rent C (15 May, 400 + 60, paid on 1 June), goods D (1 Sep, 100 + 15),
 bank fees of 3.00 on 31 May and 12.00 on 10 September. Today is 21 September 2026.
 """
 

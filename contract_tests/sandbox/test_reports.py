@@ -1,0 +1,372 @@
+"""Reports of seeded books: what always holds, who may see them, their shape, their refusals."""
+
+import datetime as dt
+import json
+import re
+from decimal import Decimal
+
+import jsonschema_rs
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bizosaas_xero.sandbox import Clock, Sandbox
+from bizosaas_xero.sandbox.postings import ACCRUAL, CASH, ZERO, year_start
+from bizosaas_xero.sandbox.reports import Reports
+from bizosaas_xero.sandbox.reports_sums import Sums, month_end, months_before
+from bizosaas_xero.sandbox.reports_table import REPORTS
+
+SCOPES = "offline_access accounting.contacts.read accounting.settings.read " + " ".join(
+    sorted({f"accounting.reports.{report.scope}.read" for report in REPORTS.values()})
+)
+DAYS = st.dates(dt.date(2025, 1, 1), dt.date(2026, 12, 31))
+BASES = st.sampled_from([ACCRUAL, CASH])
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    return Sandbox(300, 11, clock=Clock(lambda: 1.79e9))
+
+
+@pytest.fixture(scope="module", params=[0, 1], ids=["NZ", "GB"])
+def company(sandbox, request):
+    return sandbox.store(sandbox.organisations[request.param].id)
+
+
+@pytest.fixture(scope="module")
+def sums(company):
+    return {basis: Sums(company, basis) for basis in (ACCRUAL, CASH)}
+
+
+@settings(deadline=None)
+@given(day=DAYS, basis=BASES)
+def test_the_trial_balance_nets_to_zero(sums, day, basis):
+    assert sum(sums[basis].trial(day).values(), ZERO) == 0
+
+
+@settings(deadline=None)
+@given(day=DAYS, basis=BASES)
+def test_the_ledger_says_the_same(company, sums, day, basis):
+    """Our sums and the ledger's own agree, but for foreign money, which reports count at that day's rate."""
+    booked = {guid: sums[basis].booked(guid, day) for guid in sums[basis].accounts}
+    assert {guid: amount for guid, amount in booked.items() if amount} == {
+        guid: amount for guid, amount in company.ledger.balances(day, basis).items() if amount
+    }
+    if basis == ACCRUAL:
+        moved = dict.fromkeys(booked, ZERO)
+        for posting in company.ledger.revaluations(day):
+            moved[posting.account_id] += posting.amount
+        assert {guid: sums[basis].balance(guid, day) - booked[guid] for guid in booked} == moved
+
+
+@settings(deadline=None)
+@given(first=DAYS, last=DAYS, basis=BASES)
+def test_profit_is_the_difference_of_two_trial_balances(company, sums, first, last, basis):
+    """Inside one financial year; nothing is subtracted when it begins with the year."""
+    first, last = min(first, last), max(first, last)
+    first = max(first, year_start(company.organisation, last))
+    accounts = sums[basis].movements(first, last)
+    after = sums[basis].trial(last)
+    before = sums[basis].trial(first - dt.timedelta(1))
+    if first == year_start(company.organisation, last):
+        before = dict.fromkeys(before, ZERO)
+    assert accounts == {guid: after[guid] - before[guid] for guid in accounts}
+
+
+def cells(report, name):
+    """The values of the row of that name."""
+    for row in report["Rows"]:
+        for inner in [row, *row.get("Rows", [])]:
+            values = [cell["Value"] for cell in inner.get("Cells", [])]
+            if values and values[0] == name:
+                return [Decimal(value) for value in values[1:]]
+    raise KeyError(name)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    day=DAYS, basis=BASES, periods=st.integers(1, 11), timeframe=st.sampled_from(["MONTH", "QUARTER", "YEAR"])
+)
+def test_the_balance_sheet_balances(sandbox, company, day, basis, periods, timeframe):
+    query = {"date": day.isoformat(), "periods": str(periods), "timeframe": timeframe,
+             "paymentsOnly": str(basis == CASH).lower()}  # fmt: skip
+    report = Reports(sandbox).report("BalanceSheet", query, company.organisation["OrganisationID"])
+    net = cells(report, "Net Assets")
+    assert len(net) == periods + 1
+    assert net == cells(report, "Total Equity")
+    assets, owed = cells(report, "Total Assets"), cells(report, "Total Liabilities")
+    assert net == [have - owe for have, owe in zip(assets, owed, strict=True)]
+
+
+@pytest.mark.parametrize("sales", [True, False], ids=["receivables", "payables"])
+def test_aged_totals_are_what_is_open(sandbox, company, sales):
+    """In base currency, to the cent: open documents, less credit notes and prepayments that are left."""
+    key = "AgedReceivablesByContact" if sales else "AgedPayablesByContact"
+    kinds = {"Invoices": "ACCREC" if sales else "ACCPAY", "CreditNotes": "ACCREC" if sales else "ACCPAY",
+             "Prepayments": "RECEIVE" if sales else "SPEND"}  # fmt: skip
+    open_now = {}
+    foreign = set()
+    for entity, kind in kinds.items():
+        for row in company.rows(entity):
+            contact = row["Contact"]["ContactID"]
+            if row["CurrencyCode"] != company.currency:
+                foreign.add(contact)
+            if row["Status"] == "AUTHORISED" and row["Type"].startswith(kind):
+                left = row["AmountDue"] if entity == "Invoices" else -row["RemainingCredit"]
+                open_now[contact] = open_now.get(contact, ZERO) + left
+    reports, organisation = Reports(sandbox), company.organisation["OrganisationID"]
+    seen = 0
+    for row in company.rows("Contacts"):
+        contact = row["ContactID"]
+        if contact not in foreign:
+            due = cells_of_closing(reports.report(key, {"contactID": contact}, organisation))
+            assert due == open_now.get(contact, ZERO)
+            seen += bool(due)
+    assert seen
+
+
+def cells_of_closing(report):
+    return Decimal(report["Rows"][-1]["Rows"][-1]["Cells"][-1]["Value"])
+
+
+def test_aged_receivables_tie_to_the_balance_sheet(sandbox, company, sums):
+    """All contacts together, prepayments apart: they stand elsewhere in the books."""
+    day = month_end(company.today())
+    reports, organisation = Reports(sandbox), company.organisation["OrganisationID"]
+    total = sum(
+        (
+            cells_of_closing(
+                reports.report("AgedReceivablesByContact", {"contactID": row["ContactID"]}, organisation)
+            )
+            for row in company.rows("Contacts")
+        ),
+        ZERO,
+    )
+    prepaid = sum(
+        (
+            row["RemainingCredit"]
+            for row in company.rows("Prepayments")
+            if row["Type"] == "RECEIVE-PREPAYMENT" and row["Status"] == "AUTHORISED"
+        ),
+        ZERO,
+    )
+    debtors = sums[ACCRUAL].balance(company.system_account("DEBTORS"), day)
+    assert abs(total + prepaid - debtors) <= Decimal("0.20"), "each foreign document is rounded by itself"
+
+
+def test_months_before():
+    assert months_before(dt.date(2026, 3, 31), 1) == dt.date(2026, 2, 28)
+    assert months_before(dt.date(2026, 1, 15), 13) == dt.date(2024, 12, 15)
+
+
+# over HTTP
+
+
+@pytest.fixture
+def reader(make):
+    return make().connect(scope=SCOPES)
+
+
+def asked(client, key, **query):
+    if key.startswith("Aged"):
+        query.setdefault("contactID", client.rows("Contacts", page=1)[0]["ContactID"])
+    return client.get(f"Reports/{key}", **query)
+
+
+QUERIES = {
+    "ProfitAndLoss": (
+        {"periods": 3, "timeframe": "QUARTER"},
+        {"paymentsOnly": "true", "standardLayout": "true"},
+    ),
+    "BalanceSheet": ({"date": "2026-02-10", "periods": 11}, {"paymentsOnly": "true"}),
+    "TrialBalance": ({"date": "2026-04-01", "paymentsOnly": "true"},),
+    "AgedReceivablesByContact": ({"date": "2026-04-01", "fromDate": "2026-01-01"},),
+    "AgedPayablesByContact": ({"toDate": "2030-01-01"},),
+    "BankSummary": ({"fromDate": "2026-01-01", "toDate": "2026-03-31"},),
+    "ExecutiveSummary": ({"date": "2026-04-01"},),
+}
+
+
+@pytest.mark.parametrize("key", REPORTS)
+def test_answers_conform(key, reader, openapi):
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loaded = yaml.load((openapi / "xero_accounting.yaml").read_text(encoding="utf-8"), loader)  # noqa: S506 - a safe loader
+    components = json.loads(json.dumps(loaded["components"], default=str))  # its examples hold YAML dates
+    schema = jsonschema_rs.Draft4Validator(
+        {"$ref": "#/components/schemas/ReportWithRows", "components": components}
+    )
+    for query in ({}, *QUERIES[key]):
+        answer = asked(reader, key, **query)
+        assert answer.status_code == 200, answer.text
+        assert [error.message for error in schema.iter_errors(answer.json())] == []
+        (report,) = answer.json()["Reports"]
+        assert (report["ReportID"], report["ReportType"]) == (key, key)
+        assert report["Rows"][0]["RowType"] == "Header"
+        width = len(report["Rows"][0]["Cells"])
+        inner = [row for section in report["Rows"][1:] for row in section["Rows"]]
+        assert inner
+        assert {len(row["Cells"]) for row in inner} == {width}
+        assert all(isinstance(cell["Value"], str) for row in inner for cell in row["Cells"])
+    broken = answer.json()
+    broken["Reports"][0]["Rows"][-1]["Rows"][0]["Cells"] = [{"Value": 5}]
+    assert not schema.is_valid(broken)
+
+
+def attributes(report):
+    """Row type, section title, name, and the ids of each cell."""
+    for section in report["Rows"][1:]:
+        for row in section["Rows"]:
+            ids = [[a["Id"] for a in cell.get("Attributes", [])] for cell in row["Cells"]]
+            yield row["RowType"], row["Cells"][0]["Value"], ids
+
+
+def test_uneven_attributes(reader, box):
+    (profit,) = asked(reader, "ProfitAndLoss", fromDate="2026-01-01", toDate="2026-12-31").json()["Reports"]
+    for kind, name, ids in attributes(profit):
+        assert ids == (
+            [["account"]] * 2 if kind == "Row" and name not in {"Gross Profit", "Net Profit"} else [[], []]
+        )
+    (sheet,) = asked(reader, "BalanceSheet").json()["Reports"]
+    rows = {name: (kind, ids) for kind, name, ids in attributes(sheet)}
+    assert rows["Net Assets"] == ("Row", [[], [], []])
+    dated = ["account", "fromDate", "toDate"]
+    assert rows["Current Year Earnings"] == rows["Retained Earnings"] == ("Row", [["account"], dated, dated])
+    text = json.dumps(sheet)
+    assert text.count("00000000-0000-0000-0000-000000000000") == 3
+    assert re.search(r'"Value": "\d{1,2}/\d{1,2}/\d{4}", "Id": "toDate"', text)
+    (bank,) = asked(reader, "BankSummary").json()["Reports"]
+    assert next(ids for kind, _, ids in attributes(bank) if kind == "Row") == [
+        ["accountID"],
+        [],
+        ["account"],
+        ["account"],
+        [],
+    ]
+    (aged,) = asked(reader, "AgedReceivablesByContact", contactID=debtor(box)).json()["Reports"]
+    assert {str(ids) for kind, name, ids in attributes(aged) if kind == "Row" and name} >= {
+        str([["invoiceID"]] * 8)
+    }
+
+
+def debtor(box):
+    return next(
+        row["Contact"]["ContactID"]
+        for row in box.sandbox.store().rows("Invoices")
+        if row["Type"] == "ACCREC" and row["Status"] == "AUTHORISED"
+    )
+
+
+def test_currency_gains_stand_in_one_row(sandbox):
+    reports = Reports(sandbox)
+    query = {"fromDate": "2026-04-01", "toDate": "2026-09-30"}
+    text = json.dumps(reports.report("ProfitAndLoss", query))
+    assert '"FXGROUPID"' in text
+    assert "Unrealised FX Gains" not in text
+    organisation = sandbox.store().table("Organisation")
+    before = organisation.row(organisation.by_id[0])
+    organisation.put({**before, "CountryCode": "US"})
+    text = json.dumps(reports.report("ProfitAndLoss", query))
+    assert "FXGROUPID" not in text
+    assert "Unrealised FX Gains" in text
+    organisation.put(before)
+
+
+def test_dates_of_aged_reports(reader, box):
+    box.sandbox.switches.set("aged_dates", "space")
+    (report,) = asked(reader, "AgedReceivablesByContact").json()["Reports"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d 00:00:00", report["Rows"][1]["Rows"][0]["Cells"][0]["Value"])
+
+
+@pytest.mark.parametrize("key", REPORTS)
+def test_scopes(key, make):
+    own = f"accounting.reports.{REPORTS[key].scope}.read"
+    contact = {"contactID": "00000000-0000-0000-0000-000000000001"}
+    missing = SCOPES.replace(own, "")
+    refused = make().connect(scope=missing).get(f"Reports/{key}", **contact)
+    assert refused.status_code == 401
+    assert "insufficent_scope" in refused.headers["www-authenticate"]
+    for app, scope in (("web", own), ("legacy", "accounting.reports.read")):
+        answer = make(app).connect(scope=f"offline_access {scope}")
+        assert answer.get(f"Reports/{key}", **contact).status_code == (404 if key.startswith("Aged") else 200)
+
+
+@pytest.mark.parametrize("status", [403, 401])
+def test_a_person_without_the_reporting_role(make, box, status):
+    box.sandbox.switches.set("reports_role_status", status)
+    clerk = make().connect(scope=SCOPES, user="clerk")
+    answer = asked(clerk, "TrialBalance")
+    assert answer.status_code == status
+    assert "reporting role" in answer.json()["Detail"]
+    assert "www-authenticate" not in answer.headers
+    assert clerk.get("Contacts").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("key", "query", "words"),
+    [
+        ("ProfitAndLoss", {"fromDate": "2025-01-01", "toDate": "2026-01-02"}, "within 365 days"),
+        ("ProfitAndLoss", {"fromDate": "2026-02-01", "toDate": "2026-01-01"}, "after"),
+        ("ProfitAndLoss", {"fromDate": "01/02/2026"}, "not a valid date"),
+        ("ProfitAndLoss", {"periods": "12"}, "between 1 and 11"),
+        ("ProfitAndLoss", {"periods": "0"}, "between 1 and 11"),
+        ("ProfitAndLoss", {"periods": "2", "timeframe": "WEEK"}, "MONTH, QUARTER, YEAR"),
+        ("ProfitAndLoss", {"trackingOptionID": "x"}, "trackingCategoryID must be provided"),
+        ("ProfitAndLoss", {"trackingCategoryID": "x"}, "does not exist"),
+        ("BalanceSheet", {"trackingOptionID1": "x"}, "does not exist"),
+        ("BalanceSheet", {"date": "2026-02-30"}, "not a valid date"),
+        ("AgedReceivablesByContact", {"contactID": ""}, "contactID must be provided"),
+    ],
+)
+def test_refused_parameters(reader, key, query, words):
+    answer = asked(reader, key, **query)
+    assert answer.status_code == 400
+    body = answer.json()
+    assert (body["ErrorNumber"], body["Type"]) == (10, "ValidationException")
+    assert words in body["Elements"][0]["ValidationErrors"][0]["Message"]
+
+
+def test_a_year_is_not_too_long(reader, box):
+    assert asked(reader, "ProfitAndLoss", fromDate="2025-04-01", toDate="2026-04-01").status_code == 200
+    box.sandbox.switches.set("report_periods_max", 12)
+    assert asked(reader, "ProfitAndLoss", periods=12).status_code == 200
+
+
+def test_tracking_columns_are_limited(sandbox):
+    store, reports = sandbox.store(), Reports(sandbox)
+    rows = list(store.rows("TrackingCategories"))
+    for row in rows:
+        many = [{"TrackingOptionID": f"o{n}", "Name": f"Option {n}"} for n in range(40)]
+        store.table("TrackingCategories").put({**row, "Options": many})
+    one, two = (row["TrackingCategoryID"] for row in rows)
+    with pytest.raises(ValueError, match="1000 tracking columns"):
+        reports.report("ProfitAndLoss", {"trackingCategoryID": one, "trackingCategoryID2": two})
+    with pytest.raises(ValueError, match="cannot be combined"):
+        reports.report("ProfitAndLoss", {"trackingCategoryID": one, "periods": "2"})
+    for row in rows:
+        store.table("TrackingCategories").put(row)
+
+
+def test_what_is_not_there(reader):
+    for path in ("Reports/Shoe", "Reports", "Reports/BudgetSummary"):
+        assert reader.get(path).status_code == 404
+    assert asked(reader, "AgedPayablesByContact", contactID="shoe").status_code == 404
+    answer = reader.http.post("/api.xro/2.0/Reports/TrialBalance", headers=reader.headers())
+    assert answer.status_code == 405
+
+
+def test_reports_count_against_the_limits(reader, box):
+    left = int(asked(reader, "TrialBalance").headers["x-minlimit-remaining"])
+    assert int(asked(reader, "trialbalance").headers["x-minlimit-remaining"]) == left - 1
+    box.sandbox.limits.enforce, box.sandbox.limits.per_minute = True, 0
+    assert asked(reader, "TrialBalance").status_code == 429
+
+
+def test_both_organisations(make, box):
+    client = make().connect(scope=SCOPES)
+    client.connect(scope=SCOPES, organisations=[box.info["organisations"][1]["id"]])
+    names = set()
+    for organisation in box.info["organisations"]:
+        client.tenant = organisation["id"]
+        names.add(asked(client, "TrialBalance").json()["Reports"][0]["ReportTitles"][1])
+    assert names == {organisation["name"] for organisation in box.info["organisations"]}
