@@ -1,13 +1,16 @@
-"""`/_sandbox/webhooks`: pointing webhooks somewhere and seeing what became of them."""
+"""`/_sandbox/webhooks` and `/_sandbox/statements`: what a connector never calls."""
 
 import asyncio
+import datetime as dt
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from bizosaas_xero.sandbox import statements, wire
 from bizosaas_xero.sandbox.state import State
+from bizosaas_xero.sandbox.statements import Statement
 from bizosaas_xero.sandbox.webhooks import DEFAULT, Subscription
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -25,6 +28,7 @@ class Tools:
     def __init__(self, state: State, body: Body) -> None:
         self._state = state
         self._body = body
+        self._statements: list[Statement] = []
 
     def table(self) -> tuple[tuple[str, str, Handler], ...]:
         """Return path, verb and handler of each."""
@@ -34,6 +38,8 @@ class Tools:
             ("/webhooks/{app}", "DELETE", self._remove),
             ("/webhooks/{app}/intent", "POST", self._intent),
             ("/webhooks/deliver", "POST", self._deliver),
+            ("/statements", "POST", self._statement),
+            ("/statements/{number}/answers", "GET", self._answers),
         )
 
     async def _webhooks(self, _: Request) -> Response:
@@ -64,6 +70,32 @@ class Tools:
         # in a thread: a receiver may well ask the sandbox something before it answers
         taken = await asyncio.to_thread(self._state.webhooks.pump)
         return JSONResponse({"taken": taken})
+
+    async def _statement(self, request: Request) -> Response:
+        given = _only(await self._body(request), {"organisation", "account", "from", "to", "seed"})
+        since, to = (
+            dt.date.fromisoformat(str(given[name])) if name in given else None for name in ("from", "to")
+        )
+        made = statements.generate(
+            self._state.store(given.get("organisation")),
+            int(given.get("seed", self._state.seed)),
+            since,
+            to,
+            given.get("account"),
+        )
+        self._statements.append(made)
+        return _rendered({"id": len(self._statements), "lines": made.lines}, 201)
+
+    async def _answers(self, request: Request) -> Response:
+        number = int(request.path_params["number"])
+        if not 1 <= number <= len(self._statements):
+            raise KeyError(f"statement {number}")
+        made = self._statements[number - 1]
+        return _rendered({"answers": statements.public(made.answers), "missing": made.missing}, 200)
+
+
+def _rendered(body: dict[str, Any], status: int) -> Response:
+    return Response(wire.render(body), status, media_type="application/json")  # exact digits
 
 
 def _with_key(made: Subscription) -> dict[str, Any]:
