@@ -1,4 +1,4 @@
-"""Bank statements: each line has an answer, each entry of the books is accounted for, nothing gives it away."""
+"""Bank statements: each line has an answer, each entry of the books counts once, nothing gives it away."""
 
 import datetime as dt
 import json
