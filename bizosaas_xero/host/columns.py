@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -25,6 +25,7 @@ FIXED = {
     "changed_at": "VARCHAR(32)",
     "deleted_at": "VARCHAR(32)",
 }
+_NUMBER = re.compile(r"-?[0-9]{1,1000}(\.[0-9]{1,1000})?([eE][+-]?[0-9]{1,3})?")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -88,7 +89,7 @@ class EntityTable:
 
     def values(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Return the published columns of a record."""
-        return {name: _bound(at(data, path)) for name, path in self.paths.items()}
+        return {name: _bound(at(data, path), self.types[name]) for name, path in self.paths.items()}
 
     def migrate(self, connection: sa.Connection) -> None:
         """Create the table, or add the columns that it lacks and fill them from the stored records."""
@@ -115,7 +116,9 @@ class EntityTable:
                 [
                     {"of": of, "row": key}
                     | {
-                        f"new_{name}": _bound(at(msgspec.json.decode(record), self.paths[name]))
+                        f"new_{name}": _bound(
+                            at(msgspec.json.decode(record), self.paths[name]), self.types[name]
+                        )
                         for name in lacking
                     }
                     for of, key, record in part
@@ -186,11 +189,32 @@ def _is_decimal(schema: Mapping[str, Any]) -> bool:
     )
 
 
-def _bound(value: Any) -> Any:
-    if value is None or isinstance(value, str | int):
-        return value
+def _bound(value: Any, type_: str) -> Any:
+    """Return a value as its column takes it; ``None`` for one that does not fit: ``record`` has it anyway."""
+    if value is None:
+        return None
+    if type_ == "BOOLEAN":
+        return value if isinstance(value, bool) else None
+    if type_ == "BIGINT":
+        fits = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+        return value if fits else None
     if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, date):
-        return stamp(value)
-    return msgspec.json.encode(value).decode()
+        text = format(value, "f") if value.is_finite() else ""
+    elif isinstance(value, date):
+        text = stamp(value)
+    else:
+        text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return _parsed(text, type_)
+
+
+def _parsed(text: str, type_: str) -> str | None:
+    try:
+        if type_ == "NUMERIC":
+            return format(Decimal(text), "f") if _NUMBER.fullmatch(text) else None
+        if type_ == "DATE":
+            return date.fromisoformat(text).isoformat()
+        if type_ == "TIMESTAMP WITH TIME ZONE":
+            return stamp(datetime.fromisoformat(text))
+    except ValueError:
+        return None
+    return text.replace("\0", "")  # PostgreSQL stores no NUL

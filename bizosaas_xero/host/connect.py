@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -162,6 +162,14 @@ class Connecting:
             problem=None,
             created_at=self._now(),
         )
+        for known in self._store.connections():
+            if known.id == connection.id:  # mended: what was configured stays
+                connection = replace(
+                    connection,
+                    settings=known.settings if settings is None else connection.settings,
+                    preferences=known.preferences,
+                    created_at=known.created_at,
+                )
         self._store.save_connection(connection)
         return connection
 

@@ -1,32 +1,40 @@
-"""Open the database, and say in plain words what is wrong with it.
+"""Open the database: SQLite in a file, or PostgreSQL. Two doors, each one transaction.
 
 Every SQLAlchemy error that tells of the database's own state (damaged, locked, read-only, full, away) leaves
-this package as ``misconfigured`` or ``unavailable``; no module has to catch one.
+this package as ``misconfigured`` or ``unavailable`` (see ``troubles``); no module has to catch one.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 
 from bizosaas_xero.host.home import FILE_MODE, prepare_folder
-from bizosaas_xero.spec import ConnectorError, Misconfigured, Unavailable
+from bizosaas_xero.host.troubles import server_problem, sqlite_problem
+from bizosaas_xero.spec import Misconfigured
 
 BUSY_SECONDS = 15.0
+CONNECT_SECONDS = 10
+
+_SHAPE_LOCK = 0x62697A6F
+"""The advisory lock of PostgreSQL under which tables are made and changed."""
+
+_DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 
 
 class Database:
     """An engine with two doors: ``reading`` and ``writing``; each is one transaction.
 
     Args:
-        url: An SQLAlchemy URL. SQLite keeps its file readable for its owner alone.
+        url: An SQLAlchemy URL of SQLite or PostgreSQL. SQLite keeps its file readable for its owner alone.
 
     Raises:
         Misconfigured: if the URL or the folder cannot be used.
@@ -34,17 +42,22 @@ class Database:
 
     def __init__(self, url: str) -> None:
         try:
-            self.url: URL = make_url(url)
+            self.url = _url(url)
             self._sqlite = self.url.get_backend_name() == "sqlite"
             # hide_parameters: an error that shows a statement's values would show encrypted grants and books
             self.engine = sa.create_engine(
-                self.url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS} if self._sqlite else {}
+                self.url,
+                hide_parameters=True,
+                pool_pre_ping=not self._sqlite,  # a server that was restarted costs no run
+                connect_args={"timeout": BUSY_SECONDS}
+                if self._sqlite
+                else {"connect_timeout": CONNECT_SECONDS},
             )
         except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as error:
             raise Misconfigured(
                 f"The database address cannot be used ({type(error).__name__}).",
-                remedy="Set BIZOSAAS_DATABASE_URL to an address like sqlite:////path/to/file.db, and install "
-                "the driver it names.",
+                remedy="Set BIZOSAAS_DATABASE_URL to an address like sqlite:////path/to/file.db or "
+                "postgresql://user@host/name; the latter needs bizosaas-xero[postgresql].",
                 reason="bad_database_url",
             ) from None
         event.listen(self.engine, "handle_error", self._translate)
@@ -52,12 +65,21 @@ class Database:
             event.listen(self.engine, "connect", _configure_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
             self._create_file()
+        else:
+            event.listen(self.engine, "connect", _configure_server)
         self._writer = self.engine.execution_options(writes=True)
 
     @property
     def place(self) -> str:
         """The database's address for a person: a path, or a URL without its password."""
         return str(self.url.database) if self._sqlite else self.url.render_as_string(hide_password=True)
+
+    @property
+    def path(self) -> Path | None:
+        """The database's file, where it is one."""
+        name = self.url.database or ""
+        named = self._sqlite and name and name != ":memory:" and not name.startswith("file:")
+        return Path(name) if named else None
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -71,14 +93,26 @@ class Database:
         with self._writer.begin() as connection:
             yield connection
 
+    @contextmanager
+    def shaping(self) -> Iterator[sa.Connection]:
+        """Open a write transaction that makes or changes tables; no second one runs beside it."""
+        with self.writing() as connection:
+            if not self._sqlite:  # where a write transaction is alone anyway
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SHAPE_LOCK)))
+            yield connection
+
+    def insert(self, table: sa.Table) -> Any:
+        """Begin an ``INSERT`` that knows ``ON CONFLICT``, which both databases write alike."""
+        return (sqlite if self._sqlite else postgresql).insert(table)
+
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
 
     def _create_file(self) -> None:
-        if not self.url.database or self.url.database == ":memory:":
+        path = self.path
+        if path is None:
             return
-        path = Path(self.url.database)
         prepare_folder(path.parent)
         try:
             # Before SQLite does, whose file others may read; its -wal and -shm files take over this mode.
@@ -91,56 +125,47 @@ class Database:
             ) from None
 
     def _translate(self, context: Any) -> None:
+        if context.is_pre_ping:
+            return  # a connection that is gone is replaced
         original = context.original_exception
-        error = sqlite_problem(original, self.place) if self._sqlite else server_problem(original)
+        if self._sqlite:
+            error = sqlite_problem(original, self.place, BUSY_SECONDS)
+        else:
+            error = server_problem(original, self.place, connected=context.connection is not None)
         if error is not None:
             raise error from None
 
 
-def is_own(error: ConnectorError) -> bool:
-    """Tell an error of the host's database from one that a connector raised."""
-    return error.reason.startswith("database_")
+def put(
+    database: Database,
+    connection: sa.Connection,
+    table: sa.Table,
+    keys: Mapping[str, Any],
+    values: Mapping[str, Any],
+    changed: Mapping[str, Any] | None = None,
+) -> None:
+    """Insert the row of these keys, or change it: one statement, so that no second writer comes between.
 
-
-def sqlite_problem(error: BaseException, place: str) -> ConnectorError | None:
-    """Tell what SQLite's own error means, or ``None`` if it does not speak of the file's state."""
-    name = str(getattr(error, "sqlite_errorname", ""))
-    if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
-        return Misconfigured(
-            f"The database {place} is damaged or is no database.",
-            remedy="Put back a backup, or move the file away and connect again: the books are read anew.",
-            reason="database_damaged",
-        )
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return Unavailable(
-            f"The database {place} is locked by another program for more than {BUSY_SECONDS:.0f} seconds.",
-            remedy="Close the program that holds it (such as a database browser) and try again.",
-            reason="database_locked",
-        )
-    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-        return Misconfigured(
-            f"The database {place} cannot be opened for writing.",
-            remedy="Make the file and its folder writable for this user, or set BIZOSAAS_HOME to another.",
-            reason="database_unwritable",
-        )
-    if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
-        return Unavailable(
-            f"The database {place} cannot be written: the disk is full or failing.",
-            remedy="Free some space and try again. Nothing that was stored is lost.",
-            reason="database_full",
-        )
-    return None
-
-
-def server_problem(error: BaseException) -> ConnectorError | None:
-    """Tell what a database server's error means, or ``None`` if it is not about reaching the server."""
-    if type(error).__name__ not in {"OperationalError", "InterfaceError"}:
-        return None
-    return Unavailable(
-        "The database server cannot be reached or ended the connection.",
-        remedy="Check that it runs and that BIZOSAAS_DATABASE_URL is right, then try again.",
-        reason="database_unreachable",
+    Args:
+        database: Which.
+        connection: Its transaction.
+        table: Where.
+        keys: The primary key.
+        values: The other columns.
+        changed: What a row that is there gets instead of ``values``.
+    """
+    statement = database.insert(table).values(**keys, **values)
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=list(keys), set_=dict(changed or values))
     )
+
+
+def _url(text: str) -> URL:
+    url = make_url(text)
+    url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
+    if url.get_backend_name() not in {"sqlite", "postgresql"}:
+        raise sa.exc.ArgumentError("not one of the two databases")
+    return url
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:
@@ -154,3 +179,9 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     # A transaction that reads and then writes must lock first: SQLite fails a late upgrade without waiting.
     writes = connection.get_execution_options().get("writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _configure_server(connection: Any, _record: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = '{BUSY_SECONDS:.0f}s'")
+    connection.commit()

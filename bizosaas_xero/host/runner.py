@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bizosaas_xero.host.connector import Connector
-from bizosaas_xero.host.database import is_own
 from bizosaas_xero.host.discovery import DiscoveryReport
 from bizosaas_xero.host.grants import Grants
 from bizosaas_xero.host.sink import Counts, Sink
 from bizosaas_xero.host.store import Store, StoredConnection
+from bizosaas_xero.host.troubles import is_own
 from bizosaas_xero.spec import ConnectorError, EntityInfo, ReconnectRequired, Stats
 
 PAUSES = (2.0, 8.0, 30.0)

@@ -10,11 +10,10 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from bizosaas_xero.host import columns, tables
-from bizosaas_xero.host.database import Database
-from bizosaas_xero.host.store import StoredConnection, put
+from bizosaas_xero.host.database import Database, put
+from bizosaas_xero.host.store import StoredConnection
 from bizosaas_xero.spec import Batch, EntityInfo, Recheck, Record, Rejected
 
 CHUNK = 500
@@ -55,7 +54,7 @@ class Sink:
         """
         wanted = columns.EntityTable.of(entity, info)
         if self._tables.get(entity) != wanted:
-            with self._database.writing() as connection:
+            with self._database.shaping() as connection:
                 wanted.migrate(connection)
             self._tables[entity] = wanted
 
@@ -70,12 +69,12 @@ class Sink:
             held = _held(transaction, table.table, connection.organisation_id, list(newest))
             rows, removed, counts = self._sort(table, connection.organisation_id, newest, held)
             if rows:
-                transaction.execute(_upsert(table.table, self._database.engine.dialect.name), rows)
+                transaction.execute(_upsert(self._database, table.table), rows)
             if removed:
                 transaction.execute(_delete(table.table), removed)
             self._reject(transaction, connection.organisation_id, batch, set(newest))
             keys = {"connection_id": connection.id, "entity": batch.entity}
-            put(transaction, tables.entities, keys, {"cursor": batch.cursor})
+            put(self._database, transaction, tables.entities, keys, {"cursor": batch.cursor})
         return counts + Counts(same=len(batch.records) - len(newest), rejected=len(batch.rejected))
 
     def rows(self, organisation_id: str, entity: str) -> int:
@@ -165,7 +164,7 @@ class Sink:
             raw = None if item.raw is None else _encode(item.raw).decode()
             keys = {"organisation_id": organisation_id, "entity": batch.entity, "key": key}
             values = {"reason": item.reason, "raw": raw, "rejected_at": self._now()}
-            put(transaction, tables.rejected, keys, values)
+            put(self._database, transaction, tables.rejected, keys, values)
 
 
 def _held(
@@ -182,8 +181,8 @@ def _held(
     return found
 
 
-def _upsert(table: sa.Table, dialect: str) -> Any:
-    statement: Any = (sqlite if dialect == "sqlite" else postgresql).insert(table)
+def _upsert(database: Database, table: sa.Table) -> Any:
+    statement = database.insert(table)
     kept = {"organisation_id", "key", "first_seen", "deleted_at"}
     changed = {column.name: statement.excluded[column.name] for column in table.c if column.name not in kept}
     return statement.on_conflict_do_update(

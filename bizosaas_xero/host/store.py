@@ -18,8 +18,9 @@ import sqlalchemy as sa
 
 from bizosaas_xero.host import tables as t
 from bizosaas_xero.host.crypto import Keyring
-from bizosaas_xero.host.database import Database
-from bizosaas_xero.spec import App, Grant, Invalid, Misconfigured, NotFound, ReconnectRequired, parse
+from bizosaas_xero.host.database import Database, put
+from bizosaas_xero.host.migrations import bring_up_to_date
+from bizosaas_xero.spec import App, Grant, Invalid, NotFound, ReconnectRequired, parse
 
 S = TypeVar("S", sa.Select[Any], sa.Update, sa.Delete)
 
@@ -46,7 +47,11 @@ class StoredGrant:
 
 @dataclass(frozen=True)
 class StoredConnection:
-    """A connection. ``state`` is ``active``, or the recovery a person owes: ``reconnect`` or ``fix``."""
+    """A connection. ``state`` is ``active``, or the recovery a person owes: ``reconnect`` or ``fix``.
+
+    ``settings`` go to the connector, ``preferences`` are the host's (see ``configure``). Until ``resume_at``
+    a limit of the other side is used up.
+    """
 
     id: str
     connector: str
@@ -58,6 +63,8 @@ class StoredConnection:
     state: str
     problem: dict[str, Any] | None
     created_at: datetime
+    preferences: dict[str, Any] = field(default_factory=dict)
+    resume_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,8 @@ class EntityState:
     next_due: datetime | None = None
     rechecked_at: datetime | None = None
     outcome: dict[str, Any] | None = None
+    failures: int = 0
+    told_until: str | None = None
 
 
 class Store:
@@ -96,24 +105,15 @@ class Store:
     ) -> None:
         self.database = database
         self._now = now
-        with database.writing() as connection:
-            t.metadata.create_all(connection)
-            known = {row.name: row.value for row in connection.execute(sa.select(t.meta))}
-            if int(known.setdefault("schema", str(t.SCHEMA_VERSION))) > t.SCHEMA_VERSION:
-                raise Misconfigured(
-                    f"The database {database.place} was written by a newer release of this program.",
-                    remedy="Update bizosaas-xero, or use another folder (BIZOSAAS_HOME).",
-                    reason="database_newer",
-                )
-            self._keys = Keyring.open(home, environ, create=_KEY_CHECK not in known)
-            if _KEY_CHECK in known:
-                self._keys.decrypt(known[_KEY_CHECK])
-            else:
-                rows = [
-                    {"name": "schema", "value": known["schema"]},
-                    {"name": _KEY_CHECK, "value": self._keys.encrypt(_KEY_CHECK)},
-                ]
-                connection.execute(sa.insert(t.meta), rows)
+        with database.shaping() as connection:
+            bring_up_to_date(connection, database.place)
+            check = connection.execute(sa.select(t.meta.c.value).where(t.meta.c.name == _KEY_CHECK))
+            sealed = check.scalar_one_or_none()
+            self._keys = Keyring.open(home, environ, create=sealed is None)
+            if sealed is None:
+                sealed = self._keys.encrypt(_KEY_CHECK)
+                connection.execute(sa.insert(t.meta).values(name=_KEY_CHECK, value=sealed))
+            self._keys.decrypt(sealed)
 
     # ------------------------------------------------------------ apps
 
@@ -149,20 +149,23 @@ class Store:
 
     def save_grant(self, connector: str, grant: Grant) -> None:
         """Keep the grant of a new consent; it replaces the one of the same identity and ends its lease."""
-        version = sa.func.coalesce(
-            sa.select(t.grants.c.version + 1)
-            .where(t.grants.c.connector == connector, t.grants.c.identity == grant.identity)
-            .scalar_subquery(),
-            1,
-        )
         values = {
             "client_id": grant.client_id,
             "payload": self._sealed(grant),
-            "version": version,
+            "version": 1,
             "lease_owner": None,
             "lease_until": None,
         }
-        self._put(t.grants, {"connector": connector, "identity": grant.identity}, values)
+        keys = {"connector": connector, "identity": grant.identity}
+        with self.database.writing() as connection:
+            put(
+                self.database,
+                connection,
+                t.grants,
+                keys,
+                values,
+                values | {"version": t.grants.c.version + 1},
+            )
 
     def grant(self, connector: str, identity: str) -> StoredGrant:
         """Return the grant of an identity.
@@ -326,13 +329,7 @@ class Store:
 
     def _put(self, table: sa.Table, keys: dict[str, Any], values: dict[str, Any]) -> None:
         with self.database.writing() as connection:
-            put(connection, table, keys, values)
-
-
-def put(connection: sa.Connection, table: sa.Table, keys: dict[str, Any], values: dict[str, Any]) -> None:
-    """Update the row of these keys, or insert it. The write transaction has locked it."""
-    if connection.execute(_where(sa.update(table), table, **keys).values(values)).rowcount == 0:
-        connection.execute(sa.insert(table).values(keys | values))
+            put(self.database, connection, table, keys, values)
 
 
 def _where(statement: S, table: sa.Table, **keys: Any) -> S:

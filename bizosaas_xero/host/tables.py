@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from bizosaas_xero.spec.models import utc
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Raised with each change of the tables below; ``migrations`` leads from one to the next."""
 
 metadata = sa.MetaData()
 
@@ -85,6 +86,8 @@ connections = sa.Table(
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("problem", sa.JSON),
     sa.Column("created_at", Stamp, nullable=False),
+    sa.Column("preferences", sa.JSON, nullable=False, server_default="{}", comment="what configure keeps"),
+    sa.Column("resume_at", Stamp, comment="a limit is used up until then"),
     sa.UniqueConstraint("connector", "organisation_id"),
     sa.ForeignKeyConstraint(["connector", "identity"], ["host_grants.connector", "host_grants.identity"]),
 )
@@ -105,6 +108,54 @@ entities = sa.Table(
     sa.Column("next_due", Stamp),
     sa.Column("rechecked_at", Stamp),
     sa.Column("outcome", sa.JSON, comment="counts, kind, complete, calls, bytes and problem of the last run"),
+    sa.Column(
+        "failures", sa.Integer, nullable=False, server_default="0", comment="runs that failed in a row"
+    ),
+    sa.Column("told_until", sa.String(10), comment="the business day up to which events are told"),
+)
+
+leases = sa.Table(
+    "host_leases",
+    metadata,
+    sa.Column(
+        "name", sa.String(300), primary_key=True, comment="what is leased, such as sync:xero:ORGANISATION"
+    ),
+    sa.Column("owner", sa.String(64), nullable=False),
+    sa.Column("holder", sa.Text, nullable=False, comment="the owner in words"),
+    sa.Column("since", Stamp, nullable=False),
+    sa.Column("until", Stamp, nullable=False),
+)
+
+usage = sa.Table(
+    "host_usage",
+    metadata,
+    sa.Column("organisation_id", sa.String(128), primary_key=True),
+    sa.Column("day", sa.String(10), primary_key=True, comment="in UTC"),
+    sa.Column("calls", sa.BigInteger, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("day_left", sa.Integer, comment="calls left of that day, as last told"),
+    sa.Column("at", Stamp, nullable=False),
+)
+
+events = sa.Table(
+    "host_events",
+    metadata,
+    # INTEGER is what SQLite numbers by itself, BIGINT is not.
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("connection_id", sa.String(256), nullable=False),
+    sa.Column("organisation_id", sa.String(128), nullable=False),
+    sa.Column("entity", sa.String(64), nullable=False),
+    sa.Column("key", sa.String(256), nullable=False),
+    sa.Column("name", sa.String(64), nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("deal", sa.Text, comment="the deal's key, where the record carries one"),
+    sa.Column("day", sa.String(10), nullable=False, comment="the business day"),
+    sa.Column("at", Stamp, nullable=False),
+    sa.Column("data", sa.JSON, nullable=False, comment="the plain columns of the record at that time"),
+    sa.Column("delivery", sa.String(16), comment="empty: none asked for; else waiting, done or refused"),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("try_at", Stamp),
+    sqlite_autoincrement=True,
 )
 
 rejected = sa.Table(

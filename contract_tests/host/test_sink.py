@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -24,11 +23,24 @@ def kept(host, connected):
 
 
 def rows(host, columns="*", table="things"):
-    with sqlite3.connect(host.database.place) as raw:
-        raw.row_factory = sqlite3.Row
-        found = [dict(row) for row in raw.execute(f"SELECT {columns} FROM {table} ORDER BY key")]  # noqa: S608
-    raw.close()
-    return found
+    with host.database.reading() as raw:
+        found = raw.execute(sa.text(f"SELECT {columns} FROM {table} ORDER BY key")).mappings()  # noqa: S608
+        return [dict(row) for row in found]
+
+
+def trap(host, event, table):
+    """Make the database refuse an event on a table."""
+    if host.database.path:
+        ways = [f"CREATE TRIGGER stop BEFORE {event} ON {table} BEGIN SELECT raise(ABORT, 'stop'); END"]
+    else:
+        raising = "'BEGIN RAISE EXCEPTION USING ERRCODE = ''23000'', MESSAGE = ''stop''; END'"
+        ways = [
+            f"CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS {raising}",
+            f"CREATE TRIGGER stop BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION stop()",
+        ]
+    with host.database.writing() as connection:
+        for way in ways:
+            connection.execute(sa.text(way))
 
 
 def test_columns_hold_what_people_query_and_the_record_is_whole(host, kept):
@@ -48,16 +60,19 @@ def test_columns_hold_what_people_query_and_the_record_is_whole(host, kept):
         ),
     )
     first, second = rows(host)
-    assert (first["date"], first["open"], first["contact"], first["organisation_id"]) == (
+    assert (str(first["date"]), first["open"], first["contact"], first["organisation_id"]) == (
         "2026-01-02",
-        1,
+        True,
         "Ann",
         "org-1",
     )
     assert json.loads(first["record"])["More"] == [1]
     assert second["date"] is None
     assert second["open"] == 0
-    assert rows(host, "sum(total) AS total")[0]["total"] == pytest.approx(10.3)
+    with host.database.reading() as raw:
+        assert float(raw.execute(sa.text("SELECT sum(total) FROM things")).scalar_one()) == pytest.approx(
+            10.3
+        )
     assert rows(host, "key", "things WHERE date >= '2026-01-01'") == [{"key": "a"}]
 
 
@@ -113,12 +128,7 @@ def test_organisations_do_not_meet(host, kept):
 
 def test_rows_and_cursor_are_stored_together_or_not_at_all(host, kept, connected):
     host.sink.write(kept, batch(1, record("a", Total=Decimal(1))))
-    with host.database.writing() as connection:
-        connection.execute(
-            sa.text(
-                "CREATE TRIGGER stop BEFORE UPDATE ON host_entities BEGIN SELECT raise(ABORT, 'full'); END"
-            )
-        )
+    trap(host, "UPDATE", "host_entities")
     with pytest.raises(sa.exc.IntegrityError):
         host.sink.write(kept, batch(2, record("a", Total=Decimal(2)), record("b")))
     assert [json.loads(row["record"]) for row in rows(host)] == [{"Id": "a", "Total": "1"}]
@@ -126,10 +136,7 @@ def test_rows_and_cursor_are_stored_together_or_not_at_all(host, kept, connected
 
 
 def test_an_error_of_the_database_does_not_show_the_books(host, kept):
-    with host.database.writing() as connection:
-        connection.execute(
-            sa.text("CREATE TRIGGER stop BEFORE INSERT ON things BEGIN SELECT raise(ABORT, 'x'); END")
-        )
+    trap(host, "INSERT", "things")
     with pytest.raises(sa.exc.IntegrityError) as caught:
         host.sink.write(kept, batch(2, record("a", Contact={"Name": "Ann Private"})))
     assert "Ann Private" not in str(caught.value)

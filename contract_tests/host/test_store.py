@@ -16,17 +16,20 @@ from bizosaas_xero.host import Grants
 from bizosaas_xero.host import database as database_module
 from bizosaas_xero.host.crypto import Keyring
 from bizosaas_xero.spec import App, Invalid, Misconfigured, ReconnectRequired, Unavailable
+from contract_tests.host.conftest import only_sqlite
 from contract_tests.host.fakes import batch, record
 
 OTHER_KEY = Fernet.generate_key().decode()
 
 
+@only_sqlite
 def test_files_are_for_the_owner_alone(host):
     assert stat.S_IMODE(host.home.stat().st_mode) == 0o700
     for name in ("secret.key", "bizosaas.db", "bizosaas.db-wal"):
         assert stat.S_IMODE((host.home / name).stat().st_mode) == 0o600, name
 
 
+@only_sqlite
 def test_no_secret_lies_in_the_database(host, connected):
     host.store.save_pending("fake", "app", "a-state", "pending-secret", timedelta(minutes=1))
     host.close()
@@ -37,15 +40,15 @@ def test_no_secret_lies_in_the_database(host, connected):
 
 
 @pytest.mark.parametrize(
-    ("environ", "reason"),
+    ("given", "reason"),
     [
         ({"BIZOSAAS_SECRET_KEY": OTHER_KEY}, "wrong_secret_key"),
         ({"BIZOSAAS_SECRET_KEY": "not-a-key"}, "bad_secret_key"),
     ],
 )
-def test_a_wrong_key_is_named_at_once(make_host, connected, environ, reason):
+def test_a_wrong_key_is_named_at_once(make_host, connected, given, reason):
     with pytest.raises(Misconfigured) as caught:
-        make_host(environ=environ)
+        make_host(environ=given)
     assert caught.value.reason == reason
     assert "not-a-key" not in str(caught.value)
 
@@ -78,6 +81,7 @@ def test_key_creation_by_many_at_once_gives_one_key(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["secret.key"]
 
 
+@only_sqlite
 def test_a_damaged_database_is_named(make_host, host, connected):
     host.close()
     for path in host.home.glob("bizosaas.db-*"):
@@ -89,6 +93,7 @@ def test_a_damaged_database_is_named(make_host, host, connected):
     assert "bizosaas.db" in caught.value.message
 
 
+@only_sqlite
 def test_a_database_damaged_in_the_middle_is_named(make_host, host, connected):
     host.close()
     path = host.home / "bizosaas.db"
@@ -101,14 +106,14 @@ def test_a_database_damaged_in_the_middle_is_named(make_host, host, connected):
 
 
 def test_a_newer_database_is_refused(make_host, host):
-    with sqlite3.connect(host.home / "bizosaas.db") as raw:
-        raw.execute("UPDATE host_meta SET value = '99' WHERE name = 'schema'")
-    raw.close()
+    with host.database.writing() as connection:
+        connection.exec_driver_sql("UPDATE host_meta SET value = '99' WHERE name = 'schema'")
     with pytest.raises(Misconfigured) as caught:
         make_host()
     assert caught.value.reason == "database_newer"
 
 
+@only_sqlite
 def test_a_locked_database_is_unavailable(make_host, host, monkeypatch):
     monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.1)
     raw = sqlite3.connect(host.home / "bizosaas.db")
@@ -121,6 +126,7 @@ def test_a_locked_database_is_unavailable(make_host, host, monkeypatch):
     assert caught.value.reason == "database_locked"
 
 
+@only_sqlite
 def test_a_full_disk_is_named_and_what_was_stored_stays(host, connected):
     host.sink.prepare("things", None)
     kept = host.store.connection(connected)
