@@ -1,9 +1,9 @@
 """The Accounting API: who may ask, and what each list answers."""
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
-from bizosaas_xero.sandbox import errors, lists, wire
+from bizosaas_xero.sandbox import errors, idempotency, lists, wire, writing
 from bizosaas_xero.sandbox.endpoints import ENDPOINTS, Endpoint, shape
 from bizosaas_xero.sandbox.lists import HighVolumeError
 from bizosaas_xero.sandbox.reports import Reports
@@ -11,6 +11,8 @@ from bizosaas_xero.sandbox.state import State
 from bizosaas_xero.sandbox.store import Table
 from bizosaas_xero.sandbox.tokens import Access
 from bizosaas_xero.sandbox.where import Comparison, QueryError
+from bizosaas_xero.sandbox.work import Who, Work
+from bizosaas_xero.sandbox.writing import Answer, Asked
 
 LONGEST_URL = 2100  # about 53 ids: seen in the wild to end as a 404
 
@@ -35,7 +37,8 @@ class Api:
         app = access.family.app
         tenant = (request.headers.get("xero-tenant-id") or app.organisation_id or "").lower()
         correlation = state.tokens.guid()
-        response = self._answer(request, access, tenant, correlation)
+        body = b"" if request.method == "GET" else await request.body()
+        response = self._answer(request, access, tenant, correlation, body)
         response.headers.update(
             {
                 "Xero-Correlation-Id": correlation,
@@ -47,7 +50,7 @@ class Api:
         return response
 
     def _answer(  # noqa: PLR0911 - one return a refusal, in Xero's order
-        self, request: Request, access: Access, tenant: str, correlation: str
+        self, request: Request, access: Access, tenant: str, correlation: str, body: bytes
     ) -> Response:
         state = self._state
         if len(str(request.url)) > LONGEST_URL:
@@ -74,12 +77,43 @@ class Api:
         if refusal is not None:
             return errors.too_many(refusal)
         if request.method != "GET":
-            return PlainTextResponse("The sandbox cannot write yet", 501)
+            return self._write(request, endpoint, access, tenant, body, head)
         if "application/json" not in request.headers.get("accept", ""):
             return Response(wire.xml(head), media_type="text/xml")
         table = state.store(tenant).table(endpoint.name)
         with table.lock:
             return self._rows(request, endpoint, table, head)
+
+    def _write(
+        self, request: Request, endpoint: Endpoint, access: Access, tenant: str, body: bytes, head: wire.Row
+    ) -> Response:
+        state, user, app = self._state, access.family.user, access.family.app
+        if len(body) > state.switches.body_cap:
+            return errors.too_large()
+        books, params = state.store(tenant), dict(request.query_params)
+        who = Who(
+            app.name, user is not None and user.practice is not None, lists.places(params), state.switches,
+            state.tokens.guid,
+        )  # fmt: skip
+        asked = Asked(
+            request.method,
+            request.path_params.get("key"),
+            body,
+            request.headers.get("content-type", ""),
+            next((v for k, v in params.items() if k.lower() == "summarizeerrors"), "").lower() != "false",
+        )
+
+        def act() -> Answer:
+            with books.lock:
+                return writing.write(Work(books, who), endpoint, asked, head)
+
+        key = request.headers.get("idempotency-key", "")
+        if not key or request.method == "DELETE":
+            return _sent(act())
+        if len(key) > idempotency.LONGEST:
+            return errors.key_too_long(idempotency.LONGEST)
+        answer = state.idempotency.answer(app.client_id, key, (request.method, str(request.url), body), act)
+        return errors.key_reused(key) if answer is None else _sent(answer)
 
     def _rows(self, request: Request, endpoint: Endpoint, table: Table, head: wire.Row) -> Response:
         key = request.path_params.get("key")
@@ -87,7 +121,9 @@ class Api:
             slot = _single(endpoint, table, key)
             if slot is None:
                 return errors.not_found()
-            rows = [table.text(slot, "full", shape(endpoint, "full"))]
+            places = lists.places(request.query_params)
+            form = "full" if places == 2 else "full4"  # noqa: PLR2004
+            rows = [table.text(slot, form, shape(endpoint, "full", places))]
             return _json(wire.envelope(head, endpoint.key, rows))
         switches = self._state.switches
         try:
@@ -122,6 +158,11 @@ def _single(endpoint: Endpoint, table: Table, key: str) -> int | None:
         wanted = Comparison(endpoint.number, "==", key)
         slot = next((s for s in table.by_id if wanted.matches(table.peek(s))), None)
     return slot
+
+
+def _sent(answer: Answer) -> Response:
+    status, media_type, body = answer
+    return Response(body, status, media_type=media_type or None)
 
 
 def _json(body: bytes) -> Response:

@@ -158,6 +158,11 @@ class Switches:
         missing_scope_status: HTTP status of a call that lacks its scope (401 or 403).
         multi_select: One consent may connect several organisations.
         custom_scope_required: Client credentials without `scope` are refused.
+        write_ms_dates: Writes may spell a date `/Date(…)/`.
+        reconciled_delete: Whether a reconciled payment can be deleted (`allowed`) or not (`refused`).
+        batch_delete: Whether a batch payment can be deleted.
+        allocation_moves_stamp: Setting credit against an invoice moves the invoice's `UpdatedDateUTC`.
+        body_cap: Largest request body in bytes.
         reports_role_status: HTTP status of a report for a person who may not see reports (401 or 403).
         report_periods_max: Most comparison periods of a report (11 or 12).
         aged_dates: Dates in aged reports are written with a `T` or a `space` before the time.
@@ -174,6 +179,11 @@ class Switches:
     missing_scope_status: int = 401
     multi_select: bool = False
     custom_scope_required: bool = True
+    write_ms_dates: bool = False
+    reconciled_delete: str = "allowed"
+    batch_delete: str = "allowed"
+    allocation_moves_stamp: bool = True
+    body_cap: int = 3_500_000
     reports_role_status: int = 403
     report_periods_max: int = 11
     aged_dates: str = "T"
@@ -186,6 +196,9 @@ class Switches:
             "refused_scope_as": ("page", "redirect"),
             "web_pkce": ("accepted", "refused"),
             "missing_scope_status": (401, 403),
+            "reconciled_delete": ("allowed", "refused"),
+            "batch_delete": ("allowed", "refused"),
+            "body_cap": (3_500_000, 10_000_000),
             "reports_role_status": (401, 403),
             "report_periods_max": (11, 12),
             "aged_dates": ("T", "space"),

@@ -6,30 +6,17 @@ same seed gives the same books, a million invoices cost no memory, and dates loo
 
 from array import array
 from bisect import bisect_left
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from bizosaas_xero.sandbox import names, wire
+from bizosaas_xero.sandbox.countries import IN, OUT, Organisation
 from bizosaas_xero.sandbox.guids import Scramble, digest, guid_of
 from bizosaas_xero.sandbox.wire import Row, money
 
 DAY_MS = 86_400_000
 SPAN_DAYS = 540
 _M64 = (1 << 64) - 1
-
-
-@dataclass(frozen=True)
-class Organisation:
-    """One Xero organisation of the sandbox. `tax_percent` is the rate of its standard tax codes."""
-
-    id: str
-    name: str
-    country: str
-    currency: str
-    foreign: str
-    tax_percent: int
-    timezone: str
 
 
 class Sketch(NamedTuple):
@@ -238,14 +225,14 @@ class Books:
         # quantities in quarters, so that amounts need rounding now and then
         quarters = 4 * (1 + (bits >> 8) % 6) if bits >> 16 & 3 else 1 + (bits >> 18) % 15
         amount = (price * quarters + 2) // 4
-        taxed = mode != "NoTax" and (bits >> 24) % 8 != 0
-        percent = self.organisation.tax_percent
-        base = 100 + percent if mode == "Inclusive" else 100
-        tax = (2 * amount * percent + base) // (2 * base) if taxed else 0
+        taxed = mode != "NoTax" and (bits >> 24) % 8 != 0 and self.organisation.pays_tax
+        standard, rate = self.organisation.rules.standard(OUT if sales else IN)
+        base = 10_000 + rate if mode == "Inclusive" else 10_000
+        tax = (2 * amount * rate + base) // (2 * base) if taxed else 0
         accounts = names.SALES_ACCOUNTS if sales else names.COST_ACCOUNTS
         code = accounts[(bits >> 28) % len(accounts)]
         row: Row = {"Description": text, "UnitAmount": money(price)}
-        row["TaxType"] = ("OUTPUT2" if sales else "INPUT2") if taxed else "NONE"
+        row["TaxType"] = standard if taxed else self.organisation.rules.untaxed
         row |= {"TaxAmount": money(tax), "LineAmount": money(amount), "AccountCode": code}
         if item:
             row["ItemCode"] = item

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from bizosaas_xero.sandbox import wire
 from bizosaas_xero.sandbox.books import DAY_MS, SPAN_DAYS, Books
+from bizosaas_xero.sandbox.indexes import Index
 from bizosaas_xero.sandbox.postings import Ledger
 from bizosaas_xero.sandbox.store import Store, Table
 from bizosaas_xero.sandbox.wire import Row
@@ -33,6 +34,8 @@ class Company(Store):
         lock: Held while anything is written.
         opened: The day before all documents, on which the opening balances stand.
         opening: Account code and amount of each opening balance.
+        history: What happened to each document, newest last.
+        emailed: How many invoices were e-mailed on a day.
     """
 
     def __init__(self, books: Books, tables: Mapping[str, Table], now_ms: Callable[[], int]) -> None:
@@ -43,6 +46,10 @@ class Company(Store):
         self.opened = _EPOCH + dt.timedelta(books.today - SPAN_DAYS - 10)
         self.opening = tuple((code, wire.money(cents)) for code, cents in OPENING)
         self.ledger = Ledger(self)
+        self.history: dict[tuple[str, str], list[Row]] = {}
+        self.emailed: dict[dt.date, int] = {}
+        self._indexes: dict[tuple[str, str], Index] = {}
+        self._counters: dict[str, int] = {}
         self._chart_version = -1
         self._codes: dict[str, str] = {}
         self._system: dict[str, str] = {}
@@ -96,6 +103,32 @@ class Company(Store):
         """Return the currency of a bank account; other accounts are in base currency."""
         self._read_chart()
         return self._currencies.get(guid, self.currency)
+
+    def ids_by(self, entity: str, name: str, value: str) -> list[str]:
+        """Return the ids of the rows whose field equals a text in lower case."""
+        table = self.table(entity)
+        index = self._indexes.get((entity, name))
+        if index is None:
+            index = self._indexes[entity, name] = Index(table, name)
+        return [table.id(slot) for slot in index.slots(value)]
+
+    def next_number(self, entity: str) -> int:
+        """Return the next number for a document that brings none, as a counter that never goes back."""
+        self._counters[entity] = self._counters.get(entity, len(self.table(entity).stamps)) + 1
+        return self._counters[entity]
+
+    def add_history(self, entity: str, guid: str, changes: str, details: str, user: str) -> Row:
+        """Write a line into the history of a document and return it."""
+        now = self._now_ms()
+        record: Row = {
+            "Changes": changes,
+            "DateUTCString": wire.iso_second(now)[:-1],
+            "DateUTC": wire.date(now),
+            "User": user,
+            "Details": details,
+        }
+        self.history.setdefault((entity, guid), []).append(record)
+        return record
 
     def _read_chart(self) -> None:
         table = self.table("Accounts")

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
 
-from bizosaas_xero.sandbox.wire import Row
+from bizosaas_xero.sandbox.wire import CENT, Row
 
 
 @dataclass(frozen=True)
@@ -132,22 +133,45 @@ ENDPOINTS = {
 }  # fmt: skip
 
 
-def shape(endpoint: Endpoint, form: str) -> Callable[[Row], Row]:
-    """Return what turns a full row into one of its forms: `full`, `list` (no page) or `summary`."""
-    if form == "full" or not (endpoint.drops or endpoint.summary_drops):
-        return lambda row: row
-    drops = endpoint.drops if form == "list" else endpoint.summary_drops or endpoint.drops
+def shape(endpoint: Endpoint, form: str, places: int = 2) -> Callable[[Row], Row]:
+    """Return what turns a full row into one of its forms: `full`, `list` (no page) or `summary`.
+
+    Unit prices have two decimal places unless `unitdp` asks for four.
+    """
+    drops = () if form == "full" else endpoint.drops if form == "list" else endpoint.summary_drops
+    drops = drops or (endpoint.drops if form == "summary" else ())
 
     def reduced(row: Row) -> Row:
         kept = {name: value for name, value in row.items() if name not in drops}
-        if "LineItems" in row and "LineItems" in drops:
-            kept["LineItems"] = []  # recorded from Xero: the key stays, empty
+        for lines in ("LineItems", "JournalLines"):
+            if lines in row and lines in drops:
+                kept[lines] = []  # recorded from Xero: the key stays, empty
         if isinstance(kept.get("Contact"), dict):
             contact = kept["Contact"]
             kept["Contact"] = {name: contact[name] for name in _CONTACT if name in contact}
         return kept
 
-    return reduced
+    def shaped(row: Row) -> Row:
+        row = reduced(row) if drops else row
+        if places > _CENTS or not any(_is_fine(line) for line in row.get("LineItems", ())):
+            return row
+        lines = [
+            {**line, "UnitAmount": line["UnitAmount"].quantize(CENT, ROUND_HALF_UP)}
+            if _is_fine(line)
+            else line
+            for line in row["LineItems"]
+        ]
+        return {**row, "LineItems": lines}
+
+    return shaped
+
+
+_CENTS = 2
+
+
+def _is_fine(line: Row) -> bool:
+    unit = line.get("UnitAmount")
+    return isinstance(unit, Decimal) and int(unit.as_tuple().exponent) < -_CENTS
 
 
 _CONTACT = (

@@ -67,6 +67,23 @@ def _exception(number: int, kind: str, message: str) -> Response:
     return Response(json.dumps(body, indent=2).replace("\n", "\r\n"), 400, media_type="application/json")
 
 
+def key_reused(key: str) -> Response:
+    """400: an Idempotency-Key that came with another request before."""
+    return _exception(10, "ValidationException", f"Idempotency Key {key} is used with a different request.")
+
+
+def key_too_long(longest: int) -> Response:
+    """400: an Idempotency-Key that is too long."""
+    return _exception(
+        10, "ValidationException", f"Idempotency Key cannot be longer than {longest} characters."
+    )
+
+
+def too_large() -> Response:
+    """413: the body is larger than Xero takes."""
+    return PlainTextResponse("The request body is too large", 413)
+
+
 def too_many(refusal: Refusal) -> Response:
     """429."""
     headers = {"X-Rate-Limit-Problem": refusal.problem}

@@ -42,6 +42,7 @@ class Query:
         condition: The parsed `where`.
         picks: Field and the values it may have (`IDs`, `Statuses`, …).
         archived: Show archived rows.
+        places: Decimal places of unit prices (`unitdp`).
     """
 
     page: int | None
@@ -53,8 +54,15 @@ class Query:
     condition: Condition | None
     picks: tuple[tuple[str, frozenset[str]], ...]
     archived: bool
+    places: int = 2
+
+    @property
+    def cached(self) -> str:
+        """The form under which rendered rows are kept."""
+        return self.form if self.places == _CENTS else f"{self.form}{self.places}"
 
 
+_CENTS = 2
 _PICKS = {
     "ids": "",
     "statuses": "Status",
@@ -113,8 +121,15 @@ def parse(
         order=order,
         condition=condition,
         picks=picks,
-        archived=given.get("includearchived", "").lower() == "true",
+        archived="true"
+        in {given.get("includearchived", "").lower(), given.get("includedeleted", "").lower()},
+        places=places(given),
     )
+
+
+def places(params: Mapping[str, str]) -> int:
+    """Return how many decimal places unit prices have: two, or four with `unitdp=4`."""
+    return 4 if next((v for k, v in params.items() if k.lower() == "unitdp"), "") == "4" else 2
 
 
 def _whole(text: str | None, default: int) -> int:
@@ -249,11 +264,11 @@ def page(
     endpoint: Endpoint, table: Table, query: Query, found: Sequence[int]
 ) -> tuple[list[bytes], Row | None]:
     """Return the rendered rows of the page asked for, and its `pagination` object when there is one."""
-    shaper = shape(endpoint, query.form)
+    shaper = shape(endpoint, query.form, query.places)
     if query.page is None:
-        return [table.text(slot, query.form, shaper) for slot in found], None
+        return [table.text(slot, query.cached, shaper) for slot in found], None
     start = (query.page - 1) * query.size
-    rows = [table.text(slot, query.form, shaper) for slot in found[start : start + query.size]]
+    rows = [table.text(slot, query.cached, shaper) for slot in found[start : start + query.size]]
     return rows, {
         "page": query.page,
         "pageSize": query.size,

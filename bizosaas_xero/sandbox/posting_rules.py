@@ -203,9 +203,11 @@ def _payment(store: "Company", this: Side, payment: Row) -> Iterator[Posting]:
     yield from this.settles(guid, "Payments")
     amount, rate = payment["Amount"], payment.get("CurrencyRate") or _ONE
     account = payment["Account"]["AccountID"]
-    value = to_base(amount, rate)
     bank_currency = store.account_currency(account)
     abroad = bank_currency != store.currency
+    # what a bank account in base currency really moved is exact; the rate is derived from it
+    exact = this.currency is not None and not abroad and payment.get("BankAmount") is not None
+    value = payment["BankAmount"] if exact else to_base(amount, rate)
     yield Posting(
         date, account, this.sign * value, "Payments", guid, this.contact_id,
         foreign=this.sign * Decimal(payment.get("BankAmount") or amount) if abroad else None,

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from bizosaas_xero.sandbox import names, wire
 from bizosaas_xero.sandbox.books import DAY_MS, SPAN_DAYS, Books, contact_name
+from bizosaas_xero.sandbox.countries import IN, OUT
 from bizosaas_xero.sandbox.wire import Row, money
 
 _RECEIVE = 35  # percent of bank transactions
@@ -198,7 +199,11 @@ def payment(b: Books, number: int) -> Row:
 def account(b: Books, number: int) -> Row:
     """Return an account of the chart."""
     code, name, kind, group, tax, system, payable, status = names.ACCOUNTS[number]
-    tax_type = {"o": "OUTPUT2", "i": "INPUT2", "n": "NONE"}[tax]
+    rules = b.organisation.rules
+    tax_type = {"o": rules.standard(OUT)[0], "i": rules.standard(IN)[0]}.get(tax, rules.untaxed)
+    if not b.organisation.pays_tax:
+        tax_type = rules.untaxed
+    name = rules.tax_name if system == "GST" else name
     row: Row = {
         "AccountID": b.ids["account"].id(number),
         "Code": code,

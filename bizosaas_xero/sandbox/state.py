@@ -5,13 +5,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from bizosaas_xero.sandbox import wire
 from bizosaas_xero.sandbox.apps import App, Switches, demo_apps, demo_users
-from bizosaas_xero.sandbox.books import Books, Organisation
+from bizosaas_xero.sandbox.books import Books
 from bizosaas_xero.sandbox.clock import Clock
 from bizosaas_xero.sandbox.company import Company
+from bizosaas_xero.sandbox.countries import Organisation, organisation_row, organisations
 from bizosaas_xero.sandbox.faults import Faults
-from bizosaas_xero.sandbox.guids import guid_of
+from bizosaas_xero.sandbox.idempotency import Memory
 from bizosaas_xero.sandbox.limits import Limits
 from bizosaas_xero.sandbox.lists import Lists
 from bizosaas_xero.sandbox.tables import tables
@@ -25,7 +25,7 @@ class State:
     """One sandbox, without its server.
 
     Args:
-        invoices: Invoices and bills of the first organisation; the second has a tenth, at most 500.
+        invoices: Invoices and bills of the first organisation; the others have fewer.
         seed: The same seed gives the same books and the same app credentials.
         limits: Refuse calls over Xero's limits (the headers are sent either way).
         per_day: Calls a day for each organisation: 1,000 on Xero's Starter tier, 5,000 above.
@@ -49,21 +49,9 @@ class State:
     ) -> None:
         self.seed = seed
         self.clock = clock if isinstance(clock, Clock) else Clock(clock) if clock else Clock()
-        self.organisations = (
-            Organisation(
-                guid_of(seed, "org", 1), "Demo Company (NZ)", "NZ", "NZD", "USD", 15, "NEWZEALANDSTANDARDTIME"
-            ),
-            Organisation(
-                guid_of(seed, "org", 2),
-                "Thistle & Oak Trading Ltd",
-                "GB",
-                "GBP",
-                "EUR",
-                20,
-                "GMTSTANDARDTIME",
-            ),
-        )
-        sizes = (invoices, min(500, invoices // 10 + 20))
+        self.organisations = organisations(seed)
+        few = min(500, invoices // 10 + 20)
+        sizes = (invoices, few, *[min(40, few)] * (len(self.organisations) - 2))
         self._stores = {
             o.id: self._books(seed, o, size) for o, size in zip(self.organisations, sizes, strict=True)
         }
@@ -73,6 +61,7 @@ class State:
         self.tokens = Tokens(self.clock, rng or random.SystemRandom())
         self.limits = Limits(self.clock, enforce=limits, per_day=per_day)
         self.lists = Lists()
+        self.idempotency = Memory(self.clock)
         self.log: deque[dict[str, Any]] = deque(maxlen=LOG_ENTRIES)
         self.faults = Faults(self)
         self.webhooks = Webhooks(self, rng=rng)
@@ -83,7 +72,7 @@ class State:
     def _books(self, seed: int, organisation: Organisation, invoices: int) -> Company:
         today = self.clock.today_ms()
         books = Books(seed, organisation, invoices, today)
-        return Company(books, tables(books, _organisation_row(organisation, today)), self.clock.server_ms)
+        return Company(books, tables(books, organisation_row(organisation, today)), self.clock.server_ms)
 
     def _connect_custom(self, app: App) -> None:
         name = next(o.name for o in self.organisations if o.id == app.organisation_id)
@@ -124,35 +113,3 @@ class State:
             "control_url": f"{base}/_sandbox/",
             "seed": self.seed,
         }
-
-
-def _organisation_row(o: Organisation, today: int) -> wire.Row:
-    return {
-        "Name": o.name,
-        "LegalName": o.name,
-        "PaysTax": True,
-        "Version": {"GB": "UK"}.get(o.country, o.country),
-        "OrganisationType": "COMPANY",
-        "BaseCurrency": o.currency,
-        "CountryCode": o.country,
-        "IsDemoCompany": o.name.startswith("Demo Company"),
-        "OrganisationStatus": "ACTIVE",
-        "FinancialYearEndDay": 31,
-        "FinancialYearEndMonth": 3,
-        "SalesTaxBasis": "ACCRUALS" if o.country == "GB" else "PAYMENTS",
-        "SalesTaxPeriod": "QUARTERLY" if o.country == "GB" else "TWOMONTHS",
-        "DefaultSalesTax": "Tax Exclusive",
-        "DefaultPurchasesTax": "Tax Exclusive",
-        "CreatedDateUTC": f"/Date({today - 700 * 86_400_000})/",  # recorded from Xero: no +0000 here
-        "OrganisationEntityType": "COMPANY",
-        "Timezone": o.timezone,
-        "ShortCode": f"!{o.id[:5]}",
-        "OrganisationID": o.id,
-        "Edition": "BUSINESS",
-        "Class": "DEMO" if o.name.startswith("Demo Company") else "STANDARD",
-        "LineOfBusiness": "",
-        "Addresses": [],
-        "Phones": [],
-        "ExternalLinks": [],
-        "PaymentTerms": {},
-    }

@@ -31,6 +31,7 @@ class Seeded:
         make: Computes a row.
         stamps: When each was last changed, milliseconds since the epoch.
         columns: What lists select by without computing the row: field name to one value per row.
+        names: Fields that can be computed without the row.
     """
 
     ids: Scramble
@@ -38,6 +39,7 @@ class Seeded:
     make: Callable[[int], Row]
     stamps: Callable[[int], int]
     columns: Mapping[str, Callable[[int], str]] = field(default_factory=dict)
+    names: Mapping[str, Callable[[int], str]] = field(default_factory=dict)
 
 
 class Column:
@@ -113,6 +115,12 @@ class Table:
         """Return a row to look at; parts of it are shared with others and must not be changed."""
         kept = self._kept.get(slot)
         return self._seeded.make(slot) if kept is None else kept
+
+    def value(self, slot: int, name: str) -> Any:
+        """Return one field of a row, without computing the row if that can be helped."""
+        if slot not in self._kept and name in self._seeded.names:
+            return self._seeded.names[name](slot)
+        return self.peek(slot).get(name)
 
     def row(self, slot: int) -> Row:
         """Return a copy of a row; to change the row itself, `put` the copy."""
@@ -205,7 +213,7 @@ class Table:
             self._cached -= len(self._cache.pop(cached))
 
 
-FORMS = ("full", "list", "summary")
+FORMS = ("full", "list", "summary", "full4", "list4", "summary4")
 
 
 class Store:

@@ -1,10 +1,10 @@
 """The tables of an organisation, and its short lists: tax rates, currencies, tracking, people."""
 
 from collections.abc import Callable
-from decimal import Decimal
 
 from bizosaas_xero.sandbox import names, records, wire
-from bizosaas_xero.sandbox.books import Books
+from bizosaas_xero.sandbox.books import Books, contact_name
+from bizosaas_xero.sandbox.countries import OUT, tax_rates
 from bizosaas_xero.sandbox.guids import Chosen, Scramble, guid_of
 from bizosaas_xero.sandbox.store import Seeded, Table
 from bizosaas_xero.sandbox.wire import Row, money
@@ -48,10 +48,16 @@ def tables(books: Books, organisation: Row) -> dict[str, Table]:
             "CreditNoteID", "credit", b.credit_count, lambda n: records.credit_note(b, n), 14, {},
         ),
     }  # fmt: skip
+    quick: dict[str, dict[str, Callable[[int], str]]] = {
+        "Invoices": {"InvoiceNumber": lambda n: b.number_of(n, b.kind(n)[0])},
+        "Contacts": {"Name": contact_name},
+    }
     made: dict[str, Table] = {}
     for name, (id_field, ids, count, make, salt, columns) in many.items():
         stamps = [b.stamp(salt, number) for number in range(count)]
-        made[name] = Table(id_field, Seeded(b.ids[ids], count, make, stamps.__getitem__, columns))
+        made[name] = Table(
+            id_field, Seeded(b.ids[ids], count, make, stamps.__getitem__, columns, quick.get(name, {}))
+        )
     prepaid = [n for n in range(b.bank_count) if records.bank_type(b.bits(10, n)).endswith("PREPAYMENT")]
     made["Prepayments"] = Table(
         "PrepaymentID",
@@ -86,7 +92,11 @@ def _short_lists(b: Books, organisation: Row) -> dict[str, tuple[str, list[Row]]
                     "Description": text,
                     "UpdatedDateUTC": stamp,
                     "PurchaseDetails": {},
-                    "SalesDetails": {"UnitPrice": money(price), "AccountCode": "200", "TaxType": "OUTPUT2"},
+                    "SalesDetails": {
+                        "UnitPrice": money(price),
+                        "AccountCode": "200",
+                        "TaxType": o.rules.standard(OUT)[0],
+                    },
                     "Name": text[:50],
                     "IsTrackedAsInventory": False,
                     "IsSold": True,
@@ -96,36 +106,7 @@ def _short_lists(b: Books, organisation: Row) -> dict[str, tuple[str, list[Row]]
                 if code
             ],
         ),
-        "TaxRates": (
-            "TaxType",
-            [
-                {
-                    "Name": f"{percent}% {name}",
-                    "TaxType": kind,
-                    "CanApplyToAssets": True,
-                    "CanApplyToEquity": True,
-                    "CanApplyToExpenses": True,
-                    "CanApplyToLiabilities": True,
-                    "CanApplyToRevenue": True,
-                    "DisplayTaxRate": Decimal(percent).scaleb(4).scaleb(-4),
-                    "EffectiveRate": Decimal(percent).scaleb(4).scaleb(-4),
-                    "Status": "ACTIVE",
-                    "TaxComponents": [
-                        {
-                            "Name": "Tax",
-                            "Rate": Decimal(percent),
-                            "IsCompound": False,
-                            "IsNonRecoverable": False,
-                        }
-                    ],
-                }
-                for kind, name, percent in (
-                    ("OUTPUT2", "on Income", o.tax_percent),
-                    ("INPUT2", "on Expenses", o.tax_percent),
-                    ("NONE", "No tax", 0),
-                )
-            ],
-        ),
+        "TaxRates": ("TaxType", tax_rates(o)),
         "Currencies": ("Code", [{"Code": code, "Description": code} for code in (o.currency, o.foreign)]),
         "TrackingCategories": (
             "TrackingCategoryID",

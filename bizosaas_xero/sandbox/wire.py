@@ -16,7 +16,13 @@ from xml.sax.saxutils import escape
 Row = dict[str, Any]
 
 CENT = Decimal("0.01")
-_DIGITS = {"Quantity": Decimal("0.0001"), "CurrencyRate": Decimal("0.000001")}
+_FOUR, _SIX, _TEN = Decimal("0.0001"), Decimal("0.000001"), Decimal("0.0000000001")
+# digits after the point, and how many there may be when they are not all zero
+_DIGITS = {
+    "Quantity": (_FOUR, _FOUR), "CurrencyRate": (_SIX, _TEN), "UnitAmount": (CENT, _FOUR),
+    "UnitPrice": (CENT, _FOUR), "DisplayTaxRate": (_FOUR, _FOUR), "EffectiveRate": (_FOUR, _FOUR),
+    "Rate": (_FOUR, _FOUR), "DiscountRate": (CENT, _FOUR),
+}  # fmt: skip
 _DATE = re.compile(r"/Date\((-?\d+)([+-]\d{4})?\)/")
 _DAY_MS = 86_400_000
 _EPOCH = dt.date(1970, 1, 1)
@@ -90,10 +96,14 @@ def normalise(value: Any, key: str = "") -> Any:
         return [normalise(inner, key) for inner in value]
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or key in _WHOLE:
         return value
-    return Decimal(str(value)).quantize(_DIGITS.get(key, CENT), ROUND_HALF_UP)
+    amount = value if isinstance(value, Decimal) else Decimal(str(value))
+    digits, most = _DIGITS.get(key, (CENT, CENT))
+    if digits != most and amount != amount.quantize(digits, ROUND_HALF_UP):
+        digits = most
+    return amount.quantize(digits, ROUND_HALF_UP)
 
 
-_WHOLE = {"FinancialYearEndDay", "FinancialYearEndMonth", "Day", "SortOrder"}
+_WHOLE = {"FinancialYearEndDay", "FinancialYearEndMonth", "Day", "SortOrder", "Number"}
 
 
 def render(value: Any, pad: str = "\r\n") -> str:  # noqa: C901, PLR0911 - one case a type, hot

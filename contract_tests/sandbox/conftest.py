@@ -1,5 +1,6 @@
 """A served sandbox, and a client that went through its consent page."""
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -67,6 +68,36 @@ class Client:
 
     def get(self, path: str, headers=None, **params) -> httpx.Response:
         return self.http.get(f"/api.xro/2.0/{path}", params=params, headers=self.headers(**(headers or {})))
+
+    def send(self, method: str, path: str, body=None, headers=None, **params) -> httpx.Response:
+        """Send a body as JSON; `Decimal` is written with its digits."""
+        content = body if isinstance(body, bytes) else json.dumps(body, default=float).encode()
+        more = {"Content-Type": "application/json", **(headers or {})}
+        return self.http.request(
+            method, f"/api.xro/2.0/{path}", content=content, params=params, headers=self.headers(**more)
+        )
+
+    def put(self, path: str, body, headers=None, **params) -> dict:
+        """Create, and return the first row of the answer."""
+        return self._written("PUT", path, body, headers, params)
+
+    def post(self, path: str, body, headers=None, **params) -> dict:
+        """Create or update, and return the first row of the answer."""
+        return self._written("POST", path, body, headers, params)
+
+    def _written(self, method, path, body, headers, params) -> dict:
+        answer = self.send(method, path, body, headers, **params)
+        assert answer.status_code == 200, answer.text
+        rows = next(value for value in answer.json().values() if isinstance(value, list))
+        return rows[0]
+
+    def refused(self, method: str, path: str, body, **params) -> list[str]:
+        """Send what must be refused with 400 and return what Xero would say about it."""
+        answer = self.send(method, path, body, **params)
+        assert answer.status_code == 400, answer.text
+        said = answer.json()
+        assert (said["ErrorNumber"], said["Type"]) == (10, "ValidationException"), said
+        return [e["Message"] for element in said["Elements"] for e in element["ValidationErrors"]]
 
     def rows(self, path: str, headers=None, **params) -> list:
         answer = self.get(path, headers, **params)
