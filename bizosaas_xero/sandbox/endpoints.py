@@ -131,6 +131,8 @@ ENDPOINTS = {
         Endpoint("Users", "UserID", _SETTINGS, modified=True),
     )
 }  # fmt: skip
+# both spellings are in use: Xero documents the singular, pyxero and tap-xero send the plural
+ENDPOINTS["organisations"] = ENDPOINTS["organisation"]
 
 
 def shape(endpoint: Endpoint, form: str, places: int = 2) -> Callable[[Row], Row]:

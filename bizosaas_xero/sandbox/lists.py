@@ -108,7 +108,10 @@ def parse(
     forced = any(given.get(name, "") not in {"", "false"} for name in endpoint.forcing)
     paged = endpoint.paged and ("page" in given or forced)
     picks = tuple(
-        (field or endpoint.id_field, frozenset(part.strip().lower() for part in given[name].split(",")))
+        (
+            field or endpoint.id_field,
+            frozenset(_dashed(part.strip().lower()) for part in given[name].split(",")),
+        )
         for name, field in _PICKS.items()
         if given.get(name) and (name == "ids" or endpoint.name == "Invoices")
     )
@@ -125,6 +128,13 @@ def parse(
         in {given.get("includearchived", "").lower(), given.get("includedeleted", "").lower()},
         places=places(given),
     )
+
+
+def _dashed(text: str) -> str:
+    """Return an id with its dashes; pyxero sends ids without, and .NET reads both."""
+    if re.fullmatch("[0-9a-f]{32}", text) is None:
+        return text
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def places(params: Mapping[str, str]) -> int:
