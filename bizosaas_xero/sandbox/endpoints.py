@@ -17,6 +17,7 @@ class Endpoint:
         scopes: The scopes (without `.read`) that open it, of either vocabulary; one is enough.
         number: A second field by which a single row can be asked for.
         paged: Knows `page` and `pageSize`.
+        always: Is paged even without `page`.
         modified: Knows If-Modified-Since.
         drops: Fields that the list without `page` leaves out.
         summary_drops: Fields that `summaryOnly` leaves out.
@@ -32,6 +33,7 @@ class Endpoint:
     scopes: tuple[str, ...]
     number: str = ""
     paged: bool = False
+    always: bool = False
     modified: bool = False
     drops: tuple[str, ...] = ()
     summary_drops: tuple[str, ...] = ()
@@ -122,6 +124,16 @@ ENDPOINTS = {
             optimised=("ManualJournalID", "UpdatedDateUTC", "Date", "Narration"),
             optional=("Narration", "Date", "Status", "UpdatedDateUTC"),
         ),
+        # lists that nothing is seeded into; `/_sandbox/data` can
+        Endpoint("Quotes", "QuoteID", ("accounting.invoices", _LEGACY), paged=True, modified=True),
+        Endpoint(
+            "PurchaseOrders", "PurchaseOrderID", ("accounting.invoices", _LEGACY),
+            paged=True, always=True, modified=True,
+        ),
+        Endpoint("RepeatingInvoices", "RepeatingInvoiceID", ("accounting.invoices", _LEGACY)),
+        Endpoint("LinkedTransactions", "LinkedTransactionID", ("accounting.invoices", _LEGACY), paged=True,
+                 always=True),
+        Endpoint("ContactGroups", "ContactGroupID", ("accounting.contacts",)),
         Endpoint("Items", "ItemID", (*_SETTINGS, "accounting.invoices"), number="Code", modified=True),
         Endpoint("Organisation", "OrganisationID", _SETTINGS, plural="Organisations"),
         Endpoint("TaxRates", "TaxType", _SETTINGS),

@@ -106,7 +106,7 @@ def parse(
                 raise QueryError(f"No property or field '{name}' exists in type '{endpoint.name}'")
     summary = bool(endpoint.summary_drops) and given.get("summaryonly", "").lower() == "true"
     forced = any(given.get(name, "") not in {"", "false"} for name in endpoint.forcing)
-    paged = endpoint.paged and ("page" in given or forced)
+    paged = endpoint.paged and (endpoint.always or "page" in given or forced)
     picks = tuple(
         (
             field or endpoint.id_field,

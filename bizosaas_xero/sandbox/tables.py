@@ -14,6 +14,11 @@ _EMPTY = {
     "BankTransfers": "BankTransferID",
     "BatchPayments": "BatchPaymentID",
     "ManualJournals": "ManualJournalID",
+    "Quotes": "QuoteID",
+    "PurchaseOrders": "PurchaseOrderID",
+    "RepeatingInvoices": "RepeatingInvoiceID",
+    "LinkedTransactions": "LinkedTransactionID",
+    "ContactGroups": "ContactGroupID",
 }
 
 
@@ -69,13 +74,20 @@ def tables(books: Books, organisation: Row) -> dict[str, Table]:
         ),
     )
     for name, id_field in _EMPTY.items():
-        made[name] = Table(id_field, Seeded(Scramble(b.organisation.id, name), 0, lambda _: {}, lambda _: 0))
+        # deleted transfers are hidden by their status
+        selected_by = {"Status": _nothing} if name == "BankTransfers" else {}
+        seeded = Seeded(Scramble(b.organisation.id, name), 0, lambda _: {}, lambda _: 0, selected_by)
+        made[name] = Table(id_field, seeded)
     for name, (id_field, rows) in _short_lists(b, organisation).items():
         # here the id may be a code such as NZD
         made[name] = Table(id_field, Seeded(Scramble(b.organisation.id, name), 0, lambda _: {}, lambda _: 0))
         for row in rows:
             made[name].put(row)
     return made
+
+
+def _nothing(_: int) -> str:
+    return ""
 
 
 def _short_lists(b: Books, organisation: Row) -> dict[str, tuple[str, list[Row]]]:
