@@ -11,6 +11,7 @@ import pytest
 from bizosaas_xero.contract import fixtures, replay
 from bizosaas_xero.contract.driver import play
 from bizosaas_xero.contract.observe import Observation, World
+from bizosaas_xero.contract.recording import record
 from bizosaas_xero.contract.registry import Broken, Clause
 from bizosaas_xero.contract.scenarios import Scenario
 from bizosaas_xero.contract.scrub import Scrubber
@@ -108,9 +109,8 @@ def player(
 
     def observe(scenario: Scenario) -> Observation:
         if scenario.name not in played:
-            if stage is not None:
-                recorder = stage.Stage(subject, scenario, vcr_config, vcr_cassette_dir)
-                played[scenario.name] = recorder.record(pytestconfig)
+            if stage is not None and scenario.http:
+                played[scenario.name] = record(subject, scenario, stage.Stage, vcr_cassette_dir, pytestconfig)
             else:
                 played[scenario.name] = _play(subject, scenario, vcr_config, vcr_cassette_dir, pytestconfig)
         return played[scenario.name]

@@ -105,11 +105,13 @@ class _Driver:
             self.world.happens(step)
         elif word == "sync":
             self._run("second" if self.seen.runs else "first", None)
+        elif word == "consent":
+            redirect = str((self.inputs.app or {}).get("redirect_uri", ""))
+            self.callback_url = self.world.consent(self.url, redirect)
+            self._note_secrets(dict(parse_qsl(urlsplit(self.callback_url).query)))
         elif word == "callback":
-            if not more:
-                redirect = str((self.inputs.app or {}).get("redirect_uri", ""))
-                self.callback_url = self.world.consent(self.url, redirect)
-                self._note_secrets(dict(parse_qsl(urlsplit(self.callback_url).query)))
+            if not self.callback_url:
+                self._step("consent")
             url = _forged(self.callback_url) if more == "forged" else self.callback_url
             self._auth(step, {"step": "callback", "pending": self.pending, "callback_url": url})
         elif word == "revoke":

@@ -82,7 +82,7 @@ class Replay:
         self.sent: list[Sent] = []
         self._contract, self._scenario, self._cassette = contract, scenario, cassette
         self._traveller = traveller
-        _watch(cassette, self.sent)
+        watch(cassette, self.sent)
 
     def inputs(self) -> Inputs:
         """Return what ``contract.toml`` gives."""
@@ -136,7 +136,8 @@ def _named(table: Mapping[str, Any], name: str | None) -> Any:
     return table[name] if name else next(iter(table.values()))
 
 
-def _watch(cassette: Cassette, sent: list[Sent]) -> None:
+def watch(cassette: Cassette, sent: list[Sent]) -> None:
+    """Note every request that is looked up in a cassette."""
     ask = cassette.can_play_response_for
 
     def asked(request: Request) -> Any:

@@ -21,9 +21,9 @@ from vcr.request import Request
 _KINDS = {
     "secret": (
         "access_token refresh_token id_token token client_secret client_id secret password api_key apikey "
-        "assertion client_assertion code authorization cookie set_cookie session"
+        "assertion client_assertion authorization cookie set_cookie session"
     ),
-    "constant": "state code_verifier code_challenge nonce",
+    "constant": "code_verifier code_challenge nonce",
     "name": (
         "name first_name last_name full_name contact_name tenant_name legal_name display_name given_name "
         "family_name short_name addressline1 addressline2 addressline3 addressline4 attention_to"
@@ -43,13 +43,18 @@ def _folded(name: str) -> str:
 
 _BY_FIELD = {_folded(name): kind for kind, names in _KINDS.items() for name in names.split()}
 
+# Names that are OAuth's in a form or an address, and anybody's in a record.
+_OF_FORMS = {"code": "code", "state": "constant"}
+
 EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
 JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*")
-BEARER = re.compile(r"(?i)\bbearer\s+(?!scrubbed-)([A-Za-z0-9._~+/=-]{8,})")
+# A challenge, `Bearer error="…"`, is no token.
+BEARER = re.compile(r"(?i)\bbearer\s+(?!scrubbed-)([A-Za-z0-9._~+/-]{8,}+=*+)(?!\")")
 _PAIR = re.compile(r'("((?:[^"\\]|\\.)*)"\s*:\s*)("(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*)')
 _PSEUDONYM = {
     "secret": re.compile(r"scrubbed-[a-z0-9-]+"),
     "constant": re.compile(r"scrubbed"),
+    "code": re.compile(r"scrubbed-code"),
     "name": re.compile(r"(?:Name [0-9a-f]{8}|.* \(scrubbed\))"),
     "email": re.compile(r"[a-z0-9-]+@example\.(?:com|org|invalid)"),
     "phone": re.compile(r"555\d{4}"),
@@ -96,6 +101,7 @@ class Scrubber:
         return {
             "secret": f"scrubbed-{mark[:8]}",
             "constant": "scrubbed",
+            "code": "scrubbed-code",
             "name": f"Name {mark[:8]}",
             "email": f"person-{mark[:8]}@example.com",
             "phone": f"555{number % 10**4:04d}",
@@ -127,7 +133,7 @@ class Scrubber:
         return urlencode([(name, self._field(name, value)) for name, value in pairs], quote_via=quote)
 
     def _field(self, name: str, value: str) -> str:
-        kind = _BY_FIELD.get(_folded(name))
+        kind = _BY_FIELD.get(_folded(name)) or _OF_FORMS.get(name.lower())
         return self.value(kind, value) if kind else self.text(value)
 
     def url(self, url: str) -> str:

@@ -111,6 +111,7 @@ def test_pending_single_use(seen: Observation) -> None:
     shown_by=lambda one: (
         steps("callback", error="reconnect_required")(one)
         and any(step.startswith("wait") for step in one.steps)
+        and not one.http
     ),
     unless=no_person,
 )

@@ -51,8 +51,20 @@ log = logging.getLogger(__name__)
 AMOUNT = {"type": "string", "pattern": r"^-?\d+\.\d+$"}
 STAMP = {"type": "string", "format": "date-time"}
 ENTITIES = {
-    "orders": ("total", {"id": {"type": "string"}, "customer": {"type": "string"}, "total": AMOUNT, "paid": {"type": "boolean"}, "changed": STAMP}),
-    "customers": ("credit", {"id": {"type": "string"}, "name": {"type": "string"}, "credit": AMOUNT, "changed": STAMP}),
+    "orders": (
+        "total",
+        {
+            "id": {"type": "string"},
+            "customer": {"type": "string"},
+            "total": AMOUNT,
+            "paid": {"type": "boolean"},
+            "changed": STAMP,
+        },
+    ),
+    "customers": (
+        "credit",
+        {"id": {"type": "string"}, "name": {"type": "string"}, "credit": AMOUNT, "changed": STAMP},
+    ),
 }
 SPENT = set()
 
@@ -113,8 +125,12 @@ def authorize(asked):
     state = secrets.token_urlsafe(24)
     end = (now() + timedelta(minutes=30)).isoformat()
     pending = seal({"state": state, "end": end, "salt": secrets.token_urlsafe(8)})
-    query = urlencode({"state": state, "redirect_uri": asked.app.redirect_uri, "client_id": asked.app.client_id})
-    return AuthResult(step=asked.step, url=f"https://shop.example.com/allow?{query}", pending=SecretStr(pending))
+    query = urlencode(
+        {"state": state, "redirect_uri": asked.app.redirect_uri, "client_id": asked.app.client_id}
+    )
+    return AuthResult(
+        step=asked.step, url=f"https://shop.example.com/allow?{query}", pending=SecretStr(pending)
+    )
 
 
 def callback(asked):
@@ -168,7 +184,10 @@ STEPS = {
     "callback": (callback, "app pending callback_url"),
     "client_credentials": (client_credentials, "app"),
     "refresh": (refresh, "app grant"),
-    "organisations": (lambda asked: AuthResult(step=asked.step, organisations=organisations(asked.grant)), "grant"),
+    "organisations": (
+        lambda asked: AuthResult(step=asked.step, organisations=organisations(asked.grant)),
+        "grant",
+    ),
     "check": (check, "connection"),
     "disconnect": (disconnect, "grant"),
 }
@@ -240,7 +259,14 @@ def pages(connection, entity, cursor, options):
                     records.append(Record(key=key, data=data, updated_at=data["changed"]))
             cursor = Cursor(entity=cursor.entity, org=cursor.org, since=started, kind="incremental")
             stats.complete, stats.missing, stats.calls = True, 0, calls
-        yield Batch(entity=entity, records=records, cursor=cursor.model_dump(mode="json"), has_more=more and not stop, rejected=rejected, stats=stats)
+        yield Batch(
+            entity=entity,
+            records=records,
+            cursor=cursor.model_dump(mode="json"),
+            has_more=more and not stop,
+            rejected=rejected,
+            stats=stats,
+        )
         if stop or not more:
             return
 
@@ -298,7 +324,14 @@ ACTIONS = {
 
 def listed():
     return [
-        Action(name=name, title=name.replace("_", " "), description=text, params=model.model_json_schema(), result=result, effect=effect)
+        Action(
+            name=name,
+            title=name.replace("_", " "),
+            description=text,
+            params=model.model_json_schema(),
+            result=result,
+            effect=effect,
+        )
         for name, (model, result, effect, text) in ACTIONS.items()
     ]
 
@@ -354,7 +387,12 @@ def describe():
                 key="id",
                 stamp="changed",
                 interval=3600,
-                json_schema={"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False},
+                json_schema={
+                    "type": "object",
+                    "properties": fields,
+                    "required": list(fields),
+                    "additionalProperties": False,
+                },
                 recheck=Recheck(field="paid", equals=False, every=86400) if name == "orders" else None,
             )
             for name, (_, fields) in ENTITIES.items()

@@ -7,7 +7,7 @@ import secrets
 from datetime import UTC, datetime
 
 PAGE = 4
-SECRET = "toy-secret-0123456789"  # noqa: S105 (of an invented shop)
+SECRET = "toy-secret-0123456789"
 TOKEN_SECONDS = 1800
 
 
@@ -37,7 +37,13 @@ class Shop:
         }
 
     def _order(self, n: int) -> dict:
-        return {"id": f"O{n:02}", "customer": f"C{n % 9 + 1:02}", "total": f"{n * 1000}.1{n % 10}0", "paid": n % 2 == 0, "changed": self._stamp()}
+        return {
+            "id": f"O{n:02}",
+            "customer": f"C{n % 9 + 1:02}",
+            "total": f"{n * 1000}.1{n % 10}0",
+            "paid": n % 2 == 0,
+            "changed": self._stamp(),
+        }
 
     def _customer(self, n: int) -> dict:
         return {"id": f"C{n:02}", "name": f"Customer {n}", "credit": f"{n}.50", "changed": self._stamp()}
@@ -91,8 +97,12 @@ class Shop:
         if self.break_after is not None and after:
             self.break_after = None
             raise Refused(503)
-        rows = [row for key, row in sorted(self.rows[entity].items()) if key > after and row["changed"] >= since]
-        return json.dumps({"now": self._stamp(), "rows": rows[:PAGE], "more": len(rows) > PAGE, "left": len(rows)})
+        rows = [
+            row for key, row in sorted(self.rows[entity].items()) if key > after and row["changed"] >= since
+        ]
+        return json.dumps(
+            {"now": self._stamp(), "rows": rows[:PAGE], "more": len(rows) > PAGE, "left": len(rows)}
+        )
 
     def one(self, token: str, entity: str, key: str) -> str:
         self._ask(token)

@@ -1,0 +1,114 @@
+"""Play a scenario before a real server, and write what was said into its cassette."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
+
+import pytest
+import time_machine
+from vcr.cassette import Cassette
+
+from bizosaas_xero.contract import replay
+from bizosaas_xero.contract.driver import play
+from bizosaas_xero.contract.observe import Inputs, Observation, Sent
+from bizosaas_xero.contract.scenarios import Scenario
+from bizosaas_xero.contract.scrub import Scrubber
+from bizosaas_xero.contract.subject import Subject
+
+
+class Stage(Protocol):
+    """A server, set up for one scenario.
+
+    Attributes:
+        bases: Its addresses, with those that they stand for in the cassette, by part of the path.
+        salt: Makes the pseudonyms; secret where the data are real.
+        frozen: Whether it stands at the scenario's moment; a real one does not.
+    """
+
+    bases: Mapping[str, Mapping[str, str]]
+    salt: bytes
+    frozen: bool
+
+    def inputs(self) -> Inputs:
+        """Return what the scenario begins with."""
+
+    def consent(self, url: str) -> str:
+        """Do what a person does, and return the address to which they are sent back."""
+
+    def happens(self, event: str) -> None:
+        """Let something happen."""
+
+
+MakeStage = Callable[[Subject, Scenario], contextlib.AbstractContextManager[Stage]]
+
+
+class _Recording:
+    def __init__(self, stage: Stage, cassette: Cassette, traveller: time_machine.Traveller | None) -> None:
+        self.sent: list[Sent] = []
+        self._stage, self._cassette, self._traveller = stage, cassette, traveller
+        replay.watch(cassette, self.sent)
+
+    def inputs(self) -> Inputs:
+        return self._stage.inputs()
+
+    def consent(self, url: str, _redirect_uri: str) -> str:
+        return self._stage.consent(url)
+
+    def happens(self, event: str) -> None:
+        word, _, seconds = event.partition(" ")
+        if word == "wait" and self._traveller:
+            self._traveller.shift(float(seconds))
+        self._stage.happens(event)
+
+    def writes(self) -> int:
+        return sum(1 for sent in self.sent if not sent.text.startswith(("GET ", "HEAD ")))
+
+    def wire(self) -> str | None:
+        return None
+
+    def keys(self) -> None:
+        return None
+
+    def unused(self) -> int:
+        return 0
+
+
+def record(
+    subject: Subject, scenario: Scenario, make: MakeStage, folder: str, config: pytest.Config
+) -> Observation:
+    """Record one scenario; its former cassette is written anew."""
+    from pytest_recording._vcr import use_cassette
+
+    contract = subject.contract
+    with contextlib.ExitStack() as exits:
+        moment = scenario.frozen or contract.frozen
+        traveller = None
+        stage: Stage | None = None
+        if getattr(make, "frozen", True):
+            traveller = exits.enter_context(replay.at(moment))
+        stage = exits.enter_context(make(subject, scenario))
+        known: dict[str, str] = {}
+        for value, name in _pseudonyms(stage.inputs(), replay.inputs_of(contract, scenario)):
+            known.setdefault(value, name)
+        scrubber = Scrubber(known, stage.bases, replay.headers_of(contract), stage.salt)
+        cassette = exits.enter_context(
+            use_cassette(scenario.name, folder, "rewrite", [], replay.vcr_config(scrubber), config)
+        )
+        seen = play(subject, scenario, _Recording(stage, cassette, traveller))
+        for sent in seen.sent:  # all of them are known now
+            object.__setattr__(sent, "known", True)
+        return seen
+
+
+def _pseudonyms(real: Inputs, named: Inputs) -> Iterator[tuple[str, str]]:
+    for ours, theirs in (
+        (real.app, named.app),
+        (real.grant, named.grant),
+        (real.connection, named.connection),
+    ):
+        for key, value in (ours or {}).items():
+            other: Any = (theirs or {}).get(key)
+            if isinstance(value, str) and isinstance(other, str) and value != other:
+                yield value, other
