@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from bizosaas_xero import scopes, shapes
-from bizosaas_xero.spec.models import EntityInfo, Recheck
+from bizosaas_xero.spec.models import EntityInfo, EventRule, Recheck
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
@@ -24,6 +25,8 @@ class Entity:
         where: A filter that a row cannot leave.
         recheck: A flag that may flip without moving the stamp, and the filter that finds rows not flipped.
         other_keys: Ids that stand in for the key on rows that lack it.
+        events: What is worth telling about a record.
+        deal: Where a document carries the key of its deal.
     """
 
     name: str
@@ -39,6 +42,8 @@ class Entity:
     recheck: tuple[Recheck, str] | None = None
     stamp: str = "UpdatedDateUTC"
     other_keys: tuple[str, ...] = ()
+    events: tuple[EventRule, ...] = ()
+    deal: tuple[str, ...] = ()
 
     def info(self) -> EntityInfo:
         """Return what ``describe()`` publishes."""
@@ -52,6 +57,8 @@ class Entity:
             columns=dict(self.columns),
             scopes=scopes.needed(self.name),
             recheck=self.recheck[0] if self.recheck else None,
+            events=list(self.events),
+            deal=list(self.deal),
         )
 
 
@@ -73,6 +80,39 @@ _DOCUMENT_COLUMNS = {
     "sent": "SentToContact",
 }
 
+_OPEN = {"where": {"Status": ["AUTHORISED"]}, "above": {"AmountDue": "0"}}
+
+
+def _event(name: str, title: str, **conditions: Any) -> EventRule:
+    return EventRule.model_validate({"name": name, "title": title, **conditions})
+
+
+_DEAL = ("Url", "Reference")
+"""The machine's key goes into the address, a person's number into the reference."""
+
+_INVOICE_EVENTS = (
+    _event(
+        "invoice_sent",
+        "Invoice sent",
+        where={"Status": ["AUTHORISED", "PAID"], "SentToContact": [True]},
+    ),
+    _event(
+        "invoice_part_paid",
+        "Invoice part paid",
+        where={"Status": ["AUTHORISED"]},
+        above={"AmountPaid": "0", "AmountDue": "0"},
+        again="AmountPaid",
+    ),
+    _event("invoice_paid", "Invoice paid", where={"Status": ["PAID"]}),
+    _event("invoice_overdue", "Invoice overdue", **_OPEN, date="DueDate", days=1),
+    _event("invoice_voided", "Invoice voided", where={"Status": ["VOIDED"]}),
+)
+
+_BILL_EVENTS = (
+    _event("bill_due", "Bill due", **_OPEN, date="DueDate"),
+    _event("bill_paid", "Bill paid", where={"Status": ["PAID"]}),
+)
+
 _TABLE = (
     Entity(
         name="invoices",
@@ -84,6 +124,8 @@ _TABLE = (
         order="InvoiceID",
         where='Type=="ACCREC"',
         columns=_DOCUMENT_COLUMNS,
+        events=_INVOICE_EVENTS,
+        deal=_DEAL,
     ),
     Entity(
         name="bills",
@@ -95,6 +137,8 @@ _TABLE = (
         order="InvoiceID",
         where='Type=="ACCPAY"',
         columns=_DOCUMENT_COLUMNS,
+        events=_BILL_EVENTS,
+        deal=_DEAL,
     ),
     Entity(
         name="contacts",
@@ -105,6 +149,7 @@ _TABLE = (
         interval=HOUR,
         order="ContactID",
         params={"includeArchived": "true"},
+        events=(_event("contact_archived", "Contact archived", where={"ContactStatus": ["ARCHIVED"]}),),
         columns={
             "name": "Name",
             "status": "ContactStatus",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -257,6 +258,27 @@ class Recheck(Model):
     every: int
 
 
+class EventRule(Model):
+    """Something that happens to a record: the conditions hold now, and did not hold before.
+
+    A host derives events from the records it stores; a connector only says what to look for.
+    """
+
+    name: str
+    title: str = Field(description="In words, such as `Invoice paid`.")
+    where: dict[str, list[Any]] = Field(
+        default_factory=dict, description="Dotted path in `data` to the values it may have; all must hold."
+    )
+    above: dict[str, Decimal] = Field(
+        default_factory=dict, description="Dotted path to the bound that its amount must exceed."
+    )
+    date: str | None = Field(None, description="A business date: the rule holds from that day on.")
+    days: int = Field(0, description="Days after `date` from which it holds.")
+    again: str | None = Field(
+        None, description="A path: while the rule holds, each new value is told as well."
+    )
+
+
 class EntityInfo(Model):
     """A kind of record that is synced."""
 
@@ -271,6 +293,11 @@ class EntityInfo(Model):
     )
     scopes: dict[str, list[str]] = Field(default_factory=dict, description="Needed, by vocabulary.")
     recheck: Recheck | None = None
+    events: list[EventRule] = Field(default_factory=list, description="What is worth telling about a record.")
+    deal: list[str] = Field(
+        default_factory=list,
+        description="Paths of `data` that may carry the key of the deal; the first that is not empty.",
+    )
 
 
 class AuthInfo(Model):
@@ -323,7 +350,7 @@ def parse(model: type[M], value: Any, name: str) -> M:
         raise Invalid(
             f"{name} is not valid: {_summary(error)}.",
             problems=[
-                {"field": ".".join((name, *map(str, item["loc"]))), "message": item["msg"]}
+                {"field": ".".join((name, *map(str, item["loc"]))), "message": _said(item["msg"])}
                 for item in error.errors(include_input=False, include_url=False, include_context=False)
             ],
         ) from None
@@ -331,7 +358,11 @@ def parse(model: type[M], value: Any, name: str) -> M:
 
 def _summary(error: ValidationError) -> str:
     items = error.errors(include_input=False, include_url=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in items[:5])
+    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {_said(item['msg'])}" for item in items[:5])
+
+
+def _said(message: str) -> str:
+    return message.removeprefix("Value error, ")
 
 
 def utc(moment: datetime) -> str:

@@ -34,6 +34,7 @@ OUTPUTS = (
     "Plan",
     "ConnectorInfo",
     "AuthInfo",
+    "EventRule",
     "EntityInfo",
     "Recheck",
 )

@@ -71,6 +71,7 @@ MEANINGS = {
     "Recheck.field": "A field of `data`.",
     "Recheck.equals": "The value that a record must have there to be rechecked.",
     "Recheck.every": "Seconds between two rechecks.",
+    "EventRule.name": "A stable word, such as `invoice_paid`.",
     "EntityInfo.name": "What `sync_entity` takes.",
     "EntityInfo.title": "For people.",
     "EntityInfo.recheck": "Which keys to pass in `options.recheck`, and how often; `null` if none.",
