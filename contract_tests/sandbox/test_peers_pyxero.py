@@ -1,0 +1,178 @@
+"""pyxero, unmodified, signs in and does its usual work."""
+
+import datetime as dt
+
+import pytest
+
+pytest.importorskip("xero")
+import xero.auth
+from xero import Xero
+from xero.auth import OAuth2Credentials
+from xero.exceptions import XeroBadRequest, XeroForbidden, XeroNotFound, XeroUnauthorized
+
+from contract_tests.sandbox.test_reports import SCOPES as REPORT_SCOPES
+
+SCOPES = (
+    "offline_access accounting.settings accounting.contacts accounting.invoices accounting.payments "
+    "accounting.banktransactions accounting.manualjournals "
+    + " ".join(scope for scope in REPORT_SCOPES.split() if "reports" in scope)
+)
+CALLBACK = "http://localhost:8742/callback"
+
+
+@pytest.fixture
+def credentials(box, monkeypatch):
+    monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
+    monkeypatch.setattr(xero.auth, "XERO_OAUTH2_AUTHORIZE_URL", f"{box.url}/identity/connect/authorize")
+    monkeypatch.setattr(xero.auth, "XERO_OAUTH2_TOKEN_URL", f"{box.url}/connect/token")
+    app = box.info["apps"]["web"]
+    made = OAuth2Credentials(
+        app["client_id"], app["client_secret"], callback_uri=CALLBACK, scope=SCOPES.split()
+    )
+    made.base_url = box.url
+    return made
+
+
+@pytest.fixture
+def connected(credentials, box):
+    callback = box.sandbox.consent(credentials.generate_url())
+    credentials.verify(callback)
+    credentials.set_default_tenant()
+    return credentials
+
+
+@pytest.fixture
+def books(connected):
+    return Xero(connected)
+
+
+def test_it_signs_in_and_refreshes(connected, box):
+    assert connected.tenant_id == box.info["organisations"][0]["id"]
+    before = connected.token["access_token"]
+    assert not connected.expired()
+    connected.refresh()
+    assert connected.token["access_token"] != before
+    assert Xero(connected).accounts.all()
+
+
+def pages(manager, **more):
+    found, page = [], 1
+    while rows := manager.filter(page=page, pageSize=50, **more):
+        found += rows
+        page += 1
+    return found
+
+
+@pytest.mark.parametrize(
+    "name", ["Invoices", "Contacts", "BankTransactions", "Payments", "CreditNotes", "Prepayments",
+             "Overpayments", "ManualJournals"]
+)  # fmt: skip
+def test_it_reads_pages(name, books, box):
+    more = {"includeArchived": True} if name == "Contacts" else {}
+    rows = pages(getattr(books, name.lower()), **more)
+    table = box.sandbox.store().table(name)
+    assert {row[table.id_field] for row in rows} == {table.id(slot) for slot in table.by_id}
+
+
+@pytest.mark.parametrize(
+    "name", ["Accounts", "Items", "TaxRates", "Currencies", "TrackingCategories", "BrandingThemes", "Users",
+             "BankTransfers", "BatchPayments", "ContactGroups", "PurchaseOrders", "Quotes",
+             "RepeatingInvoices"]
+)  # fmt: skip
+def test_it_reads_lists(name, books, box):
+    assert len(getattr(books, name.lower()).all()) == len(box.sandbox.store().table(name))
+
+
+def test_it_reads_the_organisation(books, box):
+    (organisation,) = books.organisations.all()
+    assert organisation["Name"] == box.info["organisations"][0]["name"]
+
+
+def test_it_asks_for_some(books):
+    sales = books.invoices.filter(Type="ACCREC", Status="AUTHORISED")
+    assert sales
+    assert {row["Type"] for row in sales} == {"ACCREC"}
+    assert isinstance(sales[0]["Date"], dt.datetime)
+    one = books.invoices.get(sales[0]["InvoiceID"])[0]
+    assert one["LineItems"]
+    ids = [row["InvoiceID"] for row in sales[:3]]
+    # it sends ids without their dashes
+    assert {row["InvoiceID"] for row in books.invoices.filter(IDs=ids)} == set(ids)
+    contact = sales[0]["Contact"]["ContactID"]
+    assert books.contacts.get(contact)[0]["Name"] == sales[0]["Contact"]["Name"]
+    since = dt.date.today() - dt.timedelta(30)  # noqa: DTZ011 - as its users do
+    recent = books.invoices.filter(raw=f"Date>=DateTime({since.year},{since.month},{since.day})")
+    assert all(row["Date"].date() >= since for row in recent)
+
+
+@pytest.mark.parametrize(
+    "report", ["ProfitAndLoss", "BalanceSheet", "TrialBalance", "BankSummary", "ExecutiveSummary"]
+)
+def test_it_reads_reports(report, books):
+    (made,) = books.reports.get(report)
+    assert made["ReportType"] == report
+    assert made["Rows"][0]["RowType"] == "Header"
+
+
+def test_it_reads_aged_reports(books):
+    contact = books.contacts.all()[0]["ContactID"]
+    for report in ("AgedReceivablesByContact", "AgedPayablesByContact"):
+        (made,) = books.reports.get(report, params={"contactID": contact})
+        assert made["ReportType"] == report
+
+
+def test_it_understands_refusals(books, connected, box):
+    with pytest.raises(XeroNotFound):
+        books.contacts.get("00000000-0000-0000-0000-000000000001")
+    with pytest.raises(XeroBadRequest, match="within 365 days"):
+        books.reports.get("ProfitAndLoss", params={"fromDate": "2020-01-01", "toDate": "2026-01-01"})
+    connected.tenant_id = box.info["organisations"][1]["id"]
+    with pytest.raises(XeroForbidden):
+        Xero(connected).accounts.all()
+    box.sandbox.clock.advance(1801)
+    with pytest.raises(XeroUnauthorized):
+        books.accounts.all()
+
+
+def test_it_writes(books):
+    """A contact, an invoice, a payment; and it all shows in the books and in the reports."""
+    (contact,) = books.contacts.put({"Name": "Peer & Sons", "EmailAddress": "peer@example.com"})
+    today = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    (invoice,) = books.invoices.put(
+        {
+            "Type": "ACCREC", "Status": "AUTHORISED", "Contact": {"ContactID": contact["ContactID"]},
+            "Date": today, "DueDate": today + dt.timedelta(14), "LineAmountTypes": "Exclusive",
+            "LineItems": [
+                {"Description": "Work", "Quantity": "2", "UnitAmount": "50.00", "AccountCode": "200"}
+            ],
+        }
+    )  # fmt: skip
+    assert (invoice["Status"], invoice["Total"], invoice["AmountDue"]) == ("AUTHORISED", 115, 115)
+    (payment,) = books.payments.put(
+        {
+            "Invoice": {"InvoiceID": invoice["InvoiceID"]},
+            "Account": {"Code": "090"},
+            "Date": today,
+            "Amount": "115.00",
+        }
+    )
+    (paid,) = books.invoices.get(invoice["InvoiceID"])
+    assert (paid["Status"], paid["AmountPaid"]) == ("PAID", 115)
+    (aged,) = books.reports.get("AgedReceivablesByContact", params={"contactID": contact["ContactID"]})
+    values = [cell["Value"] for cell in aged["Rows"][2]["Rows"][0]["Cells"]]
+    assert values[4:] == ["115.00", "115.00", "0.00", "0.00"]
+    books.payments.delete(payment["PaymentID"])
+    (open_again,) = books.invoices.get(invoice["InvoiceID"])
+    assert (open_again["Status"], open_again["AmountDue"]) == ("AUTHORISED", 115)
+    (renamed,) = books.contacts.save({"ContactID": contact["ContactID"], "Name": "Peer & Daughters"})
+    assert renamed["Name"] == "Peer & Daughters"
+    (gone,) = books.invoices.save({"InvoiceID": invoice["InvoiceID"], "Status": "VOIDED"})
+    assert gone["Status"] == "VOIDED"
+    (aged,) = books.reports.get("AgedReceivablesByContact", params={"contactID": contact["ContactID"]})
+    assert aged["Rows"][-1]["Rows"][0]["Cells"][-1]["Value"] == "0.00"
+
+
+def test_it_understands_refused_writes(books):
+    with pytest.raises(XeroBadRequest) as refused:
+        books.contacts.put({"Name": ""})
+    assert refused.value.errors
