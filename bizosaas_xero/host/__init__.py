@@ -7,6 +7,7 @@ the entry point group ``bizosaas.connectors`` runs in it.
 from __future__ import annotations
 
 import os
+import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,8 +19,10 @@ from bizosaas_xero.host.connect import Connecting, Offer
 from bizosaas_xero.host.connector import Connector
 from bizosaas_xero.host.database import Database
 from bizosaas_xero.host.discovery import DiscoveryReport, Row, discover
+from bizosaas_xero.host.events import Event, Events
 from bizosaas_xero.host.grants import Grants
 from bizosaas_xero.host.home import database_url, home_folder
+from bizosaas_xero.host.leases import Leases
 from bizosaas_xero.host.runner import Progress, Runner, SyncOutcome
 from bizosaas_xero.host.sink import Counts, Sink
 from bizosaas_xero.host.store import EntityState, Store, StoredConnection
@@ -31,8 +34,11 @@ __all__ = [
     "Database",
     "DiscoveryReport",
     "EntityState",
+    "Event",
+    "Events",
     "Grants",
     "Host",
+    "Leases",
     "Offer",
     "Progress",
     "Row",
@@ -55,6 +61,9 @@ class Host:
     database: Database
     store: Store
     sink: Sink
+    events: Events
+    leases: Leases
+    grants: Grants
     connecting: Connecting
     runner: Runner
 
@@ -76,6 +85,7 @@ def open_host(
     environ: Mapping[str, str] = os.environ,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     sleep: Callable[[float], None] = time.sleep,
+    chance: Callable[[], float] = random.random,
 ) -> Host:
     """Open the embedded host; its folder, key and database are made if they are not there.
 
@@ -85,6 +95,7 @@ def open_host(
         environ: Where ``BIZOSAAS_HOME``, ``BIZOSAAS_DATABASE_URL`` and ``BIZOSAAS_SECRET_KEY`` are looked up.
         now: The clock.
         sleep: Waits, in seconds.
+        chance: Gives a number from 0 to 1, to spread runs in time.
 
     Raises:
         Misconfigured: if folder, key or database cannot be used.
@@ -98,7 +109,9 @@ def open_host(
         database.close()
         raise
     found = report or discover()
-    sink = Sink(database, now=now)
+    events = Events(database, now=now)
+    sink = Sink(database, events, now=now)
+    leases = Leases(database, now=now, sleep=sleep)
     grants = Grants(store, now=now, sleep=sleep)
     return Host(
         home=folder,
@@ -106,6 +119,9 @@ def open_host(
         database=database,
         store=store,
         sink=sink,
+        events=events,
+        leases=leases,
+        grants=grants,
         connecting=Connecting(store, grants, found, now=now),
-        runner=Runner(store, sink, grants, found, now=now, sleep=sleep),
+        runner=Runner(store, sink, grants, found, leases, now=now, sleep=sleep, chance=chance),
     )

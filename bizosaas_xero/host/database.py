@@ -27,6 +27,9 @@ CONNECT_SECONDS = 10
 _SHAPE_LOCK = 0x62697A6F
 """The advisory lock of PostgreSQL under which tables are made and changed."""
 
+_TURN_LOCK = _SHAPE_LOCK + 1
+"""The one under which events are numbered."""
+
 _DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 
 
@@ -100,6 +103,11 @@ class Database:
             if not self._sqlite:  # where a write transaction is alone anyway
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SHAPE_LOCK)))
             yield connection
+
+    def in_turn(self, transaction: sa.Connection) -> None:
+        """Wait until no other transaction numbers rows, so that later numbers are also seen later."""
+        if not self._sqlite:
+            transaction.execute(sa.select(sa.func.pg_advisory_xact_lock(_TURN_LOCK)))
 
     def insert(self, table: sa.Table) -> Any:
         """Begin an ``INSERT`` that knows ``ON CONFLICT``, which both databases write alike."""

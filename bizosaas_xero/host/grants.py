@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from bizosaas_xero.host import leases
 from bizosaas_xero.host.connector import Connector
 from bizosaas_xero.host.store import Store, StoredGrant
 from bizosaas_xero.spec import ConnectorError, Grant, Unavailable
 
 MARGIN = timedelta(minutes=5)
+"""A token is renewed so long before its end; it also covers clocks that differ."""
+
 LEASE = timedelta(seconds=90)
+"""How long one may take to renew. Whoever waits measures it by his own waiting, whatever the clocks say."""
+
 PAUSE = 0.2
 
 
@@ -42,21 +46,29 @@ class Grants:
             Unavailable: if another process holds the right to refresh and gives no sign.
             ConnectorError: any other of ``auth``.
         """
-        owner = secrets.token_hex(8)
-        waited = timedelta()
+        owner = leases.new_owner()
+        waited, stood = timedelta(), timedelta()
+        seen: tuple[object, object] | None = None
         while True:
             held = self._store.grant(connector.name, identity)
             if held.version != refused and not self._near_end(held.grant):
                 return held
-            if self._store.lease_grant(held, owner, self._now() + LEASE):
+            lease = (held.lease_owner, held.lease_until)
+            stood = stood if lease == seen else timedelta()
+            seen = lease
+            free = stood >= LEASE or leases.is_free(held.lease_owner, held.lease_until, self._now())
+            if free and self._store.lease_grant(held, owner, self._now() + LEASE):
                 fresh = self._refresh(connector, held, owner, usable=held.version != refused)
                 if fresh is not None:
                     return fresh
                 continue
-            if waited > LEASE + timedelta(seconds=5):
-                raise Unavailable("Another process is renewing the access and does not finish.")
+            if waited > 2 * LEASE:
+                raise Unavailable(
+                    "Another process is renewing the access and does not finish.", reason="refresh_stuck"
+                )
             self._sleep(PAUSE)
             waited += timedelta(seconds=PAUSE)
+            stood += timedelta(seconds=PAUSE)
 
     def _near_end(self, grant: Grant) -> bool:
         # A fifth of its life, where a token lives shorter than our margin would allow.

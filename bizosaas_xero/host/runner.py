@@ -12,6 +12,7 @@ from typing import Any
 from bizosaas_xero.host.connector import Connector
 from bizosaas_xero.host.discovery import DiscoveryReport
 from bizosaas_xero.host.grants import Grants
+from bizosaas_xero.host.leases import LOST, PATIENCE, RUNNING, Lease, Leases
 from bizosaas_xero.host.sink import Counts, Sink
 from bizosaas_xero.host.store import Store, StoredConnection
 from bizosaas_xero.host.troubles import is_own
@@ -19,6 +20,12 @@ from bizosaas_xero.spec import ConnectorError, EntityInfo, ReconnectRequired, St
 
 PAUSES = (2.0, 8.0, 30.0)
 """Seconds before each repetition of a run that failed without progress."""
+
+LONGEST_PAUSE = 3_600.0
+"""Seconds after which a run that keeps failing is tried again at the latest."""
+
+JITTER = 0.1
+"""The part of an interval by which the next run may come later, so that not all come at once."""
 
 MAX_WAIT = 65.0
 """Seconds that a limit is waited for; a longer one is left to the next run."""
@@ -56,6 +63,7 @@ class SyncOutcome:
     kind: str | None
     seconds: float
     problem: dict[str, Any] | None = None
+    day_left: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the outcome as JSON values."""
@@ -70,21 +78,25 @@ class Runner:
         sink: Where records go.
         grants: Hands out grants that will last.
         report: The connectors.
+        leases: Let one sync of an organisation run at a time.
         now: The clock.
         sleep: Waits, in seconds.
+        chance: Gives a number from 0 to 1, to spread runs in time.
         timer: Measures how long a run took.
         max_wait: Seconds that a limit is waited for.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (the parts that it plays together)
         self,
         store: Store,
         sink: Sink,
         grants: Grants,
         report: DiscoveryReport,
+        leases: Leases,
         *,
         now: Callable[[], datetime],
         sleep: Callable[[float], None],
+        chance: Callable[[], float],
         timer: Callable[[], float] = time.monotonic,
         max_wait: float = MAX_WAIT,
     ) -> None:
@@ -92,8 +104,10 @@ class Runner:
         self._sink = sink
         self._grants = grants
         self._report = report
+        self._leases = leases
         self._now = now
         self._sleep = sleep
+        self._chance = chance
         self._timer = timer
         self._max_wait = max_wait
 
@@ -104,17 +118,20 @@ class Runner:
         *,
         full: bool = False,
         on_progress: Callable[[Progress], None] = lambda _: None,
+        patience: float = PATIENCE,
     ) -> SyncOutcome:
-        """Bring one entity of a connection up to date.
+        """Bring one entity of a connection up to date. One sync of an organisation runs at a time.
 
         Args:
             connection_id: A connection in the store.
             entity: A name that the connector describes.
             full: Read everything again.
             on_progress: Called after each stored batch and before each wait.
+            patience: Seconds to wait for another process that syncs this organisation.
 
         Returns:
-            The outcome. An error of the connector ends in its ``problem``, and stays with the entity's state.
+            The outcome. An error of the connector ends in its ``problem``, and stays with the entity's state;
+            that another process is at work (``sync_running``, ``sync_taken_over``) is only its ``problem``.
 
         Raises:
             NotFound: for an unknown connection, connector or entity.
@@ -124,11 +141,33 @@ class Runner:
         connector = self._report.connector(kept.connector)
         info = connector.entity(entity)
         self._sink.prepare(entity, info)
-        self._store.note(connection_id, entity, last_run=self._now())
-        run = _Run(entity, full=full, recheck=self._due_rechecks(kept, entity, info) if not full else [])
+        run, started = _Run(entity, full=full), self._timer()
+        try:
+            with self._leases.holding(f"sync:{kept.id}", kept.organisation, patience) as run.lease:
+                return self._alone(run, connector, kept, info, on_progress)
+        except ConnectorError as error:
+            if error.reason not in {RUNNING, LOST}:
+                raise
+            return run.outcome(self._timer() - started, error)
+
+    def _alone(
+        self,
+        run: _Run,
+        connector: Connector,
+        kept: StoredConnection,
+        info: EntityInfo | None,
+        on_progress: Callable[[Progress], None],
+    ) -> SyncOutcome:
+        self._store.note(kept.id, run.entity, last_run=self._now())
+        run.recheck = [] if run.full else self._due_rechecks(kept, run.entity, info)
         started = self._timer()
-        problem = self._until_done(run, connector, kept, on_progress)
+        try:
+            problem = self._until_done(run, connector, kept, on_progress)
+        finally:  # also when it is stopped: what was sent was sent
+            self._store.count_usage(kept.organisation_id, run.calls, run.bytes, run.day_left)
         outcome = run.outcome(self._timer() - started, problem)
+        if problem is None:
+            self._sink.day_passed(kept, run.entity)
         self._keep(kept, info, run, outcome, problem)
         return outcome
 
@@ -139,7 +178,7 @@ class Runner:
             try:
                 self._once(run, connector, kept, on_progress)
             except ConnectorError as error:
-                if is_own(error):
+                if is_own(error) or error.reason == LOST:
                     raise
                 problem, pause = run.recover(error, self._max_wait)
                 if problem is not None:
@@ -174,7 +213,7 @@ class Runner:
                 for batch in batches:
                     if batch.entity != run.entity:
                         raise connector.failure(f"it gave a batch of {batch.entity!r} for {run.entity!r}")
-                    run.counts += self._sink.write(kept, batch)
+                    run.counts += self._sink.write(kept, batch, run.lease)
                     run.stored(batch.stats, moved=batch.cursor != cursor)
                     cursor = batch.cursor
                     on_progress(Progress(run.entity, run.counts, run.stats))
@@ -201,18 +240,32 @@ class Runner:
     ) -> None:
         """Note the outcome with the entity, and with the connection what a person must do about it."""
         now = self._now()
-        noted: dict[str, Any] = {"outcome": outcome.to_dict(), "next_due": None}
+        failures = 0 if problem is None else self._store.entity(kept.id, run.entity).failures + 1
+        noted: dict[str, Any] = {"outcome": outcome.to_dict(), "next_due": None, "failures": failures}
         if problem is None:
-            noted |= {"last_success": now, "next_due": info and now + timedelta(seconds=info.interval)}
+            noted |= {"last_success": now, "next_due": self._next(kept, info)}
             if run.recheck or (run.kind != "incremental" and outcome.complete):
                 noted["rechecked_at"] = now
             if kept.state != "active":
                 self._store.set_state(kept.id, "active")
         elif problem.recovery in {"wait", "retry"}:
-            noted["next_due"] = now + timedelta(seconds=problem.retry_after or PAUSES[-1])
+            growing = min(PAUSES[-1] * 2 ** min(failures - 1, 20), LONGEST_PAUSE)
+            noted["next_due"] = now + timedelta(seconds=problem.retry_after or growing)
         elif concerns_connection(problem):
             self._store.set_state(kept.id, problem.recovery, problem.to_dict())
+        limited = problem is not None and problem.recovery == "wait"
+        if limited or kept.resume_at is not None:
+            self._store.set_resume(kept.id, noted["next_due"] if limited else None)
         self._store.note(kept.id, run.entity, **noted)
+
+    def _next(self, kept: StoredConnection, info: EntityInfo | None) -> datetime | None:
+        seconds = interval(kept, info) if info else 0
+        return self._now() + timedelta(seconds=seconds * (1 + JITTER * self._chance())) if seconds else None
+
+
+def interval(kept: StoredConnection, info: EntityInfo) -> int:
+    """Return the seconds between two syncs: as configured, else as the connector says; 0 for never."""
+    return int(kept.preferences.get("intervals", {}).get(info.name, info.interval))
 
 
 def concerns_connection(problem: ConnectorError) -> bool:
@@ -226,12 +279,14 @@ class _Run:
 
     entity: str
     full: bool
-    recheck: list[str]
+    recheck: list[str] = field(default_factory=list)
+    lease: Lease | None = None
     counts: Counts = field(default_factory=Counts)
     stats: Stats | None = None
     kind: str | None = None
     calls: int = 0
     bytes: int = 0
+    day_left: int | None = None
     batches: int = 0
     progressed: bool = False
     failures: int = 0
@@ -258,6 +313,8 @@ class _Run:
         if self.stats:
             self.calls += self.stats.calls
             self.bytes += self.stats.bytes
+            if self.stats.day_left is not None:
+                self.day_left = self.stats.day_left
 
     def recover(self, error: ConnectorError, max_wait: float) -> tuple[ConnectorError | None, float]:
         """Decide by ``recovery``: the problem with which to stop, or the seconds after which to go on."""
@@ -292,4 +349,5 @@ class _Run:
             kind=self.kind,
             seconds=round(seconds, 3),
             problem=problem.to_dict() if problem else None,
+            day_left=self.day_left,
         )

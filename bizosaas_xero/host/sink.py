@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,8 @@ import sqlalchemy as sa
 
 from bizosaas_xero.host import columns, tables
 from bizosaas_xero.host.database import Database, put
+from bizosaas_xero.host.events import Events
+from bizosaas_xero.host.leases import Lease
 from bizosaas_xero.host.store import StoredConnection
 from bizosaas_xero.spec import Batch, EntityInfo, Recheck, Record, Rejected
 
@@ -38,13 +40,16 @@ class Sink:
 
     Args:
         database: Where.
+        events: Derives what happened from the rows that change.
         now: The clock, for ``first_seen``, ``changed_at`` and ``deleted_at``.
     """
 
-    def __init__(self, database: Database, *, now: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, events: Events, *, now: Callable[[], datetime]) -> None:
         self._database = database
+        self._events = events
         self._now = now
         self._tables: dict[str, columns.EntityTable] = {}
+        self._infos: dict[str, EntityInfo] = {}
 
     def prepare(self, entity: str, info: EntityInfo | None) -> None:
         """Make the entity's table, or give it the columns that it lacks.
@@ -57,18 +62,26 @@ class Sink:
             with self._database.shaping() as connection:
                 wanted.migrate(connection)
             self._tables[entity] = wanted
+        if info is not None:
+            self._infos[entity] = info
 
-    def write(self, connection: StoredConnection, batch: Batch) -> Counts:
-        """Store a batch's records and its cursor, all or nothing. Call ``prepare`` first.
+    def write(self, connection: StoredConnection, batch: Batch, lease: Lease | None = None) -> Counts:
+        """Store a batch's records, its cursor and what happened, all or nothing. Call ``prepare`` first.
 
         Rows equal to what is held are skipped. A deleted record keeps its row, with ``deleted_at`` set.
+
+        Raises:
+            Unavailable: if the ``lease`` under which the batch was read is lost; nothing is stored then.
         """
         table = self._tables[batch.entity]
         newest = {record.key: record for record in batch.records}
         with self._database.writing() as transaction:
+            if lease is not None:
+                lease.renew(transaction)
             held = _held(transaction, table.table, connection.organisation_id, list(newest))
             rows, removed, counts = self._sort(table, connection.organisation_id, newest, held)
             if rows:
+                self._tell(transaction, connection, table, rows, held)
                 transaction.execute(_upsert(self._database, table.table), rows)
             if removed:
                 transaction.execute(_delete(table.table), removed)
@@ -76,6 +89,39 @@ class Sink:
             keys = {"connection_id": connection.id, "entity": batch.entity}
             put(self._database, transaction, tables.entities, keys, {"cursor": batch.cursor})
         return counts + Counts(same=len(batch.records) - len(newest), rejected=len(batch.rejected))
+
+    def day_passed(self, connection: StoredConnection, entity: str) -> None:
+        """Tell what only the passing of days brings. Call it after a whole read."""
+        info = self._infos.get(entity)
+        if info is not None:
+            self._events.day_passed(connection, info, self._tables[entity])
+
+    def _tell(
+        self,
+        transaction: sa.Connection,
+        connection: StoredConnection,
+        table: columns.EntityTable,
+        rows: list[dict[str, Any]],
+        held: dict[str, tuple[str, bool]],
+    ) -> None:
+        info = self._infos.get(table.name)
+        if info is None or not info.events:
+            return
+        known = [row["key"] for row in rows if row["key"] in held]
+        before = dict(_selected(transaction, table.table, connection.organisation_id, known, "record"))
+        self._events.changed(
+            transaction,
+            connection,
+            info,
+            (
+                (
+                    row["key"],
+                    _decode(before[row["key"]]) if row["key"] in before else None,
+                    _decode(row["record"]),
+                )
+                for row in rows
+            ),
+        )
 
     def rows(self, organisation_id: str, entity: str) -> int:
         """Count the records held of an entity, deleted ones not included."""
@@ -170,15 +216,18 @@ class Sink:
 def _held(
     transaction: sa.Connection, table: sa.Table, organisation_id: str, keys: list[str]
 ) -> dict[str, tuple[str, bool]]:
+    found = _selected(transaction, table, organisation_id, keys, "digest", "deleted_at")
+    return {key: (digest, deleted is not None) for key, digest, deleted in found}
+
+
+def _selected(
+    transaction: sa.Connection, table: sa.Table, organisation_id: str, keys: list[str], *names: str
+) -> Iterator[Any]:
+    """Give the named columns of the rows of these keys, the key first."""
     c = table.c
-    statement = sa.select(c.key, c.digest, c.deleted_at.is_not(None)).where(
-        c.organisation_id == organisation_id
-    )
-    found: dict[str, tuple[str, bool]] = {}
+    statement = sa.select(c.key, *(c[name] for name in names)).where(c.organisation_id == organisation_id)
     for start in range(0, len(keys), CHUNK):
-        rows = transaction.execute(statement.where(c.key.in_(keys[start : start + CHUNK])))
-        found |= {key: (digest, bool(deleted)) for key, digest, deleted in rows}
-    return found
+        yield from map(tuple, transaction.execute(statement.where(c.key.in_(keys[start : start + CHUNK]))))
 
 
 def _upsert(database: Database, table: sa.Table) -> Any:

@@ -38,11 +38,13 @@ class StoredApp:
 
 @dataclass(frozen=True)
 class StoredGrant:
-    """A grant, its version, and the app it belongs to. Each new token set has the next version."""
+    """A grant and its version: each new token set has the next. The lease is who refreshes it, until when."""
 
     connector: str
     grant: Grant
     version: int
+    lease_owner: str | None = None
+    lease_until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -176,9 +178,8 @@ class Store:
         row = self._one(t.grants, connector=connector, identity=identity)
         if row is None:
             raise ReconnectRequired("Access was never given, or was ended.", reason="no_grant")
-        return StoredGrant(
-            connector, parse(Grant, json.loads(self._keys.decrypt(row.payload)), "grant"), row.version
-        )
+        grant = parse(Grant, json.loads(self._keys.decrypt(row.payload)), "grant")
+        return StoredGrant(connector, grant, row.version, row.lease_owner, row.lease_until)
 
     def identities(self, connector: str) -> list[str]:
         """Return whose grants are kept."""
@@ -188,10 +189,13 @@ class Store:
             return list(connection.execute(statement).scalars())
 
     def lease_grant(self, held: StoredGrant, owner: str, until: datetime) -> bool:
-        """Take the right to refresh this version of a grant; false if somebody has it, or has refreshed."""
-        lease = t.grants.c.lease_until
-        free = sa.or_(lease.is_(None), lease < self._now())
-        return self._change_grant(held, free, {"lease_owner": owner, "lease_until": until})
+        """Take the right to refresh this version of a grant, if its lease is still the one that was seen."""
+        c = t.grants.c
+        unchanged = sa.and_(
+            c.lease_owner.is_not_distinct_from(held.lease_owner),
+            c.lease_until.is_not_distinct_from(held.lease_until),
+        )
+        return self._change_grant(held, unchanged, {"lease_owner": owner, "lease_until": until})
 
     def release_grant(self, held: StoredGrant, owner: str) -> None:
         """Give the lease back without a new grant."""
@@ -299,6 +303,12 @@ class Store:
                 _where(sa.update(t.connections), t.connections, id=connection_id).values(values)
             )
 
+    def set_resume(self, connection_id: str, resume_at: datetime | None) -> None:
+        """Note until when a limit of the other side is used up."""
+        statement = _where(sa.update(t.connections), t.connections, id=connection_id)
+        with self.database.writing() as connection:
+            connection.execute(statement.values(resume_at=resume_at))
+
     def delete_connection(self, connection_id: str) -> None:
         """Forget a connection and how far it was read. Records that were synced stay."""
         with self.database.writing() as connection:
@@ -320,6 +330,28 @@ class Store:
     def note(self, connection_id: str, entity: str, **values: Any) -> None:
         """Note columns of an entity's state, such as ``last_run`` or ``cursor``."""
         self._put(t.entities, {"connection_id": connection_id, "entity": entity}, values)
+
+    # ------------------------------------------------------------ what was used
+
+    def count_usage(self, organisation_id: str, calls: int, size: int, day_left: int | None) -> None:
+        """Add what a run cost to its day (in UTC, as limits are counted), and note what is left of it."""
+        now = self._now()
+        c = t.usage.c
+        values = {"calls": calls, "bytes": size, "day_left": day_left, "at": now}
+        changed = values | {"calls": c.calls + calls, "bytes": c.bytes + size}
+        if day_left is None:
+            del changed["day_left"]
+        keys = {"organisation_id": organisation_id, "day": now.date().isoformat()}
+        with self.database.writing() as connection:
+            put(self.database, connection, t.usage, keys, values, changed)
+
+    def usage(self, organisation_id: str) -> dict[str, Any]:
+        """Return today's calls and bytes, and the calls left as they were last told."""
+        today = self._now().date().isoformat()
+        row = self._one(t.usage, organisation_id=organisation_id, day=today)
+        if row is None:
+            return {"day": today, "calls": 0, "bytes": 0, "day_left": None}
+        return {"day": today, "calls": row.calls, "bytes": row.bytes, "day_left": row.day_left}
 
     # ------------------------------------------------------------ shared
 

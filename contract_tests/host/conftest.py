@@ -67,7 +67,7 @@ def make_host(
 
     def make(**given: Any) -> Host:
         report = DiscoveryReport({"fake": fake.connector()}, [])
-        defaults = {"report": report, "now": clock.now, "sleep": clock.sleep}
+        defaults = {"report": report, "now": clock.now, "sleep": clock.sleep, "chance": lambda: 0}
         given["environ"] = environ | given.get("environ", {})
         opened.append(open_host(given.pop("home", tmp_path / "home"), **(defaults | given)))
         return opened[-1]

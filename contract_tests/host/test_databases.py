@@ -230,6 +230,8 @@ def test_a_read_only_file_is_named(make_host, host):
 def test_a_read_only_database_is_named_also_to_root(make_host, host, connected):
     host.close()
     url = f"sqlite:///file:{host.home / 'bizosaas.db'}?mode=ro&uri=true"
+    readable = make_host(environ={"BIZOSAAS_DATABASE_URL": url})
+    assert readable.store.entities(connected) == []
     with pytest.raises(Misconfigured) as caught:
-        make_host(environ={"BIZOSAAS_DATABASE_URL": url})
+        readable.runner.sync(connected, "things")
     assert caught.value.reason == "database_unwritable"
