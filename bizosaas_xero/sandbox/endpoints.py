@@ -125,10 +125,11 @@ ENDPOINTS = {
             optional=("Narration", "Date", "Status", "UpdatedDateUTC"),
         ),
         # lists that nothing is seeded into; `/_sandbox/data` can
-        Endpoint("Quotes", "QuoteID", ("accounting.invoices", _LEGACY), paged=True, modified=True),
+        Endpoint("Quotes", "QuoteID", ("accounting.invoices", _LEGACY), paged=True, modified=True,
+                 optional=_DOCUMENT),
         Endpoint(
             "PurchaseOrders", "PurchaseOrderID", ("accounting.invoices", _LEGACY),
-            paged=True, always=True, modified=True,
+            paged=True, always=True, modified=True, optional=_DOCUMENT,
         ),
         Endpoint("RepeatingInvoices", "RepeatingInvoiceID", ("accounting.invoices", _LEGACY)),
         Endpoint("LinkedTransactions", "LinkedTransactionID", ("accounting.invoices", _LEGACY), paged=True,
