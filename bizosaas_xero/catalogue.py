@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bizosaas_xero import __version__, cursor, scopes, tokens
+from bizosaas_xero.actions import catalogue as actions
 from bizosaas_xero.client import Client
 from bizosaas_xero.entities import ENTITIES
 from bizosaas_xero.settings import Settings, load
@@ -29,6 +30,7 @@ def info() -> ConnectorInfo:
             default_profile=scopes.DEFAULT_PROFILE,
         ),
         entities=[entity.info() for entity in ENTITIES.values()],
+        actions=actions.listed(None),
         settings=Settings.model_json_schema(),
     )
 

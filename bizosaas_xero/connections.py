@@ -86,8 +86,11 @@ def check(connection: Connection) -> AuthResult:
         result.status, result.problem = _STATUS[type(error)], error.to_dict()
     lacking = {feature: scopes.missing(granted, feature) for feature in scopes.OFFERED} if granted else {}
     result.missing_scopes = {feature: names for feature, names in lacking.items() if names}
-    if result.status == "ok" and result.missing_scopes:
-        every = sorted({name for names in result.missing_scopes.values() for name in names})
+    unsynced = [
+        result.missing_scopes[feature] for feature in scopes.SYNCED if feature in result.missing_scopes
+    ]
+    if result.status == "ok" and unsynced:
+        every = sorted({name for names in unsynced for name in names})
         result.status, result.problem = "missing_scope", scopes.missing_scope(every).to_dict()
     if result.organisation and result.organisation.is_demo:
         result.warnings.append("This is Xero's Demo Company: it is emptied about every 28 days.")

@@ -17,7 +17,6 @@ from bizosaas_xero.spec import (
     Connection,
     ConnectorInfo,
     Control,
-    NotFound,
     SyncOptions,
     hookimpl,
     parse,
@@ -49,24 +48,24 @@ def sync_entity(
 
 @hookimpl
 def list_actions(connection: Mapping[str, Any] | None) -> list[Action]:
-    """List the actions; this release has none yet."""
-    if connection is not None:
-        parse(Connection, connection, "connection")
-    return []
+    """List the actions, with what the connection's grant lacks for each."""
+    from bizosaas_xero.actions import catalogue
+
+    return catalogue.listed(None if connection is None else parse(Connection, connection, "connection"))
 
 
 @hookimpl
 def run_action(
     connection: Mapping[str, Any],
     action: str,
-    params: Mapping[str, Any] | None,  # noqa: ARG001 (named by the contract)
+    params: Mapping[str, Any] | None,
     control: Mapping[str, Any] | None,
 ) -> ActionResult:
-    """Refuse: this release has no actions yet."""
-    parse(Connection, connection, "connection")
-    parse(Control, control, "control")
-    raise NotFound(
-        f"There is no action '{action}'.", remedy="This release has no actions yet.", reason="unknown_action"
+    """Run an action. Those of this release only read."""
+    from bizosaas_xero.actions import catalogue
+
+    return catalogue.run(
+        parse(Connection, connection, "connection"), action, params, parse(Control, control, "control")
     )
 
 

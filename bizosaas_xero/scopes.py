@@ -59,14 +59,25 @@ _ACTIONS: dict[str, Sequence[Permission]] = {
     "get_aged_receivables": (INVOICES, PAYMENTS, CONTACTS, SETTINGS, AGED),
     "reconcile_bank_feeds": (BANK, PAYMENTS, INVOICES, SETTINGS),
     "generate_pnl_report": (PROFIT_AND_LOSS, TRIAL_BALANCE, SETTINGS),
+    "get_organisation": (SETTINGS,),
+    "list_accounts": (SETTINGS,),
+    "find_contacts": (CONTACTS, SETTINGS),
+    "find_invoices": (INVOICES, SETTINGS),
+    "get_invoice": (INVOICES, SETTINGS),
 }
 
 NEEDS = _ENTITIES | _ACTIONS
 """The one table: entity or action to what it needs."""
 
-OFFERED = tuple(_ENTITIES)
-"""What this release offers, and so may warn of. Scopes of the actions to come are asked for already, because
-a person would have to authorise again for each that is added later."""
+TO_COME = frozenset({"create_invoice", "mark_invoice_paid", "get_aged_receivables", "reconcile_bank_feeds"})
+"""Actions of later releases. Their scopes are asked for already, because a person would have to authorise
+again for each that is added later; a lack of them is nothing to warn of yet."""
+
+SYNCED = tuple(_ENTITIES)
+"""What is synced; without one of these permissions a connection is not in order."""
+
+OFFERED = tuple(feature for feature in NEEDS if feature not in TO_COME)
+"""What this release offers."""
 
 
 def _profile(vocabulary: Vocabulary) -> list[str]:

@@ -7,6 +7,7 @@ what the code says now.
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from bizosaas_xero import scopes
+from bizosaas_xero.actions.base import ActionRow
+from bizosaas_xero.actions.catalogue import ACTIONS
 from bizosaas_xero.catalogue import info
 from bizosaas_xero.settings import Settings
 from bizosaas_xero.spec import ERRORS, models
@@ -52,6 +55,7 @@ def parts() -> dict[str, str]:
         "columns": _columns(),
         "scopes": _scopes(),
         "profiles": _profiles(),
+        **{f"action_{name}": _action(row) for name, row in ACTIONS.items()},
     }
 
 
@@ -119,6 +123,22 @@ def _model(name: str) -> str:
         rows.append([code(field_name), kind(schema), default, meaning])
     text = " ".join(inspect.cleandoc(model.__doc__).split()).replace("``", "`")
     return f"### {name}\n\n{text}\n\n{table(['Key', 'Type', 'Default', 'Meaning'], rows)}\n"
+
+
+def _action(row: ActionRow) -> str:
+    schema = row.params.model_json_schema()
+    needed = set(schema.get("required", ()))
+    rows = []
+    for name, about in schema.get("properties", {}).items():
+        default = "**needed**" if name in needed else code(json.dumps(about.get("default", [])))
+        inner = re.search(r"#/\$defs/(\w+)", json.dumps(about))
+        keys = schema["$defs"][inner[1]]["properties"] if inner else ()
+        told = f"object of {codes(keys)}" if inner else kind(about)
+        rows.append([code(name), told, default, about.get("description", "")])
+    params = table(["Parameter", "Type", "Default", "Meaning"], rows) if rows else "It takes no parameters."
+    found = scopes.needed(row.name)
+    allowed = f"Needs {codes(found['granular'])}, or of the legacy scopes {codes(found['legacy'])}."
+    return f"{row.description}\n\n{allowed}\n\n{params}"
 
 
 def _codes() -> str:

@@ -12,6 +12,7 @@ import pluggy
 import pytest
 
 from bizosaas_xero import client, consent, plugin, scopes, sync
+from bizosaas_xero.actions.catalogue import ACTIONS
 from bizosaas_xero.catalogue import info
 from bizosaas_xero.settings import Settings
 from bizosaas_xero.spec import ERRORS, PROJECT, Recovery, hooks, models
@@ -21,7 +22,9 @@ from contract_tests.docs.meanings import MEANINGS
 DOCS = generate.DOCS
 ROOT = DOCS.parent
 PACKAGE = ROOT / "bizosaas_xero"
-CONNECTOR = sorted(PACKAGE.glob("*.py"))  # without spec, host, sandbox and command line
+CONNECTOR = sorted(
+    [*PACKAGE.glob("*.py"), *PACKAGE.glob("actions/*.py")]
+)  # without spec, host, sandbox and command line
 
 
 def read(page):
@@ -126,7 +129,10 @@ def names():
         yield found
 
 
-@pytest.mark.parametrize("page", [*(f"hooks/{name}.md" for name in HOOKS), "write-a-host.md"])
+@pytest.mark.parametrize(
+    "page",
+    [*(f"hooks/{name}.md" for name in HOOKS), *(f"actions/{name}.md" for name in ACTIONS), "write-a-host.md"],
+)
 def test_every_example_runs(page, names):
     blocks = examples(page)
     assert blocks

@@ -7,6 +7,11 @@ from bizosaas_xero import plugin
 REDIRECT = "http://localhost:8377/callback"
 
 
+def calls(box, path="/api.xro/"):
+    """Requests that the sandbox answered: it notes one after its answer, so others may be noted late."""
+    return [line for line in list(box.sandbox.log) if path in line["path"]]
+
+
 class Account:
     def __init__(self, box, kind="web", **settings) -> None:
         self.box = box

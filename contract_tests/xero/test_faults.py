@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bizosaas_xero.entities import ENTITIES
+from contract_tests.xero.account import calls
 from contract_tests.xero.test_sync import collect, held
 
 PATHS = {entity.name: entity.path for entity in ENTITIES.values()}
@@ -142,7 +143,7 @@ def test_a_missing_scope_is_named_before_any_call(box, entity, account):
         plugin.sync_entity(connection, entity, None, None)
     assert (caught.value.code, caught.value.recovery) == ("missing_scope", "reconnect")
     assert entity in caught.value.message
-    assert not box.sandbox.log
+    assert not calls(box)
 
 
 @pytest.mark.parametrize("entity", ENTITIES)

@@ -1,0 +1,5 @@
+"""Actions: what an agent or a person may ask for. One module an action, or a few of one kind.
+
+:mod:`~bizosaas_xero.actions.base` says what an action is, :mod:`~bizosaas_xero.actions.books` is the
+organisation as an action sees it, :mod:`~bizosaas_xero.actions.catalogue` lists and runs them.
+"""

@@ -1,0 +1,52 @@
+"""What an action is: a name, two models, and a function from the books to a result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
+
+from bizosaas_xero.actions.books import Books
+
+Money = Annotated[
+    Decimal,
+    PlainSerializer(str, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}),
+]
+"""An exact amount; a string in JSON, as everywhere in the contract."""
+
+
+class Params(BaseModel):
+    """Base of parameters. The model is the one source of schema, validation, tool description and docs."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, defer_build=True)
+
+
+class Result(BaseModel):
+    """Base of results: small, exact, snake_case."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+@dataclass(frozen=True)
+class ActionRow:
+    """One row of the table of actions.
+
+    Args:
+        name: Fixed; agents and policies refer to it. Its scopes are in ``scopes.NEEDS``.
+        title: For a button.
+        description: For a language model: when to use it, when not, what it costs, what it changes.
+        params: The parameters' model.
+        result: The result's model.
+        run: The work; reads only.
+    """
+
+    name: str
+    title: str
+    description: str
+    params: type[Params]
+    result: type[Result]
+    run: Callable[[Books, Any], Result]

@@ -1,0 +1,179 @@
+"""One organisation's books as an action sees them: read once, kept for the length of the action."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tzlocal.windows_tz import win_tz
+
+from bizosaas_xero import decode
+from bizosaas_xero.client import Client
+from bizosaas_xero.settings import Settings
+from bizosaas_xero.spec.errors import Invalid, Unavailable
+
+Row = dict[str, Any]
+
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+# Xero writes Windows' names of time zones in capitals and without spaces.
+_ZONES = {name.replace(" ", "").upper(): zone for name, zone in win_tz.items()}
+_LINKS = {
+    "invoice": "/AccountsReceivable/View.aspx?InvoiceID=",
+    "bill": "/AccountsPayable/View.aspx?InvoiceID=",
+    "contact": "/Contacts/View/",
+    "bank_transaction": "/Bank/ViewTransaction.aspx?bankTransactionID=",
+}
+
+
+class Books:
+    """What actions read. Each list is asked for once.
+
+    Args:
+        client: Calls on behalf of the action.
+        settings: The connection's settings.
+        now: The clock.
+    """
+
+    def __init__(
+        self, client: Client, settings: Settings, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self.client = client
+        self.settings = settings
+        self._now = now
+
+    @cached_property
+    def organisation(self) -> Row:
+        """The organisation: currency, country, time zone, year end, locks. The call costs no egress."""
+        found = self._rows("Organisation", "Organisations", None, {})
+        if not found:
+            raise Unavailable("Xero's answer holds no organisation.", reason="garbled_answer")
+        return found[0]
+
+    @cached_property
+    def accounts(self) -> dict[str, Row]:
+        """The chart of accounts by id, archived ones included."""
+        return {row["AccountID"].lower(): row for row in self._rows("Accounts", "Accounts", "Account", {})}
+
+    @property
+    def base_currency(self) -> str:
+        """The currency in which the books are kept."""
+        return str(self.organisation["BaseCurrency"])
+
+    @cached_property
+    def today(self) -> date:
+        """Today as the organisation sees it."""
+        name = str(self.organisation.get("Timezone") or "")
+        zone = _ZONES.get(name.upper())
+        return self._now().astimezone(ZoneInfo(zone) if zone else UTC).date()
+
+    @staticmethod
+    def date_of(value: object) -> date | None:
+        """Return a date that Xero wrote, or ``None``."""
+        return decode.business_date(value) if isinstance(value, str) and value else None
+
+    def year_end(self, on_or_after: date) -> date:
+        """Return the end of the financial year in which a day lies."""
+        month = int(self.organisation.get("FinancialYearEndMonth") or 12)
+        day = int(self.organisation.get("FinancialYearEndDay") or 31)
+        end = _month_day(on_or_after.year, month, day)
+        return end if end >= on_or_after else _month_day(on_or_after.year + 1, month, day)
+
+    def year_start(self, within: date) -> date:
+        """Return the first day of the financial year in which a day lies."""
+        end = self.year_end(within)
+        return _month_day(end.year - 1, end.month, self._year_end_day()) + timedelta(days=1)
+
+    def _year_end_day(self) -> int:
+        return int(self.organisation.get("FinancialYearEndDay") or 31)
+
+    def pages(
+        self, path: str, shape: str, params: Mapping[str, str], most: int | None = None
+    ) -> Iterator[Row]:
+        """Yield the rows of a paged list, typed, page after page, at most ``most`` of them.
+
+        Raises:
+            Unavailable: A row cannot be read: an action must not count what it does not understand.
+        """
+        size = min(self.settings.page_size, most) if most else self.settings.page_size
+        number, given = 1, 0
+        while True:
+            query = {**params, "page": str(number), "pageSize": str(size)}
+            rows = self._rows(path, path, shape, query)
+            for row in rows:
+                yield row
+                given += 1
+                if most and given >= most:
+                    return
+            if len(rows) < size:
+                return
+            number += 1
+
+    def one(self, path: str, key: str, shape: str) -> Row:
+        """Read one document by its id or number.
+
+        Raises:
+            NotFound: There is none.
+        """
+        return self._rows(f"{path}/{key}", path, shape, {})[0]
+
+    def report(self, name: str, params: Mapping[str, str]) -> Row:
+        """Read a report; its values are strings, which :mod:`reports` turns into amounts."""
+        found = self._rows(f"Reports/{name}", "Reports", None, params)
+        if not found:
+            raise Unavailable("Xero's answer holds no report.", reason="garbled_answer")
+        return found[0]
+
+    def link(self, kind: str, key: str) -> str | None:
+        """Return the address of a document in Xero's pages."""
+        short_code = self.organisation.get("ShortCode")
+        if not short_code:
+            return None
+        return f"https://go.xero.com/organisationlogin/default.aspx?shortcode={short_code}&redirecturl={_LINKS[kind]}{key}"
+
+    def _rows(self, path: str, collection: str, shape: str | None, params: Mapping[str, str]) -> list[Row]:
+        rows = self.client.get(path, params).body.get(collection)
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise Unavailable(f"Xero's answer holds no list of {collection}.", reason="garbled_answer")
+        if shape is None:
+            return rows
+        convert = decode.converter(shape)
+        try:
+            return [convert(row) for row in rows]
+        except decode.Undecodable as error:
+            raise Unavailable(
+                f"A record of Xero cannot be read: {error}.", reason="unreadable_record"
+            ) from None
+
+
+def _month_day(year: int, month: int, day: int) -> date:
+    # 28 or 29 February, 30 or 31: a year end "day" beyond its month is the month's last.
+    first_of_next = date(year + month // 12, month % 12 + 1, 1)
+    return min(date(year, month, 1) + timedelta(days=day - 1), first_of_next - timedelta(days=1))
+
+
+def quoted(value: str, field: str) -> str:
+    """Return a string for a ``where`` filter.
+
+    Raises:
+        Invalid: It holds a quotation mark, for which Xero's filter language has no escape.
+    """
+    if '"' in value or "\\" in value:
+        complaint = 'must not hold " or \\, which Xero cannot search for'
+        raise Invalid(f"{field} {complaint}.", problems=[{"field": field, "message": complaint}])
+    return f'"{value}"'
+
+
+def guid(value: str, field: str) -> str:
+    """Return an id for a ``where`` filter or a path.
+
+    Raises:
+        Invalid: It is none of Xero's ids.
+    """
+    if not _GUID.fullmatch(value):
+        complaint = "is not one of Xero's ids"
+        raise Invalid(f"{field} {complaint}.", problems=[{"field": field, "message": complaint}])
+    return value.lower()

@@ -1,0 +1,40 @@
+"""Fixtures of the action tests."""
+
+from __future__ import annotations
+
+import pytest
+import stamina
+
+from bizosaas_xero import client, plugin
+from bizosaas_xero.sandbox import serve
+from contract_tests.xero.account import Account
+
+
+@pytest.fixture(scope="module")
+def books():
+    """A sandbox of 400 documents that the tests of a module read and do not change."""
+    with serve(invoices=400, seed=2, limits=False) as running:
+        yield running
+    client.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses():
+    with stamina.set_testing(True, attempts=10, cap=True):
+        yield
+
+
+@pytest.fixture
+def reader(books):
+    """A person connected to those books."""
+    return Account(books).connect()
+
+
+@pytest.fixture
+def ask(reader):
+    """Run an action and return its result."""
+
+    def run(action, **params):
+        return plugin.run_action(reader.connection(), action, params, {})
+
+    return run
