@@ -165,6 +165,7 @@ class Switches:
         body_cap: Largest request body in bytes.
         reports_role_status: HTTP status of a report for a person who may not see reports (401 or 403).
         report_periods_max: Most comparison periods of a report (11 or 12).
+        report_blanks: A blank cell of a report has an `empty` value, or its value is `absent`.
         aged_dates: Dates in aged reports are written with a `T` or a `space` before the time.
         webhook_casing: Event types and categories in `upper` or `title` case.
         webhook_payment_category: What payments are called, or `none` when there are no such events.
@@ -186,6 +187,7 @@ class Switches:
     body_cap: int = 3_500_000
     reports_role_status: int = 403
     report_periods_max: int = 11
+    report_blanks: str = "empty"
     aged_dates: str = "T"
     webhook_casing: str = "upper"
     webhook_payment_category: str = "PAYMENT"
@@ -201,6 +203,7 @@ class Switches:
             "body_cap": (3_500_000, 10_000_000),
             "reports_role_status": (401, 403),
             "report_periods_max": (11, 12),
+            "report_blanks": ("empty", "absent"),
             "aged_dates": ("T", "space"),
             "webhook_casing": ("upper", "title"),
             "webhook_payment_category": ("PAYMENT", "PAYMENTS", "none"),

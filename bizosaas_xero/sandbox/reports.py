@@ -80,6 +80,8 @@ class Reports:
         lower = {name.lower(): value for name, value in query.items()}
         asked = Asked(store, lower, self._state.switches, lambda basis: self._read(store, basis))
         titles, rows = REPORTS[key].make(asked)
+        if self._state.switches.report_blanks == "absent":
+            _drop_blanks(rows)
         return {
             "ReportID": key,
             "ReportName": REPORTS[key].name,
@@ -100,6 +102,14 @@ class Reports:
             if known is None or known[0] != version:
                 known = self._sums[place] = version, Sums(store, basis)
             return known[1]
+
+
+def _drop_blanks(rows: list[Row]) -> None:
+    for row in rows:
+        for cell in row.get("Cells", ()):
+            if cell["Value"] == "":
+                del cell["Value"]
+        _drop_blanks(row.get("Rows", []))
 
 
 def _invalid(words: str) -> Response:
