@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bizosaas_xero.sandbox import errors, idempotency, lists, wire, writing
+from bizosaas_xero.sandbox import errors, idempotency, lists, parts, wire, writing
 from bizosaas_xero.sandbox.endpoints import ENDPOINTS, Endpoint, shape
 from bizosaas_xero.sandbox.lists import HighVolumeError
 from bizosaas_xero.sandbox.reports import Reports
@@ -76,7 +76,8 @@ class Api:
         refusal = state.limits.take(access.family.app.client_id, tenant)
         if refusal is not None:
             return errors.too_many(refusal)
-        if request.method != "GET":
+        part = request.path_params.get("part") or _own_part(endpoint, request)
+        if request.method != "GET" or part:
             return self._write(request, endpoint, access, tenant, body, head)
         if "application/json" not in request.headers.get("accept", ""):
             return Response(wire.xml(head), media_type="text/xml")
@@ -105,15 +106,24 @@ class Api:
 
         def act() -> Answer:
             with books.lock:
-                return writing.write(Work(books, who), endpoint, asked, head)
+                return self._act(request, Work(books, who), endpoint, asked, head)
 
         key = request.headers.get("idempotency-key", "")
-        if not key or request.method == "DELETE":
+        if not key or request.method in {"GET", "DELETE"}:
             return _sent(act())
         if len(key) > idempotency.LONGEST:
             return errors.key_too_long(idempotency.LONGEST)
         answer = state.idempotency.answer(app.client_id, key, (request.method, str(request.url), body), act)
         return errors.key_reused(key) if answer is None else _sent(answer)
+
+    @staticmethod
+    def _act(request: Request, work: Work, endpoint: Endpoint, asked: Asked, head: wire.Row) -> Answer:
+        part = request.path_params.get("part")
+        if part:
+            return parts.answer(work, endpoint, asked, head, part, request.path_params.get("part_key"))
+        if _own_part(endpoint, request):
+            return parts.actions(work, head)
+        return writing.write(work, endpoint, asked, head)
 
     def _rows(self, request: Request, endpoint: Endpoint, table: Table, head: wire.Row) -> Response:
         key = request.path_params.get("key")
@@ -150,6 +160,11 @@ class Api:
 def allowed(endpoint: Endpoint, granted: tuple[str, ...], *, write: bool) -> bool:
     """Tell whether scopes open an endpoint; the writing scope opens reading too."""
     return any(scope in granted or (not write and f"{scope}.read" in granted) for scope in endpoint.scopes)
+
+
+def _own_part(endpoint: Endpoint, request: Request) -> bool:
+    """Tell whether the address is that of the organisation's actions."""
+    return (endpoint.name, str(request.path_params.get("key")).lower()) == ("Organisation", "actions")
 
 
 def _single(endpoint: Endpoint, table: Table, key: str) -> int | None:

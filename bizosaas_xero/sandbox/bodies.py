@@ -44,6 +44,8 @@ def elements(raw: bytes, kind: str, plural: str) -> list[Row]:
     if isinstance(given, dict):
         found = next((value for name, value in given.items() if name.lower() == plural.lower()), None)
         given = found if isinstance(found, list) else [given] if given else []
+    if given is None:
+        return []
     if not isinstance(given, list):
         raise BodyError("Invalid Json data")
     return [item for item in given if isinstance(item, dict)]

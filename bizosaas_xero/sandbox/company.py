@@ -36,6 +36,7 @@ class Company(Store):
         opening: Account code and amount of each opening balance.
         history: What happened to each document, newest last.
         emailed: How many invoices were e-mailed on a day.
+        email_cap: How many may be: none for a demo company, 20 on trial, 1,000 when it pays.
     """
 
     def __init__(self, books: Books, tables: Mapping[str, Table], now_ms: Callable[[], int]) -> None:
@@ -48,12 +49,21 @@ class Company(Store):
         self.ledger = Ledger(self)
         self.history: dict[tuple[str, str], list[Row]] = {}
         self.emailed: dict[dt.date, int] = {}
+        self.email_cap = {"DEMO": 0, "TRIAL": 20}.get(books.organisation.kind, 1000)
         self._indexes: dict[tuple[str, str], Index] = {}
         self._counters: dict[str, int] = {}
         self._chart_version = -1
         self._codes: dict[str, str] = {}
         self._system: dict[str, str] = {}
         self._currencies: dict[str, str] = {}
+
+    def lock_period(self, name: str, day: dt.date | None) -> None:
+        """Set or lift one of the two locks (`PeriodLockDate`, `EndOfYearLockDate`)."""
+        row = self.get("Organisation", self.organisation["OrganisationID"])
+        row.pop(name, None)
+        if day is not None:
+            row[name] = wire.of_day(day)
+        self.put("Organisation", row)
 
     @property
     def organisation(self) -> Row:

@@ -1,5 +1,6 @@
 """`/_sandbox/`: how tests and people see what happened and make things happen, in JSON."""
 
+import datetime as dt
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -49,6 +50,7 @@ class Control:
             ("/clock", "POST", self._move_clock),
             ("/limits", "POST", self._set_limits),
             ("/consent", "POST", self._consent),
+            ("/organisations/{organisation}", "PATCH", self._set_organisation),
             ("/data/{organisation}/{entity}", "GET", self._rows),
             ("/data/{organisation}/{entity}", "POST", self._write),
             *Tools(self._state, _body).table(),
@@ -111,6 +113,21 @@ class Control:
         for name in names:
             setattr(limits, name, int(given.get(name, getattr(limits, name))))
         return JSONResponse({name: getattr(limits, name) for name in ("enforce", *names)})
+
+    async def _set_organisation(self, request: Request) -> Response:
+        books, given = self._state.store(request.path_params["organisation"]), await _body(request)
+        names = {"period_lock": "PeriodLockDate", "end_of_year_lock": "EndOfYearLockDate"}
+        if not given or set(given) - {*names, "email_cap"}:
+            raise ValueError(f"give {', '.join(names)} (a day, or null) or email_cap (emails a day)")
+        locks = {
+            name: dt.date.fromisoformat(given[key]) if given[key] else None
+            for key, name in names.items()
+            if key in given
+        }
+        for name, day in locks.items():
+            books.lock_period(name, day)
+        books.email_cap = int(given.get("email_cap", books.email_cap))
+        return JSONResponse({"email_cap": books.email_cap})
 
     async def _consent(self, request: Request) -> Response:
         given = await _body(request)

@@ -14,6 +14,7 @@ LIVE = {"AUTHORISED", "PAID"}
 DEAD = {"VOIDED", "DELETED"}
 # what stands in an invoice's own lists of credits
 CREDITS = {"CreditNotes": "CreditNoteID", "Prepayments": "PrepaymentID", "Overpayments": "OverpaymentID"}
+_FAR = Decimal("1.5")
 _LOCKS = (("EndOfYearLockDate", "end of year lock date"), ("PeriodLockDate", "period lock date"))
 
 
@@ -53,6 +54,9 @@ def rate(work: Work, given: Mapping[str, Any], currency: str, day: dt.date) -> D
     if asked <= 0:
         work.problems.append("The CurrencyRate must be greater than zero.")
         return Decimal(1)
+    usual = work.books.rate(currency, day)
+    if not usual / _FAR < asked < usual * _FAR:  # most often it was turned round
+        work.warnings.append(f"The CurrencyRate {asked} is far from that of the day, {usual}.")
     return asked
 
 

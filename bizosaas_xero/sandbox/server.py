@@ -53,6 +53,8 @@ class Sandbox(State):
             ),
             Route("/api.xro/2.0/{endpoint}", api.handle, methods=verbs),
             Route("/api.xro/2.0/{endpoint}/{key}", api.handle, methods=verbs),
+            Route("/api.xro/2.0/{endpoint}/{key}/{part}", api.handle, methods=verbs),
+            Route("/api.xro/2.0/{endpoint}/{key}/{part}/{part_key}", api.handle, methods=verbs),
             *Control(self, identity).routes(),
         ]
         starlette = Starlette(routes=routes, exception_handlers={404: _not_found})

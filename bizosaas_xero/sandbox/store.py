@@ -64,14 +64,17 @@ class Table:
     Args:
         id_field: The field that holds the row's id, such as `InvoiceID`.
         seeded: The rows it starts with.
+        stamp_field: The field that says when a row changed; some kinds of rows have none, or only that of
+            their creation.
 
     Attributes:
         version: Grows with every change.
         watchers: Called with the row before (None for a new one) and after each change that is not quiet.
     """
 
-    def __init__(self, id_field: str, seeded: Seeded) -> None:
+    def __init__(self, id_field: str, seeded: Seeded, stamp_field: str = "UpdatedDateUTC") -> None:
         self.id_field = id_field
+        self.stamp_field = stamp_field
         self.version = 0
         self.watchers: list[Callable[[Row | None, Row], None]] = []
         self.lock = threading.RLock()
@@ -156,7 +159,7 @@ class Table:
                 before = self.peek(slot) if self.watchers else None
                 self._unindex(slot)
             self._kept[slot] = row
-            self.stamps[slot] = wire.milliseconds(row.get("UpdatedDateUTC")) or 0
+            self.stamps[slot] = wire.milliseconds(row.get(self.stamp_field)) or 0
             for name, column in self.columns.items():
                 column.codes[slot] = column.code(str(row.get(name)))
             self._insert(self.by_id, slot, self._id_key)
@@ -256,7 +259,7 @@ class Store:
     def put(self, entity: str, row: Mapping[str, Any], at: int | datetime | None = None) -> str:
         """Store a row whole and return its id; it counts as changed at `at` (default: now)."""
         fresh = copy.deepcopy(dict(row))
-        self._stamp(fresh, at)
+        self._stamp(entity, fresh, at)
         return self.table(entity).put(fresh)
 
     def edit(
@@ -285,7 +288,7 @@ class Store:
             row = self.get(entity, guid)
             row.update(copy.deepcopy(dict(changes)))
             if not blind:
-                self._stamp(row, at)
+                self._stamp(entity, row, at)
             table.put(row, quiet=blind)
             return row
 
@@ -301,7 +304,7 @@ class Store:
                 if row.get(unique):
                     row[unique] = f"{row[unique]}-{len(table.stamps)}"
             row.update(copy.deepcopy(dict(changes or {})))
-            self._stamp(row, at)
+            self._stamp(entity, row, at)
             return table.put(row)
 
     def archive(self, entity: str, guid: str, at: int | datetime | None = None) -> Row:
@@ -317,9 +320,11 @@ class Store:
         """
         self.table(entity).delete(guid)
 
-    def _stamp(self, row: Row, at: int | datetime | None) -> None:
+    def _stamp(self, entity: str, row: Row, at: int | datetime | None) -> None:
+        field = self.table(entity).stamp_field
         ms = int(at.timestamp() * 1000) if isinstance(at, datetime) else at
         ms = self._now_ms() if ms is None else ms
-        row["UpdatedDateUTC"] = wire.date(ms)
+        if field == "UpdatedDateUTC" or (field and not row.get(field)):
+            row[field] = wire.date(ms)
         if "UpdatedDateUTCString" in row:
             row["UpdatedDateUTCString"] = wire.iso_second(ms)

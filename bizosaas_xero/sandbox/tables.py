@@ -74,13 +74,10 @@ def tables(books: Books, organisation: Row) -> dict[str, Table]:
         ),
     )
     for name, id_field in _EMPTY.items():
-        # deleted transfers are hidden by their status
-        selected_by = {"Status": _nothing} if name == "BankTransfers" else {}
-        seeded = Seeded(Scramble(b.organisation.id, name), 0, lambda _: {}, lambda _: 0, selected_by)
-        made[name] = Table(id_field, seeded)
+        made[name] = _empty(b, name, id_field)
     for name, (id_field, rows) in _short_lists(b, organisation).items():
         # here the id may be a code such as NZD
-        made[name] = Table(id_field, Seeded(Scramble(b.organisation.id, name), 0, lambda _: {}, lambda _: 0))
+        made[name] = _empty(b, name, id_field)
         for row in rows:
             made[name].put(row)
     return made
@@ -88,6 +85,17 @@ def tables(books: Books, organisation: Row) -> dict[str, Table]:
 
 def _nothing(_: int) -> str:
     return ""
+
+
+_STAMPS = {"BankTransfers": "CreatedDateUTC", "TaxRates": "", "Currencies": "", "TrackingCategories": "",
+           "BrandingThemes": "CreatedDateUTC", "Organisation": ""}  # fmt: skip
+
+
+def _empty(b: Books, name: str, id_field: str) -> Table:
+    # deleted transfers are hidden by their status
+    columns = {"Status": _nothing} if name == "BankTransfers" else {}
+    seeded = Seeded(Scramble(b.organisation.id, name), 0, lambda _: {}, lambda _: 0, columns)
+    return Table(id_field, seeded, _STAMPS.get(name, "UpdatedDateUTC"))
 
 
 def _short_lists(b: Books, organisation: Row) -> dict[str, tuple[str, list[Row]]]:

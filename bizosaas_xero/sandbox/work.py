@@ -138,7 +138,7 @@ class Work:
                 if table.find(guid) is not None:
                     self.books.delete(entity, guid)
             elif (entity, guid) in self._blind:
-                table.put(row)
+                table.put(row, quiet=True)
             else:
                 self.books.put(entity, row)
         for entity, guid, changes, details in self._notes:

@@ -1,10 +1,10 @@
 """Writes: which handler a request means, what comes of each element, and how the answer looks."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from bizosaas_xero.sandbox import bodies, contacts, documents, payments, wire
+from bizosaas_xero.sandbox import banking, bodies, chart, contacts, documents, journals, payments, wire
 from bizosaas_xero.sandbox.endpoints import Endpoint, shape
 from bizosaas_xero.sandbox.values import ZERO_ID
 from bizosaas_xero.sandbox.wire import Row
@@ -51,6 +51,19 @@ WRITERS: dict[str, Writer] = {
     "CreditNotes": Writer(documents.save_credit_note),
     "Payments": Writer(payments.save),
     "BatchPayments": Writer(payments.save_batch),
+    "BankTransactions": Writer(banking.save),
+    "BankTransfers": Writer(banking.save_transfer),
+    "ManualJournals": Writer(journals.save),
+    "Accounts": Writer(chart.save_account, ("PUT", "POST"), single=True),
+    "Items": Writer(chart.save_item),
+    "TaxRates": Writer(chart.save_tax_rate, single=True),
+    "Currencies": Writer(chart.save_currency, ("PUT", ""), single=True),
+    "TrackingCategories": Writer(chart.save_category, ("PUT", "POST"), single=True),
+}
+DELETERS: dict[str, Callable[[Work, str], Row | None]] = {
+    "Accounts": chart.delete_account,
+    "Items": chart.delete_item,
+    "TrackingCategories": chart.delete_category,
 }
 
 
@@ -78,8 +91,13 @@ def not_found() -> Answer:
     return 404, HTML, b"The resource you're looking for cannot be found"
 
 
-def write(work: Work, endpoint: Endpoint, asked: Asked, head: Row) -> Answer:
+def write(  # noqa: PLR0911 - one return a refusal
+    work: Work, endpoint: Endpoint, asked: Asked, head: Row
+) -> Answer:
     """Do a write: all of it or, for elements that are refused, nothing of them."""
+    deleter = DELETERS.get(endpoint.name)
+    if asked.method == "DELETE" and deleter is not None and asked.key is not None:
+        return delete(work, endpoint, asked.key, head, deleter)
     writer = WRITERS.get(endpoint.name)
     if writer is None or asked.method not in writer.verbs[asked.key is not None].split():
         return 405, "text/plain; charset=utf-8", b"The HTTP method is not supported for this resource"
@@ -100,6 +118,25 @@ def write(work: Work, endpoint: Endpoint, asked: Asked, head: Row) -> Answer:
             10, "ValidationException", f"At most {MOST_ELEMENTS} elements can be written at a time.", []
         )
     return run(work, endpoint, given, asked, head, writer.save)
+
+
+def delete(
+    work: Work, endpoint: Endpoint, key: str, head: Row, deleter: Callable[[Work, str], Row | None]
+) -> Answer:
+    """Remove a row for good."""
+    work.begin()
+    try:
+        row = deleter(work, key)
+    except MissingError:
+        return not_found()
+    except RefusedError as error:
+        problems = [{"Message": text} for text in error.messages]
+        echo: Row = {endpoint.id_field: key, "ValidationErrors": problems}
+        return refusal(10, "ValidationException", "A validation exception occurred", [echo])
+    work.commit()
+    if row is None:
+        return 204, "", b""
+    return 200, JSON, wire.envelope(head, endpoint.key, [wire.row_text(row).encode()])
 
 
 def run(work: Work, endpoint: Endpoint, given: list[Row], asked: Asked, head: Row, save: Saver) -> Answer:

@@ -1,0 +1,364 @@
+"""Payments, credits, the bank and journals: what settles what, and what the ledger says."""
+
+from decimal import Decimal
+
+import pytest
+
+from bizosaas_xero.sandbox.postings import ACCRUAL, CASH
+
+SCOPES = (
+    "offline_access accounting.settings accounting.contacts accounting.invoices accounting.payments "
+    "accounting.banktransactions accounting.manualjournals"
+)
+
+
+@pytest.fixture
+def client(make):
+    return make().connect(scope=SCOPES)
+
+
+@pytest.fixture
+def customer(client):
+    return client.put("Contacts", {"Name": "Rātā Joinery", "EmailAddress": "office@rata.example"})
+
+
+@pytest.fixture
+def document(client, customer):
+    """Make an approved document of one line."""
+
+    def make(entity="Invoices", kind="ACCREC", amount=100, code="200", **more):
+        body = {
+            "Type": kind, "Contact": {"ContactID": customer["ContactID"]}, "Date": "2026-10-01",
+            "DueDate": "2026-10-15", "Status": "AUTHORISED", "LineAmountTypes": "NoTax",
+            "LineItems": [{"Description": "x", "UnitAmount": amount, "AccountCode": code}], **more,
+        }  # fmt: skip
+        return client.put(entity, body)
+
+    return make
+
+
+@pytest.fixture
+def store(box):
+    return box.sandbox.store()
+
+
+def pay(document, amount, code="090", key="Invoice", **more):
+    return {
+        key: {f"{key}ID": document[f"{key}ID"]}, "Account": {"Code": code}, "Amount": amount,
+        "Date": "2026-10-20", **more,
+    }  # fmt: skip
+
+
+def again(client, document):
+    return client.rows(f"Invoices/{document['InvoiceID']}")[0]
+
+
+def balance(store, code, basis=ACCRUAL):
+    return store.ledger.balances(store.today(), basis).get(store.account_id(code), Decimal(0))
+
+
+def zero(store):
+    for basis in (ACCRUAL, CASH):
+        assert sum(p.amount for p in store.ledger.postings(basis)) == 0
+
+
+def test_an_invoice_is_paid_in_parts_and_a_payment_taken_back(client, document, store):
+    sold, bank, owed = document(), balance(store, "090"), balance(store, "610")
+    first = client.put("Payments", pay(sold, 40, Reference="part"))
+    assert (first["Status"], first["PaymentType"], first["BankAmount"]) == ("AUTHORISED", "ACCRECPAYMENT", 40)
+    row = again(client, sold)
+    assert (row["AmountDue"], row["AmountPaid"], row["Status"]) == (60, 40, "AUTHORISED")
+    assert [p["PaymentID"] for p in row["Payments"]] == [first["PaymentID"]]
+    last = client.post("Payments", pay(sold, 60, Date="2026-11-01"))
+    row = again(client, sold)
+    assert (row["Status"], row["AmountDue"]) == ("PAID", 0)
+    assert row["FullyPaidOnDate"] == last["Date"]
+    assert balance(store, "090") == bank + 100
+    assert balance(store, "610") == owed - 100
+    gone = client.post(f"Payments/{last['PaymentID']}", {"Status": "DELETED"})
+    assert gone["Status"] == "DELETED"
+    row = again(client, sold)
+    assert (row["Status"], row["AmountDue"]) == ("AUTHORISED", 60)
+    assert "FullyPaidOnDate" not in row
+    assert balance(store, "090") == bank + 40
+    assert client.refused("POST", f"Payments/{last['PaymentID']}", {"Status": "DELETED"})
+    assert client.rows(f"Payments/{last['PaymentID']}")[0]["Status"] == "DELETED", "it stays readable"
+    zero(store)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"Amount": 100.01}, "Payment amount exceeds the amount outstanding on this document"),
+        ({"Amount": 0}, "greater than zero"),
+        ({"Amount": -5}, "greater than zero"),
+        ({"Amount": None}, "greater than zero"),
+        ({"Account": {"Code": "200"}}, "Account code '200' is not a valid code"),
+        ({"Account": {"Code": "999"}}, "Account code '999' is not a valid code"),
+        ({"Account": {"Code": "850"}}, "archived"),
+        ({"Account": {}}, "Account must be valid."),
+        ({"Account": {"Code": "092"}}, "currency"),
+        ({"CreditNote": {"CreditNoteID": "x"}}, "exactly one"),
+        ({"Invoice": {"InvoiceID": "11111111-1111-1111-1111-111111111111"}}, "was not found"),
+        ({"Date": "2026-13-01"}, "AllXsd"),
+    ],
+)
+def test_refused_payments(client, document, changes, word):
+    sold = document()
+    before = client.rows("Payments"), client.rows("Invoices")
+    assert word in " ".join(client.refused("PUT", "Payments", {**pay(sold, 10), **changes}))
+    assert (client.rows("Payments"), client.rows("Invoices")) == before
+
+
+def test_two_payments_of_one_body_cannot_overpay_together(client, document):
+    sold = document()
+    twice = {"Payments": [pay(sold, 60), pay(sold, 60)]}
+    assert client.refused("PUT", "Payments", twice)
+    assert again(client, sold)["AmountDue"] == 100
+
+
+def test_only_approved_documents_are_paid(client, document):
+    draft = document(Status="DRAFT")
+    assert client.refused("PUT", "Payments", pay(draft, 10)) == [
+        "Payments can only be made against Authorised documents"
+    ]
+
+
+def test_what_is_paid_cannot_be_edited_or_voided(client, document):
+    sold = document()
+    client.put("Payments", pay(sold, 40))
+    for body in (
+        {"Status": "VOIDED"},
+        {"Date": "2026-10-02"},
+        {"LineItems": [{"Description": "new", "UnitAmount": 1, "AccountCode": "200"}]},
+        {"LineItems": [{"LineItemID": sold["LineItems"][0]["LineItemID"], "UnitAmount": 90}]},
+    ):
+        assert (
+            "payment or credit note allocated"
+            in client.refused("POST", "Invoices", {"InvoiceID": sold["InvoiceID"], **body})[0]
+        )
+    harmless = {
+        "LineItemID": sold["LineItems"][0]["LineItemID"],
+        "Description": "better",
+        "AccountCode": "260",
+    }
+    changed = client.post("Invoices", {
+        "InvoiceID": sold["InvoiceID"], "Reference": "PO 9", "DueDate": "2026-12-01", "LineItems": [harmless],
+    })  # fmt: skip
+    assert changed["Reference"] == "PO 9"
+    assert changed["LineItems"][0]["AccountCode"] == "260"
+    assert changed["AmountDue"] == 60
+
+
+@pytest.mark.parametrize("setting", ["allowed", "refused"])
+def test_deleting_what_is_reconciled(client, document, box, setting):
+    box.sandbox.switches.set("reconciled_delete", setting)
+    sold = document()
+    paid = client.put("Payments", pay(sold, 100, IsReconciled=True))
+    answer = client.send("POST", f"Payments/{paid['PaymentID']}", {"Status": "DELETED"})
+    assert answer.status_code == (200 if setting == "allowed" else 400)
+
+
+@pytest.mark.parametrize("setting", ["allowed", "refused"])
+def test_batches_are_deleted_whole_or_not_at_all(client, document, box, store, setting):
+    box.sandbox.switches.set("batch_delete", setting)
+    one, two = document(), document(amount=50)
+    body = {"Account": {"Code": "090"}, "Date": "2026-10-20", "Reference": "run 1", "Payments": [
+        {"Invoice": {"InvoiceID": one["InvoiceID"]}, "Amount": 100},
+        {"Invoice": {"InvoiceID": two["InvoiceID"]}, "Amount": 20}]}  # fmt: skip
+    batch = client.put("BatchPayments", body)
+    assert (batch["TotalAmount"], batch["Type"], len(batch["Payments"])) == (120, "RECBATCH", 2)
+    paid = again(client, one)["Payments"][0]["PaymentID"]
+    assert "batch" in client.refused("POST", f"Payments/{paid}", {"Status": "DELETED"})[0]
+    assert client.rows(f"Payments/{paid}")[0]["BatchPayment"]["BatchPaymentID"] == batch["BatchPaymentID"]
+    answer = client.send(
+        "POST", "BatchPayments", {"BatchPaymentID": batch["BatchPaymentID"], "Status": "DELETED"}
+    )
+    assert answer.status_code == (200 if setting == "allowed" else 400)
+    assert again(client, one)["AmountDue"] == (100 if setting == "allowed" else 0)
+    zero(store)
+
+
+def test_a_credit_note_is_allocated_and_the_allocation_taken_back(client, document, store):
+    owed = balance(store, "610")
+    sold, credit = document(), document("CreditNotes", "ACCRECCREDIT", 30)
+    assert credit["CreditNoteNumber"].startswith("CN-")
+    assert credit["RemainingCredit"] == 30
+    where = f"CreditNotes/{credit['CreditNoteID']}/Allocations"
+    part = {"Invoice": {"InvoiceID": sold["InvoiceID"]}, "Amount": 20, "Date": "2026-10-21"}
+    made = client.put(where, {"Allocations": [part]})
+    row = again(client, sold)
+    assert (row["AmountDue"], row["AmountCredited"], row["AmountPaid"], row["Payments"]) == (80, 20, 0, [])
+    assert row["CreditNotes"][0]["AppliedAmount"] == 20
+    assert client.rows(f"CreditNotes/{credit['CreditNoteID']}")[0]["RemainingCredit"] == 10
+    assert balance(store, "610") == owed + 70
+    assert client.refused("PUT", where, {**part, "Amount": 11})
+    assert client.refused("POST", "CreditNotes", {"CreditNoteID": credit["CreditNoteID"], "Status": "VOIDED"})
+    gone = client.send("DELETE", f"{where}/{made['AllocationID']}")
+    assert gone.status_code == 200
+    assert gone.json()["IsDeleted"] is True
+    assert again(client, sold)["AmountDue"] == 100
+    assert client.send("DELETE", f"{where}/{made['AllocationID']}").status_code == 404
+    client.post("CreditNotes", {"CreditNoteID": credit["CreditNoteID"], "Status": "VOIDED"})
+    assert balance(store, "610") == owed + 100
+    zero(store)
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_an_allocation_may_move_the_stamp_of_its_invoice(client, document, box, moves):
+    box.sandbox.switches.set("allocation_moves_stamp", moves)
+    sold, credit = document(), document("CreditNotes", "ACCRECCREDIT", 30)
+    box.sandbox.clock.advance(60)
+    part = {"Invoice": {"InvoiceID": sold["InvoiceID"]}, "Amount": 20}
+    client.put(f"CreditNotes/{credit['CreditNoteID']}/Allocations", part)
+    assert (again(client, sold)["UpdatedDateUTC"] != sold["UpdatedDateUTC"]) == moves
+
+
+def test_a_credit_note_is_paid_back(client, document, store):
+    credit, bank = document("CreditNotes", "ACCRECCREDIT", 30), balance(store, "090")
+    paid = client.put("Payments", pay(credit, 30, key="CreditNote"))
+    assert paid["PaymentType"] == "ARCREDITPAYMENT"
+    row = client.rows(f"CreditNotes/{credit['CreditNoteID']}")[0]
+    assert (row["Status"], row["RemainingCredit"]) == ("PAID", 0)
+    assert balance(store, "090") == bank - 30
+    zero(store)
+
+
+@pytest.mark.parametrize("kind", ["OVERPAYMENT", "PREPAYMENT"])
+@pytest.mark.parametrize("way", ["RECEIVE", "SPEND"])
+def test_money_on_account_is_allocated(client, document, customer, store, kind, way):
+    sales = way == "RECEIVE"
+    entity, key = f"{kind.title()}s", f"{kind.title()}ID"
+    made = client.put("BankTransactions", {
+        "Type": f"{way}-{kind}", "Contact": {"ContactID": customer["ContactID"]},
+        "BankAccount": {"Code": "090"}, "Date": "2026-10-02",
+        "LineItems": [{"Description": "x", "UnitAmount": 115, "AccountCode": "200" if sales else "429"}],
+        **({"LineAmountTypes": "Inclusive"} if kind == "PREPAYMENT" else {}),
+    })  # fmt: skip
+    credit = client.rows(f"{entity}/{made[key]}")[0]
+    assert (credit["RemainingCredit"], credit["Type"]) == (115, f"{way}-{kind}")
+    sold = document(kind="ACCREC" if sales else "ACCPAY", amount=200, code="200" if sales else "429")
+    where = f"{entity}/{made[key]}/Allocations"
+    client.put(where, {"Allocations": [{"Invoice": {"InvoiceID": sold["InvoiceID"]}, "Amount": 100}]})
+    assert again(client, sold)["AmountDue"] == 100
+    assert client.refused("POST", "BankTransactions", {
+        "BankTransactionID": made["BankTransactionID"], "Status": "DELETED"})  # fmt: skip
+    back = client.put("Payments", pay(credit, 15, key=kind.title()))
+    assert back["PaymentType"] == f"{'AR' if sales else 'AP'}{kind}PAYMENT"
+    assert client.rows(f"{entity}/{made[key]}")[0]["Status"] == "PAID"
+    zero(store)
+    wrong = document(kind="ACCPAY" if sales else "ACCREC", amount=9, code="429" if sales else "200")
+    part = {"Invoice": {"InvoiceID": wrong["InvoiceID"]}, "Amount": 1}
+    assert client.refused("PUT", where, part)
+
+
+def test_bank_transactions(client, customer, store):
+    bank = balance(store, "090")
+    body = {"Type": "SPEND", "Contact": {"ContactID": customer["ContactID"]}, "BankAccount": {"Code": "090"},
+            "LineItems": [{"Description": "x", "UnitAmount": 46, "AccountCode": "429"}],
+            "LineAmountTypes": "Inclusive"}  # fmt: skip
+    made = client.put("BankTransactions", body)
+    assert (made["Total"], made["TotalTax"], made["Status"]) == (46, 6, "AUTHORISED")
+    assert balance(store, "090") == bank - 46
+    changed = client.post("BankTransactions", {"BankTransactionID": made["BankTransactionID"], "LineItems": [
+        {"LineItemID": made["LineItems"][0]["LineItemID"], "UnitAmount": 23}]})  # fmt: skip
+    assert changed["Total"] == 23
+    assert client.refused("PUT", "BankTransactions", {**body, "Type": "SPEND-TRANSFER"})
+    assert client.refused("PUT", "BankTransactions", {**body, "BankAccount": {"Code": "200"}})
+    assert client.refused("PUT", "BankTransactions", {**body, "CurrencyCode": "USD"})
+    assert client.refused(
+        "PUT", "BankTransactions", {**body, "LineItems": [{"UnitAmount": -3, "AccountCode": "429"}]}
+    )
+    gone = client.post(f"BankTransactions/{made['BankTransactionID']}", {"Status": "DELETED"})
+    assert gone["Status"] == "DELETED"
+    assert balance(store, "090") == bank
+    assert client.refused("POST", f"BankTransactions/{made['BankTransactionID']}", {"Reference": "x"})
+
+
+def test_transfers(client, store):
+    bank, saved = balance(store, "090"), balance(store, "091")
+    body = {"FromBankAccount": {"Code": "090"}, "ToBankAccount": {"Code": "091"}, "Amount": 500,
+            "Date": "2026-10-03"}  # fmt: skip
+    made = client.put("BankTransfers", body)
+    assert "UpdatedDateUTC" not in made
+    assert made["CreatedDateUTC"]
+    assert (balance(store, "090"), balance(store, "091")) == (bank - 500, saved + 500)
+    assert client.refused("PUT", "BankTransfers", {**body, "ToBankAccount": {"Code": "090"}})
+    assert client.refused("PUT", "BankTransfers", {**body, "ToBankAccount": {"Code": "092"}})
+    assert client.refused("PUT", "BankTransfers", {**body, "Amount": 0})
+    client.post("BankTransfers", {"BankTransferID": made["BankTransferID"], "Status": "DELETED"})
+    assert (balance(store, "090"), balance(store, "091")) == (bank, saved)
+    assert client.rows("BankTransfers") == []
+    shown = client.rows("BankTransfers", includeDeleted="true")
+    assert [row["CreatedDateUTC"] for row in shown] == [made["CreatedDateUTC"]], "a deletion moves no stamp"
+
+
+def journal(*lines, **more):
+    rows = [{"LineAmount": amount, "AccountCode": code} for amount, code in lines]
+    return {"Narration": "Accrual", "Date": "2026-10-05", "Status": "POSTED", "JournalLines": rows, **more}
+
+
+def test_journals(client, store):
+    rent = balance(store, "469")
+    draft = client.put("ManualJournals", journal((100, "469"), (-100, "900"), Status="DRAFT"))
+    assert balance(store, "469") == rent
+    client.post("ManualJournals", {"ManualJournalID": draft["ManualJournalID"], "Status": "POSTED"})
+    assert balance(store, "469") == rent + 100
+    client.post(f"ManualJournals/{draft['ManualJournalID']}", {"Status": "VOIDED"})
+    assert balance(store, "469") == rent
+    hidden = client.put("ManualJournals", journal((10, "469"), (-10, "900"), ShowOnCashBasisReports=False))
+    assert hidden["ShowOnCashBasisReports"] is False
+    cash = store.ledger.of("ManualJournals", hidden["ManualJournalID"], CASH)
+    assert cash == ()
+    taxed = client.put("ManualJournals", journal((100, "429"), (-115, "900"), LineAmountTypes="Exclusive"))
+    assert [line["TaxAmount"] for line in taxed["JournalLines"]] == [15, 0]
+    zero(store)
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        (journal((100, "469"), (-10, "900")), "The total debits (100.00) must equal total credits (-10.00)"),
+        (journal((0, "469")), "at least two lines"),
+        (journal((1, "469"), (-1, "090")), "090"),
+        (journal((1, "469"), (-1, "610")), "610"),
+        (journal((1, "469"), (-1, "630")), "630"),
+        (journal((1, "469"), (-1, "960")), "960"),
+        (journal((1, "469"), (-1, "999")), "999"),
+        (journal((1, "469"), (-1, "900"), Narration=" "), "Narration"),
+        (journal((1, "469"), (-1, "900"), Status="VOIDED"), "status"),
+    ],
+)
+def test_refused_journals(client, body, word):
+    assert word in " ".join(client.refused("PUT", "ManualJournals", body))
+
+
+def test_realised_gains(client, document, store):
+    gains, owed = balance(store, "499"), balance(store, "610")
+    sold = document(CurrencyCode="USD", CurrencyRate=0.5)
+    assert balance(store, "610") == owed + 200, "base is the amount divided by the rate"
+    client.put("Payments", pay(sold, 40, CurrencyRate=0.4))
+    assert balance(store, "610") == owed + 120
+    assert balance(store, "499") == gains - 20, "100 came in for what stood at 80"
+    client.put("Payments", pay(sold, 60, BankAmount=110))
+    assert balance(store, "610") == owed
+    assert balance(store, "499") == gains - 20 + 10
+    zero(store)
+
+
+def test_a_foreign_bank_account(client, document, store):
+    bank = balance(store, "092")
+    sold = document(CurrencyCode="USD", CurrencyRate=0.5)
+    paid = client.put("Payments", pay(sold, 100, code="092", CurrencyRate=0.625))
+    assert paid["BankAmount"] == 100
+    assert balance(store, "092") == bank + 160
+    zero(store)
+
+
+def test_a_rate_turned_round_is_remarked_on(client, customer):
+    body = {"Type": "ACCREC", "Contact": {"ContactID": customer["ContactID"]}, "CurrencyCode": "USD",
+            "CurrencyRate": 1.6,
+            "LineItems": [{"Description": "x", "UnitAmount": 1, "AccountCode": "200"}]}  # fmt: skip
+    made = client.put("Invoices", body, summarizeErrors="false")
+    assert made["StatusAttributeString"] == "WARNING"
+    assert "CurrencyRate" in made["Warnings"][0]["Message"]
