@@ -18,6 +18,23 @@ from bizosaas_xero.spec.errors import Misconfigured
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
+def _account(what: str, *choices: dict[str, list[Any]]) -> dict[str, Any]:
+    """Say which of the accounts a setting may name, so that a host can check it against what it holds."""
+    return {
+        "entity": "accounts",
+        "by": ["Code", "AccountID"],
+        "any": [{"Status": ["ACTIVE"], **choice} for choice in choices],
+        "what": what,
+    }
+
+
+_PAYABLE = _account(
+    "an active bank account, or one with payments enabled",
+    {"Type": ["BANK"]},
+    {"EnablePaymentsToAccount": [True]},
+)
+
+
 class Settings(BaseSettings):
     """What a host or a person may change. Each is also read from ``XERO_`` + its name in upper case."""
 
@@ -45,6 +62,33 @@ class Settings(BaseSettings):
     )
     reread_days: int = Field(7, ge=0, description="Days after which everything is read again; 0: never.")
     timeout: float = Field(60, gt=0, le=600, description="Seconds to wait for one answer.")
+    sales_account: str | None = Field(
+        None,
+        description="Account for sales where an action names none: its code or id.",
+        json_schema_extra={"references": _account("an active revenue account", {"Class": ["REVENUE"]})},
+    )
+    tax_type: str | None = Field(
+        None,
+        description="Tax type of sales where an action names none, such as `OUTPUT2`.",
+        json_schema_extra={
+            "references": {
+                "entity": "accounts",
+                "by": ["TaxType"],
+                "any": [{"Status": ["ACTIVE"]}],
+                "what": "a tax type that an active account uses",
+            }
+        },
+    )
+    payment_account: str | None = Field(
+        None,
+        description="Account into which payments go where an action names none: its code or id.",
+        json_schema_extra={"references": _PAYABLE},
+    )
+    clearing_account: str | None = Field(
+        None,
+        description="Account between card or cash payments and the bank: its code or id.",
+        json_schema_extra={"references": _PAYABLE},
+    )
 
     @field_validator("api_url", "identity_url", "login_url")
     @classmethod

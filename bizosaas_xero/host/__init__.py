@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
+from bizosaas_xero.host.configure import configure
 from bizosaas_xero.host.connect import Connecting, Offer
 from bizosaas_xero.host.connector import Connector
 from bizosaas_xero.host.database import Database
@@ -24,6 +25,7 @@ from bizosaas_xero.host.grants import Grants
 from bizosaas_xero.host.home import database_url, home_folder
 from bizosaas_xero.host.leases import Leases
 from bizosaas_xero.host.runner import Progress, Runner, SyncOutcome
+from bizosaas_xero.host.schedule import Schedule
 from bizosaas_xero.host.sink import Counts, Sink
 from bizosaas_xero.host.store import EntityState, Store, StoredConnection
 
@@ -43,6 +45,7 @@ __all__ = [
     "Progress",
     "Row",
     "Runner",
+    "Schedule",
     "Sink",
     "Store",
     "StoredConnection",
@@ -66,6 +69,12 @@ class Host:
     grants: Grants
     connecting: Connecting
     runner: Runner
+    schedule: Schedule
+
+    def configure(self, connection_id: str, changes: Mapping[str, Any]) -> StoredConnection:
+        """Change what was decided about a connection (see :func:`bizosaas_xero.host.configure.configure`)."""
+        connector = self.report.connector(self.store.connection(connection_id).connector)
+        return configure(self.store, self.sink, connector, connection_id, changes)
 
     def close(self) -> None:
         """Give the database back."""
@@ -113,6 +122,7 @@ def open_host(
     sink = Sink(database, events, now=now)
     leases = Leases(database, now=now, sleep=sleep)
     grants = Grants(store, now=now, sleep=sleep)
+    runner = Runner(store, sink, grants, found, leases, now=now, sleep=sleep, chance=chance)
     return Host(
         home=folder,
         report=found,
@@ -123,5 +133,6 @@ def open_host(
         leases=leases,
         grants=grants,
         connecting=Connecting(store, grants, found, now=now),
-        runner=Runner(store, sink, grants, found, leases, now=now, sleep=sleep, chance=chance),
+        runner=runner,
+        schedule=Schedule(store, runner, found, now=now),
     )

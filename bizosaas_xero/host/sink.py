@@ -134,6 +134,16 @@ class Sink:
                 return 0
             return int(connection.execute(statement, {"organisation_id": organisation_id}).scalar_one())
 
+    def records(self, organisation_id: str, entity: str) -> Iterator[Any]:
+        """Give the records held of an entity in their JSON form, deleted ones not included."""
+        table = columns.EntityTable.of(entity, None).table
+        c = table.c
+        statement = sa.select(c.record).where(c.organisation_id == organisation_id, c.deleted_at.is_(None))
+        with self._database.reading() as connection:
+            if sa.inspect(connection).has_table(entity):
+                for record in connection.execute(statement.execution_options(yield_per=1000)).scalars():
+                    yield _decode(record)
+
     def rejected(self, organisation_id: str, entity: str) -> int:
         """Count the records of an entity that could not be read and have not come in a good form since."""
         c = tables.rejected.c

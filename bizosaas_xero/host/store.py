@@ -303,6 +303,15 @@ class Store:
                 _where(sa.update(t.connections), t.connections, id=connection_id).values(values)
             )
 
+    def set_decisions(
+        self, connection_id: str, settings: Mapping[str, Any], preferences: Mapping[str, Any]
+    ) -> None:
+        """Keep what a person decided; what a running sync notes meanwhile stays."""
+        values = {"settings": dict(settings), "preferences": dict(preferences)}
+        statement = _where(sa.update(t.connections), t.connections, id=connection_id)
+        with self.database.writing() as connection:
+            connection.execute(statement.values(values))
+
     def set_resume(self, connection_id: str, resume_at: datetime | None) -> None:
         """Note until when a limit of the other side is used up."""
         statement = _where(sa.update(t.connections), t.connections, id=connection_id)
