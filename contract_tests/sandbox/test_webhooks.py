@@ -361,3 +361,36 @@ def test_nobody_listens():
     answer = send(URL, b"{}", {})
     assert not answer.ok
     assert "ConnectionRefusedError" in answer.words
+
+
+@pytest.mark.parametrize("on_payment", [True, False])
+def test_writes_make_events(client, box, on_payment):
+    box.sandbox.switches.set("webhook_invoice_on_payment", on_payment)
+    receiver = box.sandbox.webhooks.sender = Receiver()
+    box.sandbox.webhooks.configure("web", URL, KEY, ("CONTACT", "INVOICE", "CREDITNOTE", "PAYMENT"))
+    assert box.sandbox.webhooks.prove_intent("web").status == "ok"
+
+    def write(path, **element):
+        answer = client.http.put(f"/api.xro/2.0/{path}", headers=client.headers(), json=element)
+        return answer.json().get(path, [None])[0]
+
+    def heard():
+        box.sandbox.webhooks.pump()
+        found = sorted((event["eventCategory"], event["eventType"]) for event in receiver.events())
+        receiver.got.clear()
+        return found
+
+    contact = write("Contacts", Name="Of a webhook")
+    assert heard() == [("CONTACT", "CREATE")]
+    line = {"Description": "Work", "Quantity": 1, "UnitAmount": 10, "AccountCode": "200"}
+    document = {"Contact": {"ContactID": contact["ContactID"]}, "Date": "2026-09-01", "DueDate": "2026-09-20",
+                "Status": "AUTHORISED", "LineItems": [line]}  # fmt: skip
+    invoice = write("Invoices", Type="ACCREC", **document)
+    assert heard() == [("INVOICE", "CREATE")]
+    write("Payments", Invoice={"InvoiceID": invoice["InvoiceID"]}, Account={"Code": "090"}, Date="2026-09-02",
+          Amount=invoice["Total"])  # fmt: skip
+    assert heard() == [("INVOICE", "UPDATE"), ("PAYMENT", "CREATE")][not on_payment :]
+    write("CreditNotes", Type="ACCRECCREDIT", **document)
+    assert heard() == [("CREDITNOTE", "CREATE")]
+    write("Invoices", Type="ACCREC", Contact=document["Contact"], Status="AUTHORISED")
+    assert heard() == [], "what is refused has not happened"
