@@ -386,3 +386,94 @@ def test_what_was_written_shows_at_once(book):
     for guid in {table.id(slot) for slot in table.by_id} - known:
         table.delete(guid)
     assert book.rows("BankSummary")[-1] == before
+
+
+@pytest.fixture
+def credited():
+    """Invoice F (1 Jul, 300 + 45); credit note (10 Jul, 100 + 15), 100.00 of it set against F on 5 August."""
+    book = Book(Sandbox(1, 7, clock=Clock(lambda: 1.79e9)))
+    f = book.document("ACCREC", "2026-07-01", "2026-07-15", "200", "300", number="INV-F")
+    line = {"AccountCode": "200", "LineAmount": Decimal(100), "TaxAmount": Decimal(15), "TaxType": "OUTPUT2"}
+    allocated = {"AllocationID": "a-1", "Date": date("2026-08-05")}
+    note = book.store.put(
+        "CreditNotes",
+        {
+            "Type": "ACCRECCREDIT", "Status": "AUTHORISED", "Date": date("2026-07-10"), "Total": Decimal(115),
+            "CreditNoteNumber": "CN-1", "LineItems": [line], "LineAmountTypes": "Exclusive",
+            "RemainingCredit": Decimal(15), "CurrencyCode": "NZD", "Payments": [],
+            "Contact": {"ContactID": book.contacts[CUSTOMER], "Name": CUSTOMER},
+            "Allocations": [{**allocated, "Amount": Decimal(100), "Invoice": {"InvoiceID": f}}],
+        },
+    )  # fmt: skip
+    row = book.store.get("Invoices", f)
+    row["CreditNotes"] = [{**allocated, "CreditNoteID": note, "AppliedAmount": Decimal(100)}]
+    row["AmountDue"] -= 100
+    book.store.put("Invoices", row)
+    return book
+
+
+def test_credit_counts_from_its_allocation(credited):
+    """Set against an invoice it moves from one document to the other; what is owed in all stays."""
+    asked = {"contactID": credited.contacts[CUSTOMER]}
+    before = credited.rows("AgedReceivablesByContact", **asked, date="2026-07-31")
+    assert [row[4:] for row in before[2:]] == [
+        ["345.00", "0.00", "0.00", "345.00"],
+        ["-115.00", "0.00", "0.00", "-115.00"],
+        ["230.00", "0.00", "0.00", "230.00"],
+        ["230.00", "0.00", "0.00", "230.00"],
+    ]
+    after = credited.rows("AgedReceivablesByContact", **asked, date="2026-08-31")
+    assert [row[4:] for row in after[2:]] == [
+        ["345.00", "0.00", "100.00", "245.00"],
+        ["-115.00", "0.00", "-100.00", "-15.00"],
+        ["230.00", "0.00", "0.00", "230.00"],
+        ["230.00", "0.00", "0.00", "230.00"],
+    ]
+    assert after[3][3] == "", "nobody is late with a credit"
+
+
+def test_credit_on_the_cash_basis(credited):
+    """No money has moved: both sides of the allocation count, and leave nothing."""
+    span = {"fromDate": "2026-07-01", "toDate": "2026-08-31"}
+    assert credited.rows("ProfitAndLoss", **span)[-1] == ["Net Profit", "200.00"]
+    assert credited.rows("ProfitAndLoss", **span, paymentsOnly="true")[-1] == ["Net Profit", "0.00"]
+    assert credited.rows("TrialBalance", paymentsOnly="true")[-1] == ["Total"] + ["0.00"] * 4
+
+
+def test_foreign_money_counts_at_the_rate_of_the_day(credited):
+    """An invoice of 115.00 USD, booked at 0.5 as 230.00; what it is worth more or less is a gain."""
+    guid = credited.document("ACCREC", "2026-08-01", "2026-08-31", "200", "100", number="INV-USD")
+    credited.store.edit("Invoices", guid, {"CurrencyCode": "USD", "CurrencyRate": Decimal("0.5")})
+    worth = wire.cents(Decimal(115) / credited.store.rate("USD", dt.date(2026, 8, 31)))
+    gain = worth - 230
+    assert gain != 0
+    profit = credited.rows("ProfitAndLoss", fromDate="2026-08-01", toDate="2026-08-31")
+    assert ["Sales", "200.00"] in profit
+    assert ["Foreign Currency Gains and Losses", f"{-gain:.2f}"] in profit
+    assert profit[-1] == ["Net Profit", f"{200 + gain:.2f}"]
+    sheet = credited.rows("BalanceSheet", date="2026-08-31", periods="1")
+    receivable = next(row for row in sheet if row[0] == "Accounts Receivable")
+    assert receivable == ["Accounts Receivable", f"{230 + worth:.2f}", "230.00"]
+    aged = credited.rows("AgedReceivablesByContact", contactID=credited.contacts[CUSTOMER], date="2026-08-31")
+    assert aged[-1][-1] == f"{230 + worth:.2f}"
+
+
+def test_money_in_advance_is_listed(credited):
+    """A prepayment of 57.50 stands in the report of its contact, and not among the receivables."""
+    contact = {"ContactID": credited.contacts[CUSTOMER], "Name": CUSTOMER}
+    line = {
+        "AccountCode": "200",
+        "LineAmount": Decimal("57.50"),
+        "TaxAmount": Decimal("7.50"),
+        "TaxType": "OUTPUT2",
+    }
+    shared = {"Type": "RECEIVE-PREPAYMENT", "Status": "AUTHORISED", "Date": date("2026-08-12"),
+              "Contact": contact, "Total": Decimal("57.50"), "CurrencyCode": "NZD", "LineAmountTypes": "Inclusive",
+              "LineItems": [line]}  # fmt: skip
+    guid = credited.store.put("Prepayments", {**shared, "Allocations": [], "Payments": []})
+    bank = {"AccountID": credited.store.account_id("090")}
+    credited.store.put("BankTransactions", {**shared, "BankAccount": bank, "PrepaymentID": guid})
+    rows = credited.rows("AgedReceivablesByContact", contactID=contact["ContactID"], date="2026-08-31")
+    assert rows[4][4:] == ["-57.50", "0.00", "0.00", "-57.50"]
+    assert rows[-1][-1] == "172.50"
+    assert ["Accounts Receivable", "230.00", "0.00"] in credited.rows("BalanceSheet", date="2026-08-31")
