@@ -1,12 +1,14 @@
 """`Reports/…`: who may see which report, and the answer around its rows."""
 
+import asyncio
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from bizosaas_xero.sandbox import errors, wire
 from bizosaas_xero.sandbox.reports_layout import long_date
@@ -22,6 +24,20 @@ if TYPE_CHECKING:
 _LEGACY_SCOPE = "accounting.reports.read"
 _NO_ROLE = "You are not permitted to access this resource without the reporting role or higher privileges."
 _BY_NAME = {name.lower(): name for name in REPORTS}
+
+
+class _Later(Response):
+    """An answer that may take seconds: it is made beside everything else that the server does."""
+
+    def __init__(self, make: Callable[[], Response]) -> None:
+        super().__init__()
+        self._make = make
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Make the answer, and send it with the headers that were given to this one."""
+        made = await asyncio.to_thread(self._make)
+        made.headers.update({name: value for name, value in self.headers.items() if name != "content-length"})
+        await made(scope, receive, send)
 
 
 class Reports:
@@ -55,8 +71,11 @@ class Reports:
             return PlainTextResponse("Reports can only be read", 405)
         if "application/json" not in request.headers.get("accept", ""):
             return Response(wire.xml(head), media_type="text/xml")
+        return _Later(lambda: self._made(key, dict(request.query_params), tenant, head))
+
+    def _made(self, key: str, query: Mapping[str, str], tenant: str, head: Row) -> Response:
         try:
-            made = self.report(key, dict(request.query_params), tenant)
+            made = self.report(key, query, tenant)
         except ReportError as error:
             return _invalid(str(error))
         except KeyError:
@@ -79,7 +98,8 @@ class Reports:
         store = self._state.store(organisation)
         lower = {name.lower(): value for name, value in query.items()}
         asked = Asked(store, lower, self._state.switches, lambda basis: self._read(store, basis))
-        titles, rows = REPORTS[key].make(asked)
+        with store.lock:
+            titles, rows = REPORTS[key].make(asked)
         if self._state.switches.report_blanks == "absent":
             _drop_blanks(rows)
         return {

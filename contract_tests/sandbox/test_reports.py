@@ -3,6 +3,8 @@
 import datetime as dt
 import json
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import jsonschema_rs
@@ -379,3 +381,20 @@ def test_both_organisations(make, box):
         client.tenant = organisation["id"]
         names.add(asked(client, "TrialBalance").json()["Reports"][0]["ReportTitles"][1])
     assert names == {organisation["name"] for organisation in box.info["organisations"][:2]}
+
+
+def test_a_long_report_holds_nobody_up(reader, monkeypatch):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(_):
+        begun.set()
+        assert go_on.wait(20)
+        return ["Slow"], []
+
+    monkeypatch.setitem(REPORTS, "TrialBalance", REPORTS["TrialBalance"]._replace(make=slow))
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(asked, reader, "TrialBalance")
+        assert begun.wait(20)
+        assert reader.get("Accounts").status_code == 200
+        go_on.set()
+        assert waiting.result().json()["Reports"][0]["ReportTitles"] == ["Slow"]

@@ -468,8 +468,8 @@ def test_money_in_advance_is_listed(credited):
         "TaxType": "OUTPUT2",
     }
     shared = {"Type": "RECEIVE-PREPAYMENT", "Status": "AUTHORISED", "Date": date("2026-08-12"),
-              "Contact": contact, "Total": Decimal("57.50"), "CurrencyCode": "NZD", "LineAmountTypes": "Inclusive",
-              "LineItems": [line]}  # fmt: skip
+              "Contact": contact, "Total": Decimal("57.50"), "CurrencyCode": "NZD",
+              "LineAmountTypes": "Inclusive", "LineItems": [line]}  # fmt: skip
     guid = credited.store.put("Prepayments", {**shared, "Allocations": [], "Payments": []})
     bank = {"AccountID": credited.store.account_id("090")}
     credited.store.put("BankTransactions", {**shared, "BankAccount": bank, "PrepaymentID": guid})
