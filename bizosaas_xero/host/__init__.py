@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
+from bizosaas_xero.host.callbacks import Callbacks
 from bizosaas_xero.host.configure import configure
 from bizosaas_xero.host.connect import Connecting, Offer
 from bizosaas_xero.host.connector import Connector
@@ -23,13 +24,15 @@ from bizosaas_xero.host.discovery import DiscoveryReport, Row, discover
 from bizosaas_xero.host.events import Event, Events
 from bizosaas_xero.host.grants import Grants
 from bizosaas_xero.host.home import database_url, home_folder
+from bizosaas_xero.host.kept import EntityState, StoredConnection
 from bizosaas_xero.host.leases import Leases
 from bizosaas_xero.host.runner import Progress, Runner, SyncOutcome
 from bizosaas_xero.host.schedule import Schedule
 from bizosaas_xero.host.sink import Counts, Sink
-from bizosaas_xero.host.store import EntityState, Store, StoredConnection
+from bizosaas_xero.host.store import Store
 
 __all__ = [
+    "Callbacks",
     "Connecting",
     "Connector",
     "Counts",
@@ -70,6 +73,7 @@ class Host:
     connecting: Connecting
     runner: Runner
     schedule: Schedule
+    callbacks: Callbacks
 
     def configure(self, connection_id: str, changes: Mapping[str, Any]) -> StoredConnection:
         """Change what was decided about a connection (see :func:`bizosaas_xero.host.configure.configure`)."""
@@ -135,4 +139,5 @@ def open_host(
         connecting=Connecting(store, grants, found, now=now),
         runner=runner,
         schedule=Schedule(store, runner, found, now=now),
+        callbacks=Callbacks(store, leases, now=now),
     )

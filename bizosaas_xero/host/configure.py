@@ -15,8 +15,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bizosaas_xero.host.columns import at
 from bizosaas_xero.host.connector import Connector
+from bizosaas_xero.host.kept import StoredConnection
 from bizosaas_xero.host.sink import Sink
-from bizosaas_xero.host.store import Store, StoredConnection
+from bizosaas_xero.host.store import Store
 from bizosaas_xero.spec import Invalid
 
 SHORTEST = 60

@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 from bizosaas_xero.host.connector import Connector
 from bizosaas_xero.host.discovery import DiscoveryReport
 from bizosaas_xero.host.grants import Grants
-from bizosaas_xero.host.store import Store, StoredApp, StoredConnection
+from bizosaas_xero.host.kept import StoredApp, StoredConnection
+from bizosaas_xero.host.store import Store
 from bizosaas_xero.spec import App, AuthResult, ConnectorError, Invalid, Organisation, OrganisationUnavailable
 
 CONSENT_TIME = timedelta(minutes=30)

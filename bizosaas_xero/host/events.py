@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from bizosaas_xero.host import tables as t
 from bizosaas_xero.host.columns import EntityTable, at
 from bizosaas_xero.host.database import Database
-from bizosaas_xero.host.store import StoredConnection
+from bizosaas_xero.host.kept import StoredConnection
 from bizosaas_xero.spec import EntityInfo, EventRule
 
 WAITING, DONE, REFUSED = "waiting", "done", "refused"

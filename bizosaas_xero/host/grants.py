@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 from bizosaas_xero.host import leases
 from bizosaas_xero.host.connector import Connector
-from bizosaas_xero.host.store import Store, StoredGrant
+from bizosaas_xero.host.kept import StoredGrant
+from bizosaas_xero.host.store import Store
 from bizosaas_xero.spec import ConnectorError, Grant, Unavailable
 
 MARGIN = timedelta(minutes=5)

@@ -12,9 +12,10 @@ from typing import Any
 from bizosaas_xero.host.connector import Connector
 from bizosaas_xero.host.discovery import DiscoveryReport
 from bizosaas_xero.host.grants import Grants
+from bizosaas_xero.host.kept import StoredConnection
 from bizosaas_xero.host.leases import LOST, PATIENCE, RUNNING, Lease, Leases
 from bizosaas_xero.host.sink import Counts, Sink
-from bizosaas_xero.host.store import Store, StoredConnection
+from bizosaas_xero.host.store import Store
 from bizosaas_xero.host.troubles import is_own
 from bizosaas_xero.spec import ConnectorError, EntityInfo, ReconnectRequired, Stats
 

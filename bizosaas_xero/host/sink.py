@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from bizosaas_xero.host import columns, tables
 from bizosaas_xero.host.database import Database, put
 from bizosaas_xero.host.events import Events
+from bizosaas_xero.host.kept import StoredConnection
 from bizosaas_xero.host.leases import Lease
-from bizosaas_xero.host.store import StoredConnection
 from bizosaas_xero.spec import Batch, EntityInfo, Recheck, Record, Rejected
 
 CHUNK = 500

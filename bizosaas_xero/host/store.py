@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,69 +18,12 @@ import sqlalchemy as sa
 from bizosaas_xero.host import tables as t
 from bizosaas_xero.host.crypto import Keyring
 from bizosaas_xero.host.database import Database, put
+from bizosaas_xero.host.kept import EntityState, StoredApp, StoredConnection, StoredGrant
 from bizosaas_xero.host.migrations import bring_up_to_date
+from bizosaas_xero.host.rotation import KEY_CHECK, reseal
 from bizosaas_xero.spec import App, Grant, Invalid, NotFound, ReconnectRequired, parse
 
 S = TypeVar("S", sa.Select[Any], sa.Update, sa.Delete)
-
-_KEY_CHECK = "key_check"
-
-
-@dataclass(frozen=True)
-class StoredApp:
-    """A person's app with the settings under which it is used (such as other base addresses)."""
-
-    connector: str
-    app: App
-    settings: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class StoredGrant:
-    """A grant and its version: each new token set has the next. The lease is who refreshes it, until when."""
-
-    connector: str
-    grant: Grant
-    version: int
-    lease_owner: str | None = None
-    lease_until: datetime | None = None
-
-
-@dataclass(frozen=True)
-class StoredConnection:
-    """A connection. ``state`` is ``active``, or the recovery a person owes: ``reconnect`` or ``fix``.
-
-    ``settings`` go to the connector, ``preferences`` are the host's (see ``configure``). Until ``resume_at``
-    a limit of the other side is used up.
-    """
-
-    id: str
-    connector: str
-    organisation_id: str
-    organisation: str
-    currency: str | None
-    identity: str
-    settings: dict[str, Any]
-    state: str
-    problem: dict[str, Any] | None
-    created_at: datetime
-    preferences: dict[str, Any] = field(default_factory=dict)
-    resume_at: datetime | None = None
-
-
-@dataclass(frozen=True)
-class EntityState:
-    """How far an entity is read. ``outcome`` is what the last run's ``SyncOutcome.to_dict()`` said."""
-
-    entity: str
-    cursor: dict[str, Any] | None = None
-    last_run: datetime | None = None
-    last_success: datetime | None = None
-    next_due: datetime | None = None
-    rechecked_at: datetime | None = None
-    outcome: dict[str, Any] | None = None
-    failures: int = 0
-    told_until: str | None = None
 
 
 class Store:
@@ -109,13 +51,29 @@ class Store:
         self._now = now
         with database.shaping() as connection:
             bring_up_to_date(connection, database.place)
-            check = connection.execute(sa.select(t.meta.c.value).where(t.meta.c.name == _KEY_CHECK))
+            check = connection.execute(sa.select(t.meta.c.value).where(t.meta.c.name == KEY_CHECK))
             sealed = check.scalar_one_or_none()
             self._keys = Keyring.open(home, environ, create=sealed is None)
             if sealed is None:
-                sealed = self._keys.encrypt(_KEY_CHECK)
-                connection.execute(sa.insert(t.meta).values(name=_KEY_CHECK, value=sealed))
+                sealed = self._keys.encrypt(KEY_CHECK)
+                connection.execute(sa.insert(t.meta).values(name=KEY_CHECK, value=sealed))
             self._keys.decrypt(sealed)
+
+    def sealed(self, secret: str) -> str:
+        """Encrypt a secret that is kept elsewhere in the database."""
+        return self._keys.encrypt(secret)
+
+    def opened(self, sealed: str) -> str:
+        """Decrypt what ``sealed`` gave."""
+        return self._keys.decrypt(sealed)
+
+    def rotate(self) -> int:
+        """Encrypt everything anew with the newest key, and return how many secrets that were.
+
+        Afterwards the older keys are needed no more. In one transaction: a crash leaves all as it was.
+        """
+        with self.database.writing() as connection:
+            return reseal(connection, self._keys)
 
     # ------------------------------------------------------------ apps
 

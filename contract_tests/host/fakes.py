@@ -20,6 +20,7 @@ from bizosaas_xero.spec import (
     Batch,
     ConnectorInfo,
     EntityInfo,
+    EventRule,
     Grant,
     Organisation,
     Recheck,
@@ -85,6 +86,8 @@ class Fake:
     described: bool = True
     recheck: Recheck | None = None
     columns: dict[str, str] = field(default_factory=lambda: dict(COLUMNS))
+    events: list[EventRule] = field(default_factory=list)
+    deal: list[str] = field(default_factory=list)
     lifetime: timedelta = timedelta(minutes=30)
     minted: int = 0
     closed: int = 0
@@ -144,6 +147,8 @@ class Fake:
             interval=900,
             columns=self.columns,
             recheck=self.recheck,
+            events=self.events,
+            deal=self.deal,
         )
         return ConnectorInfo(
             name="fake",
