@@ -180,7 +180,7 @@ class Switches:
     missing_scope_status: int = 401
     multi_select: bool = False
     custom_scope_required: bool = True
-    write_ms_dates: bool = False
+    write_ms_dates: bool = True
     reconciled_delete: str = "allowed"
     batch_delete: str = "allowed"
     allocation_moves_stamp: bool = True

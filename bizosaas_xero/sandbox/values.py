@@ -41,7 +41,7 @@ def money(given: Mapping[str, Any], name: str, default: Decimal | None = None) -
 def day(work: Work, given: Mapping[str, Any], name: str, default: dt.date | None = None) -> dt.date | None:
     """Return a calendar day from `YYYY-MM-DD`, with or without a time.
 
-    Xero is reported to refuse its own `/Date(…)/` in writes: switch `write_ms_dates`.
+    Xero's own SDK sends `/Date(…)/`, and others report that it was refused: switch `write_ms_dates`.
 
     Raises:
         RefusedError: It is none.

@@ -2,11 +2,14 @@
 
 import json
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
+import jsonschema_rs
 import pytest
+import yaml
 
 from bizosaas_xero.sandbox import Box, serve
 
@@ -16,6 +19,34 @@ SCOPES = (
     "accounting.banktransactions"
 )
 REDIRECT = "http://localhost:8742/callback"
+
+
+PARTS = {"History": "HistoryRecords", "Options": "TrackingOptions", "OnlineInvoice": "OnlineInvoices"}
+
+
+@cache
+def schema(name):
+    """Compile one of Xero's published schemas."""
+    return jsonschema_rs.Draft4Validator({"$ref": f"#/components/schemas/{name}", "components": components()})
+
+
+@cache
+def components():
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    text = (OPENAPI / "xero_accounting.yaml").read_text(encoding="utf-8")
+    loaded = yaml.load(text, loader)["components"]  # noqa: S506 - a safe loader
+    return json.loads(json.dumps(loaded, default=str))  # its examples hold YAML dates
+
+
+def conforms(method, path, answer):
+    """Hold the answer of a write against what Xero publishes, where that is at hand."""
+    if not OPENAPI.is_dir() or "json" not in answer.headers.get("content-type", ""):
+        return
+    first, *rest = path.split("/")
+    name = PARTS.get(rest[1], rest[1]) if len(rest) > 1 else first
+    name = "Allocation" if (method, name) == ("DELETE", "Allocations") else name
+    name = "Error" if answer.status_code == 400 else name
+    assert [error.message for error in schema(name).iter_errors(answer.json())] == [], answer.text
 
 
 @dataclass
@@ -73,9 +104,11 @@ class Client:
         """Send a body as JSON; `Decimal` is written with its digits."""
         content = body if isinstance(body, bytes) else json.dumps(body, default=float).encode()
         more = {"Content-Type": "application/json", **(headers or {})}
-        return self.http.request(
+        answer = self.http.request(
             method, f"/api.xro/2.0/{path}", content=content, params=params, headers=self.headers(**more)
         )
+        conforms(method, path, answer)
+        return answer
 
     def put(self, path: str, body, headers=None, **params) -> dict:
         """Create, and return the first row of the answer."""

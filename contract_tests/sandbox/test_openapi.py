@@ -71,3 +71,19 @@ def test_connections_conform(client, openapi):
     assert connections
     for connection in connections:
         schema.validate(connection)
+
+
+def test_answers_of_writes_conform(client, validator):
+    """Every write of `Client.send`, in all tests, is held against the schemas; here one of each outcome."""
+    made = client.put("Contacts", {"Name": "Conforming"})
+    sold = {"Type": "ACCREC", "Contact": {"ContactID": made["ContactID"]},
+            "LineItems": [{"Description": "x", "UnitAmount": 1, "AccountCode": "200"}]}  # fmt: skip
+    client.put("Invoices", sold)
+    assert client.refused("PUT", "Invoices", {**sold, "CurrencyCode": "ISK"})
+    mixed = client.send(
+        "PUT", "Invoices", {"Invoices": [sold, {**sold, "CurrencyCode": "ISK"}]}, summarizeErrors="false"
+    )
+    assert mixed.status_code == 200
+    wrong = mixed.json()
+    wrong["Invoices"][0]["LineItems"] = [{"Quantity": "many"}]
+    assert not validator("Invoices").is_valid(wrong), "the validator sees a wrong amount"

@@ -1,11 +1,24 @@
 """Xero's own SDK, unmodified, connects and reads every list."""
 
+from datetime import date
+
 import pytest
 
 pytest.importorskip("xero_python")
-from xero_python.accounting import AccountingApi
+from xero_python.accounting import (
+    Account,
+    AccountingApi,
+    Contact,
+    Contacts,
+    Invoice,
+    Invoices,
+    LineItem,
+    Payment,
+    RequestEmpty,
+)
 from xero_python.api_client import ApiClient, Configuration
 from xero_python.api_client.oauth2 import OAuth2Token, TokenApi
+from xero_python.exceptions import AccountingBadRequestException
 from xero_python.identity import IdentityApi
 
 
@@ -73,3 +86,49 @@ def test_the_sdk_revokes(sdk, client):
     token.update_token(**sdk.held)
     assert token.revoke_access_token(sdk)
     assert client.refresh(client.token["refresh_token"]).json() == {"error": "invalid_grant"}
+
+
+@pytest.fixture
+def api(sdk, box):
+    return AccountingApi(sdk, base_url=f"{box.url}/api.xro/2.0")
+
+
+def test_the_sdk_does_a_days_work(api, client, box):
+    """Contact, invoice, e-mail, payment, void: as an app would, with the SDK's own models."""
+    tenant = client.tenant
+    box.sandbox.store(tenant).email_cap = 5
+    person = Contact(name="Kererū Café", email_address="till@kereru.example")
+    contact = api.create_contacts(tenant, Contacts(contacts=[person])).contacts[0]
+    assert contact.contact_id
+    line = LineItem(description="Beans", quantity=2, unit_amount=32.95, account_code="200")
+    asked = [
+        Invoice(
+            type="ACCREC", contact=Contact(contact_id=contact.contact_id), line_items=[line],
+            date=date(2026, 10, 1), due_date=date(2026, 10, 31), status="AUTHORISED", reference=reference,
+        )
+        for reference in ("one", "two")
+    ]  # fmt: skip
+    made = api.create_invoices(tenant, Invoices(invoices=asked), summarize_errors=True).invoices
+    assert [float(invoice.total) for invoice in made] == [75.79, 75.79]
+    api.email_invoice(tenant, made[0].invoice_id, request_empty=RequestEmpty())
+    sent = api.get_invoice(tenant, made[0].invoice_id).invoices[0]
+    assert sent.sent_to_contact
+    bank = next(a for a in api.get_accounts(tenant, where='Type=="BANK"').accounts if a.code == "090")
+    paid = api.create_payment(
+        tenant,
+        Payment(
+            invoice=Invoice(invoice_id=made[0].invoice_id), account=Account(account_id=bank.account_id),
+            date=date(2026, 10, 15), amount=75.79,
+        ),
+    ).payments[0]  # fmt: skip
+    assert paid.payment_type == "ACCRECPAYMENT"
+    assert api.get_invoice(tenant, made[0].invoice_id).invoices[0].status == "PAID"
+    voided = api.update_invoice(
+        tenant, made[1].invoice_id, Invoices(invoices=[Invoice(status="VOIDED")])
+    ).invoices[0]
+    assert voided.status == "VOIDED"
+    assert api.get_online_invoice(tenant, made[0].invoice_id).online_invoices[0].online_invoice_url
+    assert api.get_invoice_history(tenant, made[0].invoice_id).history_records
+    with pytest.raises(AccountingBadRequestException) as refused:
+        api.create_contacts(tenant, Contacts(contacts=[person]))
+    assert "already assigned" in str(refused.value)

@@ -346,6 +346,14 @@ def test_realised_gains(client, document, store):
     zero(store)
 
 
+def test_what_is_paid_is_not_revalued_any_more(client, document, store):
+    before = store.ledger.revaluations(store.today())
+    sold = document(CurrencyCode="USD", CurrencyRate=0.5)
+    assert store.ledger.revaluations(store.today()) != before
+    client.put("Payments", pay(sold, 100, CurrencyRate=0.4))
+    assert store.ledger.revaluations(store.today()) == before
+
+
 def test_a_foreign_bank_account(client, document, store):
     bank = balance(store, "092")
     sold = document(CurrencyCode="USD", CurrencyRate=0.5)
