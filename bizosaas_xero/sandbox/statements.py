@@ -7,6 +7,7 @@ answer is written down apart from it. A line tells no more than a bank does: no 
 
 import datetime as dt
 import random
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -75,17 +76,24 @@ class Maker:
             (e for e in booked(store) if e.account in self.banks and since <= e.date <= to),
             key=lambda e: (e.date, e.entity, e.id),
         )
+        self._next = 0
+        self._taken: set[Entry] = set()
+        self._alike: defaultdict[tuple[str, str, str, bool], list[Entry]] = defaultdict(list)
+        for entry in self.entries:
+            self._alike[_sort(entry)].append(entry)
         self.unpaid = sorted(
             (e for e in unpaid(store, self.banks[0]) if since <= e.date <= to), key=lambda e: (e.date, e.id)
         )
 
     def made(self) -> Statement:
         """Return the statement, its lines in the order of their days."""
-        waiting = list(self.entries)
         kinds = list(KINDS.values())
-        while waiting:
+        while self._next < len(self.entries):
+            if self.entries[self._next] in self._taken:
+                self._next += 1
+                continue
             kind = self.rng.choices(kinds, [each.weight for each in kinds])[0]
-            taken = self._take(waiting, kind.takes)
+            taken = self._take(kind.takes)
             if taken is not None:
                 kind.make(self, taken)
         for entry in self.unpaid:
@@ -130,20 +138,18 @@ class Maker:
         """Note an entry that the bank does not know."""
         self.statement.missing.append({"entity": entry.entity, "id": entry.id})
 
-    def _take(self, waiting: list[Entry], count: int) -> list[Entry] | None:
-        """Take entries off the list; several are of one contact and bank account, and go the same way."""
+    def _take(self, count: int) -> list[Entry] | None:
+        """Take the next entry, and more of the same contact and bank account that go the same way."""
         if not count:
             return []
-        first = waiting[0]
-        alike = [
-            e for e in waiting[1:]
-            if e.contact and (e.contact, e.account, e.entity) == (first.contact, first.account, first.entity)
-            and (e.amount > 0) == (first.amount > 0)
-        ][: count - 1]  # fmt: skip
+        first = self.entries[self._next]
+        alike: list[Entry] = []
+        if count > 1 and first.contact:
+            others = self._alike[_sort(first)]
+            alike = [e for e in others if e != first and e not in self._taken][: count - 1]
         if len(alike) < count - 1:
             return None
-        for entry in (first, *alike):
-            waiting.remove(entry)
+        self._taken.update((first, *alike))
         return [first, *alike]
 
     def _number(self) -> None:
@@ -155,6 +161,10 @@ class Maker:
         for answer in self.statement.answers.values():
             if "duplicate_of" in answer:
                 answer["duplicate_of"] = names[answer["duplicate_of"]]
+
+
+def _sort(entry: Entry) -> tuple[str, str, str, bool]:
+    return entry.contact, entry.account, entry.entity, entry.amount > 0
 
 
 def _exact(m: Maker, entries: list[Entry]) -> None:

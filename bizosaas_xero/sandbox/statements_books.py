@@ -37,7 +37,7 @@ class Entry(NamedTuple):
 def booked(store: "Company") -> Iterator[Entry]:
     """Read what moved money on bank accounts; the payments of a batch are one movement."""
     batches: dict[str, Entry] = {}
-    for row in store.rows("Payments"):
+    for row in _rows(store, "Payments"):
         if row["Status"] != "AUTHORISED" or "Invoice" not in row:
             continue
         one = _payment(row)
@@ -49,7 +49,7 @@ def booked(store: "Company") -> Iterator[Entry]:
         else:
             batches[batch] = one._replace(entity="BatchPayments", id=batch, invoice="")
     yield from batches.values()
-    for row in store.rows("BankTransactions"):
+    for row in _rows(store, "BankTransactions"):
         if row["Status"] == "AUTHORISED":
             total: Decimal = row["Total"] if row["Type"].startswith("RECEIVE") else -row["Total"]
             yield Entry(
@@ -57,13 +57,18 @@ def booked(store: "Company") -> Iterator[Entry]:
                 wire.day(row["Date"]), total, str((row.get("Contact") or {}).get("Name", "")),
                 str(row.get("Reference", "")), "",
             )  # fmt: skip
-    for row in store.rows("BankTransfers"):
+    for row in _rows(store, "BankTransfers"):
         for side, way in (("FromBankAccount", -1), ("ToBankAccount", 1)):
             if row.get("Status") != "DELETED":
                 yield Entry(
                     "BankTransfers", row["BankTransferID"], row[side]["AccountID"], wire.day(row["Date"]),
                     way * row["Amount"], "", str(row.get("Reference", "")), "",
                 )  # fmt: skip
+
+
+def _rows(store: "Company", entity: str) -> Iterator[Row]:
+    table = store.table(entity)
+    return map(table.peek, table.by_id)  # to look at; a copy of each would take most of the time
 
 
 def _payment(row: Row) -> Entry:
@@ -79,7 +84,7 @@ def _payment(row: Row) -> Entry:
 
 def unpaid(store: "Company", account: str) -> Iterator[Entry]:
     """Read what is due in base currency: some of it has been paid, and nobody booked it."""
-    for row in store.rows("Invoices"):
+    for row in _rows(store, "Invoices"):
         if row["Status"] == "AUTHORISED" and row["CurrencyCode"] == store.currency and row["AmountDue"] > 0:
             due: Decimal = row["AmountDue"] if row["Type"] == "ACCREC" else -row["AmountDue"]
             number = str(row.get("InvoiceNumber", ""))
