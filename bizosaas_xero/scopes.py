@@ -38,6 +38,7 @@ CONTACTS = Permission("accounting.contacts", "accounting.contacts")
 SETTINGS = Permission("accounting.settings", "accounting.settings")
 PROFIT_AND_LOSS = Permission("accounting.reports.profitandloss.read", "accounting.reports.read")
 TRIAL_BALANCE = Permission("accounting.reports.trialbalance.read", "accounting.reports.read")
+BALANCE_SHEET = Permission("accounting.reports.balancesheet.read", "accounting.reports.read")
 AGED = Permission("accounting.reports.aged.read", "accounting.reports.read")
 
 
@@ -56,9 +57,11 @@ _ENTITIES: dict[str, Sequence[Permission]] = {
 _ACTIONS: dict[str, Sequence[Permission]] = {
     "create_invoice": (_write(INVOICES), _write(CONTACTS), SETTINGS),
     "mark_invoice_paid": (_write(PAYMENTS), INVOICES, SETTINGS),
-    "get_aged_receivables": (INVOICES, PAYMENTS, CONTACTS, SETTINGS, AGED),
+    "get_aged_receivables": (INVOICES, PAYMENTS, AGED, TRIAL_BALANCE, SETTINGS),
+    "get_aged_payables": (INVOICES, PAYMENTS, AGED, TRIAL_BALANCE, SETTINGS),
     "reconcile_bank_feeds": (BANK, PAYMENTS, INVOICES, SETTINGS),
     "generate_pnl_report": (PROFIT_AND_LOSS, TRIAL_BALANCE, SETTINGS),
+    "get_balance_sheet": (BALANCE_SHEET, SETTINGS),
     "get_organisation": (SETTINGS,),
     "list_accounts": (SETTINGS,),
     "find_contacts": (CONTACTS, SETTINGS),
@@ -69,7 +72,7 @@ _ACTIONS: dict[str, Sequence[Permission]] = {
 NEEDS = _ENTITIES | _ACTIONS
 """The one table: entity or action to what it needs."""
 
-TO_COME = frozenset({"create_invoice", "mark_invoice_paid", "get_aged_receivables", "reconcile_bank_feeds"})
+TO_COME = frozenset({"create_invoice", "mark_invoice_paid", "reconcile_bank_feeds"})
 """Actions of later releases. Their scopes are asked for already, because a person would have to authorise
 again for each that is added later; a lack of them is nothing to warn of yet."""
 

@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+from bizosaas_xero.actions.texts import in_csv, in_markdown
+
 if TYPE_CHECKING:
     from bizosaas_xero.actions.pnl import PnlResult
 
@@ -18,12 +20,11 @@ _TITLES = {
     "other_income": "Other income",
     "expenses": "Expenses",
 }
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def markdown(report: PnlResult) -> str:
     """Return a table, its basis and period in the heading."""
-    out = [f"**{_text(report.organisation)}: profit and loss, {report.basis} basis**", ""]
+    out = [f"**{in_markdown(report.organisation)}: profit and loss, {report.basis} basis**", ""]
     out += [
         f"{report.from_date} to {report.to_date}, {report.currency}",
         "",
@@ -33,13 +34,13 @@ def markdown(report: PnlResult) -> str:
     for section in report.sections:
         if section.accounts:
             out.append(f"| **{_TITLES[section.name]}** | |")
-            out += [f"| {_text(figure.name)} | {figure.amount:,} |" for figure in section.accounts]
+            out += [f"| {in_markdown(figure.name)} | {figure.amount:,} |" for figure in section.accounts]
             out.append(f"| *Total* | *{section.total:,}* |")
     if report.unrealised_currency:
         out.append(f"| Unrealised currency gains | {report.unrealised_currency:,} |")
     out.append(f"| **Net profit** | **{report.net_profit:,}** |")
     if report.not_tied_because:
-        out += ["", f"Not tied: {_text(report.not_tied_because)}"]
+        out += ["", f"Not tied: {in_markdown(report.not_tied_because)}"]
     return "\n".join(out) + "\n"
 
 
@@ -50,7 +51,7 @@ def as_csv(report: PnlResult) -> str:
     writer.writerow(["section", "code", "account", f"amount_{report.currency}"])
     for section in report.sections:
         for figure in section.accounts:
-            writer.writerow([section.name, _cell(figure.code or ""), _cell(figure.name), figure.amount])
+            writer.writerow([section.name, in_csv(figure.code or ""), in_csv(figure.name), figure.amount])
     writer.writerow(["unrealised_currency", "", "", report.unrealised_currency])
     writer.writerow(["net_profit", "", "", report.net_profit])
     return out.getvalue()
@@ -81,14 +82,6 @@ def svg(report: PnlResult) -> str:
             f'<text x="{136 + width}" y="{y + 16}">{amount:,}</text>',
         ]
     return "\n".join([*out, "</svg>"]) + "\n"
-
-
-def _text(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
-
-
-def _cell(value: str) -> str:
-    return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
 
 
 FORMATS: dict[str, Callable[[PnlResult], str]] = {"markdown": markdown, "csv": as_csv, "svg": svg}

@@ -29,6 +29,7 @@ class Line:
         section: Which section of the report holds it; lines of one section have the same number.
         label: As Xero words it.
         values: The figures after the label; ``None`` for a blank cell.
+        computed: The account is Xero's all-zero one, such as *Current Year Earnings*.
     """
 
     kind: Literal["account", "currency", "total"]
@@ -36,6 +37,7 @@ class Line:
     section: int
     label: str
     values: tuple[Decimal | None, ...]
+    computed: bool = False
 
 
 def lines(report: dict[str, Any]) -> list[Line]:
@@ -69,11 +71,17 @@ def _line(row: dict[str, Any], section: int) -> Line:
     elif account and account != _NO_ID and row.get("RowType") == "Row":
         kind = "account"
     label = str(cells[0].get("Value") or "")
-    values = tuple(_amount(cell.get("Value"), label) for cell in cells[1:])
-    return Line(kind, account if kind == "account" else None, section, label, values)
+    values = tuple(amount(cell.get("Value"), label) for cell in cells[1:])
+    known = account if kind == "account" else None
+    return Line(kind, known, section, label, values, computed=account == _NO_ID)
 
 
-def _amount(text: Any, label: str) -> Decimal | None:
+def amount(text: Any, label: str) -> Decimal | None:
+    """Read one figure of a report; a blank cell is ``None``.
+
+    Raises:
+        Unavailable: It is no number.
+    """
     if text is None or text == "":
         return None
     try:
