@@ -100,6 +100,11 @@ class Company(Store):
         self._read_chart()
         return self._codes[code]
 
+    def account_by(self, line: Row) -> str:
+        """Return the account of a line that does not name it by id; without any, the rounding account."""
+        self._read_chart()
+        return self._codes.get(str(line.get("AccountCode")), self._system["ROUNDING"])
+
     def system_account(self, name: str) -> str:
         """Return the id of one of Xero's own accounts, such as `DEBTORS`.
 

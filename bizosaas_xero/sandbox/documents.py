@@ -4,6 +4,7 @@ They are drafted, submitted and approved; a draft is deleted, what is approved i
 or credited. `PAID` is never set by a client: it follows from what settles the document.
 """
 
+import copy
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -74,6 +75,7 @@ def save_credit_note(work: Work, given: Mapping[str, Any], *, create: bool, key:
 
 def _save(work: Work, kind: Kind, given: Mapping[str, Any], *, create: bool, key: str | None) -> str:
     old = _existing(work, kind, given, create=create, key=key)
+    known = copy.deepcopy(old)
     before = str(old["Status"]) if old else ""
     row = old or _new(work, kind, given)
     status = str(given.get("Status") or before or "DRAFT").upper()
@@ -101,12 +103,29 @@ def _save(work: Work, kind: Kind, given: Mapping[str, Any], *, create: bool, key
         _approved(work, kind, row, given, before)
     work.refuse_if_wrong()
     verb = "Approved" if status in rules.LIVE and before not in rules.LIVE else "Edited"
-    return _keep(work, kind, row, verb if old or verb == "Approved" else "Created")
+    unseen = known is not None and _unseen(known, row, paid=paid)
+    return _keep(work, kind, row, verb if old or verb == "Approved" else "Created", blind=unseen)
 
 
-def _keep(work: Work, kind: Kind, row: Row, verb: str) -> str:
+def _unseen(old: Row, new: Row, *, paid: bool) -> bool:
+    """Tell whether a change is one of those that do not move Xero's stamp.
+
+    They are due date and SentToContact of what is paid in part, and another account on a line.
+    """
+    changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
+    if paid and changed and changed <= {"DueDate", "DueDateString", "SentToContact"}:
+        return True
+    return changed == {"LineItems"} and _recoded(old["LineItems"]) == _recoded(new["LineItems"])
+
+
+def _recoded(rows: list[Row]) -> list[Row]:
+    """Return lines without their accounts."""
+    return [{k: v for k, v in line.items() if k not in {"AccountCode", "AccountID"}} for line in rows]
+
+
+def _keep(work: Work, kind: Kind, row: Row, verb: str, *, blind: bool = False) -> str:
     if kind.entity == "Invoices":
-        rules.put_invoice(work, row)
+        rules.put_invoice(work, row, blind=blind)
     else:
         rules.put_credit(work, "CreditNotes", row)
     guid = str(row[kind.id_field])

@@ -139,7 +139,9 @@ ENDPOINTS = {
         Endpoint("Organisation", "OrganisationID", _SETTINGS, plural="Organisations"),
         Endpoint("TaxRates", "TaxType", _SETTINGS),
         Endpoint("Currencies", "Code", _SETTINGS),
-        Endpoint("TrackingCategories", "TrackingCategoryID", _SETTINGS),
+        Endpoint(
+            "TrackingCategories", "TrackingCategoryID", _SETTINGS, hidden=("Status", "ARCHIVED")
+        ),
         Endpoint("BrandingThemes", "BrandingThemeID", _SETTINGS),
         Endpoint("Users", "UserID", _SETTINGS, modified=True),
     )

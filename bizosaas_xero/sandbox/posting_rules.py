@@ -159,7 +159,7 @@ def _lines(
         base = to_base(amount, rate)
         left -= base
         yield Posting(
-            date, line.get("AccountID") or store.account_id(line["AccountCode"]), base, entity, guid, contact,
+            date, line.get("AccountID") or store.account_by(line), base, entity, guid, contact,
             tuple((t["TrackingCategoryID"], t["TrackingOptionID"]) for t in line.get("Tracking", ())),
             line.get("TaxType"), amount if currency else None, currency, ACCRUAL, guid,
             line.get("Description", ""),
@@ -193,9 +193,11 @@ def document(store: "Company", row: Row, entity: str) -> Iterator[Posting]:
         yield from this.control
         yield from this.shares
     for part in row.get("Payments", ()):
-        yield from _payment(store, this, store.look("Payments", part["PaymentID"]))
+        if store.table("Payments").find(part["PaymentID"]) is not None:  # rows can be removed by hand
+            yield from _payment(store, this, store.look("Payments", part["PaymentID"]))
     for allocation in row.get("Allocations", ()):
-        yield from _allocation(store, this, allocation)
+        if store.table("Invoices").find(allocation["Invoice"]["InvoiceID"]) is not None:
+            yield from _allocation(store, this, allocation)
 
 
 def _payment(store: "Company", this: Side, payment: Row) -> Iterator[Posting]:

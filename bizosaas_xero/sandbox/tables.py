@@ -92,8 +92,8 @@ _STAMPS = {"BankTransfers": "CreatedDateUTC", "TaxRates": "", "Currencies": "", 
 
 
 def _empty(b: Books, name: str, id_field: str) -> Table:
-    # deleted transfers are hidden by their status
-    columns = {"Status": _nothing} if name == "BankTransfers" else {}
+    # lists hide deleted transfers and archived tracking categories by their status
+    columns = {"Status": _nothing} if name in {"BankTransfers", "TrackingCategories"} else {}
     seeded = Seeded(Scramble(b.organisation.id, name), 0, lambda _: {}, lambda _: 0, columns)
     return Table(id_field, seeded, _STAMPS.get(name, "UpdatedDateUTC"))
 

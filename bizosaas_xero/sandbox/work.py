@@ -101,11 +101,11 @@ class Work:
         return copy.deepcopy([*found, *(r for r in mine if str(r.get(name, "")).strip().lower() == wanted)])
 
     def every(self, entity: str) -> Iterator[Row]:
-        """Iterate over all rows of a short list, as this request would leave them."""
-        id_field = self.books.table(entity).id_field
-        for row in self.books.rows(entity):
-            if (entity, row[id_field]) not in self._rows:
-                yield row
+        """Iterate over all rows of a short list, as this request would leave them; only to look at."""
+        table = self.books.table(entity)
+        for slot in table.by_id:
+            if (entity, table.id(slot)) not in self._rows:
+                yield table.peek(slot)
         yield from (copy.deepcopy(r) for key, r in self._rows.items() if key[0] == entity and r is not None)
 
     def note(self, entity: str, guid: str, changes: str, details: str) -> None:

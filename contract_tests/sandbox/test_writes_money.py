@@ -370,3 +370,25 @@ def test_a_rate_turned_round_is_remarked_on(client, customer):
     made = client.put("Invoices", body, summarizeErrors="false")
     assert made["StatusAttributeString"] == "WARNING"
     assert "CurrencyRate" in made["Warnings"][0]["Message"]
+
+
+def test_changes_that_move_no_stamp(client, document, box):
+    sold = document()
+    client.put("Payments", pay(sold, 40))
+    before = again(client, sold)["UpdatedDateUTC"]
+    box.sandbox.clock.advance(60)
+    only = {"LineItemID": sold["LineItems"][0]["LineItemID"], "AccountCode": "260"}
+    for body in ({"DueDate": "2026-12-01"}, {"SentToContact": True}, {"LineItems": [only]}):
+        row = client.post(f"Invoices/{sold['InvoiceID']}", body)
+        assert row["UpdatedDateUTC"] == before
+    assert row["LineItems"][0]["AccountCode"] == "260"
+    assert row["DueDateString"] == "2026-12-01T00:00:00"
+    assert client.post(f"Invoices/{sold['InvoiceID']}", {"Reference": "r"})["UpdatedDateUTC"] != before
+
+
+def test_rows_removed_by_hand_do_not_stop_the_ledger(client, document, store):
+    sold = document()
+    paid = client.put("Payments", pay(sold, 40))
+    store.delete("Payments", paid["PaymentID"])
+    store.insert("Invoices")
+    zero(store)

@@ -283,6 +283,8 @@ class TestChart:
         assert client.send("DELETE", f"{path}/Options/{used}").json()["Options"][0]["Status"] == "ARCHIVED"
         assert client.send("DELETE", path).json()["TrackingCategories"][0]["Status"] == "ARCHIVED"
         assert client.put("TrackingCategories", {"Name": "Third"})["Status"] == "ACTIVE"
+        assert len(client.rows("TrackingCategories")) == 2
+        assert len(client.rows("TrackingCategories", includeArchived="true")) == 3
 
 
 class TestOrganisations:
