@@ -83,7 +83,8 @@ class Api:
             return Response(wire.xml(head), media_type="text/xml")
         table = state.store(tenant).table(endpoint.name)
         with table.lock:
-            return self._rows(request, endpoint, table, head)
+            mine = state.store(tenant).created_by.get((endpoint.name, access.family.app.name), set())
+            return self._rows(request, endpoint, table, head, frozenset(mine))
 
     def _write(
         self, request: Request, endpoint: Endpoint, access: Access, tenant: str, body: bytes, head: wire.Row
@@ -125,7 +126,9 @@ class Api:
             return parts.actions(work, head)
         return writing.write(work, endpoint, asked, head)
 
-    def _rows(self, request: Request, endpoint: Endpoint, table: Table, head: wire.Row) -> Response:
+    def _rows(
+        self, request: Request, endpoint: Endpoint, table: Table, head: wire.Row, mine: frozenset[str]
+    ) -> Response:
         key = request.path_params.get("key")
         if key is not None:
             slot = _single(endpoint, table, key)
@@ -143,6 +146,7 @@ class Api:
                 dict(request.query_params),
                 request.headers.get("if-modified-since"),
                 inclusive=switches.ims_inclusive,
+                mine=mine,
             )
             found = self._state.lists.select(endpoint, table, query)
         except QueryError as error:

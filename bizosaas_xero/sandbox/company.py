@@ -35,6 +35,7 @@ class Company(Store):
         opened: The day before all documents, on which the opening balances stand.
         opening: Account code and amount of each opening balance.
         history: What happened to each document, newest last.
+        created_by: Ids of what each app made, by entity and the app's name.
         emailed: How many invoices were e-mailed on a day.
         email_cap: How many may be: none for a demo company, 20 on trial, 1,000 when it pays.
     """
@@ -48,6 +49,7 @@ class Company(Store):
         self.opening = tuple((code, wire.money(cents)) for code, cents in OPENING)
         self.ledger = Ledger(self)
         self.history: dict[tuple[str, str], list[Row]] = {}
+        self.created_by: dict[tuple[str, str], set[str]] = {}
         self.emailed: dict[dt.date, int] = {}
         self.email_cap = {"DEMO": 0, "TRIAL": 20}.get(books.organisation.kind, 1000)
         self._indexes: dict[tuple[str, str], Index] = {}

@@ -26,6 +26,7 @@ class Endpoint:
         plural: The key of the rows in the answer, when it is not `name`.
         hidden: A field and the value that hides a row unless `includeArchived`.
         optional: Fields a row may lack and still be filtered by.
+        searched: Fields that `searchTerm` looks into.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Endpoint:
     plural: str = ""
     hidden: tuple[str, str] | None = None
     optional: tuple[str, ...] = ()
+    searched: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -60,7 +62,7 @@ ENDPOINTS = {
             "Invoices", "InvoiceID", ("accounting.invoices", _LEGACY), number="InvoiceNumber",
             paged=True, modified=True,
             drops=("LineItems",), summary_drops=("LineItems", "Payments", "HasAttachments", "CISDeduction"),
-            forcing=("statuses", "summaryonly"),
+            forcing=("statuses", "summaryonly"), searched=("InvoiceNumber", "Reference"),
             optimised=(*_DOCUMENT, "AmountDue", "AmountPaid", "InvoiceNumber", "InvoiceID", "Contact.Name"),
             optional=("DueDate", "DueDateString", "BrandingThemeID", "SentToContact", "FullyPaidOnDate",
                       "ExpectedPaymentDate", "PlannedPaymentDate", "Url", "RepeatingInvoiceID"),
@@ -73,6 +75,7 @@ ENDPOINTS = {
             summary_drops=("Addresses", "Balances", "ContactGroups", "ContactPersons", "IsCustomer",
                            "IsSupplier", "PaymentTerms", "Website"),
             forcing=("summaryonly",),
+            searched=("Name", "FirstName", "LastName", "ContactNumber", "CompanyNumber", "EmailAddress"),
             optimised=("Name", "EmailAddress", "AccountNumber", "ContactID", "UpdatedDateUTC"),
             hidden=("ContactStatus", "ARCHIVED"),
             optional=("ContactNumber", "AccountNumber", "Website", "PaymentTerms", "Balances", "TaxNumber",

@@ -14,7 +14,7 @@ from bizosaas_xero.sandbox import where
 from bizosaas_xero.sandbox.endpoints import Endpoint, shape
 from bizosaas_xero.sandbox.guids import sql_order
 from bizosaas_xero.sandbox.store import Table
-from bizosaas_xero.sandbox.where import Comparison, Condition, Joined, QueryError
+from bizosaas_xero.sandbox.where import Comparison, Condition, Joined, QueryError, Search
 from bizosaas_xero.sandbox.wire import Row
 
 HIGH_VOLUME = 100_000
@@ -89,15 +89,26 @@ def modified_since(text: str) -> int | None:
 
 
 def parse(
-    endpoint: Endpoint, table: Table, params: Mapping[str, str], since: str | None, *, inclusive: bool
+    endpoint: Endpoint,
+    table: Table,
+    params: Mapping[str, str],
+    since: str | None,
+    *,
+    inclusive: bool,
+    mine: frozenset[str] = frozenset(),
 ) -> Query:
     """Read a request's parameters; what Xero does not know it ignores.
+
+    `mine` is what the asking app created itself.
 
     Raises:
         QueryError: The filter or the order names what is not there.
     """
     given = {name.lower(): value for name, value in params.items()}
     condition = where.parse(given["where"]) if given.get("where", "").strip() else None
+    if endpoint.searched and given.get("searchterm", "").strip():
+        search = Search(given["searchterm"].strip(), endpoint.searched)
+        condition = search if condition is None else Joined("and", (*_conjuncts(condition), search))
     order = _order(given["order"]) if given.get("order", "").strip() else None
     if condition is not None or order is not None:
         known = fields(endpoint, table)
@@ -115,6 +126,8 @@ def parse(
         for name, field in _PICKS.items()
         if given.get(name) and (name == "ids" or endpoint.name == "Invoices")
     )
+    if endpoint.name == "Invoices" and given.get("createdbymyapp", "").lower() == "true":
+        picks = (*picks, (endpoint.id_field, mine))
     return Query(
         page=max(1, _whole(given.get("page"), 1)) if paged else None,
         size=min(1000, max(1, _whole(given.get("pagesize"), 100))),

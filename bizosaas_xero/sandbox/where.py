@@ -69,6 +69,22 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Search:
+    """A text that one of several fields holds, letter case aside (`searchTerm`)."""
+
+    text: str
+    names: tuple[str, ...]
+
+    def matches(self, row: Mapping[str, Any]) -> bool:
+        """Tell whether a row passes."""
+        return any(self.text.lower() in str(lookup(row, name) or "").lower() for name in self.names)
+
+    def fields(self) -> set[str]:
+        """Return the fields that are looked at; searching them is always allowed."""
+        return set()
+
+
+@dataclass(frozen=True)
 class Joined:
     """Several conditions, all (`and`) or any (`or`) of which must hold."""
 
@@ -84,7 +100,7 @@ class Joined:
         return set().union(*(part.fields() for part in self.parts))
 
 
-Condition = Comparison | Joined
+Condition = Comparison | Joined | Search
 
 
 def lookup(row: Any, path: str) -> Any:

@@ -140,6 +140,8 @@ class Work:
             elif (entity, guid) in self._blind:
                 table.put(row, quiet=True)
             else:
+                if table.find(guid) is None:
+                    self.books.created_by.setdefault((entity, self.who.app), set()).add(guid)
                 self.books.put(entity, row)
         for entity, guid, changes, details in self._notes:
             self.books.add_history(entity, guid, changes, details, self.who.app)

@@ -287,3 +287,16 @@ def test_dates_in_xeros_own_spelling(client, customer, box, taken):
         assert client.put("Invoices", body)["DateString"] == "2026-10-01T00:00:00"
     else:
         assert "is not a valid AllXsd value" in client.refused("PUT", "Invoices", body)[0]
+
+
+def test_an_app_finds_what_it_made(client, make, customer):
+    assert client.rows("Invoices", createdByMyApp="true") == []
+    made = client.put("Invoices", sale(customer, Reference="Deal 4711"))
+    found = client.rows("Invoices", createdByMyApp="true", where='Reference=="Deal 4711"')
+    assert [row["InvoiceID"] for row in found] == [made["InvoiceID"]]
+    assert len(client.rows("Invoices", searchTerm="deal 47")) == 1
+    assert client.rows("Invoices", searchTerm="deal 48", where='Type=="ACCREC"') == []
+    assert client.rows("Contacts", searchTerm="RATA.EXAMPLE")[0]["ContactID"] == customer["ContactID"]
+    other = make("legacy").connect()
+    assert other.rows("Invoices", createdByMyApp="true") == []
+    assert len(other.rows("Invoices", createdByMyApp="false")) == 61
