@@ -20,7 +20,7 @@ from bizosaas_xero.contract.scenarios import Scenario
 from bizosaas_xero.contract.subject import Subject
 from bizosaas_xero.spec import Connection, SyncOptions
 
-MAX_BATCHES = 300
+MAX_BATCHES = 60
 """A run of more is endless, at the sizes that scenarios have."""
 
 SETTLE = 0.02
@@ -105,6 +105,8 @@ class _Driver:
             self.world.happens(step)
         elif word == "sync":
             self._run("second" if self.seen.runs else "first", None)
+        elif word == "consent" and not self.url:
+            return  # it gave no address to which a person could be sent
         elif word == "consent":
             redirect = str((self.inputs.app or {}).get("redirect_uri", ""))
             self.callback_url = self.world.consent(self.url, redirect)
@@ -178,9 +180,9 @@ class _Driver:
         begun = len(self.world.sent)
         connection: Any = {**self.connection, "an_unknown_key": 1}
         given: Any = options
-        if as_models:
-            connection, given = Connection(**self.connection), SyncOptions(**options)
         try:
+            if as_models:
+                connection, given = Connection(**self.connection), SyncOptions(**options)
             batches = self.hook.sync_entity(
                 connection=connection, entity=entity or self.scenario.entity, cursor=cursor, options=given
             )
@@ -225,7 +227,8 @@ class _Driver:
         self._run("full", _stored(self._once()), {"full": True})
 
     def _resume(self) -> None:
-        for batch in self._once().batches[:-1]:
+        whole = self._once()
+        for batch in () if whole.endless else whole.batches[:-1]:
             self._run("resumed", plain(getattr(batch, "cursor", None)))
 
     def _close(self) -> None:

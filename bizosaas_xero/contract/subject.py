@@ -124,6 +124,7 @@ def find(name: str, contract: Path | None = None) -> Subject:
     except ContractFileError as error:
         raise MissingConnectorError(str(error)) from None
     subject = Subject(name, target, version, rules, _load(target, defects), defects=defects)
+    subject.manager.add_hookspecs(hooks)
     if isinstance(subject.plugin, ModuleType):
         _register(subject)
     return subject
@@ -189,7 +190,6 @@ def _load(target: str, defects: dict[str, list[str]]) -> Any:
 def _register(subject: Subject) -> None:
     found = subject.defects.setdefault("discovery.hooks-match", [])
     manager, plugin = subject.manager, subject.plugin
-    manager.add_hookspecs(hooks)
     try:
         manager.register(plugin, name=subject.name)
         manager.check_pending()

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import jsonschema_rs
+
 from bizosaas_xero.contract.driver import plain
 from bizosaas_xero.contract.observe import Observation, Run
-from bizosaas_xero.contract.registry import require
+from bizosaas_xero.contract.registry import Broken, require
 from bizosaas_xero.contract.scenarios import Scenario
 from bizosaas_xero.contract.subject import Subject
 
@@ -42,6 +44,14 @@ def with_recheck(subject: Subject) -> str:
 def one_entity(subject: Subject) -> str:
     """Excuse connectors with one entity from telling two apart."""
     return no_entities(subject) or ("it has one entity" if len(subject.entities) == 1 else "")
+
+
+def validator(schema: Any, what: str) -> Any:
+    """Make a validator, or complain that the schema is none."""
+    try:
+        return jsonschema_rs.validator_for(schema)
+    except (jsonschema_rs.ValidationError, ValueError) as error:
+        raise Broken(f"{what}: {error}") from None
 
 
 def good(seen: Observation, *purposes: str) -> list[Run]:

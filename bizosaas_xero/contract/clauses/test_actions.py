@@ -6,8 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import jsonschema_rs
-
+from bizosaas_xero.contract.clauses.reading import validator
 from bizosaas_xero.contract.driver import plain
 from bizosaas_xero.contract.observe import Call, Observation, World
 from bizosaas_xero.contract.registry import Broken, clause, require
@@ -100,12 +99,9 @@ def test_schemas_valid(seen: Observation, subject: Subject) -> None:
     row = _action(seen, subject)
     for name in ("params", "result"):
         schema = getattr(row, name)
-        try:
-            jsonschema_rs.validator_for(schema)
-        except (jsonschema_rs.ValidationError, ValueError) as error:
-            raise Broken(f"{name}: {error}") from None
+        validator(schema, name)
         require(schema.get("properties") is not None, f"its schema of {name} describes no fields")
-    valid = jsonschema_rs.validator_for(row.params)
+    valid = validator(row.params, "params")
     require(valid.is_valid(seen.scenario.params), "its schema refuses parameters that it takes")
     if seen.scenario.bad_params is not None:
         require(not valid.is_valid(seen.scenario.bad_params), "its schema accepts parameters that are wrong")
@@ -134,7 +130,7 @@ def test_result_true(seen: Observation, subject: Subject) -> None:
             require(parsed.action == seen.scenario.action, f"it is the result of {parsed.action!r}")
             require(parsed.status in {"done", "partial"}, f"its status is {parsed.status!r}")
             wrong = next(
-                jsonschema_rs.validator_for(_action(seen, subject).result).iter_errors(plain(result)["data"]),
+                validator(_action(seen, subject).result, "result").iter_errors(plain(result)["data"]),
                 None,
             )
             require(wrong is None, f"its data: {wrong.message if wrong else ''}")

@@ -133,6 +133,8 @@ def test_one_batch(seen: Observation) -> None:
     require(len(set(keys)) == len(keys) or seen.scenario.repeats, "steps overlap")
     expect = seen.scenario.expect.records
     require(expect is None or len(keys) == sum(expect), f"together they gave {len(keys)} records")
+    lost = (seen.keys or set()) - set(keys)
+    require(not lost, f"it says that it did not pause, and {len(lost)} records did not come")
 
 
 @clause(

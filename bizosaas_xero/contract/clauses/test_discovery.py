@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 
-import jsonschema_rs
-
+from bizosaas_xero.contract.clauses.reading import validator
 from bizosaas_xero.contract.observe import World
 from bizosaas_xero.contract.registry import Broken, clause, require
 from bizosaas_xero.contract.subject import Subject, loads_in_four_hook_host
@@ -108,16 +107,10 @@ def test_describes(subject: Subject, world: World) -> None:
 def test_schemas_valid(subject: Subject) -> None:
     require(not subject.has_describe or subject.info, "it describes no entities")
     for row in subject.info.entities if subject.info else ():
-        try:
-            jsonschema_rs.validator_for(row.json_schema)
-        except (jsonschema_rs.ValidationError, ValueError) as error:
-            raise Broken(f"{row.name}: {error}") from None
+        validator(row.json_schema, row.name)
         require(
             row.json_schema.get("properties"),
             f"{row.name}: its schema describes no fields, so it proves nothing",
         )
     if subject.info and subject.info.settings:
-        try:
-            jsonschema_rs.validator_for(subject.info.settings)
-        except (jsonschema_rs.ValidationError, ValueError) as error:
-            raise Broken(f"settings: {error}") from None
+        validator(subject.info.settings, "settings")

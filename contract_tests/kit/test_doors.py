@@ -1,0 +1,145 @@
+"""Three doors lead to the same clauses, and nothing is a pass that was not looked at."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from bizosaas_xero.contract import check
+from bizosaas_xero.contract.registry import table
+from contract_tests.selftest.test_broken import COMMAND, SHOP_FOLDER, run
+
+ROOT = Path(__file__).parents[2]
+NOTHING = """
+from bizosaas_xero.spec import hookimpl
+
+@hookimpl
+def auth(request): return None
+
+@hookimpl
+def sync_entity(connection, entity, cursor, options): return None
+
+@hookimpl
+def list_actions(connection): return None
+
+@hookimpl
+def run_action(connection, action, params, control): return None
+
+@hookimpl(optionalhook=True)
+def describe(): return None
+"""
+
+
+@pytest.fixture
+def nothing(tmp_path):
+    (tmp_path / "nothing.py").write_text(NOTHING)
+    return tmp_path
+
+
+def test_a_connector_that_gives_nothing_is_told_each_missing_promise(nothing):
+    begun = time.monotonic()
+    code, report = run(nothing, "nothing")
+    spent = time.monotonic() - begun
+    assert code == 5
+    kept = {row["clause"] for row in report["rows"] if row["outcome"] == "passed"}
+    skipped = {row["clause"] for row in report["rows"] if row["outcome"] == "skipped"}
+    loaded = {identity for identity in table() if identity.startswith("discovery.")}
+    assert kept <= loaded | {"replay.no-stray-cassette", "actions.described"}
+    assert all(identity.startswith("actions.") for identity in skipped)
+    assert len(report["broken"]) >= 60
+    assert not [row for row in report["rows"] if row["outcome"] == "error"]
+    assert spent < 10 or os.getloadavg()[0] > 2 * (os.cpu_count() or 1), spent
+
+
+def test_a_connector_that_is_not_there_is_an_error(tmp_path):
+    code, report = run(tmp_path, "no_such_connector")
+    assert code == 2
+    assert "no_such_connector" in report["problem"]
+    assert not report["ok"]
+    assert not report["rows"]
+
+
+def test_a_cassette_that_is_declared_and_missing_is_an_error(tmp_path):
+    (tmp_path / "contract.toml").write_text(
+        '[[scenarios]]\nname = "not-there"\nhook = "sync_entity"\nentity = "invoices"\n'
+    )
+    report = check("xero", contract=tmp_path / "contract.toml")
+    assert "not-there" in report.problem
+    assert not report.ok
+
+
+def test_a_contract_that_cannot_be_read_is_an_error(tmp_path):
+    (tmp_path / "contract.toml").write_text('[[scenarios]]\nname = "X"\n')
+    report = check("xero", contract=tmp_path / "contract.toml")
+    assert "scenarios" in report.problem
+
+
+def test_nothing_collected_is_an_error():
+    report = check("csvshop", contract=SHOP_FOLDER / "contract.toml", options=["-k", "no_such_test"])
+    assert report.problem
+    assert not report.ok
+
+
+def test_the_door_of_pytest_and_junit(tmp_path):
+    path = os.pathsep.join([str(SHOP_FOLDER), str(ROOT), os.environ.get("PYTHONPATH", "")])
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--pyargs",
+        "bizosaas_xero.contract",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+    ]
+    done = subprocess.run(  # noqa: S603 (our own command)
+        [*command, "--bizosaas-connector", "csvshop", f"--junitxml={tmp_path / 'junit.xml'}", "-W", "error"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    suite = ET.parse(tmp_path / "junit.xml").getroot()[0]  # noqa: S314 (our own file)
+    assert int(suite.get("tests")) > 100
+
+
+def test_pytest_without_a_connector_is_an_error(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--pyargs",
+        "bizosaas_xero.contract",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
+    assert done.returncode != 0
+    assert "--bizosaas-connector" in done.stdout + done.stderr
+
+
+def test_an_exemption_must_be_needed(tmp_path):
+    text = (
+        (SHOP_FOLDER / "contract.toml")
+        .read_text()
+        .replace('"csvshop_fixtures"', f'"{SHOP_FOLDER}/csvshop_fixtures.py"')
+    )
+    reason = 'reason = "said here for the sake of a test"\n'
+    (tmp_path / "contract.toml").write_text(f'{text}\n[[exempt]]\nclause = "sync.deadline"\n{reason}')
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SHOP_FOLDER), str(ROOT)])}
+    done = subprocess.run(  # noqa: S603 (our own command)
+        [*COMMAND, "csvshop", "--json", "--contract", str(tmp_path / "contract.toml")],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False, env=env,
+    )  # fmt: skip
+    report = json.loads(done.stdout)
+    assert report["broken"] == ["sync.deadline"]
+    assert "remove the exemption" in next(
+        row["message"] for row in report["rows"] if row["outcome"] == "failed"
+    )

@@ -1,0 +1,150 @@
+"""The kit catches bad connectors: each breakage dies by its own clause, and each clause kills one."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from bizosaas_xero.contract.registry import table
+from contract_tests.selftest.broken_toys import TOYS
+from contract_tests.selftest.broken_xeros import TOML, XEROS
+
+TOY = Path(__file__).parent / "toy"
+SHOP_FOLDER = Path(__file__).parent / "csvshop"
+CASSETTES = Path(__file__).parents[2] / "cassettes" / "xero"
+COMMAND = [sys.executable, "-c", "from bizosaas_xero.cli import main; main()", "contract"]
+AT_ONCE = 2
+
+XERO = """
+import importlib.util
+import sys
+from pathlib import Path
+
+import bizosaas_xero
+
+for name, old, new in {edits!r}:
+    name = "bizosaas_xero." + name
+    spec = importlib.util.find_spec(name)
+    source = Path(spec.origin).read_text(encoding="utf-8")
+    assert old in source, old
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    setattr(bizosaas_xero, name.rpartition(".")[2], module)
+    exec(compile(source.replace(old, new), spec.origin, "exec"), module.__dict__)
+
+from bizosaas_xero.plugin import *
+from bizosaas_xero.plugin import auth, describe, list_actions, run_action, sync_entity
+"""
+
+
+def edit(text, old, new):
+    assert old in text, f"the breakage no longer fits: {old}"
+    return text.replace(old, new)
+
+
+def without_block(text, head):
+    begin = text.index(head)
+    return text[:begin] + text[text.index("\n\n", begin) + 2 :]
+
+
+def toy(folder, edits):
+    shutil.copytree(TOY, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    path = folder / "toyshop.py"
+    text = path.read_text(encoding="utf-8")
+    for old, new in edits:
+        text = edit(text, old, new)
+    path.write_text(text, encoding="utf-8")
+    return "toyshop"
+
+
+def xero(folder, edits):
+    folder.mkdir()
+    contract = (CASSETTES / TOML).read_text(encoding="utf-8")
+    for _, head, _ in [row for row in edits if row[0] == TOML]:
+        contract = without_block(contract, head)
+    contract = contract.replace("frozen =", f'cassettes = "{CASSETTES}"\nfrozen =', 1)
+    (folder / TOML).write_text(contract, encoding="utf-8")
+    modules = [row for row in edits if row[0] != TOML]
+    (folder / "broken_xero.py").write_text(XERO.format(edits=modules), encoding="utf-8")
+    return "broken_xero"
+
+
+def run(folder, name):
+    """Run the real command, and return its exit code and report."""
+    done = subprocess.run(  # noqa: S603 (our own command)
+        [*COMMAND, name, "--json"], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+BROKEN = [("toy", toy, *row) for row in TOYS] + [("xero", xero, *row) for row in XEROS]
+IDS = [
+    re.sub(r"[^a-z0-9.]+", "-", f"{kind} {clause} {wrong}".lower()) for kind, _, clause, wrong, _ in BROKEN
+]
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory):
+    """Every report, made side by side; each test waits for its own."""
+    base = tmp_path_factory.mktemp("broken")
+
+    def make(number):
+        _, build, _, _, edits = BROKEN[number]
+        folder = base / str(number)
+        return run(folder, build(folder, edits))
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        made = [pool.submit(make, number) for number in range(len(BROKEN))]
+        yield made
+        for future in made:
+            future.cancel()
+
+
+@pytest.fixture(scope="module")
+def caught():
+    """Count what was caught, and print the figure."""
+    found = []
+    yield found
+    sys.__stdout__.write(f"\n{len(BROKEN)} broken connectors, {len(found)} caught by their own clause\n")
+
+
+@pytest.mark.parametrize("number", range(len(BROKEN)), ids=IDS)
+def test_a_broken_connector_dies_by_its_own_clause(number, reports, caught):
+    _, _, clause, wrong, _ = BROKEN[number]
+    code, report = reports[number].result()
+    errors = [row for row in report["rows"] if row["outcome"] == "error"]
+    assert not report["problem"], report["problem"]
+    assert not errors, "the kit itself failed: an accident, and no verdict"
+    assert clause in report["broken"], f"{wrong}: broke only {report['broken']}"
+    severity = table()[clause].severity
+    assert report["ok"] == (code == 0)
+    assert not report["ok"] or severity == "should"
+    caught.append(clause)
+
+
+def test_every_clause_kills_at_least_one():
+    killed = {clause for _, _, clause, _, _ in BROKEN}
+    assert killed == set(table())
+    assert len(BROKEN) >= 40
+
+
+def test_the_honest_toy_passes():
+    code, report = run(TOY, "toyshop")
+    assert code == 0, [row for row in report["rows"] if row["outcome"] not in {"passed", "skipped"}]
+    assert report["ok"]
+    assert set(report["counts"]) <= {"passed", "skipped"}
+    assert {row["clause"] for row in report["rows"]} == set(table())
+
+
+def test_xero_passes_every_clause(tmp_path):
+    code, report = run(tmp_path, "xero")
+    assert code == 0, [row for row in report["rows"] if row["outcome"] not in {"passed", "skipped"}]
+    assert report["scenarios"] >= 45

@@ -1,0 +1,66 @@
+"""A connector that is not Xero: it keeps the contract, is found beside ``xero``, and a host syncs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from contract_tests.selftest.test_broken import run
+
+SHOP = Path(__file__).parent / "csvshop"
+
+PROGRAM = """
+import json, sys
+from pathlib import Path
+from bizosaas_xero.host import open_host, discover
+from bizosaas_xero.spec import App
+import csvshop_fixtures as shop
+
+shop.reset()
+with open_host(Path(sys.argv[1])) as host:
+    app = App(client_id="csv", kind="custom")
+    offer = host.connecting.client_credentials("csvshop", app, shop.settings())
+    kept = host.connecting.choose(offer, settings=shop.settings())
+    first = host.runner.sync(kept.id, "products")
+    shop.change("products")
+    second = host.runner.sync(kept.id, "products")
+    found = {name: row.status for row in host.report.rows for name in [row.name]}
+print(json.dumps({"found": found, "first": first.to_dict(), "second": second.to_dict()}))
+"""
+
+
+@pytest.fixture
+def installed(tmp_path):
+    """The folder of a newcomer, installed as a distribution."""
+    folder = tmp_path / "site"
+    shutil.copytree(SHOP, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    about = folder / "csvshop-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: csvshop\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[bizosaas.connectors]\ncsvshop = csvshop\n")
+    return folder
+
+
+def test_it_keeps_the_contract():
+    code, report = run(SHOP, "csvshop")
+    assert code == 0, [row for row in report["rows"] if row["outcome"] not in {"passed", "skipped"}]
+
+
+def test_it_is_found_beside_xero_and_the_host_syncs_it(installed, tmp_path):
+    path = os.pathsep.join([str(installed), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(  # noqa: S603 (our own program)
+        [sys.executable, "-c", PROGRAM, str(tmp_path / "home")],
+        capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["found"] == {"xero": "loaded", "csvshop": "loaded"}
+    assert told["first"]["problem"] is told["second"]["problem"] is None
+    assert told["first"]["new"] == 8
+    assert (told["second"]["new"], told["second"]["changed"]) == (0, 1)
