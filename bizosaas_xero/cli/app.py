@@ -133,10 +133,17 @@ def sync(
     ] = None,
     *,
     full: Annotated[bool, typer.Option("--full", help="Read everything again.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on: read each entity of each organisation when it is due.")
+    ] = False,
     organisation: Organisation = None,
     as_json: AsJson = False,
 ) -> int:
     """Bring the tables up to date."""
+    if watch:
+        from bizosaas_xero.cli.watch import watch as go_on
+
+        return go_on(base.open_output(as_json=as_json), alone=not (entities or full or organisation))
     from bizosaas_xero.cli import sync as command
 
     return command.sync(base.open_output(as_json=as_json), entities or [], organisation, full=full)
@@ -146,7 +153,7 @@ def sync(
 @base.ends_well
 def status(*, as_json: AsJson = False) -> int:
     """Say how the tables stand, and what needs you."""
-    from bizosaas_xero.cli import sync as command
+    from bizosaas_xero.cli import status as command
 
     return command.status(base.open_output(as_json=as_json))
 
@@ -183,4 +190,4 @@ def sandbox(
     return command.sandbox(base.open_output(as_json=as_json), invoices, seed, port)
 
 
-from bizosaas_xero.cli import kit  # noqa: E402, F401 (registers `contract` and `record`)
+from bizosaas_xero.cli import keeping, kit  # noqa: E402, F401 (register their commands)

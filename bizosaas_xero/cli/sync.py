@@ -1,22 +1,22 @@
-"""``sync`` and ``status``: bring the tables up to date, and say how they stand."""
+"""``sync``: bring the tables up to date."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from collections.abc import Iterable
 from typing import Any
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
 from rich.text import Text
 
 from bizosaas_xero.cli import base
-from bizosaas_xero.cli.output import LATER, OK, PARTIAL, PERSON, Output, duration, exit_code, size, table
-from bizosaas_xero.host import EntityState, Host, StoredConnection, SyncOutcome
+from bizosaas_xero.cli.output import LATER, OK, PARTIAL, Output, exit_code, size, table
+from bizosaas_xero.host import Host, StoredConnection, SyncOutcome
 from bizosaas_xero.host import Progress as Done
+from bizosaas_xero.host.leases import LOST, RUNNING
 from bizosaas_xero.host.runner import concerns_connection
 from bizosaas_xero.spec import error_from_dict
 
-NUMBERS = ("New", "Changed", "Deleted", "Rejected", "Calls", "Received", "Records")
+NUMBERS = ("New", "Changed", "Deleted", "Rejected", "Calls", "Received")
 
 
 def sync(output: Output, entities: list[str], organisation: str | None, *, full: bool) -> int:
@@ -39,6 +39,7 @@ def sync(output: Output, entities: list[str], organisation: str | None, *, full:
                 output.say(f"Not tried, because it would fail alike: {', '.join(skipped)}.", "yellow")
             entities_done = [outcome.to_dict() for outcome in outcomes]
             results.append(base.short(kept) | {"entities": entities_done, "skipped": skipped})
+        host.callbacks.deliver()
         code = max((verdict(outcome) for result in results for outcome in result["entities"]), key=_rank)
         output.data({"connections": results, "database": host.database.place, "exit_code": code})
         return code
@@ -61,7 +62,11 @@ def run(
             outcomes.append(host.runner.sync(kept.id, entity, full=full, on_progress=tell))
             progress.remove_task(task)
             problem = outcomes[-1].problem
-            if problem and (problem["recovery"] == "wait" or concerns_connection(error_from_dict(problem))):
+            if problem and (
+                problem["recovery"] == "wait"
+                or problem["reason"] in {RUNNING, LOST}
+                or concerns_connection(error_from_dict(problem))
+            ):
                 break  # the others would fail alike
     return outcomes
 
@@ -77,19 +82,19 @@ def show(output: Output, outcomes: list[SyncOutcome]) -> None:
             Text(f"{item.rejected:,}", style="yellow" if item.rejected else ""),
             item.calls,
             size(item.bytes),
-            _completeness(item.to_dict()),
+            completeness(item.to_dict()),
         )
         for item in outcomes
     ]
     columns = ("Entity", "New", "Changed", "Deleted", "Rejected", "Calls", "Received", "Complete")
     output.show(table(columns, rows, NUMBERS))
-    _show_problems(output, [(item.entity, item.problem) for item in outcomes])
+    show_problems(output, [(item.entity, item.problem) for item in outcomes])
     if any(item.rejected for item in outcomes):
         output.say()
         output.say("Rejected rows are kept with the reason in the table 'rejected'.", "yellow")
 
 
-def _show_problems(output: Output, problems: Iterable[tuple[str, dict[str, Any] | None]]) -> None:
+def show_problems(output: Output, problems: Iterable[tuple[str, dict[str, Any] | None]]) -> None:
     """Show each problem once, with all whom it stops."""
     stopped: dict[tuple[str, str], tuple[dict[str, Any], list[str]]] = {}
     for subject, problem in problems:
@@ -112,7 +117,8 @@ def _rank(code: int) -> int:
     return [OK, PARTIAL, LATER].index(code) if code in {OK, PARTIAL, LATER} else 9
 
 
-def _completeness(outcome: dict[str, Any] | None) -> Text:
+def completeness(outcome: dict[str, Any] | None) -> Text:
+    """Write for a person whether all was read."""
     if outcome is None:
         return Text("")
     if outcome.get("problem"):
@@ -135,69 +141,3 @@ def _progress(output: Output) -> Progress:
         transient=True,
         disable=output.as_json or not output.console.is_terminal,
     )
-
-
-def status(output: Output, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> int:
-    """Say per connection and entity when it was read, what is held, and what a person must do."""
-    with base.the_host() as host:
-        results = []
-        for number, kept in enumerate(base.connections(host)):
-            if number:
-                output.say()
-            states = {state.entity: state for state in host.store.entities(kept.id)}
-            info = host.report.connector(kept.connector).describe()
-            names = [entity.name for entity in info.entities] if info else sorted(states)
-            entities = [_entity(host, kept, states.get(name) or EntityState(name)) for name in names]
-            results.append(
-                base.short(kept) | {"state": kept.state, "problem": kept.problem, "entities": entities}
-            )
-            _show_status(output, kept, entities, now())
-        output.say()
-        output.say(f"Database: {host.database.place}", "dim")
-        problems = [kept["problem"] for kept in results]
-        problems += [entity["problem"] for kept in results for entity in kept["entities"]]
-        code = PERSON if any(problem and exit_code(problem) == PERSON for problem in problems) else OK
-        output.data({"connections": results, "database": host.database.place, "exit_code": code})
-        return code
-
-
-def _entity(host: Host, kept: StoredConnection, state: EntityState) -> dict[str, Any]:
-    outcome = state.outcome or {}
-    return {
-        "entity": state.entity,
-        "rows": host.sink.rows(kept.organisation_id, state.entity),
-        "rejected": host.sink.rejected(kept.organisation_id, state.entity),
-        "last_run": state.last_run and state.last_run.isoformat(),
-        "last_success": state.last_success and state.last_success.isoformat(),
-        "next_due": state.next_due and state.next_due.isoformat(),
-        "problem": outcome.get("problem"),
-        "last": {key: value for key, value in outcome.items() if key not in {"entity", "problem"}} or None,
-    }
-
-
-def _show_status(
-    output: Output, kept: StoredConnection, entities: list[dict[str, Any]], now: datetime
-) -> None:
-    words = {"active": ("connected", "green"), "reconnect": ("must be connected again", "red")}
-    said, style = words.get(kept.state, ("needs your attention", "red"))
-    currency = f" ({kept.currency})" if kept.currency else ""
-    output.console.print(Text.assemble((kept.organisation, "bold"), currency, " · ", (said, style)))
-    rows = []
-    for item in entities:
-        complete = Text("see below", "red") if item["problem"] else _completeness(item["last"])
-        seen = _ago(item["last_success"], now)
-        rejected = Text(f"{item['rejected']:,}", "yellow" if item["rejected"] else "")
-        rows.append((item["entity"], f"{item['rows']:,}", rejected, seen, complete))
-    output.show(table(("Entity", "Records", "Rejected", "Up to date as of", "Complete"), rows, NUMBERS))
-    alike = kept.problem and kept.problem["message"]
-    others = [(item["entity"], item["problem"]) for item in entities if item["problem"]]
-    others = [(name, problem) for name, problem in others if problem["message"] != alike]
-    _show_problems(output, [(kept.organisation, kept.problem), *others])
-
-
-def _ago(stamp: str | None, now: datetime) -> str:
-    """Write a moment as a person says it."""
-    if stamp is None:
-        return "never"
-    seconds = (now - datetime.fromisoformat(stamp)).total_seconds()
-    return f"{duration(seconds)} ago" if seconds >= 60 else "just now"  # noqa: PLR2004 (a minute)

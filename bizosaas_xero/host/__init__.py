@@ -21,6 +21,7 @@ from bizosaas_xero.host.connect import Connecting, Offer
 from bizosaas_xero.host.connector import Connector
 from bizosaas_xero.host.database import Database
 from bizosaas_xero.host.discovery import DiscoveryReport, Row, discover
+from bizosaas_xero.host.doctor import Doctor, Finding
 from bizosaas_xero.host.events import Event, Events
 from bizosaas_xero.host.grants import Grants
 from bizosaas_xero.host.home import database_url, home_folder
@@ -38,9 +39,11 @@ __all__ = [
     "Counts",
     "Database",
     "DiscoveryReport",
+    "Doctor",
     "EntityState",
     "Event",
     "Events",
+    "Finding",
     "Grants",
     "Host",
     "Leases",
@@ -74,6 +77,7 @@ class Host:
     runner: Runner
     schedule: Schedule
     callbacks: Callbacks
+    doctor: Doctor
 
     def configure(self, connection_id: str, changes: Mapping[str, Any]) -> StoredConnection:
         """Change what was decided about a connection (see :func:`bizosaas_xero.host.configure.configure`)."""
@@ -140,4 +144,5 @@ def open_host(
         runner=runner,
         schedule=Schedule(store, runner, found, now=now),
         callbacks=Callbacks(store, leases, now=now),
+        doctor=Doctor(store, grants, found, now=now),
     )

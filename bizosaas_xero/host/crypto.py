@@ -30,7 +30,7 @@ class Keyring:
                 ' print(Fernet.generate_key().decode())"',
                 reason="bad_secret_key",
             ) from None
-        self._source = source
+        self.source = source
 
     @classmethod
     def open(cls, home: Path, environ: Mapping[str, str], *, create: bool) -> Keyring:
@@ -80,7 +80,7 @@ class Keyring:
             return self._fernet.decrypt(token).decode()
         except InvalidToken:
             raise Misconfigured(
-                f"The secret key in {self._source} is not the key with which this database was encrypted.",
+                f"The secret key in {self.source} is not the key with which this database was encrypted.",
                 remedy=f"Set {VARIABLE} to the right key (older keys may follow, after commas), or move the "
                 "database away and connect again.",
                 reason="wrong_secret_key",

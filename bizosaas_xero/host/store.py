@@ -48,6 +48,7 @@ class Store:
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self.database = database
+        self.home = home
         self._now = now
         with database.shaping() as connection:
             bring_up_to_date(connection, database.place)
@@ -58,6 +59,11 @@ class Store:
                 sealed = self._keys.encrypt(KEY_CHECK)
                 connection.execute(sa.insert(t.meta).values(name=KEY_CHECK, value=sealed))
             self._keys.decrypt(sealed)
+
+    @property
+    def keys_from(self) -> str:
+        """Where the keys come from: the variable's name or the file's path."""
+        return self._keys.source
 
     def sealed(self, secret: str) -> str:
         """Encrypt a secret that is kept elsewhere in the database."""

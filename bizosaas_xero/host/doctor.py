@@ -1,0 +1,260 @@
+"""Look at everything a sync needs, and say of each part how it is and what to do: nothing is changed."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from bizosaas_xero.host.connector import Connector
+from bizosaas_xero.host.crypto import FILE, VARIABLE
+from bizosaas_xero.host.discovery import DiscoveryReport
+from bizosaas_xero.host.grants import Grants
+from bizosaas_xero.host.home import FILE_MODE, FOLDER_MODE
+from bizosaas_xero.host.kept import StoredConnection, StoredGrant
+from bizosaas_xero.host.runner import interval
+from bizosaas_xero.host.store import Store
+from bizosaas_xero.host.tables import SCHEMA_VERSION
+from bizosaas_xero.spec import ConnectorError
+
+Level = Literal["ok", "warning", "problem", "unknown"]
+
+SKEW_WARNING = 60
+"""Seconds that the clocks may differ before it is told; tokens are renewed five minutes before their end."""
+
+FEW_CALLS = 100
+
+PASSING = {"wait", "retry"}
+"""The recoveries of what passes by itself."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How one part is. ``remedy`` says what to do, where there is something to do."""
+
+    part: str
+    level: Level
+    message: str
+    remedy: str = ""
+    organisation: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the finding as JSON values."""
+        return dict(vars(self))
+
+
+class Doctor:
+    """Examines the host and its connections.
+
+    Args:
+        store: What the host remembers.
+        grants: Hands out grants that will last.
+        report: The connectors.
+        now: The clock.
+    """
+
+    def __init__(
+        self, store: Store, grants: Grants, report: DiscoveryReport, *, now: Callable[[], datetime]
+    ) -> None:
+        self._store = store
+        self._grants = grants
+        self._report = report
+        self._now = now
+
+    def examine(self) -> Iterator[Finding]:
+        """Give the findings: first of this machine, then of each connection."""
+        yield from self._database()
+        yield from self._key()
+        yield from self._connectors()
+        kept = self._store.connections()
+        if not kept:
+            yield Finding(
+                "connection", "problem", "No organisation is connected yet.", "Run: bizosaas-xero connect"
+            )
+        for connection in kept:
+            if connection.connector in self._report.loaded:
+                yield from self._connection(connection, self._report.connector(connection.connector))
+
+    # ------------------------------------------------------------ this machine
+
+    def _database(self) -> Iterator[Finding]:
+        place = self._store.database.place
+        yield Finding("database", "ok", f"The database works: {place}", details={"schema": SCHEMA_VERSION})
+        path = self._store.database.path
+        if path is not None:
+            yield from _private("database file", path, FILE_MODE)
+
+    def _key(self) -> Iterator[Finding]:
+        path = self._store.home / FILE
+        if self._store.keys_from == VARIABLE:
+            yield Finding("key", "ok", f"Secrets are encrypted with the key in {VARIABLE}.")
+            if path.exists():
+                yield Finding(
+                    "key file",
+                    "warning",
+                    f"The key file {path} lies there as well and is not used.",
+                    "If bizosaas-xero doctor --rotate-key was run with the new key, delete it.",
+                )
+            return
+        yield Finding("key", "ok", f"Secrets are encrypted with the key in {path}.")
+        yield from _private("key file", path, FILE_MODE)
+        yield from _private("folder", path.parent, FOLDER_MODE)
+
+    def _connectors(self) -> Iterator[Finding]:
+        for row in self._report.rows:
+            if row.status == "loaded":
+                yield Finding("connector", "ok", f"{row.name} {row.version} is loaded.")
+            elif row.status != "disabled":
+                message = f"{row.name} cannot be used ({row.status}): {row.reason}."
+                yield Finding("connector", "problem", message, "Install or repair its distribution.")
+
+    # ------------------------------------------------------------ a connection
+
+    def _connection(self, kept: StoredConnection, connector: Connector) -> Iterator[Finding]:
+        of = kept.organisation
+        try:
+            app = self._store.app(
+                kept.connector, self._store.grant(kept.connector, kept.identity).grant.client_id
+            )
+        except ConnectorError as error:
+            yield _told("credentials", error, of)
+            return
+        needs_secret = app.app.kind != "pkce" and app.app.client_secret is None
+        yield Finding(
+            "credentials",
+            "problem" if needs_secret else "ok",
+            "The app's client secret is missing." if needs_secret else "Client id and secret are kept.",
+            "Run: bizosaas-xero connect" if needs_secret else "",
+            of,
+        )
+        try:
+            held = self._grants.fresh(connector, kept.identity)
+        except ConnectorError as error:
+            yield _told("sign-in", error, of)
+            return
+        yield self._grant(held, of)
+        yield self._clock(held, of)
+        connection = {
+            "id": kept.id,
+            "organisation_id": kept.organisation_id,
+            "access_token": held.grant.access_token.get_secret_value(),
+            "scopes": held.grant.scopes,
+            "settings": app.settings | kept.settings,
+        }
+        yield from self._check(kept, connector, connection)
+        yield self._limits(kept)
+
+    def _grant(self, held: StoredGrant, of: str) -> Finding:
+        minutes = (held.grant.expires_at - self._now()).total_seconds() / 60
+        age = (self._now() - held.grant.obtained_at).total_seconds() / 60
+        told = f"Access was renewed {age:.0f} minutes ago and lasts {minutes:.0f} more; it renews itself"
+        if held.grant.refresh_token is None and held.grant.kind != "custom":
+            return Finding(
+                "sign-in",
+                "warning",
+                f"Access ends in {minutes:.0f} minutes and cannot renew itself.",
+                "Connect again, and ask for offline_access (it is part of the default scopes).",
+                of,
+            )
+        unused = "" if held.grant.kind == "custom" else ", unless nothing is synced for 60 days"
+        return Finding("sign-in", "ok", f"{told}{unused}.", "", of)
+
+    def _clock(self, held: StoredGrant, of: str) -> Finding:
+        """Compare our clock with the issuer's: when we got the token, and when it says it was made."""
+        issued = _issued(held.grant.access_token.get_secret_value())
+        if issued is None:
+            return Finding("clock", "unknown", "The access token does not say when it was made.", "", of)
+        ahead = (held.grant.obtained_at - issued).total_seconds()
+        details = {"ahead_seconds": round(ahead)}
+        if abs(ahead) <= SKEW_WARNING:
+            return Finding(
+                "clock", "ok", "This machine's clock is right.", "", of, {"ahead_seconds": round(ahead)}
+            )
+        word = "ahead" if ahead > 0 else "behind"
+        return Finding(
+            "clock",
+            "warning",
+            f"This machine's clock is {abs(ahead):.0f} seconds {word}.",
+            "Let the machine set its clock by itself (NTP), such as: timedatectl set-ntp true",
+            of,
+            details,
+        )
+
+    def _check(
+        self, kept: StoredConnection, connector: Connector, connection: dict[str, Any]
+    ) -> Iterator[Finding]:
+        of = kept.organisation
+        try:
+            result = connector.auth({"step": "check", "connection": connection})
+        except ConnectorError as error:
+            yield _told(
+                "organisation",
+                error,
+                of,
+                level="unknown" if error.recovery in {"wait", "retry"} else "problem",
+            )
+            return
+        info = connector.describe()
+        enabled = {entity.name for entity in (info.entities if info else ()) if interval(kept, entity)}
+        lacking = {name: names for name, names in (result.missing_scopes or {}).items() if name in enabled}
+        if lacking:
+            yield Finding(
+                "permissions",
+                "problem",
+                f"Permission is missing for: {', '.join(sorted(lacking))}.",
+                "Connect again and allow it, or switch these off: bizosaas-xero configure --interval NAME=0",
+                of,
+                {"missing_scopes": lacking},
+            )
+        elif result.missing_scopes is not None:
+            yield Finding("permissions", "ok", "Everything that is synced is permitted.", "", of)
+        if result.problem and result.status != "missing_scope":
+            message, remedy = str(result.problem.get("message")), str(result.problem.get("remedy"))
+            yield Finding("organisation", "problem", message, remedy, of, {"status": result.status})
+        elif result.organisation:
+            yield Finding("organisation", "ok", f"{result.organisation.name} is connected.", "", of)
+        for warning in result.warnings:
+            yield Finding("organisation", "warning", warning, "", of)
+
+    def _limits(self, kept: StoredConnection) -> Finding:
+        used = self._store.usage(kept.organisation_id)
+        left = used["day_left"]
+        if kept.resume_at is not None and kept.resume_at > self._now():
+            message = f"A limit is used up; syncing goes on at {kept.resume_at:%Y-%m-%d %H:%M} UTC."
+            remedy = "Nothing to do. If it happens daily: bizosaas-xero configure --interval NAME=SECONDS"
+            return Finding("limits", "warning", message, remedy, kept.organisation, used)
+        if left is None:
+            told = "How many calls are left today is known after the next sync."
+            return Finding("limits", "unknown", told, "", kept.organisation, used)
+        level: Level = "ok" if left >= FEW_CALLS else "warning"
+        remedy = "" if level == "ok" else "Sync less often: bizosaas-xero configure --interval NAME=SECONDS"
+        message = f"{used['calls']:,} calls were made today, {left:,} are left."
+        return Finding("limits", level, message, remedy, kept.organisation, used)
+
+
+def _told(part: str, error: ConnectorError, of: str, level: Level = "problem") -> Finding:
+    return Finding(part, level, error.message, error.remedy, of, {"code": error.code, "reason": error.reason})
+
+
+def _private(part: str, path: Path, wanted: int) -> Iterator[Finding]:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & ~wanted:
+        message = f"Other users of this machine may get at {path} (mode {mode:o})."
+        yield Finding(part, "problem", message, f"Run: chmod {wanted:o} {path}")
+
+
+def _issued(token: str) -> datetime | None:
+    """Read when a token was made, if it is a JWT; it is compared with a clock, and trusted for nothing."""
+    try:
+        part = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        return datetime.fromtimestamp(float(claims.get("iat", claims.get("nbf"))), UTC)
+    except (IndexError, ValueError, TypeError, AttributeError, OverflowError, binascii.Error):
+        return None
