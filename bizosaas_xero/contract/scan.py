@@ -18,7 +18,7 @@ SHAPES: dict[str, re.Pattern[str]] = {
     "bank account number": re.compile(r"(?<![\w.-])(?:\d{2}-\d{4}-\d{7}-\d{2,3}|[A-Z]{2}\d{2}[A-Z]{4}\d{10,}|"
                                       r"\d{2}-\d{2}-\d{2} \d{8})(?![\w-])"),
 }  # fmt: skip
-_INVENTED = re.compile(r"@(?:[\w-]+\.)*(?:example\.(?:com|org|net|invalid)|example|localhost)$", re.IGNORECASE)
+_INVENTED = re.compile(r"@(?:[\w-]+\.)*(?:example(?:\.(?:com|org|net|invalid))?|localhost)$", re.IGNORECASE)
 _TEXT_BYTES = 4096
 
 
