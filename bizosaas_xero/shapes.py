@@ -150,6 +150,14 @@ SHAPES: dict[str, Shape] = {
         flags="IsReconciled",
         nested={"Account": "Account"},
     ),
+    "BankTransfer": Shape(
+        text="BankTransferID Status Reference FromBankTransactionID ToBankTransactionID DateString",
+        decimals="Amount CurrencyRate",
+        dates="Date",
+        stamps="CreatedDateUTC",
+        flags="FromIsReconciled ToIsReconciled HasAttachments",
+        nested={"FromBankAccount": "Account", "ToBankAccount": "Account"},
+    ),
     "CreditNote": Shape(
         text="CreditNoteID CreditNoteNumber Type Status Reference LineAmountTypes CurrencyCode "
         f"BrandingThemeID UpdatedDateUTCString {_DOCUMENT_STATE}",

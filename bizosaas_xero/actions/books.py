@@ -26,6 +26,7 @@ _LINKS = {
     "bill": "/AccountsPayable/View.aspx?InvoiceID=",
     "contact": "/Contacts/View/",
     "bank_transaction": "/Bank/ViewTransaction.aspx?bankTransactionID=",
+    "bank_account": "/Bank/BankRec.aspx?accountID=",
 }
 
 
@@ -111,6 +112,14 @@ class Books:
             if len(rows) < size:
                 return
             number += 1
+
+    def whole(self, path: str, shape: str, params: Mapping[str, str]) -> list[Row]:
+        """Read a list that Xero does not page, typed.
+
+        Raises:
+            Unavailable: A row cannot be read.
+        """
+        return self._rows(path, path, shape, params)
 
     def one(self, path: str, key: str, shape: str) -> Row:
         """Read one document by its id or number.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bizosaas_xero import scopes, tokens
-from bizosaas_xero.actions import aged, balance_sheet, ledger_reads, pnl
+from bizosaas_xero.actions import aged, balance_sheet, ledger_reads, pnl, reconcile
 from bizosaas_xero.actions.base import ActionRow
 from bizosaas_xero.actions.books import Books
 from bizosaas_xero.client import Client
@@ -15,7 +15,14 @@ from bizosaas_xero.spec.errors import Invalid, NotFound
 from bizosaas_xero.spec.models import Action, ActionResult, Connection, Control, Plan, parse
 
 ACTIONS: dict[str, ActionRow] = {
-    row.name: row for row in (pnl.ACTION, *aged.ACTIONS, balance_sheet.ACTION, *ledger_reads.ACTIONS)
+    row.name: row
+    for row in (
+        pnl.ACTION,
+        *aged.ACTIONS,
+        balance_sheet.ACTION,
+        reconcile.ACTION,
+        *ledger_reads.ACTIONS,
+    )
 }
 """Every action of this release by its name."""
 
