@@ -40,6 +40,26 @@ def contract(
     return _exit_code(report)
 
 
+@app.command()
+@base.ends_well
+def record(
+    *,
+    kind: Annotated[str, typer.Option(help="The kind of your app: web, pkce or custom.")] = "web",
+    organisation: Annotated[
+        str | None, typer.Option("--organisation", "-o", help="Its id or name; the Demo Company if left out.")
+    ] = None,
+    keep: Annotated[
+        Path | None, typer.Option(help="Copy what was recorded, scrubbed, to this folder.")
+    ] = None,
+    scenario: Annotated[str | None, typer.Option(help="Only scenarios with this in their names.")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Record the scenarios at the real Xero, and tell how it differs from the cassettes."""
+    from bizosaas_xero.cli import record as command
+
+    return command.record(base.open_output(as_json=as_json), kind, organisation, keep, scenario)
+
+
 def _exit_code(report: Report) -> int:
     from bizosaas_xero.cli.output import OK, PARTIAL, USAGE
 

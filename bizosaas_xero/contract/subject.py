@@ -99,7 +99,7 @@ class Subject:
             [sys.executable, str(PROBE), module, json.dumps(sys.path)],
             capture_output=True, text=True, timeout=PROBE_SECONDS, check=False,
         )  # fmt: skip
-        if done.returncode:
+        if done.returncode or not done.stdout.strip():
             return {"failed": (done.stderr.strip().splitlines() or ["it ended the interpreter"])[-1]}
         found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return found
