@@ -41,7 +41,7 @@ def told(made):
 # ---------------------------------------------------------------- the figures
 
 
-@pytest.mark.parametrize("seed", [1, 7])
+@pytest.mark.parametrize("seed", [1, pytest.param(7, marks=pytest.mark.slow)])
 def test_generated_lines_of_the_sandbox(seed):
     with serve(invoices=2200, seed=seed, limits=False) as box:
         lines, entries, answers = of_sandbox(box, seed, date(2025, 1, 1))
@@ -135,7 +135,7 @@ def swapped(digits, rng):
     return changed if changed != digits else digits[:-1] + str((int(digits[-1]) + 1) % 10)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 6))])
 def test_nothing_is_certain_and_wrong_among_2000_twins(seed):
     lines, entries, answers = twins(seed)
     figures = judge(lines, match(lines, entries), answers)
