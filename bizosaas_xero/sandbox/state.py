@@ -1,6 +1,7 @@
 """Everything one sandbox remembers: organisations and their books, apps, people, tokens, limits, faults."""
 
 import random
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -52,9 +53,11 @@ class State:
         self.organisations = organisations(seed)
         few = min(500, invoices // 10 + 20)
         sizes = (invoices, few, *[min(40, few)] * (len(self.organisations) - 2))
-        self._stores = {
-            o.id: self._books(seed, o, size) for o, size in zip(self.organisations, sizes, strict=True)
-        }
+        # The first books, which may be large, are made at once; the others, when somebody looks into them.
+        self._sizes = {o.id: size for o, size in zip(self.organisations, sizes, strict=True)}
+        self._stores: dict[str, Company] = {}
+        self._making = threading.RLock()
+        self._first_day = self.clock.today_ms()
         self.apps = demo_apps(seed, self.organisations[0].id)
         self.users = demo_users(seed)
         self.switches = Switches()
@@ -65,14 +68,17 @@ class State:
         self.log: deque[dict[str, Any]] = deque(maxlen=LOG_ENTRIES)
         self.faults = Faults(self)
         self.webhooks = Webhooks(self, rng=rng)
+        self.store()
         for app in self.apps.values():
             if app.organisation_id:
                 self._connect_custom(app)
 
-    def _books(self, seed: int, organisation: Organisation, invoices: int) -> Company:
-        today = self.clock.today_ms()
-        books = Books(seed, organisation, invoices, today)
-        return Company(books, tables(books, organisation_row(organisation, today)), self.clock.server_ms)
+    def _books(self, organisation: Organisation) -> Company:
+        books = Books(self.seed, organisation, self._sizes[organisation.id], self._first_day)
+        rows = tables(books, organisation_row(organisation, self._first_day))
+        made = Company(books, rows, self.clock.server_ms)
+        self.webhooks.watch(organisation.id, made)
+        return made
 
     def _connect_custom(self, app: App) -> None:
         name = next(o.name for o in self.organisations if o.id == app.organisation_id)
@@ -85,7 +91,13 @@ class State:
         Raises:
             KeyError: There is no such organisation.
         """
-        return self._stores[(organisation or self.organisations[0].id).lower()]
+        guid = (organisation or self.organisations[0].id).lower()
+        if guid not in self._stores:
+            with self._making:
+                if guid not in self._stores:
+                    known = {o.id: o for o in self.organisations}
+                    self._stores[guid] = self._books(known[guid])
+        return self._stores[guid]
 
     def custom_family(self, app: App) -> Family:
         """Return what a custom connection holds."""

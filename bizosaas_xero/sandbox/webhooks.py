@@ -22,6 +22,7 @@ from bizosaas_xero.sandbox.wire import Row
 
 if TYPE_CHECKING:
     from bizosaas_xero.sandbox.state import State
+    from bizosaas_xero.sandbox.store import Store
 
 RETRY_SECONDS = 15 * 60
 GIVE_UP_SECONDS = 24 * 3600
@@ -96,7 +97,7 @@ class Webhooks:
     """The webhooks of every app.
 
     Args:
-        state: What the sandbox remembers; its rows are watched from now on.
+        state: What the sandbox remembers.
         sender: Posts a delivery; the default does so over HTTP.
         rng: Makes keys and entropy, and decides which tests of intent are mis-signed.
 
@@ -116,11 +117,12 @@ class Webhooks:
         self._pump_lock = threading.Lock()  # one delivery at a time, in order
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        for organisation in state.organisations:
-            store = state.store(organisation.id)
-            for entity in CATEGORIES.keys() & store.tables.keys():
-                table = store.tables[entity]
-                table.watchers.append(self._watcher(organisation.id, entity, table.id_field))
+
+    def watch(self, organisation: str, store: "Store") -> None:
+        """Tell subscribers of what changes in an organisation's books from now on."""
+        for entity in CATEGORIES.keys() & store.tables.keys():
+            table = store.tables[entity]
+            table.watchers.append(self._watcher(organisation, entity, table.id_field))
 
     def configure(
         self, app: str, url: str, key: str | None = None, categories: tuple[str, ...] = DEFAULT
