@@ -171,7 +171,8 @@ def _order(text: str) -> tuple[str, bool]:
 
 def fields(endpoint: Endpoint, table: Table) -> set[str]:
     """Return the fields that may be filtered and ordered by, in lower case, nested ones with a dot."""
-    known = {name.lower() for name in endpoint.optional}
+    # A list that holds nothing has its fields all the same.
+    known = {name.lower() for name in (endpoint.id_field, *endpoint.optional, *endpoint.optimised)}
     for slot in table.by_id[:20]:
         for name, value in table.peek(slot).items():
             known.add(name.lower())

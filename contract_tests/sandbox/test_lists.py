@@ -208,3 +208,13 @@ def test_organisations_keep_their_own_books(client, box):
     assert theirs
     assert not ours & {row["InvoiceID"] for row in theirs}
     assert client.rows("Organisation")[0]["BaseCurrency"] == "GBP"
+
+
+@pytest.mark.parametrize("endpoint", ["CreditNotes", "Prepayments", "Overpayments", "Payments", "Invoices"])
+def test_a_list_that_holds_nothing_can_be_filtered_all_the_same(client, box, endpoint):
+    for guid in list(box.sandbox.store().rows(endpoint)):
+        box.sandbox.store().delete(endpoint, guid[f"{endpoint[:-1]}ID"])
+    kind = "PaymentType" if endpoint == "Payments" else "Type"
+    answer = client.get(endpoint, where=f'{kind}=="X" AND Status=="AUTHORISED"', page=1)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()[endpoint] == []
