@@ -114,7 +114,8 @@ class Fixtures:
             self._needed("spoil")(self._scenario.entity)
         if self._scenario.hook == "auth" and self._scenario.steps[0] in {"authorize", "client_credentials"}:
             return Inputs(app=app, settings=settings)
-        result = plain(self._sign_in(subject, app, settings)) or {}
+        result = plain(self._sign_in(subject, app, settings))
+        result = result if isinstance(result, dict) else {}
         organisations = result.get("organisations") or [{"id": ""}]
         grant = result.get("grant") or {}
         connection = {
