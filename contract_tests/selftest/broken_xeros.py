@@ -29,7 +29,7 @@ XEROS = [
     ("sync.cursor-sent", "the cursor is this machine's time", [("sync", "started = reading.started or self._cursor.since\n", "started = self._now() + timedelta(hours=2)\n")]),
     ("errors.as-expected", "a broken answer is an empty page", [("client", "        if response.status_code != httpx.codes.OK:\n            error", "        if response.status_code >= 500:\n            return Answer({}, None)\n        if response.status_code != httpx.codes.OK:\n            error")]),
     ("errors.as-expected", "the day's limit is waited for", [("client", "        if seconds > self._wait_left:\n            raise error\n", "")]),
-    ("errors.limit-says-when", "a limit does not say when", [("answers", "retry_after=default if retry_after is None else retry_after", "retry_after=None")]),
+    ("errors.limit-says-when", "a limit does not say when", [("answers", "reason=reason, retry_after=retry_after)", "reason=reason)")]),
     ("errors.as-expected", "every 403 is a lost organisation", [("client", "if isinstance(error, OrganisationUnavailable) and self._is_connected():", "if False:")]),
     ("errors.as-expected", "the missing scope is not recognised", [("answers", '"insufficent_scope" in challenge or "insufficient_scope" in challenge or _speaks_of_scope(response)', "False")]),
     ("errors.never-foreign", "httpx's exceptions come out", [("client", "        raise answers.garbled(response) from None\n    if not", "        raise\n    if not")]),
