@@ -49,6 +49,7 @@ class Evidence:
         name: 0 to 100; ``None`` if one side has no name.
         days: From the entry's date to the line's.
         own: The number named belongs to one document and nothing else.
+        alike: What the line names is one slip of a pen away from the entry's number.
         fee: How much less the bank moved than the books say.
         reasons: For a person.
     """
@@ -58,6 +59,7 @@ class Evidence:
     name: int | None
     days: int
     own: bool
+    alike: bool
     fee: Decimal
     reasons: tuple[str, ...]
 
@@ -130,7 +132,16 @@ class Texts:
             reasons.append("it says transfer")
         score += self._about_days(entry, days)
         reasons.append(_about_date(days, entry))
-        return Evidence(max(0, min(score, 100)), reference, name, days, own, fee, tuple(reasons))
+        return Evidence(
+            max(0, min(score, 100)), reference, name, days, own, self._alike(line, entry), fee, tuple(reasons)
+        )
+
+    def _alike(self, line: BankLine, entry: Entry) -> bool:
+        return any(
+            self._distance(one, other, score_cutoff=1) <= 1
+            for one in self.named(line)
+            for other in self.numbers[entry.key]
+        )
 
     def _about_days(self, entry: Entry, days: int) -> int:
         if entry.open:  # when it will be paid is not known; what is booked already goes before

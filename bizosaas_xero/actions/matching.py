@@ -328,7 +328,7 @@ def _agrees(found: Evidence) -> bool:
 
 def _could_be(other: Evidence) -> bool:
     """Tell whether a rival of the same amount may be meant as well: by its number, or nearly."""
-    return other.reference >= Reference.CLOSE
+    return other.reference >= Reference.CLOSE or (other.alike and _agrees(other))
 
 
 def _ahead(fits: list[tuple[int, Chosen]]) -> tuple[int, Chosen] | None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import httpx
 import pytest
 
 from bizosaas_xero import client, plugin
+from bizosaas_xero.actions.bank_entries import Entry, folded
+from bizosaas_xero.actions.unmatched import paid_and_received
 from bizosaas_xero.sandbox import serve, wire
 from contract_tests.xero.account import Account, calls
 
@@ -62,7 +66,7 @@ class Hand:
         invoice = self.invoice(number, amount)
         self.put("Payments", Invoice={"InvoiceID": invoice}, Account=self.at, Date=day, Amount=paid or amount)
 
-    def moved(self, kind, amount, day, reference=""):
+    def moved(self, kind, amount, day, reference="", **more):
         line = {
             "Description": "x",
             "Quantity": 1,
@@ -72,7 +76,7 @@ class Hand:
         }
         self.put(
             "BankTransactions", Type=kind, Contact={"ContactID": self.contact}, BankAccount=self.at, Date=day,
-            LineItems=[line], LineAmountTypes="NoTax", Reference=reference,
+            LineItems=[line], LineAmountTypes="NoTax", Reference=reference, **more,
         )  # fmt: skip
 
     def ask(self, **params):
@@ -180,6 +184,17 @@ def test_duplicates_are_suspected_and_nothing_else(hand):
     assert hand.ask(look_for_duplicates=False)["duplicates"] == []
 
 
+def test_what_is_matched_on_both_sides_is_no_duplicate_and_a_batch_without_its_payments_counts():
+    both = [
+        Entry(kind, kind, "bank", date(2026, 6, 1), Decimal(5), "Acme", reconciled=True)
+        for kind in ("payment", "bank_transaction")
+    ]
+    assert paid_and_received(both, 7) == []
+    assert len(paid_and_received([both[0], replace(both[1], reconciled=False)], 7)) == 1
+    batch = replace(both[0], kind="batch_payment", id="b")
+    assert folded(both, [batch]) == [*both, batch]
+
+
 # ---------------------------------------------------------------- the two balances
 
 
@@ -196,6 +211,8 @@ def identity(found):
 
 def test_the_balances_agree_to_the_cent_with_every_kind_of_difference(hand):
     hand.moved("RECEIVE", "1000.00", "2026-04-20", "opening")  # before, not matched, on no line
+    hand.moved("RECEIVE", "500.00", "2026-05-20", IsReconciled=True)  # on an earlier statement
+    hand.moved("RECEIVE", "9.00", "2026-07-01")  # after the last day
     hand.paid("T-101", "115.00", "2026-06-03")  # on a line
     hand.paid("T-102", "200.00", "2026-06-04")  # on a line, a fee taken off
     hand.moved("SPEND", "40.00", "2026-06-29", "chq 1001")  # not at the bank yet
@@ -208,13 +225,13 @@ def test_the_balances_agree_to_the_cent_with_every_kind_of_difference(hand):
         ("2026-06-30", "60.00", "ACME BUILDERS LTD", "T-103"),
         ("2026-06-30", "-5.00", "ACCOUNT FEE", ""),
     )
-    at_the_bank = sum(Decimal(row["amount"]) for row in statement)
+    at_the_bank = 500 + sum(Decimal(row["amount"]) for row in statement)
     result = hand.ask(
         lines=statement, statement_balance=str(at_the_bank), to_date="2026-06-30", from_date="2026-06-01"
     )
     found = identity(result["reconciliation"])
     assert found["difference"] == Decimal("0.00"), found
-    assert found["ledger_balance"] == Decimal("1275.00")
+    assert found["ledger_balance"] == Decimal("1775.00")
     assert found["explanation"] == "The balances agree to the cent."
     assert {(i["side"], i["amount"]) for i in found["items"]} == {
         ("ledger_only", Decimal("1000.00")),

@@ -90,7 +90,7 @@ def twins(seed, count=2000):  # noqa: C901, PLR0915 (one kind of twin after anot
         amount *= rng.choice((1, 1, -1))
         number += rng.choice((1, 9, 10, 11))
         own, like = f"INV-{number}", f"INV-{swapped(str(number), rng)}"
-        match rng.randrange(9):
+        match rng.randrange(10):
             case 0:  # two of the same amount, both named
                 one, two = book(amount, own, contact, day), book(amount, like, contact, day)
                 bank(amount, own, contact, day + late, one)
@@ -123,6 +123,9 @@ def twins(seed, count=2000):  # noqa: C901, PLR0915 (one kind of twin after anot
                 one = book(amount, own, contact, day)
                 book(amount, like, "Somebody Else", day)
                 bank(amount, like, contact, day + late, one)
+            case 8:  # mistyped to the other's number, whose own line is not there
+                one, _ = book(amount, own, contact, day), book(amount, like, contact, day + late)
+                bank(amount, like, contact, day + late, one)
             case _:  # nothing special
                 one = book(amount, own, contact, day)
                 bank(amount, own, contact, day + late, one)
@@ -141,7 +144,7 @@ def test_nothing_is_certain_and_wrong_among_2000_twins(seed):
     figures = judge(lines, match(lines, entries), answers)
     print(figures.told())  # noqa: T201
     assert figures.lines >= 2000
-    assert figures.right["certain"] > 200
+    assert figures.right["certain"] > 100
     assert figures.wrong["certain"] == 0, figures.mistakes
 
 
@@ -230,6 +233,16 @@ def test_another_number_of_the_same_amount_is_not_taken():
     assert not made.unmatched[0].ambiguous
 
 
+def test_one_that_names_two_is_not_certain_to_be_one():
+    entries = [entry("a", "115.00", "INV-1001"), entry("b", "80.00", "INV-2002")]
+    assert all(m.tier == "likely" for m in match([line(1, "115.00", "INV-1001 INV-2002")], entries).matches)
+
+
+def test_a_number_one_slip_away_of_the_same_amount_and_name_keeps_it_from_certain():
+    entries = [entry("a", "115.00", "INV-1012"), entry("b", "115.00", "INV-1021")]
+    assert told(match([line(1, "115.00", "INV-1012")], entries)) == {((1,), ("a",), "likely")}
+
+
 def test_twin_entries_are_left_to_a_person_with_both_as_candidates():
     entries = [entry("a", "115.00", "INV-1001"), entry("b", "115.00", "INV-1002")]
     made = match([line(1, "115.00")], entries)
@@ -273,7 +286,7 @@ def test_a_fee_needs_the_number():
     made = match([line(1, "193.90", "INV-1001", days=2)], entries)
     assert told(made) == {((1,), ("a",), "likely")}
     assert made.matches[0].fee == Decimal("6.10")
-    assert told(match([line(1, "193.90", days=2)], entries)) == set()
+    assert told(match([line(1, "193.90")], entries)) == set()
     assert told(match([line(1, "150.00", "INV-1001")], entries)) == set()
     assert told(match([line(1, "206.10", "INV-1001")], entries)) == set()
 
