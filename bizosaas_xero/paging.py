@@ -75,18 +75,23 @@ def read(fetch: Fetch, start: int, floor: int | None, ahead: int) -> Iterator[Pa
         fetch: Gets one page; called from other threads when ``ahead`` is more than 0.
         start: The first page's number.
         floor: The largest count that an accepted page showed before (a resumed read), or ``None``.
-        ahead: How many pages may be on their way while one is worked on. The first page is always fetched
-            alone: until then nobody knows whether there is a second.
+        ahead: How many pages more than the next one may be asked for at once. The first page is always
+            fetched alone: until then nobody knows whether there is a second.
 
     Raises:
         StartOver: A row left the set.
         ConnectorError: From ``fetch``, after the last good page.
     """
-    number, pool = start, None
+    number, pool, window = start, None, 0
     coming: deque[Future[Page]] = deque()
     try:
         while True:
-            page = _accepted(coming.popleft().result() if coming else fetch(number), fetch, floor)
+            if coming:
+                # Pages that wait for a slow consumer only cost memory; one that it waits for, time.
+                window = 0 if coming[0].done() else min(ahead, window + 1)
+                page = _accepted(coming.popleft().result(), fetch, floor)
+            else:
+                page = _accepted(fetch(number), fetch, floor)
             floor = page.count if page.count is not None else floor
             yield page
             if page.last:
@@ -94,7 +99,7 @@ def read(fetch: Fetch, start: int, floor: int | None, ahead: int) -> Iterator[Pa
             number += 1
             if ahead:
                 pool = pool or ThreadPoolExecutor(ahead + 1, thread_name_prefix="xero-page")
-                wanted = range(number + len(coming), min(number + ahead, _last_page(page)) + 1)
+                wanted = range(number + len(coming), min(number + window, _last_page(page)) + 1)
                 coming.extend(pool.submit(fetch, upcoming) for upcoming in wanted)
     finally:
         if pool:
