@@ -111,11 +111,14 @@ def reports(tmp_path_factory, request):
 
 
 @pytest.fixture(scope="module")
-def caught():
+def caught(request):
     """Count what was caught, and print the figure."""
     found = []
     yield found
-    sys.__stdout__.write(f"\n{len(BROKEN)} broken connectors, {len(found)} caught by their own clause\n")
+    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
+    capture = request.config.pluginmanager.get_plugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        terminal.write_line(f"\n{len(BROKEN)} broken connectors, {len(found)} caught by their own clause")
 
 
 @pytest.mark.parametrize("number", range(len(BROKEN)), ids=IDS)
