@@ -21,6 +21,8 @@ SHOP_FOLDER = Path(__file__).parent / "csvshop"
 CASSETTES = Path(__file__).parents[2] / "cassettes" / "xero"
 COMMAND = [sys.executable, "-c", "from bizosaas_xero.cli import main; main()", "contract"]
 AT_ONCE = 2
+QUICK_TIER = 6
+"""One breakage in so many is tried at every change; all of them in the long tier, which takes minutes."""
 
 XERO = """
 import importlib.util
@@ -118,10 +120,19 @@ def caught(request):
     terminal = request.config.pluginmanager.get_plugin("terminalreporter")
     capture = request.config.pluginmanager.get_plugin("capturemanager")
     with capture.global_and_fixture_disabled():
-        terminal.write_line(f"\n{len(BROKEN)} broken connectors, {len(found)} caught by their own clause")
+        tried = sum("number" in getattr(item, "fixturenames", ()) for item in request.session.items)
+        terminal.write_line(
+            f"\n{tried} of {len(BROKEN)} broken connectors tried, {len(found)} caught by their own clause"
+        )
 
 
-@pytest.mark.parametrize("number", range(len(BROKEN)), ids=IDS)
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(number, marks=[pytest.mark.slow] if number % QUICK_TIER else [], id=name)
+        for number, name in enumerate(IDS)
+    ],
+)
 def test_a_broken_connector_dies_by_its_own_clause(number, reports, caught):
     _, _, clause, wrong, _ = BROKEN[number]
     code, report = reports[number].result()
