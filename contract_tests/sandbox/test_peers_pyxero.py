@@ -134,7 +134,7 @@ def test_it_understands_refusals(books, connected, box):
         books.accounts.all()
 
 
-def test_it_writes(books):
+def test_it_writes(books, box):
     """A contact, an invoice, a payment; and it all shows in the books and in the reports."""
     (contact,) = books.contacts.put({"Name": "Peer & Sons", "EmailAddress": "peer@example.com"})
     today = dt.datetime.now(dt.UTC).replace(tzinfo=None)
@@ -148,6 +148,9 @@ def test_it_writes(books):
         }
     )  # fmt: skip
     assert (invoice["Status"], invoice["Total"], invoice["AmountDue"]) == ("AUTHORISED", 115, 115)
+    box.sandbox.store().email_cap = 5  # a demo company sends none
+    books.invoices.email(invoice["InvoiceID"])
+    assert books.invoices.get(invoice["InvoiceID"])[0]["SentToContact"] is True
     (payment,) = books.payments.put(
         {
             "Invoice": {"InvoiceID": invoice["InvoiceID"]},
