@@ -96,6 +96,9 @@ FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
 }
 
+STALE: dict[str, Callable[[Box, Mapping[str, Any]], None]] = {}
+"""For each action that writes: how a colleague changes, in the sandbox, what a plan with these params relies on."""
+
 
 class Stage:
     """One sandbox for one scenario; see :class:`bizosaas_xero.contract.recording.Stage`."""
@@ -148,12 +151,15 @@ class Stage:
         return self._box.sandbox.consent(url, allow="error=" not in self._scenario.callback)
 
     def happens(self, event: str) -> None:
-        """Change a row of the entity, or let time pass."""
+        """Change a row of the entity, or what a plan of the action relies on, or let time pass."""
         word, _, more = event.partition(" ")
         if word == "wait":
             self._box.sandbox.clock.advance(float(more))
         elif event == "change":
             self._change()
+        elif event == "stale":
+            self._box.sandbox.clock.advance(600)
+            STALE[str(self._scenario.action)](self._box, self._scenario.params)
 
     def _change(self) -> None:
         self._box.sandbox.clock.advance(600)

@@ -288,28 +288,30 @@ class _Driver:
     # ------------------------------------------------------------ actions
 
     def _action(self) -> None:
-        scenario, keyed = self.scenario, {"business_key": BUSINESS_KEY}
-        if scenario.bad_params is not None:
-            self._act("bad params", {"mode": "plan", **keyed}, scenario.bad_params)
-        if scenario.script == "read":
-            self._act("run", None)
-            return
-        self._act("no mode", None)
-        if scenario.script in {"run", "repeat"}:
-            for _ in range(1 if scenario.script == "run" else 2):
-                self._act("run", {"mode": "run", **keyed})
-            return
-        planned = self._act("plan", {"mode": "plan", **keyed})
-        if scenario.script == "plan":
-            self._act("plan", {"mode": "plan", **keyed})
-            return
-        if scenario.script == "stale":
-            self.world.happens("stale")
-        plan = getattr(planned.result, "plan", None)
-        self._act("commit", {"mode": "commit", "plan_hash": getattr(plan, "hash", None), **keyed})
+        if self.scenario.bad_params is not None:
+            self._act("bad params", {"mode": "plan"}, self.scenario.bad_params)
+        plan_hash = None
+        for step in self.scenario.plays:
+            mode = step.partition(" ")[0]
+            if step == "stale" or mode == "wait":
+                self.world.happens(step)
+            elif step in {"read", "no mode"}:
+                self._act(step, None)
+            elif mode == "no":
+                self._act(step, {"mode": "commit"})
+            elif mode == "commit":
+                self._act(step, {"mode": mode, "plan_hash": plan_hash})
+            else:
+                call = self._act(step, {"mode": mode})
+                plan = getattr(call.result, "plan", None) if mode == "plan" else None
+                plan_hash = getattr(plan, "hash", plan_hash)
 
-    def _act(self, name: str, control: Any, params: Mapping[str, Any] | None = None) -> Call:
+    def _act(
+        self, name: str, control: dict[str, Any] | None, params: Mapping[str, Any] | None = None
+    ) -> Call:
         params = self.scenario.params if params is None else params
+        if control is not None:
+            control = {**control, "business_key": BUSINESS_KEY}
         return self._call(
             name,
             lambda: self.hook.run_action(

@@ -63,7 +63,7 @@ class _Recording:
         self._stage.happens(event)
 
     def writes(self) -> int:
-        return sum(1 for sent in self.sent if not sent.text.startswith(("GET ", "HEAD ")))
+        return sum(1 for sent in self.sent if sent.text.partition(" ")[0] not in replay.READING)
 
     def wire(self) -> str | None:
         return None

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -19,6 +20,7 @@ from bizosaas_xero.contract.scenarios import Contract, Scenario
 from bizosaas_xero.contract.scrub import Scrubber
 
 MATCH_ON = ("method", "scheme", "host", "port", "path", "query", "meaning", "written")
+READING = ("GET", "HEAD", "OPTIONS")
 MATCHED_HEADERS = ("authorization", "if-modified-since", "if-none-match", "idempotency-key", "accept")
 
 
@@ -50,14 +52,14 @@ def matchers(contract: Contract) -> dict[str, Callable[[Request, Request], None]
 
 
 def _written(one: Request, other: Request) -> None:
-    if one.method not in {"GET", "HEAD", "OPTIONS"}:
+    if one.method not in READING:
         assert _canonical(one) == _canonical(other), "body"  # noqa: S101 (VCR's way)
 
 
 def _canonical(request: Request) -> Any:
     text = (request.body_bytes or b"").decode(errors="replace")
     try:
-        return json.loads(text)
+        return json.loads(text, parse_float=Decimal)
     except ValueError:
         return sorted(parse_qsl(text, keep_blank_values=True)) or text
 
@@ -101,7 +103,7 @@ class Replay:
 
     def writes(self) -> int:
         """Count the requests that are no reading."""
-        return sum(1 for sent in self.sent if not sent.text.startswith(("GET ", "HEAD ")))
+        return sum(1 for sent in self.sent if sent.text.partition(" ")[0] not in READING)
 
     def wire(self) -> str:
         """Return all the text in the cassette's answers."""
@@ -141,12 +143,18 @@ def watch(cassette: Cassette, sent: list[Sent]) -> None:
     ask = cassette.can_play_response_for
 
     def asked(request: Request) -> Any:
-        known = ask(request)
+        known = ask(request) and (request.method in READING or _in_turn(cassette, request))
         body = (request.body_bytes or b"").decode(errors="replace")
         sent.append(Sent(f"{request.method} {request.uri} {body}".strip(), bool(known)))
         return known
 
     cassette.can_play_response_for = asked
+
+
+def _in_turn(cassette: Cassette, request: Request) -> bool:
+    """Tell whether all that was recorded before a write was asked for: who looks must look before."""
+    turns = (turn for turn, _ in cassette._responses(request) if not cassette.play_counts[turn])  # noqa: SLF001
+    return all(cassette.play_counts[turn] for turn in range(next(turns, 0)))
 
 
 def _text(response: Mapping[str, Any]) -> str:

@@ -22,7 +22,22 @@ SYNC_SCRIPTS = (
     "damaged",  # and with cursors that were damaged
     "foreign",  # and with a cursor of another entity and of another organisation
 )
-ACTION_SCRIPTS = ("read", "plan", "commit", "stale", "repeat", "run")
+ACTION_SCRIPTS = {
+    "read": ("read",),
+    "plan": ("no mode", "plan", "plan"),
+    "commit": ("no mode", "no plan", "plan", "commit", "commit again"),
+    "stale": ("no mode", "plan", "stale", "commit"),
+    "repeat": ("no mode", "run", "run again"),
+    "run": ("no mode", "run"),
+}
+"""What a host does in each, step by step; a scenario may give steps of its own.
+
+``read`` and ``no mode`` give no control; ``no plan`` commits without a hash; ``commit`` commits the last plan;
+what is done ``again`` has the same business key; ``stale`` and ``wait N`` happen to the world.
+"""
+
+_REFUSED = {"no mode", "no plan"}
+_EVENTS = {"stale", "wait"}
 
 
 class _Strict(BaseModel):
@@ -38,7 +53,7 @@ class Expect(_Strict):
         rejected: Rows rejected in the whole scenario.
         error: The code of the error in which it ends; absent: none.
         reason: Its reason, where the connector gives a finer one.
-        status: What the step ``check`` or the action says.
+        status: What the step ``check`` says, or the action in its last step.
     """
 
     records: tuple[int, ...] | None = None
@@ -63,7 +78,8 @@ class Scenario(_Strict):
     Attributes:
         name: Says what happens; also the name of the cassette.
         script: For ``sync_entity`` and ``run_action``: what the host does.
-        steps: For ``auth``: the steps, in order; ``wait N`` lets N seconds pass.
+        steps: The steps, in order; ``wait N`` lets N seconds pass. For ``run_action``: in place of the script's,
+            of which they must have those that are not refused anyway.
         change: Something changes between two runs.
         repeats: Records may come twice in a run, and why.
         http: Whether requests are made: then there is a cassette.
@@ -101,7 +117,19 @@ class Scenario(_Strict):
         lacking = {"sync_entity": self.entity, "run_action": self.action, "auth": self.steps}[self.hook]
         if not lacking:
             raise ValueError("it names no entity, action or steps")
+        if self.hook == "run_action" and self.steps:
+            strange = {step.partition(" ")[0] if step.startswith("wait ") else step for step in self.steps}
+            strange -= {step for steps in ACTION_SCRIPTS.values() for step in steps} | _EVENTS
+            lost = set(ACTION_SCRIPTS[self.script]) - _REFUSED - set(self.steps)
+            if strange or lost:
+                wrong = f"unknown: {sorted(strange)}" if strange else f"{self.script} lacks {sorted(lost)}"
+                raise ValueError(f"its steps are wrong; {wrong}")
         return self
+
+    @property
+    def plays(self) -> tuple[str, ...]:
+        """What a host does with the action, step by step."""
+        return self.steps or ACTION_SCRIPTS[self.script]
 
 
 class Provenance(_Strict):

@@ -351,6 +351,8 @@ def run_action(connection, action, params, control):
     given = parse(model, params, "params")
     if effect == "write" and control.mode is None:
         raise invalid("control.mode", "is needed by a write")
+    if control.mode == "commit" and not control.plan_hash:
+        raise invalid("control.plan_hash", "is needed by a commit")
     token = connection.access_token.get_secret_value()
     if action == "count_orders":
         page = json.loads(shop.page(token, "orders", "", ""))
