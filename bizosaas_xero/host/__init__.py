@@ -27,7 +27,8 @@ from bizosaas_xero.host.grants import Grants
 from bizosaas_xero.host.home import database_url, home_folder
 from bizosaas_xero.host.kept import EntityState, StoredConnection
 from bizosaas_xero.host.leases import Leases
-from bizosaas_xero.host.runner import Progress, Runner, SyncOutcome
+from bizosaas_xero.host.run import Progress, SyncOutcome
+from bizosaas_xero.host.runner import Runner
 from bizosaas_xero.host.schedule import Schedule
 from bizosaas_xero.host.sink import Counts, Sink
 from bizosaas_xero.host.store import Store

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -20,6 +20,8 @@ from sqlalchemy.engine import URL, make_url
 from bizosaas_xero.host.home import FILE_MODE, prepare_folder
 from bizosaas_xero.host.troubles import server_problem, sqlite_problem
 from bizosaas_xero.spec import Misconfigured
+
+S = TypeVar("S", sa.Select[Any], sa.Update, sa.Delete)
 
 BUSY_SECONDS = 15.0
 CONNECT_SECONDS = 10
@@ -166,6 +168,11 @@ def put(
     connection.execute(
         statement.on_conflict_do_update(index_elements=list(keys), set_=dict(changed or values))
     )
+
+
+def matching(statement: S, table: sa.Table, **keys: Any) -> S:
+    """Restrict a statement to the rows of a table with these values."""
+    return statement.where(*(table.c[name] == value for name, value in keys.items()))
 
 
 def _url(text: str) -> URL:

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 from bizosaas_xero.host import leases
 from bizosaas_xero.host.connector import Connector
-from bizosaas_xero.host.kept import StoredGrant
+from bizosaas_xero.host.kept import StoredConnection, StoredGrant
 from bizosaas_xero.host.store import Store
+from bizosaas_xero.host.troubles import is_own
 from bizosaas_xero.spec import ConnectorError, Grant, Unavailable
 
 MARGIN = timedelta(minutes=5)
 """A token is renewed so long before its end; it also covers clocks that differ."""
 
 LEASE = timedelta(seconds=90)
-"""How long one may take to renew. Whoever waits measures it by his own waiting, whatever the clocks say."""
+"""How long one who renews may give no sign of life. Whoever waits measures it by his own waiting, whatever
+the clocks say."""
+
+BEATS = 3
+"""Signs of life in the time of a lease: one may be lost, such as to a database that is busy."""
+
+PATIENCE = timedelta(minutes=3)
+"""How long the others wait for one who goes on giving signs of life."""
 
 PAUSE = 0.2
+
+log = logging.getLogger(__name__)
 
 
 class Grants:
@@ -44,7 +58,7 @@ class Grants:
 
         Raises:
             ReconnectRequired: if the grant is gone.
-            Unavailable: if another process holds the right to refresh and gives no sign.
+            Unavailable: if another process refreshes, and does not finish.
             ConnectorError: any other of ``auth``.
         """
         owner = leases.new_owner()
@@ -63,13 +77,34 @@ class Grants:
                 if fresh is not None:
                     return fresh
                 continue
-            if waited > 2 * LEASE:
+            if waited > PATIENCE:
                 raise Unavailable(
-                    "Another process is renewing the access and does not finish.", reason="refresh_stuck"
+                    f"Another process ({leases.process(held.lease_owner)}) is renewing the access and does "
+                    "not finish.",
+                    remedy="Try again in some minutes. If this stays, end that process.",
+                    reason="refresh_stuck",
                 )
             self._sleep(PAUSE)
             waited += timedelta(seconds=PAUSE)
             stood += timedelta(seconds=PAUSE)
+
+    def access(
+        self, connector: Connector, kept: StoredConnection, refused: int | None = None
+    ) -> tuple[StoredGrant, dict[str, Any]]:
+        """Return a grant that will last, and the ``connection`` with which hooks are called.
+
+        Raises:
+            ConnectorError: as :meth:`fresh` does.
+        """
+        held = self.fresh(connector, kept.identity, refused)
+        app = self._store.app(kept.connector, held.grant.client_id)
+        return held, {
+            "id": kept.id,
+            "organisation_id": kept.organisation_id,
+            "access_token": held.grant.access_token.get_secret_value(),
+            "scopes": held.grant.scopes,
+            "settings": app.settings | kept.settings,
+        }
 
     def _near_end(self, grant: Grant) -> bool:
         # A fifth of its life, where a token lives shorter than our margin would allow.
@@ -88,7 +123,8 @@ class Grants:
             "settings": kept.settings,
         }
         try:
-            grant = connector.auth(request).grant
+            with self._alive(held, owner):
+                grant = connector.auth(request).grant
             if grant is None:
                 raise Unavailable("The connector renewed the access and gave no grant.")
         except ConnectorError as error:
@@ -102,3 +138,25 @@ class Grants:
         if not self._store.replace_grant(held, grant):
             return None
         return StoredGrant(held.connector, grant, held.version + 1)
+
+    @contextmanager
+    def _alive(self, held: StoredGrant, owner: str) -> Iterator[None]:
+        """Give signs of life while the connector works: however long it takes, nobody else refreshes."""
+        done = threading.Event()
+
+        def beat() -> None:
+            while not done.wait((LEASE / BEATS).total_seconds()):
+                try:
+                    self._store.extend_grant(held, owner, self._now() + LEASE)
+                except ConnectorError as error:
+                    if not is_own(error):
+                        raise
+                    log.debug("no sign of life this time: %s", error.reason)
+
+        thread = threading.Thread(target=beat, name="refresh-lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()

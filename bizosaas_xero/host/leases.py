@@ -50,6 +50,12 @@ def is_dead(owner: str) -> bool:
     return _started(int(parts[1])) != parts[2]
 
 
+def process(owner: str | None) -> str:
+    """Say for a person which process an owner is, on whatever machine."""
+    parts = (owner or "").split(":")
+    return f"process {parts[1]}" if len(parts) == 4 else "a process"  # noqa: PLR2004 (as new_owner writes)
+
+
 def is_free(owner: str | None, until: datetime | None, now: datetime) -> bool:
     """Tell whether a lease may be taken over."""
     return owner is None or until is None or until + SKEW < now or is_dead(owner)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,14 +12,12 @@ from bizosaas_xero.host.connector import Connector
 from bizosaas_xero.host.discovery import DiscoveryReport
 from bizosaas_xero.host.grants import Grants
 from bizosaas_xero.host.kept import StoredConnection
-from bizosaas_xero.host.leases import LOST, PATIENCE, RUNNING, Lease, Leases
-from bizosaas_xero.host.sink import Counts, Sink
+from bizosaas_xero.host.leases import LOST, PATIENCE, RUNNING, Leases
+from bizosaas_xero.host.run import PAUSES, Progress, Run, SyncOutcome
+from bizosaas_xero.host.sink import Sink
 from bizosaas_xero.host.store import Store
 from bizosaas_xero.host.troubles import is_own
-from bizosaas_xero.spec import ConnectorError, EntityInfo, ReconnectRequired, Stats
-
-PAUSES = (2.0, 8.0, 30.0)
-"""Seconds before each repetition of a run that failed without progress."""
+from bizosaas_xero.spec import ConnectorError, EntityInfo
 
 LONGEST_PAUSE = 3_600.0
 """Seconds after which a run that keeps failing is tried again at the latest."""
@@ -30,45 +27,6 @@ JITTER = 0.1
 
 MAX_WAIT = 65.0
 """Seconds that a limit is waited for; a longer one is left to the next run."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a run has done so far. ``waiting`` seconds are about to be slept because of ``why``."""
-
-    entity: str
-    counts: Counts
-    stats: Stats | None = None
-    waiting: float = 0.0
-    why: str = ""
-
-
-@dataclass(frozen=True)
-class SyncOutcome:
-    """What a run did. ``problem`` is an error's ``to_dict()``; ``None`` means that it went well.
-
-    ``complete`` is ``None`` where it cannot be known, because the read was resumed. ``bytes`` are those
-    received, ``seconds`` those spent.
-    """
-
-    entity: str
-    new: int
-    changed: int
-    deleted: int
-    same: int
-    rejected: int
-    calls: int
-    bytes: int
-    complete: bool | None
-    missing: int | None
-    kind: str | None
-    seconds: float
-    problem: dict[str, Any] | None = None
-    day_left: int | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the outcome as JSON values."""
-        return dict(vars(self))
 
 
 class Runner:
@@ -142,7 +100,7 @@ class Runner:
         connector = self._report.connector(kept.connector)
         info = connector.entity(entity)
         self._sink.prepare(entity, info)
-        run, started = _Run(entity, full=full), self._timer()
+        run, started = Run(entity, full=full), self._timer()
         try:
             with self._leases.holding(f"sync:{kept.id}", kept.organisation, patience) as run.lease:
                 return self._alone(run, connector, kept, info, on_progress)
@@ -153,7 +111,7 @@ class Runner:
 
     def _alone(
         self,
-        run: _Run,
+        run: Run,
         connector: Connector,
         kept: StoredConnection,
         info: EntityInfo | None,
@@ -173,7 +131,7 @@ class Runner:
         return outcome
 
     def _until_done(
-        self, run: _Run, connector: Connector, kept: StoredConnection, on_progress: Callable[[Progress], None]
+        self, run: Run, connector: Connector, kept: StoredConnection, on_progress: Callable[[Progress], None]
     ) -> ConnectorError | None:
         while True:
             try:
@@ -194,18 +152,10 @@ class Runner:
                     return None
 
     def _once(
-        self, run: _Run, connector: Connector, kept: StoredConnection, on_progress: Callable[[Progress], None]
+        self, run: Run, connector: Connector, kept: StoredConnection, on_progress: Callable[[Progress], None]
     ) -> None:
         """Read from the stored cursor until the iterator ends or raises."""
-        held = self._grants.fresh(connector, kept.identity, run.refused)
-        app = self._store.app(kept.connector, held.grant.client_id)
-        connection = {
-            "id": kept.id,
-            "organisation_id": kept.organisation_id,
-            "access_token": held.grant.access_token.get_secret_value(),
-            "scopes": held.grant.scopes,
-            "settings": app.settings | kept.settings,
-        }
+        held, connection = self._grants.access(connector, kept, run.refused)
         cursor = self._store.entity(kept.id, run.entity).cursor
         options = {"full": run.full, "max_wait": self._max_wait, "recheck": run.recheck}
         run.begin(held.version)
@@ -235,7 +185,7 @@ class Runner:
         self,
         kept: StoredConnection,
         info: EntityInfo | None,
-        run: _Run,
+        run: Run,
         outcome: SyncOutcome,
         problem: ConnectorError | None,
     ) -> None:
@@ -272,83 +222,3 @@ def interval(kept: StoredConnection, info: EntityInfo) -> int:
 def concerns_connection(problem: ConnectorError) -> bool:
     """Tell whether an error stands in the way of every entity, not just of the one that met it."""
     return problem.recovery in {"reconnect", "fix"} and problem.code not in {"missing_scope", "invalid"}
-
-
-@dataclass
-class _Run:
-    """One run's state between its attempts."""
-
-    entity: str
-    full: bool
-    recheck: list[str] = field(default_factory=list)
-    lease: Lease | None = None
-    counts: Counts = field(default_factory=Counts)
-    stats: Stats | None = None
-    kind: str | None = None
-    calls: int = 0
-    bytes: int = 0
-    day_left: int | None = None
-    batches: int = 0
-    progressed: bool = False
-    failures: int = 0
-    refreshed: bool = False
-    restarted: bool = False
-    refused: int | None = None
-    version: int = 0
-
-    def begin(self, version: int) -> None:
-        """Start an attempt with this version of the grant."""
-        self.version, self.stats, self.batches, self.progressed = version, None, 0, False
-
-    def stored(self, stats: Stats | None, *, moved: bool) -> None:
-        """Note a stored batch. Only one that moves the cursor is progress, or a loop would never end."""
-        self.batches += 1
-        self.stats = stats or self.stats
-        self.kind = self.kind or (self.stats.kind if self.stats else None)
-        self.full = False  # from here on the cursor knows that everything is being read
-        if moved:
-            self.progressed, self.failures, self.refreshed = True, 0, False
-
-    def end(self) -> None:
-        """Add up what the attempt cost."""
-        if self.stats:
-            self.calls += self.stats.calls
-            self.bytes += self.stats.bytes
-            if self.stats.day_left is not None:
-                self.day_left = self.stats.day_left
-
-    def recover(self, error: ConnectorError, max_wait: float) -> tuple[ConnectorError | None, float]:
-        """Decide by ``recovery``: the problem with which to stop, or the seconds after which to go on."""
-        if error.recovery == "refresh":
-            if self.refreshed:
-                return ReconnectRequired(
-                    "Access was renewed, and is still refused.", correlation_id=error.correlation_id
-                ), 0.0
-            self.refreshed, self.refused = True, self.version
-            return None, 0.0
-        if error.recovery == "restart" and not self.restarted:
-            self.restarted = True
-            return None, 0.0
-        if error.recovery in {"wait", "retry"} and self.failures < len(PAUSES):
-            pause = error.retry_after
-            if pause is None and error.recovery == "retry":
-                pause = PAUSES[self.failures]
-            if pause is not None and pause <= max_wait:
-                self.failures += 1
-                return None, pause
-        return error, 0.0
-
-    def outcome(self, seconds: float, problem: ConnectorError | None) -> SyncOutcome:
-        """Sum the run up."""
-        return SyncOutcome(
-            entity=self.entity,
-            **vars(self.counts),
-            calls=self.calls,
-            bytes=self.bytes,
-            complete=False if problem else (self.stats.complete if self.stats else None),
-            missing=self.stats.missing if self.stats else None,
-            kind=self.kind,
-            seconds=round(seconds, 3),
-            problem=problem.to_dict() if problem else None,
-            day_left=self.day_left,
-        )

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from bizosaas_xero.host.discovery import DiscoveryReport
 from bizosaas_xero.host.kept import EntityState, StoredConnection
 from bizosaas_xero.host.leases import LOST, RUNNING
-from bizosaas_xero.host.runner import Runner, SyncOutcome, interval
+from bizosaas_xero.host.run import SyncOutcome
+from bizosaas_xero.host.runner import Runner, interval
 from bizosaas_xero.host.store import Store
 from bizosaas_xero.spec import EntityInfo, NotFound
 

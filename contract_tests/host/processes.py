@@ -37,9 +37,11 @@ def connect(host: Host, box: Any, **settings: Any) -> str:
     return host.connecting.choose(host.connecting.finish(box.sandbox.consent(url))).id
 
 
-def need_grant(answers: Any, home: Any, environ: dict[str, str], identity: str, ahead: float) -> None:
-    """Ask for a grant that will last, and answer with its version and token."""
-    grants.PAUSE = 0.05
+def need_grant(
+    answers: Any, home: Any, environ: dict[str, str], identity: str, ahead: float, lease: float = 90
+) -> None:
+    """Ask for a grant that will last, and answer with its version and token. The lease is in seconds."""
+    grants.PAUSE, grants.LEASE = 0.05, timedelta(seconds=lease)
     with stamina.set_testing(True, attempts=3), opened(home, environ, ahead) as host:
         try:
             held = host.grants.fresh(host.report.connector("xero"), identity)

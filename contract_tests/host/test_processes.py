@@ -60,8 +60,10 @@ def expired(host, box):
     return identity
 
 
-def many(home, environ, identity, aheads=(0,) * MANY):
-    return [processes.started(processes.need_grant, home, environ, identity, ahead) for ahead in aheads]
+def many(home, environ, identity, aheads=(0,) * MANY, lease=90):
+    return [
+        processes.started(processes.need_grant, home, environ, identity, ahead, lease) for ahead in aheads
+    ]
 
 
 def ended(started):
@@ -83,6 +85,13 @@ def test_eight_processes_need_the_same_grant_and_one_refresh_is_sent(
     assert len(refreshes(box)) == 1
     assert {version for version, _ in found} == {3}
     assert len({token for _, token in found}) == 1
+
+
+def test_a_refresh_that_takes_longer_than_its_lease_is_sent_once(home, environ, box, expired):
+    box.sandbox.faults.add("latency", seconds=3, match={"path": "/connect/token"})
+    found = ended(many(home, environ, expired, aheads=(0, 0, 60), lease=1.2))
+    assert len(refreshes(box)) == 1
+    assert {version for version, _ in found} == {3}
 
 
 def test_the_answer_to_the_refresh_is_lost_and_none_fails(home, environ, box, expired):

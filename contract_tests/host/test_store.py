@@ -12,7 +12,7 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import event
 
-from bizosaas_xero.host import Grants, grants
+from bizosaas_xero.host import Grants, grants, leases
 from bizosaas_xero.host import database as database_module
 from bizosaas_xero.host.crypto import Keyring
 from bizosaas_xero.spec import App, Invalid, Misconfigured, ReconnectRequired, Unavailable
@@ -238,6 +238,40 @@ def test_the_lease_of_a_worker_that_died_runs_out(host, connected, clock, fake):
     assert host.store.lease_grant(held, "dead", clock.now() + grants.LEASE)
     assert fresh(host, clock).version == 2
     assert 85 < sum(clock.slept[1:]) < 95
+
+
+def test_a_refresh_that_does_not_finish_is_told_with_its_process(host, connected, clock, fake):
+    clock.sleep(3600)
+    held = host.store.grant("fake", "app:user")
+    assert host.store.lease_grant(held, leases.new_owner(), clock.now() + grants.LEASE)
+    beat = clock.sleep
+
+    def sleep(seconds):
+        beat(seconds)
+        held = host.store.grant("fake", "app:user")
+        host.store.extend_grant(held, held.lease_owner, clock.now() + grants.LEASE)
+
+    with pytest.raises(Unavailable) as caught:
+        Grants(host.store, now=clock.now, sleep=sleep).fresh(host.report.connector("fake"), "app:user")
+    assert caught.value.reason == "refresh_stuck"
+    assert f"(process {os.getpid()})" in caught.value.message
+    assert [call["step"] for call in fake.auth_calls].count("refresh") == 0
+
+
+def test_a_beat_that_meets_a_busy_database_does_not_end_the_refresh(
+    host, connected, clock, fake, monkeypatch
+):
+    beats = threading.Semaphore(0)
+
+    def busy(*_):
+        beats.release()
+        raise Unavailable("busy", reason="database_locked")
+
+    monkeypatch.setattr(grants, "LEASE", timedelta(seconds=0.03))
+    monkeypatch.setattr(host.store, "extend_grant", busy)
+    fake.on_refresh = lambda: [beats.acquire(timeout=10) for _ in range(3)]
+    clock.sleep(3600)
+    assert fresh(host, clock).version == 2
 
 
 def test_a_new_consent_replaces_the_grant_and_keeps_the_connection(host, connected, clock, fake):
