@@ -97,7 +97,7 @@ FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 STALE: dict[str, Callable[[Box, Mapping[str, Any]], None]] = {}
-"""For each action that writes: how a colleague changes, in the sandbox, what a plan with these params relies on."""
+"""For each action that writes: how a colleague changes what a plan with these params relies on."""
 
 
 class Stage:

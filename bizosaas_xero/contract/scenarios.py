@@ -32,8 +32,8 @@ ACTION_SCRIPTS = {
 }
 """What a host does in each, step by step; a scenario may give steps of its own.
 
-``read`` and ``no mode`` give no control; ``no plan`` commits without a hash; ``commit`` commits the last plan;
-what is done ``again`` has the same business key; ``stale`` and ``wait N`` happen to the world.
+``read`` and ``no mode`` give no control, ``no plan`` commits without a hash, ``commit`` does the last plan,
+what is done ``again`` has the same business key, ``stale`` and ``wait N`` happen to the world.
 """
 
 _REFUSED = {"no mode", "no plan"}
@@ -78,8 +78,8 @@ class Scenario(_Strict):
     Attributes:
         name: Says what happens; also the name of the cassette.
         script: For ``sync_entity`` and ``run_action``: what the host does.
-        steps: The steps, in order; ``wait N`` lets N seconds pass. For ``run_action``: in place of the script's,
-            of which they must have those that are not refused anyway.
+        steps: The steps, in order; ``wait N`` lets N seconds pass. For ``run_action``: in place of the
+            script's, with all of those that are not refused anyway.
         change: Something changes between two runs.
         repeats: Records may come twice in a run, and why.
         http: Whether requests are made: then there is a cassette.

@@ -142,7 +142,7 @@ TOYS = [
     ("actions.result-true", "the result is not as published", [('data={"count": count}', 'data={"count": str(count)}')]),
     ("actions.bad-params-invalid", "parameters are checked by pydantic alone", [('given = parse(model, params, "params")', "given = model.model_validate(params)")]),
     ("actions.write-needs-mode", "a write needs no mode", [('if effect == "write" and control.mode is None:', "if False:")]),
-    ("actions.commit-needs-plan", "commits without a plan", [("if control.mode == \"commit\" and not control.plan_hash:", "if False:"), ("control.mode == \"commit\" and control.plan_hash != mark", "control.plan_hash and control.plan_hash != mark")]),
+    ("actions.commit-needs-plan", "commits without a plan", [('if control.mode == "commit" and not control.plan_hash:', "if False:"), ('control.mode == "commit" and control.plan_hash != mark', "control.plan_hash and control.plan_hash != mark")]),
     ("actions.plan-writes-nothing", "planning does it", [('    if control.mode == "plan":', '    if control.mode == "plan":\n        shop.pay(token, given.order, "planned")')]),
     ("actions.plan-repeatable", "each plan has another hash", [('f"{given.order} {before}"', 'f"{given.order} {before} {now()}"')]),
     ("actions.commit-does-plan", "committing does nothing", [("    shop.pay(token, given.order, key)\n    return", '    if control.mode == "run":\n        shop.pay(token, given.order, key)\n    return')]),

@@ -125,8 +125,7 @@ def _action(seen: Observation, subject: Subject) -> Action:
 
 @clause(
     "actions.result-true",
-    "A result is an `ActionResult` of that action with the status that the scenario says, and its data conform to "
-    "the schema.",
+    "A result is an `ActionResult` of that action with the expected status, and its data conform to the schema.",
     shown_by=lambda one: script("read", "run", "commit", "repeat")(one) and not one.expect.error,
     unless=no_actions,
 )
@@ -238,7 +237,7 @@ def test_stale_refused(seen: Observation) -> None:
 
 @clause(
     "actions.done-once",
-    "A write repeated under the same business key, by `run` or by `commit`, happens once, and says that it is done.",
+    "A write that is repeated under the same business key happens once; both times it is told as done.",
     shown_by=lambda one: repeats(one) and not one.expect.error,
     unless=no_writes,
 )
