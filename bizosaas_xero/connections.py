@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import stamina
@@ -81,7 +82,7 @@ def check(connection: Connection) -> AuthResult:
     try:
         result.organisation = _reached(connection, settings, token)
         if not scopes.missing(granted, "accounts"):
-            _add_details(result.organisation, connection, settings)
+            result.server_time = _add_details(result.organisation, connection, settings)
     except tuple(_STATUS) as error:
         result.status, result.problem = _STATUS[type(error)], error.to_dict()
     lacking = {feature: scopes.missing(granted, feature) for feature in scopes.OFFERED} if granted else {}
@@ -105,7 +106,8 @@ def _reached(connection: Connection, settings: Settings, token: str) -> Organisa
     raise answers.organisation_unavailable()
 
 
-def _add_details(organisation: Organisation, connection: Connection, settings: Settings) -> None:
+def _add_details(organisation: Organisation, connection: Connection, settings: Settings) -> datetime | None:
+    """Complete what is known of an organisation, and return Xero's time as it answered."""
     answer = client.Client(connection, settings, "accounts").get("Organisation")
     for found in answer.body.get("Organisations") or ():
         organisation.name = found.get("Name") or organisation.name
@@ -114,6 +116,7 @@ def _add_details(organisation: Organisation, connection: Connection, settings: S
         organisation.timezone = found.get("Timezone")
         organisation.is_demo = found.get("IsDemoCompany")
         organisation.short_code = found.get("ShortCode")
+    return answer.at
 
 
 def _warnings(granted: list[str]) -> list[str]:

@@ -29,6 +29,7 @@ class Offer:
     warnings: list[str]
 
 
+@dataclass(frozen=True)
 class Connecting:
     """The steps: ``begin``, the person consents, ``finish``, ``choose``; later ``disconnect``.
 
@@ -39,13 +40,10 @@ class Connecting:
         now: The clock.
     """
 
-    def __init__(
-        self, store: Store, grants: Grants, report: DiscoveryReport, *, now: Callable[[], datetime]
-    ) -> None:
-        self._store = store
-        self._grants = grants
-        self._report = report
-        self._now = now
+    store: Store
+    grants: Grants
+    report: DiscoveryReport
+    now: Callable[[], datetime]
 
     def begin(
         self,
@@ -68,15 +66,15 @@ class Connecting:
         Raises:
             ConnectorError: as ``auth`` does.
         """
-        plugin = self._report.connector(connector)
+        plugin = self.report.connector(connector)
         request = {"step": "authorize", "app": app.model_dump(mode="json"), "settings": dict(settings or {})}
         result = plugin.auth(request | ({"scopes": scopes} if scopes else {}))
         state = result.url and _state(result.url)
         if not result.url or not state or result.pending is None:
             raise plugin.failure("authorize gave no address with a state, or nothing to keep")
-        self._store.save_app(connector, app, settings or {})
+        self.store.save_app(connector, app, settings or {})
         pending = result.pending.get_secret_value()
-        self._store.save_pending(connector, app.client_id, state, pending, CONSENT_TIME)
+        self.store.save_pending(connector, app.client_id, state, pending, CONSENT_TIME)
         return result.url
 
     def finish(self, callback_url: str) -> Offer:
@@ -86,10 +84,10 @@ class Connecting:
             Invalid: if the address belongs to no consent begun here.
             ConnectorError: as ``auth`` does, if the person refused, or the code is not accepted.
         """
-        connector, client_id, pending = self._store.take_pending(_state(callback_url) or "")
-        kept = self._store.app(connector, client_id)
+        connector, client_id, pending = self.store.take_pending(_state(callback_url) or "")
+        kept = self.store.app(connector, client_id)
         request = {"step": "callback", "pending": pending, "callback_url": callback_url}
-        return self._granted(self._report.connector(connector), kept, request)
+        return self._granted(self.report.connector(connector), kept, request)
 
     def client_credentials(
         self, connector: str, app: App, settings: Mapping[str, Any] | None = None
@@ -100,9 +98,9 @@ class Connecting:
             ConnectorError: as ``auth`` does.
         """
         kept = StoredApp(connector, app, dict(settings or {}))
-        plugin = self._report.connector(connector)
+        plugin = self.report.connector(connector)
         result = self._asked(plugin, kept, {"step": "client_credentials"})
-        self._store.save_app(connector, app, kept.settings)
+        self.store.save_app(connector, app, kept.settings)
         return self._saved(plugin, result)
 
     def offer(self, connector: str, identity: str) -> Offer:
@@ -111,7 +109,7 @@ class Connecting:
         Raises:
             ConnectorError: as ``auth`` does.
         """
-        plugin = self._report.connector(connector)
+        plugin = self.report.connector(connector)
         result = self._with_grant(plugin, identity, {"step": "organisations"})
         return Offer(connector, identity, result.organisations or [], result.warnings)
 
@@ -161,9 +159,9 @@ class Connecting:
             settings=dict(settings or {}),
             state="active",
             problem=None,
-            created_at=self._now(),
+            created_at=self.now(),
         )
-        for known in self._store.connections():
+        for known in self.store.connections():
             if known.id == connection.id:  # mended: what was configured stays
                 connection = replace(
                     connection,
@@ -171,7 +169,7 @@ class Connecting:
                     preferences=known.preferences,
                     created_at=known.created_at,
                 )
-        self._store.save_connection(connection)
+        self.store.save_connection(connection)
         return connection
 
     def disconnect(self, connection_id: str, *, revoke: bool = False) -> list[StoredConnection]:
@@ -185,17 +183,17 @@ class Connecting:
         Raises:
             ConnectorError: if the other side cannot be told; then nothing is forgotten.
         """
-        kept = self._store.connection(connection_id)
-        plugin = self._report.connector(kept.connector)
+        kept = self.store.connection(connection_id)
+        plugin = self.report.connector(kept.connector)
         siblings = [
-            item for item in self._store.connections(kept.identity) if item.connector == kept.connector
+            item for item in self.store.connections(kept.identity) if item.connector == kept.connector
         ]
         gone = siblings if revoke else [kept]
         self._end(plugin, kept, revoke=revoke)
         for item in gone:
-            self._store.delete_connection(item.id)
+            self.store.delete_connection(item.id)
         if len(gone) == len(siblings):
-            self._store.delete_grant(kept.connector, kept.identity)
+            self.store.delete_grant(kept.connector, kept.identity)
         return gone
 
     def _end(self, plugin: Connector, kept: StoredConnection, *, revoke: bool) -> None:
@@ -209,14 +207,14 @@ class Connecting:
 
     def _with_grant(self, plugin: Connector, identity: str, request: dict[str, Any]) -> AuthResult:
         """Do a step that needs a grant; a token refused before its end is renewed, once."""
-        held = self._grants.fresh(plugin, identity)
-        kept = self._store.app(plugin.name, held.grant.client_id)
+        held = self.grants.fresh(plugin, identity)
+        kept = self.store.app(plugin.name, held.grant.client_id)
         try:
             return self._asked(plugin, kept, request | {"grant": held.grant.model_dump(mode="json")})
         except ConnectorError as error:
             if error.recovery != "refresh":
                 raise
-        held = self._grants.fresh(plugin, identity, refused=held.version)
+        held = self.grants.fresh(plugin, identity, refused=held.version)
         return self._asked(plugin, kept, request | {"grant": held.grant.model_dump(mode="json")})
 
     def _granted(self, plugin: Connector, kept: StoredApp, request: dict[str, Any]) -> Offer:
@@ -225,7 +223,7 @@ class Connecting:
     def _saved(self, plugin: Connector, result: AuthResult) -> Offer:
         if result.grant is None:
             raise plugin.failure(f"{result.step} gave no grant")
-        self._store.save_grant(plugin.name, result.grant)
+        self.store.save_grant(plugin.name, result.grant)
         return Offer(plugin.name, result.grant.identity, result.organisations or [], result.warnings)
 
     def _asked(self, plugin: Connector, kept: StoredApp, request: dict[str, Any]) -> AuthResult:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,12 +23,9 @@ from bizosaas_xero.spec import ConnectorError
 Level = Literal["ok", "warning", "problem", "unknown"]
 
 SKEW_WARNING = 60
-"""Seconds that the clocks may differ before it is told; tokens are renewed five minutes before their end."""
+"""Seconds that the clocks may differ before it is told; leases and due dates are counted by them."""
 
 FEW_CALLS = 100
-
-PASSING = {"wait", "retry"}
-"""The recoveries of what passes by itself."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +44,7 @@ class Finding:
         return dict(vars(self))
 
 
+@dataclass(frozen=True)
 class Doctor:
     """Examines the host and its connections.
 
@@ -60,40 +55,37 @@ class Doctor:
         now: The clock.
     """
 
-    def __init__(
-        self, store: Store, grants: Grants, report: DiscoveryReport, *, now: Callable[[], datetime]
-    ) -> None:
-        self._store = store
-        self._grants = grants
-        self._report = report
-        self._now = now
+    store: Store
+    grants: Grants
+    report: DiscoveryReport
+    now: Callable[[], datetime]
 
     def examine(self) -> Iterator[Finding]:
         """Give the findings: first of this machine, then of each connection."""
         yield from self._database()
         yield from self._key()
         yield from self._connectors()
-        kept = self._store.connections()
+        kept = self.store.connections()
         if not kept:
             yield Finding(
                 "connection", "problem", "No organisation is connected yet.", "Run: bizosaas-xero connect"
             )
         for connection in kept:
-            if connection.connector in self._report.loaded:
-                yield from self._connection(connection, self._report.connector(connection.connector))
+            if connection.connector in self.report.loaded:
+                yield from self._connection(connection, self.report.connector(connection.connector))
 
     # ------------------------------------------------------------ this machine
 
     def _database(self) -> Iterator[Finding]:
-        place = self._store.database.place
+        place = self.store.database.place
         yield Finding("database", "ok", f"The database works: {place}", details={"schema": SCHEMA_VERSION})
-        path = self._store.database.path
+        path = self.store.database.path
         if path is not None:
             yield from _private("database file", path, FILE_MODE)
 
     def _key(self) -> Iterator[Finding]:
-        path = self._store.home / FILE
-        if self._store.keys_from == VARIABLE:
+        path = self.store.home / FILE
+        if self.store.keys_from == VARIABLE:
             yield Finding("key", "ok", f"Secrets are encrypted with the key in {VARIABLE}.")
             if path.exists():
                 yield Finding(
@@ -108,7 +100,7 @@ class Doctor:
         yield from _private("folder", path.parent, FOLDER_MODE)
 
     def _connectors(self) -> Iterator[Finding]:
-        for row in self._report.rows:
+        for row in self.report.rows:
             if row.status == "loaded":
                 yield Finding("connector", "ok", f"{row.name} {row.version} is loaded.")
             elif row.status != "disabled":
@@ -120,8 +112,8 @@ class Doctor:
     def _connection(self, kept: StoredConnection, connector: Connector) -> Iterator[Finding]:
         of = kept.organisation
         try:
-            app = self._store.app(
-                kept.connector, self._store.grant(kept.connector, kept.identity).grant.client_id
+            app = self.store.app(
+                kept.connector, self.store.grant(kept.connector, kept.identity).grant.client_id
             )
         except ConnectorError as error:
             yield _told("credentials", error, of)
@@ -135,25 +127,17 @@ class Doctor:
             of,
         )
         try:
-            held = self._grants.fresh(connector, kept.identity)
+            held, connection = self.grants.access(connector, kept)
         except ConnectorError as error:
             yield _told("sign-in", error, of)
             return
         yield self._grant(held, of)
-        yield self._clock(held, of)
-        connection = {
-            "id": kept.id,
-            "organisation_id": kept.organisation_id,
-            "access_token": held.grant.access_token.get_secret_value(),
-            "scopes": held.grant.scopes,
-            "settings": app.settings | kept.settings,
-        }
         yield from self._check(kept, connector, connection)
         yield self._limits(kept)
 
     def _grant(self, held: StoredGrant, of: str) -> Finding:
-        minutes = (held.grant.expires_at - self._now()).total_seconds() / 60
-        age = (self._now() - held.grant.obtained_at).total_seconds() / 60
+        minutes = (held.grant.expires_at - self.now()).total_seconds() / 60
+        age = (self.now() - held.grant.obtained_at).total_seconds() / 60
         told = f"Access was renewed {age:.0f} minutes ago and lasts {minutes:.0f} more; it renews itself"
         if held.grant.refresh_token is None and held.grant.kind != "custom":
             return Finding(
@@ -166,31 +150,10 @@ class Doctor:
         unused = "" if held.grant.kind == "custom" else ", unless nothing is synced for 60 days"
         return Finding("sign-in", "ok", f"{told}{unused}.", "", of)
 
-    def _clock(self, held: StoredGrant, of: str) -> Finding:
-        """Compare our clock with the issuer's: when we got the token, and when it says it was made."""
-        issued = _issued(held.grant.access_token.get_secret_value())
-        if issued is None:
-            return Finding("clock", "unknown", "The access token does not say when it was made.", "", of)
-        ahead = (held.grant.obtained_at - issued).total_seconds()
-        details = {"ahead_seconds": round(ahead)}
-        if abs(ahead) <= SKEW_WARNING:
-            return Finding(
-                "clock", "ok", "This machine's clock is right.", "", of, {"ahead_seconds": round(ahead)}
-            )
-        word = "ahead" if ahead > 0 else "behind"
-        return Finding(
-            "clock",
-            "warning",
-            f"This machine's clock is {abs(ahead):.0f} seconds {word}.",
-            "Let the machine set its clock by itself (NTP), such as: timedatectl set-ntp true",
-            of,
-            details,
-        )
-
     def _check(
         self, kept: StoredConnection, connector: Connector, connection: dict[str, Any]
     ) -> Iterator[Finding]:
-        of = kept.organisation
+        of, asked = kept.organisation, self.now()
         try:
             result = connector.auth({"step": "check", "connection": connection})
         except ConnectorError as error:
@@ -201,6 +164,7 @@ class Doctor:
                 level="unknown" if error.recovery in {"wait", "retry"} else "problem",
             )
             return
+        yield _clock(result.server_time, asked, self.now(), of)
         info = connector.describe()
         enabled = {entity.name for entity in (info.entities if info else ()) if interval(kept, entity)}
         lacking = {name: names for name, names in (result.missing_scopes or {}).items() if name in enabled}
@@ -224,9 +188,9 @@ class Doctor:
             yield Finding("organisation", "warning", warning, "", of)
 
     def _limits(self, kept: StoredConnection) -> Finding:
-        used = self._store.usage(kept.organisation_id)
+        used = self.store.usage(kept.organisation_id)
         left = used["day_left"]
-        if kept.resume_at is not None and kept.resume_at > self._now():
+        if kept.resume_at is not None and kept.resume_at > self.now():
             message = f"A limit is used up; syncing goes on at {kept.resume_at:%Y-%m-%d %H:%M} UTC."
             remedy = "Nothing to do. If it happens daily: bizosaas-xero configure --interval NAME=SECONDS"
             return Finding("limits", "warning", message, remedy, kept.organisation, used)
@@ -243,18 +207,27 @@ def _told(part: str, error: ConnectorError, of: str, level: Level = "problem") -
     return Finding(part, level, error.message, error.remedy, of, {"code": error.code, "reason": error.reason})
 
 
+def _clock(theirs: datetime | None, asked: datetime, answered: datetime, of: str) -> Finding:
+    """Compare our clock with theirs: they told their time between our question and their answer."""
+    if theirs is None:
+        return Finding("clock", "unknown", "The other side did not tell its time.", "", of)
+    zero = timedelta()
+    ahead = round((max(asked - theirs, zero) - max(theirs - answered, zero)).total_seconds())
+    details = {"ahead_seconds": ahead}
+    if abs(ahead) <= SKEW_WARNING:
+        return Finding("clock", "ok", "This machine's clock is right.", "", of, details)
+    return Finding(
+        "clock",
+        "warning",
+        f"This machine's clock is {abs(ahead):,} seconds {'ahead' if ahead > 0 else 'behind'}.",
+        "Let the machine set its clock by itself (NTP), such as: timedatectl set-ntp true",
+        of,
+        details,
+    )
+
+
 def _private(part: str, path: Path, wanted: int) -> Iterator[Finding]:
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & ~wanted:
         message = f"Other users of this machine may get at {path} (mode {mode:o})."
         yield Finding(part, "problem", message, f"Run: chmod {wanted:o} {path}")
-
-
-def _issued(token: str) -> datetime | None:
-    """Read when a token was made, if it is a JWT; it is compared with a clock, and trusted for nothing."""
-    try:
-        part = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-        return datetime.fromtimestamp(float(claims.get("iat", claims.get("nbf"))), UTC)
-    except (IndexError, ValueError, TypeError, AttributeError, OverflowError, binascii.Error):
-        return None

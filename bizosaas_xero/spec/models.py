@@ -162,6 +162,9 @@ class AuthResult(Model):
     )
     organisation: Organisation | None = None
     problem: dict[str, Any] | None = Field(None, description="`to_dict()` of what stands behind `status`.")
+    server_time: AwareDatetime | None = Field(
+        None, description="The other side's clock as it answered; the host's own may be wrong."
+    )
     warnings: list[str] = Field(default_factory=list)
 
 
