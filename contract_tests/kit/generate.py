@@ -1,4 +1,4 @@
-"""Write what two pages repeat of the code: ``python -m contract_tests.kit.generate``."""
+"""Write what three pages repeat of the code: ``python -m contract_tests.kit.generate``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from bizosaas_xero.contract.registry import table
+from bizosaas_xero.contract.scenarios import ACTION_SCRIPTS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -19,11 +20,18 @@ def clauses():
     return "\n".join(lines)
 
 
-def with_table(page):
-    """Return the page with the table in its place."""
-    begin, end = "<!-- clauses -->\n\n", "\n\n<!-- end of clauses -->"
+def scripts():
+    """Return the table of what a host does with an action."""
+    lines = ["| `script` | What a host does |", "| --- | --- |"]
+    lines += [f"| `{name}` | {', '.join(steps)} |" for name, steps in ACTION_SCRIPTS.items()]
+    return "\n".join(lines)
+
+
+def with_part(page, name, text):
+    """Return the page with a text between its marks."""
+    begin, end = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
     head, rest = page.split(begin)
-    return head + begin + clauses() + end + rest.split(end)[1]
+    return f"{head}{begin}\n{text}\n{end}{rest.split(end)[1]}"
 
 
 def with_files(page):
@@ -35,7 +43,11 @@ def with_files(page):
     return re.sub(r"(<!-- file: ([\w.]+) -->\n\n```\w+\n).*?```\n", block, page, flags=re.DOTALL)
 
 
-PAGES = {"contract.md": with_table, "write-a-connector.md": with_files}
+PAGES = {
+    "contract.md": lambda page: with_part(page, "clauses", clauses()),
+    "cassettes.md": lambda page: with_part(page, "scripts", scripts()),
+    "write-a-connector.md": with_files,
+}
 
 
 def main():

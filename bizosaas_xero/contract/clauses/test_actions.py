@@ -125,7 +125,7 @@ def _action(seen: Observation, subject: Subject) -> Action:
 
 @clause(
     "actions.result-true",
-    "A result is an `ActionResult` of that action with the expected status, and its data conform to the schema.",
+    "A result is an `ActionResult` of that action, its status is as expected, and its data fit the schema.",
     shown_by=lambda one: script("read", "run", "commit", "repeat")(one) and not one.expect.error,
     unless=no_actions,
 )
