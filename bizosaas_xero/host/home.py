@@ -24,13 +24,14 @@ def database_url(home: Path, environ: Mapping[str, str]) -> str:
 
 
 def prepare_folder(folder: Path) -> None:
-    """Create the folder for its owner alone; one that exists keeps its mode.
+    """Create the folder and what is missing above it, for their owner alone; what exists keeps its mode.
 
     Raises:
         Misconfigured: if it cannot be created.
     """
     try:
-        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        for part in (*reversed(folder.parents), folder):  # mkdir gives its parents the umask's mode
+            part.mkdir(mode=FOLDER_MODE, exist_ok=True)
     except OSError as error:
         raise Misconfigured(
             f"The folder {folder} cannot be created: {error.strerror}.",

@@ -11,6 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bizosaas_xero.host import open_host
+from bizosaas_xero.spec import App
+
 COMMAND = [sys.executable, "-c", "from bizosaas_xero.cli import main; main()"]
 PRIVATE = ("BIZOSAAS_", "XERO_")
 
@@ -23,6 +26,7 @@ class Person:
         self.sandbox = sandbox
         self.environ = {key: value for key, value in os.environ.items() if not key.startswith(PRIVATE)}
         self.environ |= {"BIZOSAAS_HOME": str(home), "COLUMNS": "80", "NO_COLOR": "1", "BROWSER": "true"}
+        self.command = COMMAND
         self.spoken: list[str] = []
         if sandbox:
             credentials = sandbox["apps"][app]
@@ -35,7 +39,7 @@ class Person:
 
     def run(self, *args: str, given: str = "", **environ: str) -> subprocess.CompletedProcess:
         done = subprocess.run(  # noqa: S603 (our own command)
-            [*COMMAND, *args],
+            [*self.command, *args],
             input=given,
             env=self.environ | environ,
             capture_output=True,
@@ -55,7 +59,7 @@ class Person:
 
     def start(self, *args: str, **environ: str) -> subprocess.Popen:
         return subprocess.Popen(  # noqa: S603 (our own command)
-            [*COMMAND, *args],
+            [*self.command, *args],
             env=self.environ | environ,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -116,6 +120,25 @@ def connected(person):
     code, _, said = person.connect()
     assert code == 0, said
     return person
+
+
+@pytest.fixture
+def connected_at_once(tmp_path, sandbox):
+    """A connected person, without a walk through a process of its own."""
+    found = Person(tmp_path / "home", sandbox)
+    credentials = sandbox["apps"]["web"]
+    given = App(
+        client_id=credentials["client_id"],
+        client_secret=credentials["client_secret"],
+        redirect_uri="http://localhost:8377/callback",
+    )
+    addresses = {name: sandbox[name] for name in ("api_url", "identity_url", "login_url")}
+    with open_host(found.home, environ={}) as host:
+        url = host.connecting.begin("xero", given, settings=addresses)
+        host.connecting.choose(host.connecting.finish(found.consent(url)))
+    yield found
+    for part in ("faults", "log"):
+        httpx.delete(f"{sandbox['api_url']}/_sandbox/{part}").raise_for_status()
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from typer.testing import CliRunner
 
 from bizosaas_xero.cli.app import app
 from bizosaas_xero.host import open_host
-from bizosaas_xero.spec import App
 from contract_tests.cli.conftest import PRIVATE, Person
 
 ENTITIES = ["invoices", "bills", "contacts", "bank_transactions", "accounts", "payments"]
@@ -48,29 +47,15 @@ class Quick(Person):
 
 
 @pytest.fixture
+def connected(connected_at_once):
+    return connected_at_once
+
+
+@pytest.fixture
 def quick(connected):
     person = Quick(connected.home, connected.sandbox)
     person.environ = connected.environ
     return person
-
-
-@pytest.fixture
-def connected(tmp_path, sandbox):
-    """A connected person, without a walk through a process of its own."""
-    found = Person(tmp_path / "home", sandbox)
-    credentials = sandbox["apps"]["web"]
-    given = App(
-        client_id=credentials["client_id"],
-        client_secret=credentials["client_secret"],
-        redirect_uri="http://localhost:8377/callback",
-    )
-    addresses = {name: sandbox[name] for name in ("api_url", "identity_url", "login_url")}
-    with open_host(found.home, environ={}) as host:
-        url = host.connecting.begin("xero", given, settings=addresses)
-        host.connecting.choose(host.connecting.finish(found.consent(url)))
-    yield found
-    for part in ("faults", "log"):
-        httpx.delete(f"{sandbox['api_url']}/_sandbox/{part}").raise_for_status()
 
 
 class Watcher:

@@ -22,11 +22,23 @@ from contract_tests.host.fakes import batch, record
 OTHER_KEY = Fernet.generate_key().decode()
 
 
+@pytest.fixture(params=[0o000, 0o022, 0o077], ids=oct)
+def umask(request):
+    before = os.umask(request.param)
+    yield
+    os.umask(before)
+
+
 @only_sqlite
-def test_files_are_for_the_owner_alone(host):
-    assert stat.S_IMODE(host.home.stat().st_mode) == 0o700
-    for name in ("secret.key", "bizosaas.db", "bizosaas.db-wal"):
-        assert stat.S_IMODE((host.home / name).stat().st_mode) == 0o600, name
+@pytest.mark.usefixtures("umask")
+def test_files_are_for_the_owner_alone_whatever_the_umask(make_host, tmp_path):
+    host = make_host(home=tmp_path / "made" / "too" / "home")
+    host.sink.prepare("things", None)  # a write, so that -wal and -shm are there as well
+    for folder in (host.home, *host.home.parents[:2]):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700, folder
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in host.home.iterdir()}
+    names = ("secret.key", "bizosaas.db", "bizosaas.db-wal", "bizosaas.db-shm")
+    assert modes == dict.fromkeys(names, 0o600)
 
 
 @only_sqlite
