@@ -1,6 +1,6 @@
 """The one place that knows HTTP: base URL, headers, limits, retries, and what each answer means.
 
-Data flows through :meth:`Client.get`: count the call, send it, turn a bad answer into an error of
+Data flows through :meth:`Client.get` and :meth:`Client.write`: count the call, send it, turn a bad answer into an error of
 :mod:`bizosaas_xero.spec.errors`, retry what is worth it, give up in time.
 """
 
@@ -96,28 +96,58 @@ class Client:
         Raises:
             ConnectorError: what :mod:`bizosaas_xero.answers` makes of the last answer.
         """
-        headers = {
-            "Authorization": f"Bearer {self._token}",
-            "Xero-Tenant-Id": self._connection.organisation_id,
-            "Accept": "application/json",
-        }
+        headers = self._headers()
         if since:
             # Every client that works sends no zone here, as Xero's guide shows; the moment is UTC.
             headers["If-Modified-Since"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
         url = f"{self._settings.api_url}{API_PATH}{path}"
         # Jitter and pauses between attempts are stamina's; tests switch them off with its public switch.
         for attempt in stamina.retry_context(
-            on=self._pause, attempts=ATTEMPTS, timeout=None, wait_initial=0.3, wait_jitter=0.3
+            on=self.pause, attempts=ATTEMPTS, timeout=None, wait_initial=0.3, wait_jitter=0.3
         ):
             with attempt:
-                return self._once(url, params, headers)
+                return self._once("GET", url, params, headers)
         raise AssertionError("stamina either returns or raises")
 
-    def _once(self, url: str, params: Mapping[str, str] | None, headers: Mapping[str, str]) -> Answer:
+    def write(
+        self, method: str, path: str, body: bytes, key: str, params: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send one write, once: whether it may be sent again is for its caller to know.
+
+        Args:
+            method: PUT (create only) or POST.
+            path: Under ``/api.xro/2.0/``.
+            body: JSON; the same bytes each time, for Xero refuses a key that comes with others.
+            key: The Idempotency-Key: at most 128 characters, unique over all organisations of the app.
+            params: The query.
+
+        Raises:
+            ConnectorError: what :mod:`bizosaas_xero.answers` makes of the answer, or of none.
+        """
+        headers = self._headers() | {"Content-Type": "application/json", "Idempotency-Key": key}
+        return self._once(method, f"{self._settings.api_url}{API_PATH}{path}", params, headers, body)
+
+    def _headers(self) -> dict[str, str]:
+        return {
+            "Authorization": f"Bearer {self._token}",
+            "Xero-Tenant-Id": self._connection.organisation_id,
+            "Accept": "application/json",
+        }
+
+    def _once(
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+    ) -> Answer:
         self._await_turn()
         with limits.slots(os.getpid(), self._key):
-            response = self.meter.send("GET", url, self._settings, params=params, headers=headers)
-        if response.status_code == httpx.codes.NOT_MODIFIED:
+            response = self.meter.send(
+                method, url, self._settings, params=params, headers=headers, content=body
+            )
+        if response.status_code in {httpx.codes.NOT_MODIFIED, httpx.codes.NO_CONTENT}:
             return Answer({}, _http_date(response))
         if response.status_code != httpx.codes.OK:
             error = answers.error_of(response, self._feature)
@@ -152,8 +182,8 @@ class Client:
                 self._spend(wait, answers.limit_reached(reason, wait))
                 time.sleep(wait)
 
-    def _pause(self, error: Exception) -> bool | float:
-        """Decide on a retry: no, yes with stamina's growing pause, or after exactly so many seconds."""
+    def pause(self, error: Exception) -> bool | float:
+        """Decide on a retry, for stamina: no, yes with stamina's growing pause, or after exactly so many seconds."""
         if isinstance(error, RateLimited) and error.retry_after is not None:
             # Xero's clock and ours tick apart: a hair more than asked saves a second refusal.
             wait = error.retry_after + 0.05
@@ -204,6 +234,7 @@ def send(
     *,
     params: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
+    content: bytes | None = None,
 ) -> httpx.Response:
     """Send one request over this process's connections.
 
@@ -212,7 +243,7 @@ def send(
     """
     client = http(settings)
     try:
-        return client.request(method, url, params=params, headers=headers)
+        return client.request(method, url, params=params, headers=headers, content=content)
     except httpx.RequestError as error:
         raise answers.unreachable(error) from None
 

@@ -72,7 +72,7 @@ _ACTIONS: dict[str, Sequence[Permission]] = {
 NEEDS = _ENTITIES | _ACTIONS
 """The one table: entity or action to what it needs."""
 
-TO_COME = frozenset({"create_invoice", "mark_invoice_paid"})
+TO_COME = frozenset({"mark_invoice_paid"})
 """Actions of later releases. Their scopes are asked for already, because a person would have to authorise
 again for each that is added later; a lack of them is nothing to warn of yet."""
 

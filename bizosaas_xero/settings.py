@@ -90,6 +90,28 @@ class Settings(BaseSettings):
         json_schema_extra={"references": _PAYABLE},
     )
 
+    payment_days: int | None = Field(
+        None,
+        ge=0,
+        le=365,
+        description="Days until an invoice is due where neither the contact nor the organisation has terms.",
+    )
+    document_url: str = Field(
+        "https://api.bizoholic.com/",
+        description="Where Xero links to from a document made here. The write's key is added to it after `#`, "
+        "so that it is never made twice. Must not hold the word xero, which Xero refuses.",
+    )
+
+    @field_validator("document_url")
+    @classmethod
+    def _linkable(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.fragment:
+            raise ValueError("must be a web address without #")
+        if "xero" in url.lower():
+            raise ValueError("must not hold the word xero, which Xero refuses in links")
+        return url
+
     @field_validator("api_url", "identity_url", "login_url")
     @classmethod
     def _safe_base(cls, url: str) -> str:

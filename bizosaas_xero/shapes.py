@@ -125,6 +125,11 @@ SHAPES: dict[str, Shape] = {
         flags="EnablePaymentsToAccount ShowInExpenseClaims HasAttachments AddToWatchlist",
         lists={"ValidationErrors": "Message"},
     ),
+    "TaxRate": Shape(
+        text="Name TaxType Status ReportTaxType",
+        decimals="EffectiveRate DisplayTaxRate",
+        flags="CanApplyToAssets CanApplyToEquity CanApplyToExpenses CanApplyToLiabilities CanApplyToRevenue",
+    ),
     "Payment": Shape(
         text="PaymentID PaymentType Status Reference Code InvoiceNumber CreditNoteNumber BatchPaymentID "
         f"BankAccountNumber Particulars Details UpdatedDateUTCString {_DOCUMENT_STATE}",

@@ -9,7 +9,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
-from bizosaas_xero.actions.books import Books
+from bizosaas_xero.actions.books import Books, Row
+from bizosaas_xero.actions.commit import Done
+from bizosaas_xero.actions.writing import Draft, Write
 
 Money = Annotated[
     Decimal,
@@ -33,7 +35,7 @@ class Result(BaseModel):
 
 @dataclass(frozen=True)
 class ActionRow:
-    """One row of the table of actions.
+    """One row of the table of actions: one that only reads.
 
     Args:
         name: Fixed; agents and policies refer to it. Its scopes are in ``scopes.NEEDS``.
@@ -41,7 +43,7 @@ class ActionRow:
         description: For a language model: when to use it, when not, what it costs, what it changes.
         params: The parameters' model.
         result: The result's model.
-        run: The work; reads only.
+        run: The work.
     """
 
     name: str
@@ -50,3 +52,32 @@ class ActionRow:
     params: type[Params]
     result: type[Result]
     run: Callable[[Books, Any], Result]
+
+
+@dataclass(frozen=True)
+class WriteRow:
+    """One row of the table of actions: one that writes.
+
+    Args:
+        name: As above, like the four that follow.
+        title: For a button.
+        description: For a language model.
+        params: The parameters' model.
+        returns: The result's model.
+        draft: Works out the write as it would be done now; writes nothing.
+        found: Looks for what an earlier call of the same write made, by its mark.
+        commit: Does the draft; or, given what was found, only what is still missing.
+        result: Makes the result of what was done.
+        destructive: It takes something away that was there.
+    """
+
+    name: str
+    title: str
+    description: str
+    params: type[Params]
+    returns: type[Result]
+    draft: Callable[[Books, Any, Write], Draft]
+    found: Callable[[Books, Any, Write], Row | None]
+    commit: Callable[[Books, Any, Write, Draft | Row], Done]
+    result: Callable[[Books, Any, Done], Result]
+    destructive: bool = False

@@ -44,7 +44,8 @@ class Books:
     ) -> None:
         self.client = client
         self.settings = settings
-        self._now = now
+        self.now = now
+        self._kept: dict[tuple[str, ...], list[Row]] = {}
 
     @cached_property
     def organisation(self) -> Row:
@@ -59,6 +60,43 @@ class Books:
         """The chart of accounts by id, archived ones included."""
         return {row["AccountID"].lower(): row for row in self._rows("Accounts", "Accounts", "Account", {})}
 
+    @cached_property
+    def tax_rates(self) -> dict[str, Row]:
+        """The tax rates by tax type."""
+        return {str(row["TaxType"]): row for row in self._rows("TaxRates", "TaxRates", "TaxRate", {})}
+
+    @cached_property
+    def currencies(self) -> frozenset[str]:
+        """The currencies in which documents may be made."""
+        rows = self._rows("Currencies", "Currencies", None, {})
+        return frozenset(str(row["Code"]) for row in rows) | {self.base_currency}
+
+    @cached_property
+    def tracking(self) -> list[Row]:
+        """The active tracking categories with their options."""
+        return self._rows("TrackingCategories", "TrackingCategories", None, {})
+
+    @cached_property
+    def locked_until(self) -> date | None:
+        """The last day on which nothing may be written any more.
+
+        Xero lets an adviser's app write through the period lock; this connector does not.
+        """
+        days = (self.date_of(self.organisation.get(name)) for name in ("PeriodLockDate", "EndOfYearLockDate"))
+        return max((day for day in days if day), default=None)
+
+    def account(self, named: str) -> Row | None:
+        """Return the account with this code or id; of two with one code, the active one."""
+        found = self.accounts.get(named.lower())
+        by_code = [row for row in self.accounts.values() if row.get("Code") == named]
+        return found or next(
+            (row for row in by_code if row.get("Status") == "ACTIVE"), by_code[0] if by_code else None
+        )
+
+    def system_account(self, kind: str) -> Row | None:
+        """Return the account that Xero keeps for a purpose, such as DEBTORS or GST."""
+        return next((row for row in self.accounts.values() if row.get("SystemAccount") == kind), None)
+
     @property
     def base_currency(self) -> str:
         """The currency in which the books are kept."""
@@ -69,7 +107,7 @@ class Books:
         """Today as the organisation sees it."""
         name = str(self.organisation.get("Timezone") or "")
         zone = _ZONES.get(name.upper())
-        return self._now().astimezone(ZoneInfo(zone) if zone else UTC).date()
+        return self.now().astimezone(ZoneInfo(zone) if zone else UTC).date()
 
     @staticmethod
     def date_of(value: object) -> date | None:
@@ -127,7 +165,34 @@ class Books:
         Raises:
             NotFound: There is none.
         """
-        return self._rows(f"{path}/{key}", path, shape, {})[0]
+        name = (path, key)
+        if name not in self._kept:
+            self._kept[name] = self._rows(f"{path}/{key}", path, shape, {})
+        return self._kept[name][0]
+
+    def listed(self, path: str, shape: str, params: Mapping[str, str], most: int | None = None) -> list[Row]:
+        """Return what :meth:`pages` yields; asked for again, the same as before, until :meth:`forget`."""
+        name = (path, *map(str, params.items()), str(most))
+        if name not in self._kept:
+            self._kept[name] = list(self.pages(path, shape, params, most))
+        return self._kept[name]
+
+    def forget(self) -> None:
+        """Read documents anew from here on: one may have been written."""
+        self._kept.clear()
+
+    def history(self, path: str) -> tuple[list[Row], datetime]:
+        """Read what happened to a document, and what time it is at Xero."""
+        answer = self.client.get(f"{path}/History")
+        records = answer.body.get("HistoryRecords")
+        if not isinstance(records, list):
+            raise Unavailable("Xero's answer holds no history.", reason="garbled_answer")
+        return [row for row in records if isinstance(row, dict)], answer.at or self.now()
+
+    def online_address(self, invoice_id: str) -> str | None:
+        """Return where a customer sees an approved invoice, and pays it where that is set up."""
+        rows = self._rows(f"Invoices/{invoice_id}/OnlineInvoice", "OnlineInvoices", None, {})
+        return str(rows[0].get("OnlineInvoiceUrl") or "") or None if rows else None
 
     def report(self, name: str, params: Mapping[str, str]) -> Row:
         """Read a report; its values are strings, which :mod:`reports` turns into amounts."""

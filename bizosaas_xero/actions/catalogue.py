@@ -6,17 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from bizosaas_xero import scopes, tokens
-from bizosaas_xero.actions import aged, balance_sheet, ledger_reads, pnl, reconcile
-from bizosaas_xero.actions.base import ActionRow
-from bizosaas_xero.actions.books import Books
+from bizosaas_xero.actions import aged, balance_sheet, create_invoice, ledger_reads, pnl, reconcile
+from bizosaas_xero.actions.base import ActionRow, Params, WriteRow
+from bizosaas_xero.actions.books import Books, Row
+from bizosaas_xero.actions.writing import Draft, Write
 from bizosaas_xero.client import Client
 from bizosaas_xero.settings import load
-from bizosaas_xero.spec.errors import Invalid, NotFound
+from bizosaas_xero.spec.errors import Conflict, Invalid, NotFound
 from bizosaas_xero.spec.models import Action, ActionResult, Connection, Control, Plan, parse
 
-ACTIONS: dict[str, ActionRow] = {
+ACTIONS: dict[str, ActionRow | WriteRow] = {
     row.name: row
     for row in (
+        create_invoice.ACTION,
         pnl.ACTION,
         *aged.ACTIONS,
         balance_sheet.ACTION,
@@ -36,8 +38,9 @@ def listed(connection: Connection | None) -> list[Action]:
             title=row.title,
             description=row.description,
             params=row.params.model_json_schema(),
-            result=row.result.model_json_schema(mode="serialization"),
-            effect="read",
+            result=_result_of(row).model_json_schema(mode="serialization"),
+            effect="write" if isinstance(row, WriteRow) else "read",
+            destructive=isinstance(row, WriteRow) and row.destructive,
             scopes=scopes.needed(row.name),
             missing_scopes=scopes.missing(granted, row.name) if granted else [],
         )
@@ -45,14 +48,19 @@ def listed(connection: Connection | None) -> list[Action]:
     ]
 
 
+def _result_of(row: ActionRow | WriteRow) -> Any:
+    return row.returns if isinstance(row, WriteRow) else row.result
+
+
 def run(
     connection: Connection, action: str, params: Mapping[str, Any] | None, control: Control
 ) -> ActionResult:
-    """Run an action. All of this release only read, so a plan of one has nothing to show.
+    """Run an action, or plan a write, or do exactly what was planned.
 
     Raises:
         NotFound: There is no such action.
-        Invalid: Wrong parameters, before any request; or a commit of what writes nothing.
+        Invalid: Wrong parameters or control, before any request; or Xero refused the write.
+        Conflict: The plan is not what would be done now.
         ConnectorError: Any other that the client makes of Xero's answers.
     """
     row = ACTIONS.get(action) if isinstance(action, str) else None
@@ -65,16 +73,52 @@ def run(
     asked = parse(row.params, params, "params")
     settings = load(connection.settings)
     scopes.require(_granted(connection), row.name)
-    books = Books(Client(connection, settings, row.name), settings)
+    if isinstance(row, WriteRow):
+        write = Write.of(connection.organisation_id, row.name, control)
+        return _write(Books(Client(connection, settings, row.name), settings), row, asked, control, write)
+    return _read(Books(Client(connection, settings, row.name), settings), row, asked, control)
+
+
+def _read(books: Books, row: ActionRow, asked: Params, control: Control) -> ActionResult:
     if control.mode == "commit":
         problem = {"field": "control.mode", "message": "this action only reads: there is nothing to commit"}
         raise Invalid("control.mode is not valid.", problems=[problem])
     if control.mode == "plan":
-        name = str(books.organisation.get("Name") or connection.organisation_id)
-        empty = Plan(hash="", organisation=name, requests=[], undo="Nothing to undo: it only reads.")
+        empty = Plan(hash="", organisation=_name(books), requests=[], undo="Nothing to undo: it only reads.")
         return ActionResult(action=row.name, status="planned", plan=empty, **_cost(books))
     result = row.run(books, asked)
     return ActionResult(action=row.name, status="done", data=result.model_dump(), **_cost(books))
+
+
+def _write(books: Books, row: WriteRow, asked: Params, control: Control, write: Write) -> ActionResult:
+    if control.mode == "plan":
+        draft = row.draft(books, asked, write)
+        plan = draft.plan(write, _name(books), books.base_currency)
+        return ActionResult(
+            action=row.name, status="planned", plan=plan, warnings=plan.warnings, **_cost(books)
+        )
+    ready: Draft | Row | None = row.found(books, asked, write)
+    if ready is None:
+        ready = draft = row.draft(books, asked, write)
+        if control.mode == "commit" and draft.hash(write) != control.plan_hash:
+            raise Conflict(
+                "What this would do now is not what was planned.",
+                remedy="Plan again with the same parameters and business key, and look at what is different.",
+                reason="stale_plan",
+            )
+    done = row.commit(books, asked, write, ready)
+    result = row.result(books, asked, done)
+    return ActionResult(
+        action=row.name,
+        status="partial" if done.partial else "done",
+        data=result.model_dump(),
+        warnings=done.warnings,
+        **_cost(books),
+    )
+
+
+def _name(books: Books) -> str:
+    return str(books.organisation.get("Name") or "this organisation")
 
 
 def _granted(connection: Connection) -> list[str]:

@@ -123,7 +123,11 @@ class Control(Model):
 
     mode: Literal["run", "plan", "commit"] | None = None
     plan_hash: str | None = None
-    business_key: str | None = Field(None, description="Names the intent; the same key is done once, ever.")
+    business_key: str | None = Field(
+        None, max_length=200, description="Names the intent; the same key is done once, ever."
+    )
+    requester: str | None = Field(None, max_length=200, description="Who or what asked; for the record.")
+    approver: str | None = Field(None, max_length=200, description="Who allowed it; for the record.")
 
 
 # ---------------------------------------------------------------- outputs
@@ -232,10 +236,22 @@ class Plan(Model):
 
     hash: str
     organisation: str
-    requests: list[dict[str, Any]]
-    effect: list[dict[str, Any]] = Field(default_factory=list)
+    requests: list[dict[str, Any]] = Field(description="Exactly what would be sent, in this order.")
+    effect: list[dict[str, Any]] = Field(
+        default_factory=list, description="What the books gain: account, debit or credit, tax."
+    )
     warnings: list[str] = Field(default_factory=list)
     undo: str | None = None
+    summary: str = Field("", description="What it does, for a person, as Markdown.")
+    acts: list[str] = Field(
+        default_factory=list,
+        description="What of it a policy may want a person for: `authorise`, `send`, `pay`, `void`, `delete`, "
+        "`backdate`, `create_contact`. Empty: it touches neither ledger nor anybody.",
+    )
+    amount: Decimal | None = Field(
+        None, description="How much money it is about, in base currency; `None`: not known before."
+    )
+    currency: str | None = Field(None, description="The base currency, in which `amount` is.")
 
 
 class ActionResult(Model):
