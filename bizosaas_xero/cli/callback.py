@@ -1,13 +1,15 @@
-"""Wait on ``http://localhost`` for the browser that comes back from the consent page."""
+"""How the answer of the consent page comes back: to ``http://localhost``, or pasted by the person."""
 
 from __future__ import annotations
 
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from bizosaas_xero.spec import Misconfigured, ReconnectRequired
+from bizosaas_xero.cli.output import Output
+from bizosaas_xero.spec import Invalid, Misconfigured, ReconnectRequired
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 PATIENCE = 600.0
@@ -121,3 +123,26 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Say nothing: a request line holds the authorisation code."""
+
+
+def pasted(output: Output, url: str, redirect_uri: str) -> str:
+    """Let the person consent in any browser, and return the address that they paste.
+
+    Raises:
+        Invalid: if it is no address to which a consent page sends anybody.
+    """
+    output.ask("Open this address in a browser, sign in, and allow access:")
+    output.ask(f"\n{url}\n")
+    output.ask(f"It sends you back to {redirect_uri} (registered with your app).")
+    output.ask("Then paste here the whole address of that page, even if it shows nothing:")
+    answer = sys.stdin.readline().strip()
+    if "?" not in answer:
+        raise Invalid(
+            "That is not the whole address: what follows the question mark is missing."
+            if answer
+            else "No address was pasted.",
+            remedy=f"Run the command again and paste what the browser's address bar shows. {PAGE_ERRORS}",
+            reason="no_callback",
+            problems=[{"field": "callback_url", "message": "is not whole" if answer else "is missing"}],
+        )
+    return answer

@@ -11,7 +11,7 @@ from typing import Literal, cast
 from urllib.parse import parse_qs, urlsplit
 
 from bizosaas_xero.cli import base
-from bizosaas_xero.cli.callback import LOOPBACK, PAGE_ERRORS, Listener
+from bizosaas_xero.cli.callback import LOOPBACK, Listener, pasted
 from bizosaas_xero.cli.output import OK, Output, table
 from bizosaas_xero.host import Host, Offer, StoredConnection
 from bizosaas_xero.spec import App, ConnectorError, Invalid, Misconfigured, Organisation
@@ -106,19 +106,7 @@ def _consent(output: Output, url: str, redirect_uri: str, asked: Request) -> str
         output.ask(f"\n{url}\n")
         output.ask(f"Waiting at {redirect_uri} ... (Ctrl-C stops)")
         return listener.wait()
-    output.ask("Open this address in a browser, sign in, and allow access:")
-    output.ask(f"\n{url}\n")
-    output.ask(f"It sends you back to {redirect_uri} (registered with your app).")
-    output.ask("Then paste here the whole address of that page, even if it shows nothing:")
-    answer = sys.stdin.readline().strip()
-    if not answer:
-        raise Invalid(
-            "No address was pasted.",
-            remedy=f"Run the command again and paste what the browser's address bar shows. {PAGE_ERRORS}",
-            reason="no_callback",
-            problems=[{"field": "callback_url", "message": "is missing"}],
-        )
-    return answer
+    return pasted(output, url, redirect_uri)
 
 
 def _choose(output: Output, host: Host, offer: Offer, wanted: str | None) -> StoredConnection:

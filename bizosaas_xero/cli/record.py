@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from bizosaas_xero.cli import live, stage
+from bizosaas_xero.cli.callback import pasted
 from bizosaas_xero.cli.output import LATER, OK, PARTIAL, Output, table
 from bizosaas_xero.contract import drift
 from bizosaas_xero.contract.driver import plain
 from bizosaas_xero.contract.report import PLUGINS
 from bizosaas_xero.contract.subject import find
-from bizosaas_xero.spec import Misconfigured, OrganisationUnavailable
+from bizosaas_xero.spec import Invalid, Misconfigured, OrganisationUnavailable
 
 SECONDS = 1800
 BASES = ("api_url", "identity_url", "login_url")
@@ -26,12 +27,18 @@ BASES = ("api_url", "identity_url", "login_url")
 def record(output: Output, kind: str, organisation: str | None, keep: Path | None, part: str | None) -> int:
     """Sign in, record what can be recorded into a folder of its own, and compare."""
     subject = find("xero")
-    signed_in = _sign_in(output, subject, kind, organisation)
     names = [
         one.name
         for one in subject.contract.scenarios
         if live.can_be_played(one, stage.FAULTS) and (not part or part in one.name)
     ]
+    if not names:
+        raise Invalid(
+            f"No scenario that can be recorded has {part!r} in its name.",
+            remedy="Choose one from cassettes/xero/contract.toml that needs neither a fault nor a change.",
+            problems=[{"field": "scenario", "message": "fits no scenario"}],
+        )
+    signed_in = _sign_in(output, subject, kind, organisation)
     committed = subject.contract.folder
     with tempfile.TemporaryDirectory(prefix="bizosaas-record-") as made:
         folder = Path(made)
@@ -49,9 +56,8 @@ def record(output: Output, kind: str, organisation: str | None, keep: Path | Non
     rows = [(change.level, change.endpoint, change.field, change.what) for change in changes]
     if rows:
         output.show(table(("Level", "Endpoint", "Field", "What"), rows))
-    output.say(
-        f"{len(fresh)} scenarios recorded, {len(errors)} errors of drift, {len(changes) - len(errors)} new."
-    )
+    new = len(changes) - len(errors)
+    output.say(f"Scenarios recorded: {len(fresh)}. Errors of drift: {len(errors)}. New fields: {new}.")
     drifted = [change._asdict() for change in changes]
     output.data({"recorded": fresh, "not_recorded": missed, "drift": drifted})
     if missed:
@@ -80,10 +86,9 @@ def _sign_in(output: Output, subject: Any, kind: str, organisation: str | None) 
         given = plain(subject.hook.auth(request={"step": "client_credentials", **request}))
     else:
         begun = plain(subject.hook.auth(request={"step": "authorize", **request}))
-        output.ask(
-            f"Open this address, allow access to the Demo Company, and paste where you end:\n{begun['url']}"
-        )
-        more = {"pending": begun["pending"], "callback_url": sys.stdin.readline().strip()}
+        output.ask("Choose the Demo Company where you are asked.")
+        came = pasted(output, begun["url"], str(app["redirect_uri"]))
+        more = {"pending": begun["pending"], "callback_url": came}
         given = plain(subject.hook.auth(request={"step": "callback", **request, **more}))
     offered = {found["id"]: found["name"] for found in given["organisations"]}
     chosen = [

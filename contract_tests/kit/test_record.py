@@ -104,7 +104,7 @@ def test_a_person_reads_the_drift_in_a_table(box):
     lines = [line.split() for line in told.splitlines()]
     assert ["error", "GET", "/api.xro/2.0/Contacts", "Contacts[].IsSupplier", "is", "gone"] in lines
     assert ["info", "GET", "/api.xro/2.0/Contacts", "Contacts[].Mood", "is", "new"] in lines
-    assert "1 scenarios recorded, 1 errors of drift, 1 new." in told
+    assert "Scenarios recorded: 1. Errors of drift: 1. New fields: 1." in told
     assert code == 5
 
 
@@ -160,10 +160,11 @@ def test_a_person_signs_in_by_pasting_the_address(box, tmp_path):
     ("answer", "code", "said"),
     [
         (lambda box: consent(box, allow=False), "reconnect_required", "consent"),
-        (lambda _: lambda _url: "", "invalid", "callback_url"),
+        (lambda _: lambda _url: "", "invalid", "No address was pasted."),
+        (lambda _: lambda _url: "http://localhost:8377/callback", "invalid", "not the whole address"),
         (lambda _: lambda _url: "http://localhost:8377/callback?code=x&state=y", "invalid", "callback_url"),
     ],
-    ids=["refused", "nothing pasted", "an address of something else"],
+    ids=["refused", "nothing pasted", "half of it pasted", "an address of something else"],
 )
 def test_a_sign_in_that_fails_says_why_and_records_nothing(box, tmp_path, answer, code, said):
     ended, told, asked = sign_in(box, answer(box), "--keep", str(tmp_path / "kept"))
@@ -181,3 +182,11 @@ def test_an_organisation_that_was_not_allowed_is_an_error(box):
     assert error["code"] == "organisation_unavailable"
     assert "Demo Company (NZ)" in error["message"]
     assert code
+
+
+def test_a_scenario_that_cannot_be_recorded_is_an_error_and_nobody_has_to_sign_in(box):
+    for name in ("no-such-scenario", "token-expired-mid-sync"):
+        code, told = record(box, "--json", "--scenario", name)
+        assert json.loads(told)["error"]["problems"][0]["field"] == "scenario"
+        assert code == 2
+    assert not [entry for entry in box.sandbox.log if "/connect/token" in str(entry)]
