@@ -120,6 +120,24 @@ def connections(host: Host, organisation: str | None = None) -> list[StoredConne
     return chosen
 
 
+def one(found: list[StoredConnection]) -> StoredConnection:
+    """Return the only one of the connections: none is taken silently.
+
+    Raises:
+        Invalid: if there are several.
+    """
+    from bizosaas_xero.spec import Invalid
+
+    if len(found) > 1:
+        names = ", ".join(f"{kept.organisation} ({kept.organisation_id})" for kept in found)
+        raise Invalid(
+            "Several organisations are connected.",
+            remedy=f"Name one with --organisation: {names}.",
+            reason="organisation_not_chosen",
+        )
+    return found[0]
+
+
 def short(kept: StoredConnection) -> dict[str, Any]:
     """Return what identifies a connection, as JSON values."""
     return {

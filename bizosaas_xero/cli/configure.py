@@ -37,18 +37,11 @@ def configure(output: Output, asked: Request) -> int:
     changes = _changes(asked)
     with base.the_host() as host:
         found = base.connections(host, asked.organisation)
-        if (changes or asked.callback is not None) and len(found) > 1:
-            names = ", ".join(f"{kept.organisation} ({kept.organisation_id})" for kept in found)
-            raise Invalid(
-                "Several organisations are connected.",
-                remedy=f"Name one with --organisation: {names}.",
-                reason="organisation_not_chosen",
-            )
         secret = None
         if changes:
-            host.configure(found[0].id, changes)
+            host.configure(base.one(found).id, changes)
         if asked.callback is not None:
-            secret = host.callbacks.set(found[0].id, asked.callback or None)
+            secret = host.callbacks.set(base.one(found).id, asked.callback or None)
         shown = [host.store.connection(kept.id) for kept in found]
         for kept in shown:
             _show(output, host, kept)

@@ -187,15 +187,7 @@ def _reaches(offer: Offer, wanted: str) -> bool:
 def disconnect(output: Output, organisation: str | None, *, revoke: bool, sure: bool) -> int:
     """End access to one organisation, or everything the person granted."""
     with base.the_host() as host:
-        found = base.connections(host, organisation)
-        if len(found) > 1:
-            names = ", ".join(f"{kept.organisation} ({kept.organisation_id})" for kept in found)
-            raise Invalid(
-                "Several organisations are connected.",
-                remedy=f"Name one with --organisation: {names}.",
-                reason="organisation_not_chosen",
-            )
-        kept = found[0]
+        kept = base.one(base.connections(host, organisation))
         if not sure:
             _confirm(output, kept, revoke=revoke)
         gone = host.connecting.disconnect(kept.id, revoke=revoke)
