@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import pickle
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+
 from bizosaas_xero import plugin
 
 REDIRECT = "http://localhost:8377/callback"
@@ -65,3 +71,26 @@ class Account:
 
     def sync(self, entity, cursor=None, **options):
         return plugin.sync_entity(self.connection(), entity, cursor, options)
+
+
+def refused(call, *args, **more):
+    """Return code, recovery and reason of the error that a call ends in; the rest of it must be whole."""
+    with pytest.raises(Exception, match=r".") as caught:
+        call(*args, **more)
+    error = caught.value
+    assert type(error).__module__ == "bizosaas_xero.spec.errors"
+    assert error.message.strip()
+    assert error.remedy.strip()
+    assert pickle.loads(pickle.dumps(error)).to_dict() == error.to_dict()  # noqa: S301 (our own bytes)
+    json.dumps(error.to_dict())
+    return error.code, error.recovery, error.reason
+
+
+def callback(account, scopes=None, **changes):
+    """Consent, and return what the step ``callback`` needs; the address's query with changes, or without."""
+    begun = account.auth("authorize", scopes=scopes).model_dump(mode="json")
+    url = account.box.sandbox.consent(begun["url"])
+    parts = urlsplit(url)
+    query = {name: values[0] for name, values in parse_qs(parts.query).items()} | changes
+    url = parts._replace(query=urlencode({k: v for k, v in query.items() if v is not None})).geturl()
+    return {"pending": begun["pending"], "callback_url": url}
