@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 import stamina
+import time_machine
 
 from bizosaas_xero import client, plugin
 from bizosaas_xero.sandbox import serve
+from contract_tests.actions.company import Company
 from contract_tests.xero.account import Account
+
+MOMENT = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+"""When tests that write take place."""
 
 
 @pytest.fixture(scope="module")
@@ -16,6 +23,14 @@ def books():
     with serve(invoices=400, seed=2, limits=False) as running:
         yield running
     client.close()
+
+
+@pytest.fixture
+def company():
+    """Make companies of a small sandbox of this test's own: by number, the UK one by default."""
+    with time_machine.travel(MOMENT), serve(invoices=60, seed=2, limits=False) as running:
+        yield lambda number=1: Company(running, number)
+        client.close()
 
 
 @pytest.fixture(autouse=True)

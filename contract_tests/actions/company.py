@@ -1,0 +1,59 @@
+"""One organisation of a sandbox that a test may write to, seen from both sides."""
+
+from __future__ import annotations
+
+from bizosaas_xero import plugin
+from contract_tests.xero.account import Account, calls
+
+WRITING = {"PUT", "POST"}
+
+
+class Company:
+    """A person connected to one organisation, and what a test looks up in its books.
+
+    Args:
+        box: The running sandbox.
+        number: Which of its six organisations; 1 (UK) may send e-mail, 0 (the demo company) may not.
+    """
+
+    def __init__(self, box, number=1) -> None:
+        self.box = box
+        self.id = box.info["organisations"][number]["id"]
+        self.account = Account(box).connect(organisations=[self.id])
+        self.store = box.sandbox.store(self.id)
+
+    @property
+    def currency(self):
+        """The base currency."""
+        return self.store.currency
+
+    def connection(self, **changes):
+        settings = {**self.account.settings, **changes.pop("settings", {})}
+        return self.account.connection(settings=settings, **changes)
+
+    def rows(self, entity, **wanted):
+        """All rows of a list whose fields fit, as the sandbox holds them."""
+        table = self.store.table(entity)
+        found = (self.store.get(entity, table.id(slot)) for slot in table.by_id)
+        return [row for row in found if all(row.get(name) == value for name, value in wanted.items())]
+
+    def act(self, action, params, **control):
+        return plugin.run_action(self.connection(), action, params, control)
+
+    def plan(self, action, params, key="key-1"):
+        return self.act(action, params, mode="plan", business_key=key).plan
+
+    def commit(self, action, params, key="key-1", **more):
+        """Plan, and do exactly that."""
+        planned = self.plan(action, params, key)
+        return self.act(action, params, mode="commit", plan_hash=planned.hash, business_key=key, **more)
+
+    def writes(self):
+        """What was written so far: method and path of each request that was not a read."""
+        return [f"{line['method']} {line['path']}" for line in calls(self.box) if line["method"] in WRITING]
+
+    def notes(self, entity, guid):
+        """The notes in a document's History."""
+        return [
+            row["Details"] for row in self.store.history.get((entity, guid), []) if row["Changes"] == "Note"
+        ]
