@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from bizosaas_xero import plugin
+from bizosaas_xero.sandbox import serve
 from contract_tests.xero.account import Account, calls
 
+_STATES = ("Invoices", "CreditNotes", "Payments", "BankTransactions")
 WRITING = {"PUT", "POST"}
 
 
@@ -17,7 +21,7 @@ class Company:
     """
 
     def __init__(self, box, number=1) -> None:
-        self.box = box
+        self.box, self.number = box, number
         self.id = box.info["organisations"][number]["id"]
         self.account = Account(box).connect(organisations=[self.id])
         self.store = box.sandbox.store(self.id)
@@ -47,6 +51,30 @@ class Company:
         """Plan, and do exactly that."""
         planned = self.plan(action, params, key)
         return self.act(action, params, mode="commit", plan_hash=planned.hash, business_key=key, **more)
+
+    def holds(self):
+        """All that a write could have made or sent, counted."""
+        counts = {
+            entity: len(self.store.table(entity))
+            for entity in (
+                "Contacts",
+                "Invoices",
+                "CreditNotes",
+                "Payments",
+                "BankTransactions",
+                "Overpayments",
+            )
+        }
+        states = Counter(f"{entity} {row['Status']}" for entity in _STATES for row in self.rows(entity))
+        notes = sum(row["Changes"] == "Note" for rows in self.store.history.values() for row in rows)
+        return counts | states | {"notes": notes, "e-mails": sum(self.store.emailed.values())}
+
+    def twin_holds(self, action, params):
+        """What an organisation just like this one holds after the action, when nothing goes wrong."""
+        with serve(invoices=60, seed=2, limits=False) as box:
+            twin = Company(box, self.number)
+            twin.act(action, params, mode="run", business_key="k")
+            return twin.holds()
 
     def writes(self):
         """What was written so far: method and path of each request that was not a read."""
