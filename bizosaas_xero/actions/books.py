@@ -14,7 +14,7 @@ from tzlocal.windows_tz import win_tz
 from bizosaas_xero import decode
 from bizosaas_xero.client import Client
 from bizosaas_xero.settings import Settings
-from bizosaas_xero.spec.errors import Invalid, Unavailable
+from bizosaas_xero.spec.errors import Invalid, NotFound, Unavailable
 
 Row = dict[str, Any]
 
@@ -24,6 +24,7 @@ _ZONES = {name.replace(" ", "").upper(): zone for name, zone in win_tz.items()}
 _LINKS = {
     "invoice": "/AccountsReceivable/View.aspx?InvoiceID=",
     "bill": "/AccountsPayable/View.aspx?InvoiceID=",
+    "credit_note": "/AccountsReceivable/ViewCreditNote.aspx?creditNoteID=",
     "contact": "/Contacts/View/",
     "bank_transaction": "/Bank/ViewTransaction.aspx?bankTransactionID=",
     "bank_account": "/Bank/BankRec.aspx?accountID=",
@@ -167,7 +168,10 @@ class Books:
         """
         name = (path, key)
         if name not in self._kept:
-            self._kept[name] = self._rows(f"{path}/{key}", path, shape, {})
+            rows = self._rows(f"{path}/{key}", path, shape, {})
+            if not rows:
+                raise NotFound("Xero does not know what was asked for.")
+            self._kept[name] = rows
         return self._kept[name][0]
 
     def listed(self, path: str, shape: str, params: Mapping[str, str], most: int | None = None) -> list[Row]:
@@ -241,13 +245,18 @@ def quoted(value: str, field: str) -> str:
     return f'"{value}"'
 
 
+def is_guid(value: str) -> bool:
+    """Tell whether a text is one of Xero's ids."""
+    return _GUID.fullmatch(value) is not None
+
+
 def guid(value: str, field: str) -> str:
     """Return an id for a ``where`` filter or a path.
 
     Raises:
         Invalid: It is none of Xero's ids.
     """
-    if not _GUID.fullmatch(value):
+    if not is_guid(value):
         complaint = "is not one of Xero's ids"
         raise Invalid(f"{field} {complaint}.", problems=[{"field": field, "message": complaint}])
     return value.lower()

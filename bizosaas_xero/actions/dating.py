@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from bizosaas_xero.actions.books import Books, Row
-from bizosaas_xero.spec.errors import Invalid
+from bizosaas_xero.actions.problems import wrong
 
 
 def due_date(books: Books, contact: Row | None, on: date) -> date | None:
@@ -52,9 +52,9 @@ def refuse_locked(books: Books, on: date, field: str) -> None:
     locked = books.locked_until
     if locked and on <= locked:
         complaint = f"the books are locked up to {locked}; a later date is needed"
-        raise Invalid(
-            f"{field}: {complaint}.",
-            remedy="Choose a later date, or have an accountant move the lock date in Xero.",
+        raise wrong(
+            field,
+            complaint,
+            "Choose a later date, or have an accountant move the lock date in Xero.",
             reason="locked_period",
-            problems=[{"field": field, "message": complaint}],
         )

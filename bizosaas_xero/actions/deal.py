@@ -8,8 +8,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bizosaas_xero.actions.lines import Line
+from bizosaas_xero.actions.problems import wrong
 from bizosaas_xero.actions.writing import ZERO
-from bizosaas_xero.spec.errors import Invalid
 
 ValueIs = Literal["net", "gross"]
 
@@ -74,9 +74,9 @@ def deal_lines(
         return lines
     if not rounding_line:
         complaint = f"they add up to {deal.worth - difference}, but the deal's value is {deal.worth}"
-        raise Invalid(
-            f"params.lines: {complaint}.",
-            remedy="Correct the lines or the value, or ask for a visible line with `rounding_line`.",
-            problems=[{"field": "params.lines", "message": complaint}],
+        raise wrong(
+            "params.lines",
+            complaint,
+            "Correct the lines or the value, or ask for a visible line with `rounding_line`.",
         )
     return [*lines, Line(description="Rounding", unit_amount=difference, account=rounding_account)]

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from bizosaas_xero.actions.base import Params
 from bizosaas_xero.actions.books import Books, Row
+from bizosaas_xero.actions.problems import wrong
 from bizosaas_xero.actions.writing import ZERO
 from bizosaas_xero.spec.errors import Invalid
 
@@ -147,10 +148,6 @@ def _split(amount: Decimal, percent: Decimal, mode: Mode) -> tuple[Decimal, Deci
     return amount, cents(amount * percent / _HUNDRED) if mode == "Exclusive" else ZERO
 
 
-def _wrong(field: str, message: str) -> Invalid:
-    return Invalid(f"{field}: {message}.", problems=[{"field": field, "message": message}])
-
-
 def _account(books: Books, line: Line, defaults: Defaults, field: str) -> Row:
     named = next((each for each in (line.account, *defaults.account) if each), None)
     field = f"{field}.account"
@@ -160,14 +157,14 @@ def _account(books: Books, line: Line, defaults: Defaults, field: str) -> Row:
         if len(only) == 1:
             return only[0]
         offered = ", ".join(f"{row.get('Code')} {row.get('Name')}" for row in only[:8])
-        raise _wrong(field, f"is needed: name one of {offered}, or set sales_account for this connection")
+        raise wrong(field, f"is needed: name one of {offered}, or set sales_account for this connection")
     row = books.account(named)
     if row is None:
-        raise _wrong(field, f"no account has the code or id {named!r}; see list_accounts")
+        raise wrong(field, f"no account has the code or id {named!r}; see list_accounts")
     if row.get("Status") != "ACTIVE":
-        raise _wrong(field, f"{_named(row)} is archived in Xero")
+        raise wrong(field, f"{_named(row)} is archived in Xero")
     if row.get("SystemAccount") in _CLOSED or row.get("Type") == "BANK":
-        raise _wrong(field, f"{_named(row)} takes no invoice lines")
+        raise wrong(field, f"{_named(row)} takes no invoice lines")
     return row
 
 
@@ -179,7 +176,7 @@ def _rate(books: Books, line: Line, account: Row, defaults: Defaults, field: str
     field = f"{field}.tax_type"
     named = next((each for each in (line.tax_type, *defaults.tax_type) if each), None)
     if named is None and books.organisation.get("CountryCode") == "US":
-        raise _wrong(
+        raise wrong(
             field,
             "US sales tax depends on where the customer is and is never guessed: name one of "
             + _offered(books),
@@ -187,9 +184,9 @@ def _rate(books: Books, line: Line, account: Row, defaults: Defaults, field: str
     named = named or str(account.get("TaxType") or "")
     rate = books.tax_rates.get(named)
     if rate is None or rate.get("Status") not in {None, "ACTIVE"}:
-        raise _wrong(field, f"there is no tax type {named!r}; use one of {_offered(books)}")
+        raise wrong(field, f"there is no tax type {named!r}; use one of {_offered(books)}")
     if account.get("Class") == "REVENUE" and rate.get("CanApplyToRevenue") is False:
-        raise _wrong(field, f"{named} ({rate.get('Name')}) is not for sales; use one of {_offered(books)}")
+        raise wrong(field, f"{named} ({rate.get('Name')}) is not for sales; use one of {_offered(books)}")
     return rate
 
 
@@ -206,12 +203,12 @@ def _tracking(books: Books, wanted: Mapping[str, str], field: str) -> Iterator[d
         category = next((row for row in books.tracking if _same(row.get("Name"), name)), None)
         if category is None:
             known = ", ".join(str(row.get("Name")) for row in books.tracking) or "none"
-            raise _wrong(field, f"there is no tracking category {name!r} (there are: {known})")
+            raise wrong(field, f"there is no tracking category {name!r} (there are: {known})")
         options = [each for each in category.get("Options") or () if each.get("Status") in {None, "ACTIVE"}]
         found = next((each for each in options if _same(each.get("Name"), option)), None)
         if found is None:
             known = ", ".join(str(each.get("Name")) for each in options[:20]) or "none"
-            raise _wrong(field, f"{category['Name']} has no option {option!r} (there are: {known})")
+            raise wrong(field, f"{category['Name']} has no option {option!r} (there are: {known})")
         yield {"Name": category["Name"], "Option": found["Name"]}
 
 

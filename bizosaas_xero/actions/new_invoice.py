@@ -14,8 +14,8 @@ from bizosaas_xero.actions.books import Books, Row
 from bizosaas_xero.actions.deal import Deal, ValueIs, deal_lines
 from bizosaas_xero.actions.duplicates import likely_duplicates, marked
 from bizosaas_xero.actions.lines import Line
+from bizosaas_xero.actions.problems import wrong
 from bizosaas_xero.actions.writing import MARK, Draft, Step
-from bizosaas_xero.spec.errors import Invalid
 
 _STATUS = {"draft": "DRAFT", "submitted": "SUBMITTED", "authorised": "AUTHORISED"}
 
@@ -96,15 +96,15 @@ class NewInvoice:
         self.net, self.tax = lines.totals(self.lines)
         if self.net + self.tax < 0:
             complaint = f"they come to {self.net + self.tax}: an invoice cannot be negative"
-            raise _wrong("params.lines", complaint, "Use create_credit_note.")
+            raise wrong("params.lines", complaint, "Use create_credit_note.")
         self.reference = params.reference or (params.deal.number if params.deal else None)
 
     def _check_due(self) -> None:
         if self.due is None and self.authorised:
             complaint = "is needed: neither the customer nor the organisation has payment terms"
-            raise _wrong("params.due_date", complaint)
+            raise wrong("params.due_date", complaint)
         if self.due and self.due < self.date:
-            raise _wrong("params.due_date", f"{self.due} is before the invoice's date {self.date}")
+            raise wrong("params.due_date", f"{self.due} is before the invoice's date {self.date}")
 
     def _currency(self) -> str:
         row, params = self.who.row or {}, self.params
@@ -114,11 +114,11 @@ class NewInvoice:
             complaint = (
                 f"the deal says {stated}, but {self.who.name} is invoiced in {expected}: confirm which"
             )
-            raise _wrong("params.currency", complaint, "Pass the currency that is right.")
+            raise wrong("params.currency", complaint, "Pass the currency that is right.")
         currency = params.currency or expected
         if currency != self.books.base_currency and currency not in self.books.currencies:
             enabled = ", ".join(sorted(self.books.currencies))
-            raise _wrong("params.currency", f"{currency} is not enabled in Xero (enabled: {enabled})")
+            raise wrong("params.currency", f"{currency} is not enabled in Xero (enabled: {enabled})")
         return currency
 
     def _mode(self) -> lines.Mode:
@@ -256,7 +256,3 @@ def _undo(params: CreateInvoiceParams) -> str:
     if params.status == "authorised":
         return "void_invoice, while nothing is paid or credited."
     return "void_invoice deletes it, while it is not approved."
-
-
-def _wrong(field: str, message: str, remedy: str | None = None) -> Invalid:
-    return Invalid(f"{field}: {message}.", remedy=remedy, problems=[{"field": field, "message": message}])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import Field, model_validator
 
 from bizosaas_xero.actions.base import Params
 from bizosaas_xero.actions.books import Books, Row, guid, quoted
+from bizosaas_xero.actions.problems import wrong
 from bizosaas_xero.actions.writing import MARK, Step
 from bizosaas_xero.spec.errors import Invalid, NotFound
 
@@ -63,7 +65,14 @@ class Who:
 
     def steps(self) -> tuple[Step, ...]:
         """Return the step that makes the contact, if it is to be made."""
-        return () if self.row else (creation(self.asked),)
+        if self.row:
+            return ()
+        named = {
+            "Name": self.asked.name,
+            "EmailAddress": self.asked.email,
+            "AccountNumber": self.asked.account_number,
+        }
+        return (creation({field: value for field, value in named.items() if value}),)
 
 
 def find(books: Books, asked: ContactRef, mark: str, field: str = "params.contact") -> Who:
@@ -114,7 +123,7 @@ def _by_id(books: Books, asked: ContactRef, field: str) -> Who:
         complaint = (
             f"{row['Name']} is {str(row.get('ContactStatus')).lower()} in Xero: restore it there first"
         )
-        raise Invalid(f"{field}.id: {complaint}.", problems=[{"field": f"{field}.id", "message": complaint}])
+        raise wrong(f"{field}.id", complaint)
     return Who(row, asked)
 
 
@@ -122,36 +131,35 @@ def _several(rows: list[Row], field: str) -> Invalid:
     named = [f"{row['Name']} ({row['ContactID']})" for row in rows[:_SHOWN]]
     more = " and more" if len(rows) > _SHOWN else ""
     complaint = f"several contacts fit: {', '.join(named)}{more}"
-    return Invalid(
-        f"{field}: {complaint}.",
-        remedy="Ask which one is meant, and pass contact.id.",
-        reason="several_contacts",
-        problems=[{"field": field, "message": complaint}],
-    )
+    return wrong(field, complaint, "Ask which one is meant, and pass contact.id.", reason="several_contacts")
 
 
-def creation(asked: ContactRef) -> Step:
-    """Return the step that makes a contact. PUT, because POST changes one that has the name already."""
-    body: dict[str, str] = {"Name": str(asked.name), "ContactNumber": MARK}
-    if asked.email:
-        body["EmailAddress"] = asked.email
-    if asked.account_number:
-        body["AccountNumber"] = asked.account_number
+def creation(fields: Mapping[str, Any]) -> Step:
+    """Return the step that makes a contact. PUT, because POST changes one that has the name already.
+
+    Args:
+        fields: As Xero takes them; the number by which the write finds its contact again is added.
+    """
 
     def made(books: Books, names: Mapping[str, str]) -> Row | None:
-        query = {"where": f"Name=={quoted(str(asked.name), 'params.contact.name')}"}
-        for row in books.listed("Contacts", "Contact", query, most=_SHOWN + 1):
-            if row.get("ContactNumber") == names["write"]:
-                return row
-        return None
+        return marked(books, names["write"])
 
     return Step(
         "contact",
         "PUT",
         "Contacts",
-        {"Contacts": [body]},
+        {"Contacts": [{**fields, "ContactNumber": MARK}]},
         collection="Contacts",
         id_field="ContactID",
         shape="Contact",
         find=made,
     )
+
+
+def marked(books: Books, mark: str) -> Row | None:
+    """Return the contact that a write made: Xero finds it by its number, whatever it is called by now."""
+    try:
+        row = books.one("Contacts", mark, "Contact")
+    except NotFound:
+        return None
+    return row if row.get("ContactNumber") == mark else None

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from bizosaas_xero import scopes
-from bizosaas_xero.actions.base import ActionRow
+from bizosaas_xero.actions.base import ActionRow, WriteRow
 from bizosaas_xero.actions.catalogue import ACTIONS
 from bizosaas_xero.catalogue import info
 from bizosaas_xero.settings import Settings
@@ -125,16 +125,27 @@ def _model(name: str) -> str:
     return f"### {name}\n\n{text}\n\n{table(['Key', 'Type', 'Default', 'Meaning'], rows)}\n"
 
 
-def _action(row: ActionRow) -> str:
-    schema = row.params.model_json_schema()
-    needed = set(schema.get("required", ()))
+def _parameters(schema: dict[str, Any], model: dict[str, Any], before: str = "") -> list[list[str]]:
+    """Return a row for each parameter, and for each key of those that are objects."""
     rows = []
-    for name, about in schema.get("properties", {}).items():
-        default = "**needed**" if name in needed else code(json.dumps(about.get("default", [])))
+    for name, about in model.get("properties", {}).items():
+        default = (
+            "**needed**" if name in model.get("required", ()) else code(json.dumps(about.get("default", [])))
+        )
         inner = re.search(r"#/\$defs/(\w+)", json.dumps(about))
-        keys = schema["$defs"][inner[1]]["properties"] if inner else ()
-        told = f"object of {codes(keys)}" if inner else kind(about)
-        rows.append([code(name), told, default, about.get("description", "")])
+        several = "array" in {about.get("type"), *(each.get("type") for each in about.get("anyOf", ()))}
+        told = ("array of objects" if several else "object") if inner else kind(about)
+        rows.append([code(before + name), told, default, about.get("description", "")])
+        if inner:
+            rows += _parameters(
+                schema, schema["$defs"][inner[1]], f"{before}{name}{'[]' if several else ''}."
+            )
+    return rows
+
+
+def _action(row: ActionRow | WriteRow) -> str:
+    schema = row.params.model_json_schema()
+    rows = _parameters(schema, schema)
     params = table(["Parameter", "Type", "Default", "Meaning"], rows) if rows else "It takes no parameters."
     found = scopes.needed(row.name)
     allowed = f"Needs {codes(found['granular'])}, or of the legacy scopes {codes(found['legacy'])}."

@@ -57,8 +57,6 @@ MEANINGS = {
     "Action.destructive": "Whether it changes or ends something that exists.",
     "Plan.hash": "Goes into `control.plan_hash`.",
     "Plan.organisation": "The id of the organisation whose books it changes.",
-    "Plan.requests": "The exact requests, in order.",
-    "Plan.effect": "What changes in the books.",
     "Plan.warnings": "Sentences for the person who approves.",
     "Plan.undo": "How it can be undone; `null` if it cannot.",
     "ActionResult.action": "The action that was asked for.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from bizosaas_xero.spec import ERRORS, Recovery
+from bizosaas_xero.spec import ERRORS, Invalid, Recovery
 from contract_tests.docs.pages import CONNECTOR, PACKAGE, first_cells, read, rows, section
 
 
@@ -18,14 +18,14 @@ def reasons_in_code():
     """Return the pairs of code and reason that the connector's modules can raise.
 
     Errors are made by calling their class; a reason is a string, a choice between two, or a name that is
-    looked up in a table of its module. Without one, the reason is the code.
+    looked up in a table of its module. Without one, the reason is the code. ``wrong`` makes an ``Invalid``.
     """
     found = set()
-    classes = {error.__name__: error for error in ERRORS.values()}
+    classes = {error.__name__: error for error in ERRORS.values()} | {"wrong": Invalid}
     for path in CONNECTOR:
         module = ast.parse(path.read_text(encoding="utf-8"))
         for function in ast.walk(module):
-            if not isinstance(function, ast.FunctionDef):
+            if not isinstance(function, ast.FunctionDef) or function.name == "wrong":
                 continue
             for node in ast.walk(function):
                 name = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
