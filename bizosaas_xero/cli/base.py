@@ -77,7 +77,9 @@ def set_debug(*, on: bool) -> None:
     """Show tracebacks, and log what the host does, on standard error."""
     global debug  # noqa: PLW0603 (one switch for the whole command)
     debug = on
-    if on:
+    if not on:  # else Python prints a library's warnings, such as each repeated request
+        logging.getLogger().addHandler(logging.NullHandler())
+    else:
         logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
         logging.getLogger("bizosaas_xero").setLevel(logging.DEBUG)
 
@@ -103,7 +105,7 @@ def connections(host: Host, organisation: str | None = None) -> list[StoredConne
     found = [kept for kept in host.store.connections() if kept.connector == NAME]
     if not found:
         raise ReconnectRequired(
-            "No organisation is connected yet.",
+            "No organisation is connected.",
             remedy="Connect one: bizosaas-xero connect. Without a Xero account, try: bizosaas-xero demo.",
             reason="not_connected",
         )

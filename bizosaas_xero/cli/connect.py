@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from bizosaas_xero.cli import base
 from bizosaas_xero.cli.callback import LOOPBACK, Listener, pasted
-from bizosaas_xero.cli.output import OK, Output, table
+from bizosaas_xero.cli.output import CONNECT, OK, Output, table
 from bizosaas_xero.host import Host, Offer, StoredConnection
 from bizosaas_xero.spec import App, ConnectorError, Invalid, Misconfigured, Organisation
 
@@ -168,7 +168,11 @@ def organisations(output: Output, wanted: str | None) -> int:
         connected = {kept.organisation_id for kept in host.store.connections()}
         offered = {item.id: item for offer in offers for item in offer.organisations}
         rows = [(item.name, item.id, "yes" if item.id in connected else "") for item in offered.values()]
-        output.show(table(("Organisation", "Id", "Connected"), rows))
+        if rows:
+            output.show(table(("Organisation", "Id", "Connected"), rows))
+        else:
+            output.say("Your sign-ins reach no organisation any more. Connect again with:")
+            output.command(CONNECT)
         output.data(
             {
                 "organisations": [
@@ -201,7 +205,11 @@ def disconnect(output: Output, organisation: str | None, *, revoke: bool, sure: 
 def _confirm(output: Output, kept: StoredConnection, *, revoke: bool) -> None:
     what = "everything you connected with this app" if revoke else kept.organisation
     if not sys.stdin.isatty() or output.as_json:
-        raise Invalid(f"This would disconnect {what}.", remedy="Say --yes.", reason="not_confirmed")
+        raise Invalid(
+            f"This would disconnect {what}.",
+            remedy="If that is meant, run it again with --yes.",
+            reason="not_confirmed",
+        )
     output.ask(f"Disconnect {what}? The records that were read stay. [y/N]")
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise KeyboardInterrupt

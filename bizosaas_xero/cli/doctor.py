@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bizosaas_xero.cli import base
-from bizosaas_xero.cli.output import LATER, OK, PERSON, Output
+from bizosaas_xero.cli.output import CONNECT, LATER, OK, PERSON, Output
 from bizosaas_xero.host import Finding
 from bizosaas_xero.host.bundle import write
 
@@ -49,7 +49,10 @@ def doctor(output: Output, bundle: Path | None, *, rotate_key: bool) -> int:
             output.say("It holds counts, codes and times: no name, no amount, no token, no secret.")
         output.say()
         wrong = sum(found.level == "problem" for found in findings)
-        output.say("All is well." if not wrong else f"{wrong} to put right, see above.", "bold")
+        said = f"{wrong} to put right, see above." if wrong else "All is well."
+        if code == LATER:
+            said = "Not everything could be examined now, see above. Try again later."
+        output.say(said, "bold")
         output.data(
             {
                 "findings": [found.to_dict() for found in findings],
@@ -63,10 +66,11 @@ def doctor(output: Output, bundle: Path | None, *, rotate_key: bool) -> int:
 
 def _show(output: Output, found: Finding) -> None:
     word, style = _WORDS[found.level]
-    text = Text.assemble((f"{found.part}: ", "bold"), found.message)
-    if found.remedy:
-        text.append(f" {found.remedy}", style="bold" if found.level == "problem" else "")
     row = Table.grid(padding=(0, 1, 0, 0))
     row.add_column(width=7)
-    row.add_row(Text(word, style=style), text)
+    row.add_row(Text(word, style=style), Text.assemble((f"{found.part}: ", "bold"), found.message))
+    if found.remedy:
+        row.add_row("", Text(found.remedy, style="bold" if found.level == "problem" else ""))
+    if found.details.get("recovery") == "reconnect" and CONNECT not in found.remedy:
+        row.add_row("", Text.assemble(("Here: ", "bold"), (CONNECT, "cyan")))
     output.show(row)

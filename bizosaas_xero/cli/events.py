@@ -40,7 +40,8 @@ def events(
             if not follow:
                 raise
         if last == since and not follow:
-            output.say("Nothing happened that is worth telling, since the books were first read.")
+            before = f"the event of number {since}" if since else "the books were first read"
+            output.say(f"Nothing happened that is worth telling since {before}.")
     return OK
 
 
@@ -50,7 +51,7 @@ def _show(output: Output, host: Host, names: dict[str, str], only: str | None, l
             if output.as_json:
                 sys.stdout.write(json.dumps(event.to_dict(), ensure_ascii=False) + "\n")
             else:
-                output.say(_line(event, names if len(names) > 1 else {}))
+                output.line(_line(event, names if len(names) > 1 else {}))
         sys.stdout.flush()
         last = found[-1].id
     return last

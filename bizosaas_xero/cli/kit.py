@@ -13,8 +13,11 @@ from bizosaas_xero.cli.app import AsJson, app
 if TYPE_CHECKING:
     from bizosaas_xero.cli.output import Output
     from bizosaas_xero.contract import Report
+    from bizosaas_xero.contract.report import ReportRow
 
 _STYLES = {"passed": "green", "failed": "bold red", "error": "bold red", "exempt": "yellow", "skipped": "dim"}
+_NAMED = 3
+"""So many scenarios in which the same went wrong are named."""
 _WORST = ("error", "failed", "exempt", "passed", "skipped")
 
 
@@ -75,26 +78,34 @@ def _show(output: Output, report: Report) -> None:
 
     if report.problem:
         output.say(f"The connector {report.connector!r} was not checked: {report.problem}", style="bold red")
-    by_clause: dict[str, list[str]] = {}
+    if not report.rows:
+        return
+    by_clause: dict[str, list[ReportRow]] = {}
     for row in report.rows:
-        by_clause.setdefault(row.clause, []).append(row.outcome)
-    severities = {row.clause: row.severity for row in report.rows}
+        by_clause.setdefault(row.clause, []).append(row)
     lines = []
-    for clause, outcomes in by_clause.items():
-        worst = min(outcomes, key=_WORST.index)
-        seen = f"{outcomes.count('passed')} of {len(outcomes)}" if len(outcomes) > 1 else ""
-        lines.append((clause, severities[clause], Text(worst, style=_STYLES[worst]), seen))
-    if lines:
-        output.show(table(("Clause", "Severity", "Outcome", "Scenarios"), lines))
+    for clause, rows in by_clause.items():
+        worst = min((row.outcome for row in rows), key=_WORST.index)
+        seen = f"{sum(row.outcome == worst for row in rows)} of {len(rows)}" if len(rows) > 1 else ""
+        why = rows[0].message if worst == "skipped" else seen
+        lines.append((clause, rows[0].severity, Text(worst, style=_STYLES[worst]), why))
+    output.show(table(("Clause", "Severity", "Outcome", "Scenarios"), lines))
+    alike: dict[tuple[str, str, str], list[str]] = {}
     for row in report.rows:
         if row.outcome in {"failed", "error", "exempt"}:
-            output.say()
-            where = f" in {row.scenario}" if row.scenario else ""
-            output.say(f"{row.clause}{where}: {row.outcome}", style=_STYLES[row.outcome])
-            output.say(f"  {row.message}")
+            alike.setdefault((row.clause, row.outcome, row.message), []).append(row.scenario)
+    for (clause, outcome, message), scenarios in alike.items():
+        output.say()
+        where = f" in {', '.join(scenarios[:_NAMED])}" if any(scenarios) else ""
+        more = f" and {len(scenarios) - _NAMED} more" if len(scenarios) > _NAMED else ""
+        output.say(f"{clause}: {outcome}{where}{more}", style=_STYLES[outcome])
+        output.say(f"  {message}")
     output.say()
+    if not report.scenarios:
+        output.say("It was shown nothing: it has no contract.toml, or none of it was chosen.", style="yellow")
     counts = ", ".join(f"{count} {outcome}" for outcome, count in report.counts.items())
     cost = f"; importing it took {report.import_ms} ms" if report.import_ms is not None else ""
     verdict = "keeps the contract" if report.ok else "does not keep the contract"
-    told = f"{report.connector} {report.version} {verdict}: {len(by_clause)} clauses, "
-    output.say(f"{told}{report.scenarios} scenarios, {counts or 'nothing checked'}{cost}.")
+    version = f"({report.version})" if report.version == "not installed" else report.version
+    told = f"{report.connector} {version} {verdict}: {len(by_clause)} clauses, "
+    output.say(f"{told}{report.scenarios} scenarios, {counts}{cost}.")

@@ -66,6 +66,10 @@ class Output:
         """Print a command that can be copied: never broken into lines."""
         self.console.print(Text(f"  {text}", style="cyan"), soft_wrap=True)
 
+    def line(self, text: str) -> None:
+        """Print one line that stays one, however narrow the terminal is: an address in it can be copied."""
+        self.console.print(Text(text), soft_wrap=True)
+
     def data(self, value: Any) -> None:
         """Print the result for a program."""
         if self.as_json:
@@ -89,6 +93,10 @@ class Output:
         console = console or self.console
         heading = Text.assemble((f"{subject}: " if subject else "Error: ", "bold red"), problem["message"])
         console.print(heading)
+        for part in problem["problems"] if len(problem["problems"]) > 1 else ():
+            if part["message"] not in problem["message"]:
+                line = Text.assemble((f"{part['field']}: ", "bold"), part["message"])
+                console.print(Padding(line, (0, 0, 0, 2), expand=False))
         passive = problem["remedy"].startswith("Nothing to do")
         console.print(Text.assemble(("" if passive else "What to do: ", "bold"), problem["remedy"]))
         command = _COMMANDS.get(problem["recovery"])
@@ -97,19 +105,25 @@ class Output:
             console.print(Text.assemble((f"Here{when}: ", "bold"), (command, "cyan")))
 
 
+CONNECT = "bizosaas-xero connect"
+
 _COMMANDS = {
-    "reconnect": "bizosaas-xero connect",
+    "reconnect": CONNECT,
     "wait": "bizosaas-xero sync",
     "retry": "bizosaas-xero sync",
 }
+
+
+def plural(count: int, word: str) -> str:
+    """Write a number of things for a person."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:
     """Write a time span for a person, in its largest unit."""
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= length:
-            count = int(seconds // length)
-            return f"{count} {unit}{'s' if count > 1 else ''}"
+            return plural(int(seconds // length), unit)
     return f"{max(1, int(seconds))} s"
 
 

@@ -10,11 +10,14 @@ from rich.text import Text
 
 from bizosaas_xero.cli import base
 from bizosaas_xero.cli.configure import DECIDED, decided, in_words
-from bizosaas_xero.cli.output import OK, PERSON, Output, duration, exit_code, size, table
+from bizosaas_xero.cli.output import OK, PERSON, Output, duration, exit_code, plural, size, table
 from bizosaas_xero.cli.sync import completeness, show_problems
 from bizosaas_xero.host import EntityState, Host, StoredConnection
 from bizosaas_xero.host.runner import interval
 from bizosaas_xero.spec import EntityInfo
+
+LATE = 600.0
+"""Seconds after which what is due and was not read is told."""
 
 
 def status(output: Output, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> int:
@@ -74,9 +77,11 @@ def _show(output: Output, kept: StoredConnection, result: dict[str, Any], now: d
         complete = Text("see below", "red") if item["problem"] else completeness(item["last"])
         rejected = Text(f"{item['rejected']:,}", "yellow" if item["rejected"] else "")
         seen = _ago(item["last_success"], now)
-        rows.append((item["entity"], f"{item['rows']:,}", rejected, seen, _next(item, now), complete))
-    columns = ("Entity", "Records", "Rejected", "As of", "Next", "Complete")
+        due = _due(item, now) if kept.state == "active" else ""
+        rows.append((item["entity"], f"{item['rows']:,}", rejected, seen, due, complete))
+    columns = ("Entity", "Records", "Rejected", "As of", "Due", "Complete")
     output.show(table(columns, rows, ("Records", "Rejected")))
+    _show_late(output, kept, result["entities"], now)
     _show_limits(output, kept, result["today"], now)
     _show_decided(output, result["configured"])
     alike = kept.problem and kept.problem["message"]
@@ -87,11 +92,28 @@ def _show(output: Output, kept: StoredConnection, result: dict[str, Any], now: d
 
 def _show_limits(output: Output, kept: StoredConnection, today: dict[str, Any], now: datetime) -> None:
     left = today["day_left"]
-    text = f"Today: {today['calls']:,} calls made, {size(today['bytes'])} received"
-    output.say(f"{text}; {left:,} calls are left." if left is not None else f"{text}.")
+    text = f"Today: {plural(today['calls'], 'call')} made, {size(today['bytes'])} received"
     if kept.resume_at is not None and kept.resume_at > now:
         wait = duration((kept.resume_at - now).total_seconds())
+        output.say(f"{text}.")
         output.say(f"A limit is used up: reading goes on by itself in {wait}.", "yellow")
+    else:
+        output.say(f"{text}; {left:,} left." if left is not None else f"{text}.")
+
+
+def _show_late(output: Output, kept: StoredConnection, entities: list[dict[str, Any]], now: datetime) -> None:
+    """Say what to run where nothing seems to: a watch that runs is never late for long."""
+    if kept.state != "active" or (kept.resume_at is not None and kept.resume_at > now):
+        return
+    wanted = [item for item in entities if item["interval"]]
+    late = [item for item in wanted if item["next_due"] and _seconds(item["next_due"], now) < -LATE]
+    if wanted and not any(item["last_run"] for item in wanted):
+        output.say("Nothing was read yet. Read it with: bizosaas-xero sync", "yellow")
+    elif late:
+        output.say(f"Not read in time: {', '.join(item['entity'] for item in late)}. Read with:", "yellow")
+        output.command("bizosaas-xero sync")
+        output.say("or let this run all the time:", "yellow")
+        output.command("bizosaas-xero sync --watch")
 
 
 def _show_decided(output: Output, known: dict[str, Any]) -> None:
@@ -105,19 +127,23 @@ def _show_decided(output: Output, known: dict[str, Any]) -> None:
         output.say(f"Configured: {'; '.join(parts)}.")
 
 
-def _next(item: dict[str, Any], now: datetime) -> str:
-    """Say when a running watch reads an entity next."""
+def _due(item: dict[str, Any], now: datetime) -> str:
+    """Say when an entity is to be read again: a watch does it then."""
     if not item["interval"]:
         return "never"
     if item["next_due"] is None:
         return "" if item["problem"] else "now"
-    seconds = (datetime.fromisoformat(item["next_due"]) - now).total_seconds()
+    seconds = _seconds(item["next_due"], now)
     return f"in {duration(seconds)}" if seconds > 0 else "now"
+
+
+def _seconds(stamp: str, now: datetime) -> float:
+    return (datetime.fromisoformat(stamp) - now).total_seconds()
 
 
 def _ago(stamp: str | None, now: datetime) -> str:
     """Write a moment as a person says it."""
     if stamp is None:
         return "never"
-    seconds = (now - datetime.fromisoformat(stamp)).total_seconds()
+    seconds = -_seconds(stamp, now)
     return f"{duration(seconds)} ago" if seconds >= 60 else "just now"  # noqa: PLR2004 (a minute)

@@ -29,7 +29,9 @@ def sync(output: Output, entities: list[str], organisation: str | None, *, full:
         info = known.describe()
         names = entities or [entity.name for entity in (info.entities if info else [])]
         results = []
-        for kept in chosen:
+        for number, kept in enumerate(chosen):
+            if number:
+                output.say()
             output.say(kept.organisation, "bold")
             outcomes = run(output, host, kept, names, full=full)
             show(output, outcomes)

@@ -41,6 +41,7 @@ def watch(output: Output, *, alone: bool, sleep: Callable[[float], None] = time.
         kept = base.connections(host)
         names = ", ".join(item.organisation for item in kept)
         output.say(f"Keeping up to date: {names}. Ctrl-C stops.", "bold")
+        _tell_waiting(output, host, kept)
         try:
             while True:
                 sleep(_step(output, host))
@@ -76,6 +77,21 @@ def _tell(output: Output, kept: StoredConnection, outcome: SyncOutcome) -> None:
     told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
     if told:  # a quiet hour needs no lines
         output.say(f"{subject}: {told}")
+
+
+def _tell_waiting(output: Output, host: Host, known: list[StoredConnection]) -> None:
+    """Say at the start what is not kept up to date, because it waits for a person or was switched off."""
+    for kept in known:
+        if kept.problem is None:
+            continue
+        if output.as_json:
+            _line(base.short(kept) | {"problem": kept.problem})
+        else:
+            output.problem(kept.problem, subject=kept.organisation)
+    if not host.schedule.jobs() and not any(kept.problem for kept in known):
+        output.say(
+            "Nothing is to be read: every interval is 0 (bizosaas-xero configure --interval).", "yellow"
+        )
 
 
 def _tell_problem(output: Output, error: ConnectorError) -> None:

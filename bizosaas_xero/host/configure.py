@@ -23,6 +23,8 @@ from bizosaas_xero.spec import Invalid
 SHORTEST = 60
 """Seconds: a shorter interval would use up the day's calls."""
 
+LONGEST = 31_536_000
+
 ALLOWED = ("always", "approval", "never")
 """What a policy says of an action: run it, ask a person first, or never."""
 
@@ -71,7 +73,7 @@ def configure(
     if "timezone" in changes:
         preferences["timezone"] = _zone(changes["timezone"], problems)
     if problems:
-        told = "; ".join(f"{field}: {message}" for field, message in problems)
+        told = f"{problems[0][0]}: {problems[0][1]}" if len(problems) == 1 else f"{len(problems)} are wrong"
         raise Invalid(
             f"This cannot be configured: {told}.",
             remedy="Nothing was changed. Correct what is named, and say it again.",
@@ -131,9 +133,13 @@ def _fits(item: Any, choice: Mapping[str, list[Any]]) -> bool:
 
 
 def _interval(field: str, value: Any, problems: list[Problem]) -> int | None:
-    if isinstance(value, int) and not isinstance(value, bool) and (value == 0 or value >= SHORTEST):
+    if (
+        isinstance(value, int)
+        and not isinstance(value, bool)
+        and (value == 0 or SHORTEST <= value <= LONGEST)
+    ):
         return value
-    problems.append((field, f"must be 0 (never) or at least {SHORTEST} seconds"))
+    problems.append((field, f"must be 0 (never), or from {SHORTEST} to {LONGEST} seconds (a year)"))
     return None
 
 

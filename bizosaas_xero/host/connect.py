@@ -170,7 +170,15 @@ class Connecting:
                     created_at=known.created_at,
                 )
         self.store.save_connection(connection)
+        self._forget_problems(connection)
         return connection
+
+    def _forget_problems(self, connection: StoredConnection) -> None:
+        """What waited for this person is due now; whether it is mended the next run tells."""
+        for state in self.store.entities(connection.id):
+            problem = (state.outcome or {}).get("problem")
+            if problem and problem["recovery"] in {"reconnect", "fix"}:
+                self.store.note(connection.id, state.entity, outcome=None, next_due=self.now(), failures=0)
 
     def disconnect(self, connection_id: str, *, revoke: bool = False) -> list[StoredConnection]:
         """End access to an organisation, or with ``revoke`` everything this person granted the app.

@@ -79,6 +79,7 @@ class Connector:
                 if batch is None:
                     return
                 yield batch
+                del item, batch  # not to be held while the next one is made
         finally:
             close = getattr(iterator, "close", None)
             if close is not None:

@@ -32,6 +32,9 @@ _SHAPE_LOCK = 0x62697A6F
 _TURN_LOCK = _SHAPE_LOCK + 1
 """The one under which events are numbered."""
 
+AUDIT_LOCK = _SHAPE_LOCK + 2
+"""The one under which entries of the audit are chained, and writes are claimed."""
+
 _DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 
 
@@ -106,10 +109,10 @@ class Database:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SHAPE_LOCK)))
             yield connection
 
-    def in_turn(self, transaction: sa.Connection) -> None:
+    def in_turn(self, transaction: sa.Connection, lock: int = _TURN_LOCK) -> None:
         """Wait until no other transaction numbers rows, so that later numbers are also seen later."""
         if not self._sqlite:
-            transaction.execute(sa.select(sa.func.pg_advisory_xact_lock(_TURN_LOCK)))
+            transaction.execute(sa.select(sa.func.pg_advisory_xact_lock(lock)))
 
     def insert(self, table: sa.Table) -> Any:
         """Begin an ``INSERT`` that knows ``ON CONFLICT``, which both databases write alike."""

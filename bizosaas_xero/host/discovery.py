@@ -192,7 +192,7 @@ def _told(error: BaseException) -> str:
     if isinstance(error, _Refused):
         return str(error)
     if isinstance(error, ConnectorError):
-        return error.message
+        return error.message.removesuffix(".")
     if isinstance(error, SystemExit):
         return f"it tried to end the program while it was imported (exit code {error.code})"
     if isinstance(error, pluggy.PluginValidationError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -68,7 +68,7 @@ class Doctor:
         kept = self.store.connections()
         if not kept:
             yield Finding(
-                "connection", "problem", "No organisation is connected yet.", "Run: bizosaas-xero connect"
+                "connection", "problem", "No organisation is connected.", "Run: bizosaas-xero connect"
             )
         for connection in kept:
             if connection.connector in self.report.loaded:
@@ -138,7 +138,8 @@ class Doctor:
     def _grant(self, held: StoredGrant, of: str) -> Finding:
         minutes = (held.grant.expires_at - self.now()).total_seconds() / 60
         age = (self.now() - held.grant.obtained_at).total_seconds() / 60
-        told = f"Access was renewed {age:.0f} minutes ago and lasts {minutes:.0f} more; it renews itself"
+        renewed = f"{age:.0f} minutes ago" if age >= 2 else "just now"  # noqa: PLR2004 (minutes)
+        told = f"Access was renewed {renewed} and lasts {minutes:.0f} minutes more; it renews itself"
         if held.grant.refresh_token is None and held.grant.kind != "custom":
             return Finding(
                 "sign-in",
@@ -164,7 +165,8 @@ class Doctor:
                 level="unknown" if error.recovery in {"wait", "retry"} else "problem",
             )
             return
-        yield _clock(result.server_time, asked, self.now(), of)
+        if result.server_time is not None or result.status == "ok":  # else there is worse to be told
+            yield _clock(result.server_time, asked, self.now(), of)
         info = connector.describe()
         enabled = {entity.name for entity in (info.entities if info else ()) if interval(kept, entity)}
         lacking = {name: names for name, names in (result.missing_scopes or {}).items() if name in enabled}
@@ -181,7 +183,8 @@ class Doctor:
             yield Finding("permissions", "ok", "Everything that is synced is permitted.", "", of)
         if result.problem and result.status != "missing_scope":
             message, remedy = str(result.problem.get("message")), str(result.problem.get("remedy"))
-            yield Finding("organisation", "problem", message, remedy, of, {"status": result.status})
+            details = {"status": result.status} | _named(result.problem)
+            yield Finding("organisation", "problem", message, remedy, of, details)
         elif result.organisation:
             yield Finding("organisation", "ok", f"{result.organisation.name} is connected.", "", of)
         for warning in result.warnings:
@@ -204,7 +207,11 @@ class Doctor:
 
 
 def _told(part: str, error: ConnectorError, of: str, level: Level = "problem") -> Finding:
-    return Finding(part, level, error.message, error.remedy, of, {"code": error.code, "reason": error.reason})
+    return Finding(part, level, error.message, error.remedy, of, _named(error.to_dict()))
+
+
+def _named(problem: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: problem.get(name) for name in ("code", "reason", "recovery")}
 
 
 def _clock(theirs: datetime | None, asked: datetime, answered: datetime, of: str) -> Finding:

@@ -168,6 +168,7 @@ class Runner:
                     run.stored(batch.stats, moved=batch.cursor != cursor)
                     cursor = batch.cursor
                     on_progress(Progress(run.entity, run.counts, run.stats))
+                    del batch  # not to be held while the next one is fetched
             if not run.batches:
                 raise connector.failure("sync_entity gave no batch")
         finally:

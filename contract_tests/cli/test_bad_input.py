@@ -102,7 +102,7 @@ def test_not_connected_yet(stranger):
     stranger.json("disconnect", "--yes", code=3)
     shown = stranger.run("sync")
     assert shown.stdout == ""
-    assert shown.stderr.startswith("Error: No organisation is connected yet.")
+    assert shown.stderr.startswith("Error: No organisation is connected.")
     assert "What to do: " in shown.stderr
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import sqlite3
-import subprocess
 import threading
 import time
 import zipfile
@@ -17,11 +15,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx
 import pytest
-from typer.testing import CliRunner
 
-from bizosaas_xero.cli.app import app
 from bizosaas_xero.host import open_host
-from contract_tests.cli.conftest import PRIVATE, Person
 
 ENTITIES = ["invoices", "bills", "contacts", "bank_transactions", "accounts", "payments"]
 
@@ -33,29 +28,6 @@ def until(condition, seconds=40):
             return
         time.sleep(0.02)
     raise AssertionError("it did not happen")
-
-
-class Quick(Person):
-    """Runs the command in this process, which is quicker than one of its own."""
-
-    def run(self, *args, given="", **environ):
-        wanted = self.environ | environ
-        absent = {name: None for name in os.environ if name.startswith(PRIVATE) and name not in wanted}
-        done = CliRunner().invoke(app, list(args), input=given, env=wanted | absent)
-        assert done.exception is None or isinstance(done.exception, SystemExit), done.output
-        return subprocess.CompletedProcess(args, done.exit_code, done.stdout, done.stderr)
-
-
-@pytest.fixture
-def connected(connected_at_once):
-    return connected_at_once
-
-
-@pytest.fixture
-def quick(connected):
-    person = Quick(connected.home, connected.sandbox)
-    person.environ = connected.environ
-    return person
 
 
 class Watcher:

@@ -1,0 +1,104 @@
+"""What a person reads: nothing untrue, nothing left unsaid, nothing of the libraries beneath."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import httpx
+
+from bizosaas_xero.cli.output import LATER, OK, PERSON, Output
+from bizosaas_xero.cli.status import status
+from bizosaas_xero.host import open_host
+
+
+def words(done):
+    return " ".join((done.stdout + done.stderr).split())
+
+
+def clear(person):
+    httpx.delete(f"{person.sandbox['api_url']}/_sandbox/faults").raise_for_status()
+
+
+def test_before_the_first_reading_status_says_what_to_run(quick):
+    assert "Nothing was read yet. Read it with: bizosaas-xero sync" in words(quick.run("status"))
+
+
+def test_what_nobody_reads_is_told(quick, monkeypatch, capsys):
+    quick.json("sync", "accounts", "contacts")
+    for name, value in quick.environ.items():
+        monkeypatch.setenv(name, value)
+    for later, late in ((timedelta(minutes=50), False), (timedelta(hours=3), True)):
+        assert status(Output(as_json=False), lambda later=later: datetime.now(UTC) + later) == OK
+        said = capsys.readouterr().out
+        assert ("Not read in time: contacts, accounts." in said) == late
+        assert ("sync --watch" in said) == late
+
+
+def test_a_used_up_limit_is_not_called_calls_that_are_left(quick):
+    quick.json("sync", "accounts")
+    assert "calls made" in words(quick.run("status")) or "1 call made" in words(quick.run("status"))
+    quick.fault("rate_limit", problem="day", retry_after=4000, times=None)
+    quick.run("sync", "accounts")
+    shown = words(quick.run("status"))
+    assert "A limit is used up: reading goes on by itself in 1 hour." in shown
+    assert " left." not in shown
+    examined = quick.run("doctor")
+    assert examined.returncode == LATER
+    assert "Not everything could be examined now" in words(examined)
+    assert "All is well" not in words(examined)
+    assert examined.stderr == ""
+
+
+def test_a_request_that_is_repeated_prints_nothing(connected_at_once):
+    connected_at_once.fault("status", status=503, times=1)
+    done = connected_at_once.run("sync", "accounts")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_connecting_again_clears_what_waited_for_it(quick):
+    quick.json("sync", "accounts")
+    quick.fault("disconnect")
+    assert quick.run("sync", "accounts").returncode == PERSON
+    told = quick.run("doctor")
+    assert told.returncode == PERSON
+    assert "Here: bizosaas-xero connect" in words(told)
+    assert "clock" not in told.stdout, "the clock is not what is wrong"
+    watcher = quick.start("sync", "--watch")
+    first = [watcher.stdout.readline() for _ in range(2)]
+    assert first[0].startswith("Keeping up to date")
+    assert "not connected any more" in first[1], "what is not kept up to date is told"
+    watcher.terminate()
+    watcher.communicate(timeout=20)
+    shown = quick.json("status", code=PERSON)["connections"][0]
+    assert shown["state"] != "active"
+    assert "Your sign-ins reach no organisation any more." in words(quick.run("organisations"))
+    clear(quick)
+    assert quick.connect()[0] == 0
+    shown = quick.json("status", code=OK)["connections"][0]
+    assert {item["problem"] for item in shown["entities"]} == {None}
+    assert next(item for item in shown["entities"] if item["entity"] == "accounts")["next_due"] is not None
+    with open_host(quick.home, environ={}) as host:
+        assert {job.info.name for job in host.schedule.jobs() if job.due <= datetime.now(UTC)} >= {"accounts"}
+
+
+def test_each_wrong_decision_has_a_line_of_its_own(quick):
+    done = quick.run("configure", "--interval", "invoices=5", "--interval", "x=1", "--timezone", "Nowhere/X")
+    assert "3 are wrong" in words(done)
+    lines = [line.strip() for line in done.stderr.splitlines()]
+    starts = (
+        "intervals.invoices: must be 0",
+        "intervals.x: is none of",
+        "timezone: 'Nowhere/X' is no time zone",
+    )
+    assert all(any(line.startswith(start) for line in lines) for start in starts)
+
+
+def test_nothing_to_watch_and_no_later_event_are_said(quick):
+    off = [f"--interval={name}=0" for name in ("invoices", "bills", "contacts", "accounts", "payments")]
+    quick.json("configure", *off, "--interval=bank_transactions=0")
+    watcher = quick.start("sync", "--watch")
+    assert "Keeping up" in watcher.stdout.readline()
+    assert "every interval is 0" in watcher.stdout.readline()
+    watcher.terminate()
+    watcher.communicate(timeout=20)
+    assert "since the event of number 5." in words(quick.run("events", "--since", "5"))
