@@ -44,9 +44,7 @@ def error_of(response: httpx.Response, feature: str | None = None) -> ConnectorE
 
 
 def _unauthorized(response: httpx.Response, feature: str | None) -> ConnectorError:
-    # Xero misspells the standard's insufficient_scope; both spellings are recognised.
-    challenge = response.headers.get("WWW-Authenticate", "").lower()
-    if "insufficent_scope" in challenge or "insufficient_scope" in challenge or _speaks_of_scope(response):
+    if _speaks_of_scope(response):
         return _scope_refused(response, feature)
     detail = _detail(response)
     if "permitted" in detail.lower() or "role" in detail.lower():
@@ -236,7 +234,10 @@ def _detail(response: httpx.Response) -> str:
 
 
 def _speaks_of_scope(response: httpx.Response) -> bool:
-    return "scope" in _detail(response).lower()
+    # Xero misspells the standard's insufficient_scope; both spellings are recognised.
+    challenge = response.headers.get("WWW-Authenticate", "").lower()
+    said = "insufficent_scope" in challenge or "insufficient_scope" in challenge
+    return said or "scope" in _detail(response).lower()
 
 
 def _correlation(response: httpx.Response) -> str | None:

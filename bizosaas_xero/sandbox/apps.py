@@ -29,30 +29,42 @@ SHARED = _with_read(_READABLE) | {"accounting.budgets.read"}
 GRANULAR = _with_read(_GRANULAR_READABLE) | {f"accounting.reports.{name}.read" for name in _REPORTS}
 LEGACY = _with_read(("accounting.transactions",)) | {"accounting.reports.read"}
 
-WORDS = {
+_IDENTITY_WORDS = {
     "openid": "Know who you are",
     "profile": "Know your name",
     "email": "Know your e-mail address",
     "offline_access": "Stay connected while you are away",
-    "accounting.settings": "Organisation settings, accounts, tax rates",
-    "accounting.contacts": "Contacts",
-    "accounting.invoices": "Invoices, bills, credit notes, quotes",
-    "accounting.payments": "Payments, prepayments, overpayments",
-    "accounting.banktransactions": "Bank transactions and transfers",
-    "accounting.manualjournals": "Manual journals",
-    "accounting.transactions": "All business transactions (a broad scope that ends in 2027)",
-    "accounting.attachments": "Attachments",
-    "accounting.budgets": "Budgets",
+}
+# what may be looked at, and changed unless the scope ends in `.read`
+_THINGS = {
+    "accounting.settings": "the organisation's settings, accounts, items and tax rates",
+    "accounting.contacts": "customers and suppliers",
+    "accounting.invoices": "invoices, bills, credit notes and quotes",
+    "accounting.payments": "payments, prepayments and overpayments",
+    "accounting.banktransactions": "bank transactions and transfers",
+    "accounting.manualjournals": "manual journals",
+    "accounting.transactions": "invoices, bills, payments and bank transactions",
+    "accounting.attachments": "the files attached to documents",
+    "accounting.budgets": "budgets",
+    "accounting.reports": "all reports",
+    "accounting.reports.profitandloss": "the profit and loss report",
+    "accounting.reports.balancesheet": "the balance sheet",
+    "accounting.reports.trialbalance": "the trial balance",
+    "accounting.reports.banksummary": "the bank summary",
+    "accounting.reports.budgetsummary": "the budget summary",
+    "accounting.reports.executivesummary": "the executive summary",
+    "accounting.reports.aged": "what each customer and supplier owes or is owed, by age",
+    "accounting.reports.taxreports": "tax reports that were published",
+    "accounting.reports.tenninetynine": "the 1099 report on contractors",
 }
 
 
 def in_words(scope: str) -> str:
-    """Return a scope as a person reads it."""
-    if scope.startswith("accounting.reports"):
-        return f"View reports: {scope.removeprefix('accounting.reports.').removesuffix('.read')}"
+    """Return a scope as a person reads it; an unknown one as it is."""
     base = scope.removesuffix(".read")
-    text = WORDS.get(base, scope)
-    return f"View: {text}" if base != scope else text
+    if base in _THINGS:
+        return f"{'View' if base != scope else 'View and change'} {_THINGS[base]}"
+    return _IDENTITY_WORDS.get(scope, scope)
 
 
 @dataclass(frozen=True)
@@ -211,6 +223,10 @@ class Switches:
         repr=False,
     )
 
+    def choices(self) -> dict[str, tuple[object, ...]]:
+        """Return every switch and what it can be set to."""
+        return {name: self._choices.get(name, (True, False)) for name in self.settings()}
+
     def set(self, name: str, value: object) -> None:
         """Set one switch.
 
@@ -219,7 +235,7 @@ class Switches:
         """
         if name.startswith("_") or name not in self.__dataclass_fields__:
             raise ValueError(f"no switch {name!r}; there are {', '.join(self.settings())}")
-        choices = self._choices.get(name, (True, False))
+        choices = self.choices()[name]
         if value not in choices or isinstance(value, bool) != isinstance(choices[0], bool):
             raise ValueError(f"{name} is one of {choices}")
         setattr(self, name, value)

@@ -196,7 +196,7 @@ def save_transfer(work: Work, given: Mapping[str, Any], *, create: bool, key: st
         work.problems.append("Money cannot be transferred to the account it comes from.")
     currency = source.get("CurrencyCode", work.books.currency)
     if goal.get("CurrencyCode", work.books.currency) != currency:
-        work.problems.append("Both bank accounts must have the same currency.")
+        work.problems.append("Money cannot be transferred between bank accounts of different currencies.")
     amount = values.money(given, "Amount")
     if amount is None or amount <= 0:
         work.problems.append("The Amount must be greater than zero.")

@@ -66,7 +66,7 @@ class Books:
         self.bank_count = max(10, invoices // 2)
         self.credit_count = max(3, invoices // 50)
         self._key = digest(seed, organisation.id) & _M64
-        families = "invoice line contact bank bankline payment account credit creditline"
+        families = "invoice line contact bank bankline payment account credit creditline transfer side batch"
         self.ids = {kind: Scramble(seed, organisation.id, kind) for kind in families.split()}
         self.account_number = {row[0]: number for number, row in enumerate(names.ACCOUNTS)}
         self.tracking = [

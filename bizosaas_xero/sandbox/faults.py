@@ -30,6 +30,7 @@ KINDS: dict[str, tuple[frozenset[str], str]] = {
     "clock_shift": (frozenset({"seconds"}), ""),
 }
 _MATCH = {"path", "method", "tenant", "page", "query"}
+_CUTS = {"headers", "body"}
 _BODIES = {"json", "text", "html", "empty"}
 _OPS = {"edit", "insert", "archive", "delete"}
 
@@ -106,7 +107,7 @@ class Faults:
             details: What the kind needs to know.
 
         Raises:
-            ValueError: There is no such kind, or it does not know one of these details.
+            ValueError: There is no such kind, or it does not know one of these details or its value.
         """
         if kind not in KINDS:
             raise ValueError(f"no fault {kind!r}; there are {', '.join(KINDS)}")
@@ -118,6 +119,8 @@ class Faults:
             )
         if kind == "mutate" and (details.get("op") not in _OPS or "entity" not in details):
             raise ValueError(f"mutate needs entity and op, one of {', '.join(sorted(_OPS))}")
+        if details.get("where", "headers") not in _CUTS:
+            raise ValueError(f"where is one of {', '.join(sorted(_CUTS))}")
         if details.get("body", "text") not in _BODIES:
             raise ValueError(f"body is one of {', '.join(sorted(_BODIES))}")
         fault = Fault(next(self._numbers), kind, {"path": path, **(match or {})}, after, times, details)

@@ -262,12 +262,13 @@ def _delete_batch(work: Work, guid: str, given: Mapping[str, Any], *, named: boo
         raise RefusedError("Batch payment not of valid status for modification")
     if work.who.switches.batch_delete == "refused":
         raise RefusedError("Batch payments cannot be deleted.")
-    if batch["IsReconciled"] and work.who.switches.reconciled_delete == "refused":
+    rows = [work.get("Payments", part["PaymentID"]) for part in batch["Payments"]]
+    live = [row for row in rows if row is not None and row["Status"] != "DELETED"]
+    reconciled = batch["IsReconciled"] or any(row["IsReconciled"] for row in live)
+    if reconciled and work.who.switches.reconciled_delete == "refused":
         raise RefusedError("This batch payment has been reconciled and cannot be deleted.")
-    for part in batch["Payments"]:
-        row = work.get("Payments", part["PaymentID"])
-        if row is not None and row["Status"] != "DELETED":
-            remove(work, row)
+    for row in live:
+        remove(work, row)
     batch |= {"Status": "DELETED", "Payments": []}
     work.put("BatchPayments", batch)
     return guid

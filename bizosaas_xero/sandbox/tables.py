@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bizosaas_xero.sandbox import names, records, wire
+from bizosaas_xero.sandbox import bank_rows, names, records, wire
 from bizosaas_xero.sandbox.books import Books, contact_name
 from bizosaas_xero.sandbox.countries import OUT, tax_rates
 from bizosaas_xero.sandbox.guids import Chosen, Scramble, guid_of
@@ -11,8 +11,6 @@ from bizosaas_xero.sandbox.wire import Row, money
 
 _EMPTY = {
     "Overpayments": "OverpaymentID",
-    "BankTransfers": "BankTransferID",
-    "BatchPayments": "BatchPaymentID",
     "ManualJournals": "ManualJournalID",
     "Quotes": "QuoteID",
     "PurchaseOrders": "PurchaseOrderID",
@@ -29,7 +27,7 @@ def tables(books: Books, organisation: Row) -> dict[str, Table]:
         books: Computes the rows.
         organisation: The row of the organisation itself.
     """
-    b = books
+    b, batches = books, bank_rows.Batches(books)
     # id family, how many, what makes a row, salt of its stamps, columns that lists select by
     many: dict[str, tuple[str, str, int, Callable[[int], Row], int, dict[str, Callable[[int], str]]]] = {
         "Invoices": (
@@ -47,7 +45,7 @@ def tables(books: Books, organisation: Row) -> dict[str, Table]:
                 "Status": lambda n: records.bank_status(b.bits(10, n)),
             },
         ),
-        "Payments": ("PaymentID", "payment", len(b.paid), lambda n: records.payment(b, n), 11, {}),
+        "Payments": ("PaymentID", "payment", len(b.paid), batches.payment, 11, {}),
         "Accounts": ("AccountID", "account", len(names.ACCOUNTS), lambda n: records.account(b, n), 13, {}),
         "CreditNotes": (
             "CreditNoteID", "credit", b.credit_count, lambda n: records.credit_note(b, n), 14, {},
@@ -73,6 +71,21 @@ def tables(books: Books, organisation: Row) -> dict[str, Table]:
             lambda slot: b.stamp(8, prepaid[slot]),
         ),
     )
+    made["BatchPayments"] = Table(
+        "BatchPaymentID", Seeded(b.ids["batch"], len(batches.slots), batches.batch, batches.stamp)
+    )
+    made["BankTransfers"] = Table(
+        "BankTransferID",
+        Seeded(
+            b.ids["transfer"],
+            bank_rows.TRANSFERS,
+            lambda n: bank_rows.transfer(b, n),
+            lambda n: bank_rows.created(b, n),
+            # the list hides deleted transfers by their status
+            {"Status": lambda _: "AUTHORISED"},
+        ),
+        "CreatedDateUTC",
+    )
     for name, id_field in _EMPTY.items():
         made[name] = _empty(b, name, id_field)
     for name, (id_field, rows) in _short_lists(b, organisation).items():
@@ -87,13 +100,13 @@ def _nothing(_: int) -> str:
     return ""
 
 
-_STAMPS = {"BankTransfers": "CreatedDateUTC", "TaxRates": "", "Currencies": "", "TrackingCategories": "",
+_STAMPS = {"TaxRates": "", "Currencies": "", "TrackingCategories": "",
            "BrandingThemes": "CreatedDateUTC", "Organisation": ""}  # fmt: skip
 
 
 def _empty(b: Books, name: str, id_field: str) -> Table:
-    # lists hide deleted transfers and archived tracking categories by their status
-    columns = {"Status": _nothing} if name in {"BankTransfers", "TrackingCategories"} else {}
+    # the list hides archived tracking categories by their status
+    columns = {"Status": _nothing} if name == "TrackingCategories" else {}
     seeded = Seeded(Scramble(b.organisation.id, name), 0, lambda _: {}, lambda _: 0, columns)
     return Table(id_field, seeded, _STAMPS.get(name, "UpdatedDateUTC"))
 

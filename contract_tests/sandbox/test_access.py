@@ -59,6 +59,7 @@ def test_unconnected_organisation(client, box):
     ],
 )
 def test_scope_of_each_endpoint(make, box, app, scope, opens):
+    box.sandbox.switches.set("missing_scope_status", 401)
     client = make(app).connect(scope=scope)
     for name in ("Invoices", "CreditNotes", "Payments", "BankTransactions", "Contacts", "Accounts", "Items",
                  "Organisation"):  # fmt: skip
@@ -74,7 +75,8 @@ def test_missing_scope_may_be_a_403(make, box):
     assert client.get("Invoices").status_code == 403
 
 
-def test_reading_scope_does_not_write(make):
+def test_reading_scope_does_not_write(make, box):
+    box.sandbox.switches.set("missing_scope_status", 401)
     reader = make().connect(scope="accounting.contacts.read")
     assert reader.http.put("/api.xro/2.0/Contacts", headers=reader.headers()).status_code == 401
     assert reader.connect(scope="accounting.contacts") is reader

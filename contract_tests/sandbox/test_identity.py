@@ -8,12 +8,22 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from bizosaas_xero.sandbox.apps import in_words
+
 REDIRECT = "http://localhost:8742/callback"
 
 
 def claims(token):
     part = token.split(".")[1]
     return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+def test_every_scope_has_a_sentence(box):
+    for app in box.sandbox.apps.values():
+        for scope in app.scopes:
+            assert re.match(r"(View|View and change|Know|Stay) [a-z0-9 ',-]+$", in_words(scope)), scope
+    assert in_words("accounting.reports.profitandloss.read") == "View the profit and loss report"
+    assert in_words("made.up") == "made.up"
 
 
 def test_a_person_consents_on_the_page(make, box):
@@ -29,6 +39,7 @@ def test_a_person_consents_on_the_page(make, box):
         "Thistle &amp; Oak",
         "Aroha Ngata",
         "Sam Whitfield",
+        "View and change invoices, bills, credit notes and quotes",
         "accounting.invoices",
     ):
         assert words in page.text
@@ -85,6 +96,7 @@ def test_registered_redirects(make):
     ],
 )
 def test_scopes_of_both_eras(make, box, app, scope, error):
+    box.sandbox.switches.set("refused_scope_as", "page")
     client = make(app)
     url = client.authorize_url(scope=scope)
     page = client.http.get(url)
@@ -118,6 +130,7 @@ def test_code_of_another_app_or_redirect(make):
 
 
 def test_client_authentication(make, box):
+    box.sandbox.switches.set("invalid_client_status", 400)
     client = make()
     code = client.consent()["code"]
     for secret in ("wrong", None, ""):
@@ -151,6 +164,7 @@ def test_pkce(make, box):
     client.token = client.redeem(client.consent(**pkce())["code"], code_verifier="v" * 43).json()
     assert client.refresh(client.token["refresh_token"]).status_code == 200
     web = make()
+    box.sandbox.switches.set("web_pkce", "accepted")
     assert web.redeem(web.consent(**pkce())["code"], code_verifier="v" * 43).status_code == 200
     box.sandbox.switches.set("web_pkce", "refused")
     assert web.http.get(web.authorize_url(**pkce())).status_code == 400
@@ -249,6 +263,7 @@ def test_connections(make, box):
 
 
 def test_custom_connection(make, box):
+    box.sandbox.switches.set("custom_scope_required", True)
     client = make("custom")
     refused = client.exchange(grant_type="client_credentials", scope="accounting.transactions")
     assert refused.json() == {
@@ -265,6 +280,7 @@ def test_custom_connection(make, box):
 
 
 def test_one_consent_connects_one_organisation(make, box):
+    box.sandbox.switches.set("multi_select", False)
     both = [o["id"] for o in box.info["organisations"]]
     with pytest.raises(ValueError, match="one organisation"):
         make().consent(organisations=both)

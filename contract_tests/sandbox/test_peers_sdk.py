@@ -54,7 +54,8 @@ def test_the_sdk_reads_an_aged_report(side, api, client):
     assert report.rows[1].rows[0].cells[1].value == "Opening Balance"
 
 
-def test_the_sdk_understands_a_refusal(api, client):
+def test_the_sdk_understands_a_refusal(api, client, box):
+    box.sandbox.switches.set("report_periods_max", 11)
     with pytest.raises(AccountingBadRequestException) as refused:
         api.get_report_profit_and_loss(client.tenant, periods=99)
     assert "between 1 and 11" in str(refused.value)

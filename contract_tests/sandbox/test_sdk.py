@@ -96,6 +96,7 @@ def api(sdk, box):
 def test_the_sdk_does_a_days_work(api, client, box):
     """Contact, invoice, e-mail, payment, void: as an app would, with the SDK's own models."""
     tenant = client.tenant
+    box.sandbox.switches.set("write_ms_dates", True)  # the only form that the SDK writes
     box.sandbox.store(tenant).email_cap = 5
     person = Contact(name="Kererū Café", email_address="till@kereru.example")
     contact = api.create_contacts(tenant, Contacts(contacts=[person])).contacts[0]

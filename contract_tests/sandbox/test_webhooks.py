@@ -67,6 +67,12 @@ def heard(sandbox, receiver):
     return made
 
 
+def spell(sandbox):
+    """Let events be spelled as in Xero's OpenAPI file."""
+    sandbox.switches.set("webhook_casing", "upper")
+    sandbox.switches.set("webhook_payment_category", "PAYMENT")
+
+
 def ids(sandbox, entity="Invoices"):
     table = sandbox.store().table(entity)
     return [table.id(slot) for slot in table.by_id]
@@ -118,6 +124,7 @@ def test_intent_wants_neither_body_nor_cookie(sandbox, flaw):
 
 
 def test_an_event(sandbox, receiver, heard):
+    spell(sandbox)
     guid = ids(sandbox)[0]
     edit(sandbox, guid)
     fresh = sandbox.store().insert("Contacts", {"Name": "New one"})
@@ -147,6 +154,7 @@ def test_an_event(sandbox, receiver, heard):
 
 
 def test_events_conform(sandbox, receiver, heard, openapi):
+    spell(sandbox)
     loaded = yaml.safe_load((openapi / "xero-webhooks.yaml").read_text(encoding="utf-8"))
     components = json.loads(json.dumps(loaded["components"], default=str))  # its examples hold YAML dates
     sandbox.webhooks.configure("web", URL, KEY, ("INVOICE", "CREDITNOTE"))
@@ -167,6 +175,7 @@ def test_events_conform(sandbox, receiver, heard, openapi):
 
 
 def test_newer_categories_are_asked_for(sandbox, receiver, heard):
+    spell(sandbox)
     for entity in ("CreditNotes", "Payments"):
         edit(sandbox, ids(sandbox, entity)[0], entity)
     assert sandbox.webhooks.pump() == 0
@@ -365,6 +374,7 @@ def test_nobody_listens():
 
 @pytest.mark.parametrize("on_payment", [True, False])
 def test_writes_make_events(client, box, on_payment):
+    spell(box.sandbox)
     box.sandbox.switches.set("webhook_invoice_on_payment", on_payment)
     receiver = box.sandbox.webhooks.sender = Receiver()
     box.sandbox.webhooks.configure("web", URL, KEY, ("CONTACT", "INVOICE", "CREDITNOTE", "PAYMENT"))

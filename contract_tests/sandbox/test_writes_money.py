@@ -1,65 +1,11 @@
-"""Payments, credits, the bank and journals: what settles what, and what the ledger says."""
-
-from decimal import Decimal
+"""Payments, credits and journals: what settles what, and what the ledger says."""
 
 import pytest
 
-from bizosaas_xero.sandbox.postings import ACCRUAL, CASH
+from bizosaas_xero.sandbox.postings import CASH
+from contract_tests.sandbox.money import again, balance, client, customer, document, pay, store, zero
 
-SCOPES = (
-    "offline_access accounting.settings accounting.contacts accounting.invoices accounting.payments "
-    "accounting.banktransactions accounting.manualjournals"
-)
-
-
-@pytest.fixture
-def client(make):
-    return make().connect(scope=SCOPES)
-
-
-@pytest.fixture
-def customer(client):
-    return client.put("Contacts", {"Name": "Rātā Joinery", "EmailAddress": "office@rata.example"})
-
-
-@pytest.fixture
-def document(client, customer):
-    """Make an approved document of one line."""
-
-    def make(entity="Invoices", kind="ACCREC", amount=100, code="200", **more):
-        body = {
-            "Type": kind, "Contact": {"ContactID": customer["ContactID"]}, "Date": "2026-10-01",
-            "DueDate": "2026-10-15", "Status": "AUTHORISED", "LineAmountTypes": "NoTax",
-            "LineItems": [{"Description": "x", "UnitAmount": amount, "AccountCode": code}], **more,
-        }  # fmt: skip
-        return client.put(entity, body)
-
-    return make
-
-
-@pytest.fixture
-def store(box):
-    return box.sandbox.store()
-
-
-def pay(document, amount, code="090", key="Invoice", **more):
-    return {
-        key: {f"{key}ID": document[f"{key}ID"]}, "Account": {"Code": code}, "Amount": amount,
-        "Date": "2026-10-20", **more,
-    }  # fmt: skip
-
-
-def again(client, document):
-    return client.rows(f"Invoices/{document['InvoiceID']}")[0]
-
-
-def balance(store, code, basis=ACCRUAL):
-    return store.ledger.balances(store.today(), basis).get(store.account_id(code), Decimal(0))
-
-
-def zero(store):
-    for basis in (ACCRUAL, CASH):
-        assert sum(p.amount for p in store.ledger.postings(basis)) == 0
+__all__ = ["client", "customer", "document", "store"]
 
 
 def test_an_invoice_is_paid_in_parts_and_a_payment_taken_back(client, document, store):
@@ -150,35 +96,6 @@ def test_what_is_paid_cannot_be_edited_or_voided(client, document):
     assert changed["AmountDue"] == 60
 
 
-@pytest.mark.parametrize("setting", ["allowed", "refused"])
-def test_deleting_what_is_reconciled(client, document, box, setting):
-    box.sandbox.switches.set("reconciled_delete", setting)
-    sold = document()
-    paid = client.put("Payments", pay(sold, 100, IsReconciled=True))
-    answer = client.send("POST", f"Payments/{paid['PaymentID']}", {"Status": "DELETED"})
-    assert answer.status_code == (200 if setting == "allowed" else 400)
-
-
-@pytest.mark.parametrize("setting", ["allowed", "refused"])
-def test_batches_are_deleted_whole_or_not_at_all(client, document, box, store, setting):
-    box.sandbox.switches.set("batch_delete", setting)
-    one, two = document(), document(amount=50)
-    body = {"Account": {"Code": "090"}, "Date": "2026-10-20", "Reference": "run 1", "Payments": [
-        {"Invoice": {"InvoiceID": one["InvoiceID"]}, "Amount": 100},
-        {"Invoice": {"InvoiceID": two["InvoiceID"]}, "Amount": 20}]}  # fmt: skip
-    batch = client.put("BatchPayments", body)
-    assert (batch["TotalAmount"], batch["Type"], len(batch["Payments"])) == (120, "RECBATCH", 2)
-    paid = again(client, one)["Payments"][0]["PaymentID"]
-    assert "batch" in client.refused("POST", f"Payments/{paid}", {"Status": "DELETED"})[0]
-    assert client.rows(f"Payments/{paid}")[0]["BatchPayment"]["BatchPaymentID"] == batch["BatchPaymentID"]
-    answer = client.send(
-        "POST", "BatchPayments", {"BatchPaymentID": batch["BatchPaymentID"], "Status": "DELETED"}
-    )
-    assert answer.status_code == (200 if setting == "allowed" else 400)
-    assert again(client, one)["AmountDue"] == (100 if setting == "allowed" else 0)
-    zero(store)
-
-
 def test_a_credit_note_is_allocated_and_the_allocation_taken_back(client, document, store):
     owed = balance(store, "610")
     sold, credit = document(), document("CreditNotes", "ACCRECCREDIT", 30)
@@ -250,47 +167,6 @@ def test_money_on_account_is_allocated(client, document, customer, store, kind, 
     wrong = document(kind="ACCPAY" if sales else "ACCREC", amount=9, code="429" if sales else "200")
     part = {"Invoice": {"InvoiceID": wrong["InvoiceID"]}, "Amount": 1}
     assert client.refused("PUT", where, part)
-
-
-def test_bank_transactions(client, customer, store):
-    bank = balance(store, "090")
-    body = {"Type": "SPEND", "Contact": {"ContactID": customer["ContactID"]}, "BankAccount": {"Code": "090"},
-            "LineItems": [{"Description": "x", "UnitAmount": 46, "AccountCode": "429"}],
-            "LineAmountTypes": "Inclusive"}  # fmt: skip
-    made = client.put("BankTransactions", body)
-    assert (made["Total"], made["TotalTax"], made["Status"]) == (46, 6, "AUTHORISED")
-    assert balance(store, "090") == bank - 46
-    changed = client.post("BankTransactions", {"BankTransactionID": made["BankTransactionID"], "LineItems": [
-        {"LineItemID": made["LineItems"][0]["LineItemID"], "UnitAmount": 23}]})  # fmt: skip
-    assert changed["Total"] == 23
-    assert client.refused("PUT", "BankTransactions", {**body, "Type": "SPEND-TRANSFER"})
-    assert client.refused("PUT", "BankTransactions", {**body, "BankAccount": {"Code": "200"}})
-    assert client.refused("PUT", "BankTransactions", {**body, "CurrencyCode": "USD"})
-    assert client.refused(
-        "PUT", "BankTransactions", {**body, "LineItems": [{"UnitAmount": -3, "AccountCode": "429"}]}
-    )
-    gone = client.post(f"BankTransactions/{made['BankTransactionID']}", {"Status": "DELETED"})
-    assert gone["Status"] == "DELETED"
-    assert balance(store, "090") == bank
-    assert client.refused("POST", f"BankTransactions/{made['BankTransactionID']}", {"Reference": "x"})
-
-
-def test_transfers(client, store):
-    bank, saved = balance(store, "090"), balance(store, "091")
-    body = {"FromBankAccount": {"Code": "090"}, "ToBankAccount": {"Code": "091"}, "Amount": 500,
-            "Date": "2026-10-03"}  # fmt: skip
-    made = client.put("BankTransfers", body)
-    assert "UpdatedDateUTC" not in made
-    assert made["CreatedDateUTC"]
-    assert (balance(store, "090"), balance(store, "091")) == (bank - 500, saved + 500)
-    assert client.refused("PUT", "BankTransfers", {**body, "ToBankAccount": {"Code": "090"}})
-    assert client.refused("PUT", "BankTransfers", {**body, "ToBankAccount": {"Code": "092"}})
-    assert client.refused("PUT", "BankTransfers", {**body, "Amount": 0})
-    client.post("BankTransfers", {"BankTransferID": made["BankTransferID"], "Status": "DELETED"})
-    assert (balance(store, "090"), balance(store, "091")) == (bank, saved)
-    assert client.rows("BankTransfers") == []
-    shown = client.rows("BankTransfers", includeDeleted="true")
-    assert [row["CreatedDateUTC"] for row in shown] == [made["CreatedDateUTC"]], "a deletion moves no stamp"
 
 
 def journal(*lines, **more):

@@ -47,6 +47,10 @@ MEANINGS = [
     (said(401, challenge="Bearer error=insufficent_scope"), "missing_scope/missing_scope"),
     (said(401, challenge='Bearer error="insufficient_scope"'), "missing_scope/missing_scope"),
     (said(403, Detail="insufficient scope"), "missing_scope/missing_scope"),
+    (
+        httpx.Response(403, headers={"WWW-Authenticate": "Bearer error=insufficent_scope"}),
+        "missing_scope/missing_scope",
+    ),
     (said(401, Message="You are not permitted to access this resource"), "misconfigured/user_role"),
     (said(403, Message="without the reporting role or higher"), "misconfigured/user_role"),
     (said(404, "<html>"), "not_found/not_found"),
