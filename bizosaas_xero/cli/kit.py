@@ -75,6 +75,7 @@ def _show(output: Output, report: Report) -> None:
     from rich.text import Text
 
     from bizosaas_xero.cli.output import table
+    from bizosaas_xero.contract.registry import NO_SCENARIO
 
     if report.problem:
         output.say(f"The connector {report.connector!r} was not checked: {report.problem}", style="bold red")
@@ -96,7 +97,7 @@ def _show(output: Output, report: Report) -> None:
             alike.setdefault((row.clause, row.outcome, row.message), []).append(row.scenario)
     for (clause, outcome, message), scenarios in alike.items():
         output.say()
-        where = f" in {', '.join(scenarios[:_NAMED])}" if any(scenarios) else ""
+        where = f" in {', '.join(scenarios[:_NAMED])}" if scenarios[0] not in {"", NO_SCENARIO} else ""
         more = f" and {len(scenarios) - _NAMED} more" if len(scenarios) > _NAMED else ""
         output.say(f"{clause}: {outcome}{where}{more}", style=_STYLES[outcome])
         output.say(f"  {message}")

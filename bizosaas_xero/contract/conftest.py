@@ -12,7 +12,7 @@ from bizosaas_xero.contract import fixtures, replay
 from bizosaas_xero.contract.driver import play
 from bizosaas_xero.contract.observe import Observation, World
 from bizosaas_xero.contract.recording import record
-from bizosaas_xero.contract.registry import Broken, Clause
+from bizosaas_xero.contract.registry import NO_SCENARIO, Broken, Clause
 from bizosaas_xero.contract.scenarios import Scenario
 from bizosaas_xero.contract.scrub import Scrubber
 from bizosaas_xero.contract.session import BARE, scenarios_of, subject_of
@@ -41,7 +41,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         reasons = [row.reason for row in exemptions if row.scenario in (None, scenario.name)]
         marks = [pytest.mark.xfail(strict=True, reason=reason, raises=Broken) for reason in reasons]
         params.append(pytest.param(scenario, id=scenario.name, marks=marks))
-    metafunc.parametrize("seen", params or [pytest.param(None, id="no-scenario")], indirect=True)
+    metafunc.parametrize("seen", params or [pytest.param(None, id=NO_SCENARIO)], indirect=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

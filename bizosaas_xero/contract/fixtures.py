@@ -6,7 +6,8 @@ The module may hold these functions; a scenario that needs one that is not there
 ``reset()``         begin with the same records again, and count from 0
 ``app(kind)``       the app that a person would have registered; by default a client id alone
 ``settings()``      the settings of a connection, such as a folder; by default none
-``requests()``      how often the source was asked for something
+``requests()``      how often the source was asked for something; or else
+``SOURCE``          the name of the one function that asks it, such as ``"shop.rows"``: its calls are counted
 ``keys(entity)``    the keys of all records that the source holds now
 ``texts()``         all that the source holds, as it writes it; exact digits are looked up in it
 ``change(entity)``  change one record, as a colleague would
@@ -144,7 +145,8 @@ class Fixtures:
         return str(self._needed("texts")())
 
     def _asked(self) -> int:
-        return int(self._needed("requests")())
+        source = getattr(self._module, "SOURCE", None)
+        return _calls(source)[0] if source else int(self._needed("requests")())
 
     def _needed(self, name: str) -> Callable[..., Any]:
         found: Callable[..., Any] | None = getattr(self._module, name, None)
@@ -155,6 +157,22 @@ class Fixtures:
     def _optional(self, name: str, default: Callable[..., Any]) -> Callable[..., Any]:
         found: Callable[..., Any] = getattr(self._module, name, default)
         return found
+
+
+@functools.cache
+def _calls(source: str) -> list[int]:
+    """Let a function be counted from now on, and return the count."""
+    place, _, name = source.rpartition(".")
+    module, calls = importlib.import_module(place), [0]
+    asks = getattr(module, name)
+
+    @functools.wraps(asks)
+    def counted(*args: Any, **more: Any) -> Any:
+        calls[0] += 1
+        return asks(*args, **more)
+
+    setattr(module, name, counted)
+    return calls
 
 
 def module_of(contract: Contract) -> ModuleType:

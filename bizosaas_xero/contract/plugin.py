@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,4 +38,7 @@ def pytest_collection(session: pytest.Session) -> None:
     if session.config.getoption("--bizosaas-connector"):
         from bizosaas_xero.contract.session import scenarios_of
 
+        here = str(session.config.invocation_params.dir)
+        if here not in sys.path:  # a module that is not installed is looked for where pytest was called
+            sys.path.insert(0, here)
         scenarios_of(session.config)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from bizosaas_xero.contract.subject import Subject
 
 Severity = Literal["must", "should"]
+NO_SCENARIO = "no-scenario"
+"""Stands where a clause is shown by none."""
 AREAS = ("discovery", "auth", "sync", "errors", "actions", "replay")
 
 

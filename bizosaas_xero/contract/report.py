@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from bizosaas_xero.contract.registry import AREAS
+
 HERE = Path(__file__).parent
 PLUGINS = ("pytest_recording.plugin", "bizosaas_xero.contract.plugin")
 SECONDS = 600.0
@@ -141,6 +143,7 @@ def check(
 
 def _report(name: str, found: dict[str, Any], done: subprocess.CompletedProcess[str]) -> Report:
     rows = [ReportRow(**row) for row in found["rows"]]
+    rows.sort(key=lambda row: AREAS.index(row.clause.partition(".")[0]))
     # 0: all passed, 1: some failed; everything else means that not all was looked at.
     problem = "" if rows and done.returncode in {0, 1} else _said(done)
     return Report(

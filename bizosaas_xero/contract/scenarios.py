@@ -213,5 +213,10 @@ def load(path: Path) -> Contract:
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise ContractFileError(f"{path}: {error}") from None
     except ValidationError as error:
-        complaints = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise ContractFileError(f"{path}: {complaints}") from None
+        complaints = [_complaint(".".join(map(str, e["loc"])), e["msg"]) for e in error.errors()]
+        raise ContractFileError(f"{path}: {'; '.join(complaints)}") from None
+
+
+def _complaint(where: str, message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message

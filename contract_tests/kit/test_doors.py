@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -37,6 +38,12 @@ def describe(): return None
 """
 
 
+def children():
+    """Seconds that processes started by this one have worked."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 @pytest.fixture
 def nothing(tmp_path):
     (tmp_path / "nothing.py").write_text(NOTHING)
@@ -44,9 +51,11 @@ def nothing(tmp_path):
 
 
 def test_a_connector_that_gives_nothing_is_told_each_missing_promise(nothing):
-    begun = time.monotonic()
+    begun, worked = time.monotonic(), children()
     code, report = run(nothing, "nothing")
-    spent = time.monotonic() - begun
+    # What other programs on this machine take is not counted; that it does not just wait is.
+    assert children() - worked < 10
+    assert time.monotonic() - begun < 60
     assert code == 5
     kept = {row["clause"] for row in report["rows"] if row["outcome"] == "passed"}
     skipped = {row["clause"] for row in report["rows"] if row["outcome"] == "skipped"}
@@ -55,7 +64,6 @@ def test_a_connector_that_gives_nothing_is_told_each_missing_promise(nothing):
     assert all(identity.startswith("actions.") for identity in skipped)
     assert len(report["broken"]) >= 60
     assert not [row for row in report["rows"] if row["outcome"] == "error"]
-    assert spent < 10 or os.getloadavg()[0] > 2 * (os.cpu_count() or 1), spent
 
 
 def test_a_connector_that_is_not_there_is_an_error(tmp_path):
@@ -88,21 +96,17 @@ def test_nothing_collected_is_an_error():
 
 
 def test_the_door_of_pytest_and_junit(tmp_path):
-    path = os.pathsep.join([str(SHOP_FOLDER), str(ROOT), os.environ.get("PYTHONPATH", "")])
+    # As `pytest` is called by itself, which unlike `python -m pytest` does not look in this folder.
     command = [
         sys.executable,
-        "-m",
-        "pytest",
-        "--pyargs",
-        "bizosaas_xero.contract",
-        "-q",
-        "-p",
-        "no:cacheprovider",
+        "-c",
+        "import sys; sys.path.remove(''); import pytest; sys.exit(pytest.main())",
     ]
+    command += ["--pyargs", "bizosaas_xero.contract", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(  # noqa: S603 (our own command)
         [*command, "--bizosaas-connector", "csvshop", f"--junitxml={tmp_path / 'junit.xml'}", "-W", "error"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
-        env={**os.environ, "PYTHONPATH": path},
+        cwd=SHOP_FOLDER, capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     suite = ET.parse(tmp_path / "junit.xml").getroot()[0]  # noqa: S314 (our own file)
@@ -143,3 +147,39 @@ def test_an_exemption_must_be_needed(tmp_path):
     assert "remove the exemption" in next(
         row["message"] for row in report["rows"] if row["outcome"] == "failed"
     )
+
+
+def shown(folder, name):
+    """Run the command as a person does, and return what it shows."""
+    done = subprocess.run(  # noqa: S603 (our own command)
+        [*COMMAND, name], cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, "COLUMNS": "150", "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    return done.stdout
+
+
+def test_what_a_person_sees_of_a_good_connector():
+    told = shown(SHOP_FOLDER, "csvshop")
+    lines = [" ".join(line.split()) for line in told.splitlines()]
+    clauses = [line.split()[0] for line in lines if "." in line.split(" ")[0] and " must " in f" {line} "]
+    assert clauses == [row for row in table() if row in clauses]  # in the order of the documentation
+    assert "actions.done-once must skipped it offers no actions" in lines
+    assert "sync.schema must passed 9 of 9" in lines
+    assert lines[-1].startswith("csvshop (not installed) keeps the contract: ")
+
+
+def test_what_a_person_sees_of_a_bad_one(tmp_path):
+    for path in SHOP_FOLDER.glob("*.*"):
+        text = path.read_text().replace('Decimal(row["price"])', 'float(row["price"])')
+        (tmp_path / path.name).write_text(text)
+    told = shown(tmp_path, "csvshop")
+    assert told.count("price is a float: 1.5") == 1  # once, and not for each scenario
+    assert "sync.decimals-exact: failed in products-once, products-full, products-resume and 6 more" in told
+    assert "csvshop (not installed) does not keep the contract: " in told
+
+
+def test_what_a_person_sees_without_a_contract_and_without_a_connector(nothing):
+    assert "It was shown nothing: it has no contract.toml" in shown(nothing, "nothing")
+    told = " ".join(shown(nothing, "no_such_connector").split())
+    assert "was not checked: There is no connector 'no_such_connector'" in told
+    assert "does not keep" not in told

@@ -1,7 +1,6 @@
 """Small, realistic breakages of the honest toy connector. Each names the clause that must kill it.
 
-A row: the clause, what is wrong, and the edits (file of the toy, old text, new text; the connector's own file
-where none is named).
+A row: the clause, what is wrong, and the edits (old text, new text; in the first of the toy's modules that holds it).
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ XEROS = [
     ("errors.as-expected", "the missing scope is not recognised", [("answers", '"insufficent_scope" in challenge or "insufficient_scope" in challenge or _speaks_of_scope(response)', "False")]),
     ("errors.never-foreign", "httpx's exceptions come out", [("client", "        raise answers.garbled(response) from None\n    if not", "        raise\n    if not")]),
     ("auth.refresh-replaces", "keeps the old refresh token", [("oauth", 'kept = {"identity": grant.identity', 'kept = {"refresh_token": grant.refresh_token, "identity": grant.identity')]),
-    ("auth.no-secret-shown", "logs the token", [("client", '        headers = {\n            "Authorization"', '        import logging\n\n        logging.getLogger(__name__).info("asking with %s", self._token)\n        headers = {\n            "Authorization"')]),
+    ("auth.no-secret-shown", "logs the token", [("client", '        return {\n            "Authorization"', '        import logging\n\n        logging.getLogger(__name__).info("asking with %s", self._token)\n        return {\n            "Authorization"')]),
     ("auth.no-secret-shown", "an error quotes the token", [("connections", "    raise answers.organisation_unavailable()", "    error = answers.organisation_unavailable()\n    error.message += token\n    raise error")]),
     ("auth.state-checked", "the state is not checked", [("oauth", 'if not hmac.compare_digest(came.get("state", "").encode(), pending.state.encode()):', "if False:")]),
     ("auth.pending-expires", "a consent never ends", [("consent", "    if pending.expires_at <= now:\n", "    if False:\n")]),

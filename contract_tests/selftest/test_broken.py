@@ -18,6 +18,7 @@ from contract_tests.selftest.broken_toys import TOYS
 from contract_tests.selftest.broken_xeros import TOML, XEROS
 
 TOY = Path(__file__).parent / "toy"
+TOY_MODULES = ("toyshop.py", "toyshop_auth.py", "toyshop_errors.py")
 SHOP_FOLDER = Path(__file__).parent / "csvshop"
 CASSETTES = Path(__file__).parents[2] / "cassettes" / "xero"
 COMMAND = [sys.executable, "-c", "from bizosaas_xero.cli import main; main()", "contract"]
@@ -48,11 +49,6 @@ from bizosaas_xero.plugin import auth, describe, list_actions, run_action, sync_
 """
 
 
-def edit(text, old, new):
-    assert old in text, f"the breakage no longer fits: {old}"
-    return text.replace(old, new)
-
-
 def without_block(text, head):
     begin = text.index(head)
     return text[:begin] + text[text.index("\n\n", begin) + 2 :]
@@ -60,11 +56,10 @@ def without_block(text, head):
 
 def toy(folder, edits):
     shutil.copytree(TOY, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    path = folder / "toyshop.py"
-    text = path.read_text(encoding="utf-8")
     for old, new in edits:
-        text = edit(text, old, new)
-    path.write_text(text, encoding="utf-8")
+        path = next((path for path in map(folder.joinpath, TOY_MODULES) if old in path.read_text()), None)
+        assert path, f"the breakage no longer fits: {old}"
+        path.write_text(path.read_text().replace(old, new))
     return "toyshop"
 
 
@@ -176,3 +171,42 @@ def test_xero_passes_every_clause(tmp_path):
     code, report = run(tmp_path, "xero")
     assert code == 0, [row for row in report["rows"] if row["outcome"] not in {"passed", "skipped"}]
     assert report["scenarios"] >= 45
+
+
+NEIGHBOUR = """
+import pytest
+
+
+@pytest.mark.parametrize("number", ["one", "two"])
+def test_a_stranger_with_a_parameter_of_the_same_name(number):
+    assert number
+
+
+def test_a_stranger_with_a_fixture_of_the_same_name(reports, caught):
+    assert (reports, caught) == ("mine", "mine")
+
+
+@pytest.fixture
+def reports():
+    return "mine"
+
+
+@pytest.fixture
+def caught():
+    return "mine"
+"""
+
+
+def test_only_its_own_tests_are_taken_for_breakages_whatever_runs_beside_it(tmp_path):
+    """Other modules may name their parameters and fixtures alike; they ran as breakages once."""
+    (tmp_path / "test_neighbour.py").write_text(NEIGHBOUR)
+    mine = f"{__file__}::test_a_broken_connector_dies_by_its_own_clause"
+    one = f"{mine}[{IDS[0]}]"
+    done = subprocess.run(  # noqa: S603 (our own tests)
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path), one],
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=120, check=False,
+        env=ENVIRONMENT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert f"1 of {len(BROKEN)} broken connectors tried, 1 caught" in done.stdout
+    assert "4 passed" in done.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -50,6 +51,19 @@ def installed(tmp_path):
 def test_it_keeps_the_contract():
     code, report = run(SHOP, "csvshop")
     assert code == 0, [row for row in report["rows"] if row["outcome"] not in {"passed", "skipped"}]
+
+
+def test_the_page_leads_from_an_empty_folder_to_a_green_kit(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "write-a-connector.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"<!-- file: ([\w.]+) -->\n\n```\w+\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    lines = 0
+    for name, text in blocks:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        lines += sum(1 for line in text.splitlines() if line.strip())
+    code, report = run(tmp_path, "csvshop")
+    assert code == 0
+    assert report["counts"]["passed"] > 200
+    assert f"about {round(lines, -1)} lines" in page
 
 
 def test_it_is_found_beside_xero_and_the_host_syncs_it(installed, tmp_path):

@@ -3,35 +3,17 @@
 import tempfile
 from pathlib import Path
 
-import csvshop
-
-FOLDER = Path(tempfile.mkdtemp(prefix="csvshop-"))
-FILE, AWAY = FOLDER / "products.csv", FOLDER / "away.csv"
-HEAD = "sku,name,price,changed\n"
-asked = []
+FILE = Path(tempfile.mkdtemp(prefix="csvshop-")) / "products.csv"
+ROWS = "sku,price,changed\n" + "".join(f"P{n},{n}.50,2026-01-0{n}T00:00:00+00:00\n" for n in range(1, 9))
+SOURCE = "csvshop.rows"  # its calls are counted
 
 
-def reset():
-    asked.clear()
-    AWAY.unlink(missing_ok=True)
-    lines = [f"P{n},Product {n},{n}.50,2026-01-0{n}T00:00:00+00:00\n" for n in range(1, 9)]
-    FILE.write_text(HEAD + "".join(lines))
-
-
-def counted(path, read=csvshop.rows):
-    asked.append(path)
-    return read(path)
-
-
-csvshop.rows = counted
+def reset(entity=None):
+    FILE.write_text(ROWS)
 
 
 def settings():
-    return {"folder": str(FOLDER)}
-
-
-def requests():
-    return len(asked)
+    return {"file": str(FILE)}
 
 
 def texts():
@@ -43,16 +25,15 @@ def keys(entity):
 
 
 def change(entity):
-    FILE.write_text(texts().replace("P1,Product 1,1.50,2026-01-01", "P1,Product 1,1.75,2026-02-01"))
+    FILE.write_text(ROWS.replace("P1,1.50,2026-01", "P1,1.75,2026-02"))
 
 
 def spoil(entity):
-    FILE.write_text(texts().replace("2.50", "two"))
+    FILE.write_text(ROWS.replace("2.50", "two"))
 
 
 def break_off(entity):
-    FILE.rename(AWAY)
+    FILE.unlink()
 
 
-def mend(entity):
-    AWAY.rename(FILE) if AWAY.exists() else None
+mend = reset
