@@ -131,6 +131,7 @@ def open_host(
     sink = Sink(database, events, now=now)
     leases = Leases(database, now=now, sleep=sleep)
     grants = Grants(store, now=now, sleep=sleep)
+    callbacks = Callbacks(store, leases, now=now)
     runner = Runner(store, sink, grants, found, leases, now=now, sleep=sleep, chance=chance)
     return Host(
         home=folder,
@@ -144,6 +145,6 @@ def open_host(
         connecting=Connecting(store, grants, found, now=now),
         runner=runner,
         schedule=Schedule(store, runner, found, now=now),
-        callbacks=Callbacks(store, leases, now=now),
-        doctor=Doctor(store, grants, found, now=now),
+        callbacks=callbacks,
+        doctor=Doctor(store, grants, found, callbacks, now=now),
     )

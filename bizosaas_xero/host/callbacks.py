@@ -1,8 +1,8 @@
 """Tell another program what happened: one signed HTTP request an event, in order, again until it is taken.
 
-The signature is HMAC-SHA256 over the timestamp, a dot and the raw body, with the secret that ``set_callback``
-made; the receiver refuses what is old or does not match. An event may come twice (its ``id`` tells), never
-not at all: it stays in the table until the receiver answered with a 2xx.
+The signature is HMAC-SHA256 over the timestamp, a dot and the raw body, with the secret that ``set`` made;
+the receiver refuses what is old or does not match. An event may come twice (its ``id`` tells). It waits until
+the receiver answered with a 2xx, or for two days of tries; then ``backlog`` tells of it.
 """
 
 from __future__ import annotations
@@ -42,6 +42,15 @@ class Delivered:
 
     done: int = 0
     failed: int = 0
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What was not delivered: events that ``wait``, the ``tries`` of the first, and those ``given_up``."""
+
+    wait: int = 0
+    tries: int = 0
+    given_up: int = 0
 
 
 class Callbacks:
@@ -102,6 +111,19 @@ class Callbacks:
                 with self._store.database.writing() as connection:
                     lease.release(connection)
         return Delivered(done, failed)
+
+    def backlog(self, connection_id: str) -> Backlog:
+        """Return what of a connection's events was not delivered."""
+        c = t.events.c
+        counted = (
+            sa.select(c.delivery, sa.func.count(), sa.func.max(c.tries))
+            .where(c.connection_id == connection_id, c.delivery.in_([WAITING, REFUSED]))
+            .group_by(c.delivery)
+        )
+        with self._store.database.reading() as connection:
+            found = {state: (count, tries) for state, count, tries in connection.execute(counted)}
+        wait, tries = found.get(WAITING, (0, 0))
+        return Backlog(wait, tries or 0, found.get(REFUSED, (0, 0))[0])
 
     def _next(self, kept: StoredConnection) -> tuple[Event, int] | None:
         """Return the oldest event that waits, with its tries, unless it is not yet to be tried again."""

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
+from bizosaas_xero.host.callbacks import Callbacks
 from bizosaas_xero.host.connector import Connector
 from bizosaas_xero.host.crypto import FILE, VARIABLE
 from bizosaas_xero.host.discovery import DiscoveryReport
@@ -52,12 +54,14 @@ class Doctor:
         store: What the host remembers.
         grants: Hands out grants that will last.
         report: The connectors.
+        callbacks: Deliver events.
         now: The clock.
     """
 
     store: Store
     grants: Grants
     report: DiscoveryReport
+    callbacks: Callbacks
     now: Callable[[], datetime]
 
     def examine(self) -> Iterator[Finding]:
@@ -73,6 +77,7 @@ class Doctor:
         for connection in kept:
             if connection.connector in self.report.loaded:
                 yield from self._connection(connection, self.report.connector(connection.connector))
+            yield from self._events(connection)
 
     # ------------------------------------------------------------ this machine
 
@@ -134,6 +139,24 @@ class Doctor:
         yield self._grant(held, of)
         yield from self._check(kept, connector, connection)
         yield self._limits(kept)
+
+    def _events(self, kept: StoredConnection) -> Iterator[Finding]:
+        """Tell whether events reach the address to which they are posted."""
+        url = kept.preferences.get("callback", {}).get("url")
+        if url is None:
+            return
+        of, to, late = kept.organisation, urlsplit(url).hostname, self.callbacks.backlog(kept.id)
+        details = dict(vars(late))
+        if late.given_up:
+            message = f"Never taken by {to}, and sent no more: {late.given_up:,} of the events."
+            remedy = "They are kept; read them with: bizosaas-xero events"
+            yield Finding("events", "warning", message, remedy, of, details)
+        if late.tries:
+            message = f"Events that wait: {late.wait:,}. {to} did not take the first, {late.tries} times."
+            remedy = "Let it answer with a 2xx; they come again by themselves with the next syncs."
+            yield Finding("events", "warning", message, remedy, of, details)
+        elif not late.given_up:
+            yield Finding("events", "ok", f"Events are posted to {to}.", "", of, details)
 
     def _grant(self, held: StoredGrant, of: str) -> Finding:
         minutes = (held.grant.expires_at - self.now()).total_seconds() / 60

@@ -115,6 +115,14 @@ def test_intervals_move_the_next_run_and_outlive_a_reconnect(host, connected, fa
     assert host.store.connection(connected).preferences == {}
 
 
+@pytest.mark.parametrize("seconds", [-1, 59, 31_536_001, 10**30, True, "900", 900.0])
+def test_an_interval_that_is_none_is_refused(host, connected, fake, seconds):
+    fake.runs = [[batch(1)]]
+    host.runner.sync(connected, "things")
+    with pytest.raises(Invalid, match="from 60 to 31536000 seconds"):
+        host.configure(connected, {"intervals": {"things": seconds}})
+
+
 def test_a_policy_is_checked_and_kept(host, connected):
     rule = {"run": "approval", "max_amount": "500.00", "daily_total": 2000}
     kept = host.configure(connected, {"policy": {"create_invoice": rule}})

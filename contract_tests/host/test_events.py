@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bizosaas_xero.catalogue import info
+from bizosaas_xero.host import callbacks
 from bizosaas_xero.host.callbacks import send, signature
 from bizosaas_xero.host.events import holds
 from bizosaas_xero.spec import EventRule, Invalid
@@ -215,6 +216,30 @@ def test_events_are_posted_in_order_signed_and_again_until_taken(host, connected
     assert headers["X-Bizosaas-Signature"] == f"sha256={expected}"
     assert signature(secret, headers["X-Bizosaas-Timestamp"], body) == expected
     assert secret not in json.dumps(host.store.connection(connected).preferences)
+
+
+def test_doctor_tells_what_was_not_delivered(host, connected, told, receiver, clock, monkeypatch):
+    def events():
+        return [(found.level, found.message) for found in host.doctor.examine() if found.part == "events"]
+
+    told()
+    assert events() == []
+    host.callbacks.set(connected, "https://crm.example/hook?token=x")
+    assert events() == [("ok", "Events are posted to crm.example.")]
+    told(record("a", Open=False), record("b", Open=False))
+    assert events()[0][0] == "ok", "not tried yet"
+    receiver.answers = [500, OSError("away"), 500]
+    host.callbacks.deliver()
+    clock.sleep(7200)
+    host.callbacks.deliver()
+    assert events() == [("warning", "Events that wait: 2. crm.example did not take the first, 2 times.")]
+    monkeypatch.setattr(callbacks, "TRIES", 3)
+    clock.sleep(7200)
+    host.callbacks.deliver()
+    assert events() == [("warning", "Never taken by crm.example, and sent no more: 1 of the events.")]
+    clock.sleep(7200)
+    host.callbacks.deliver()
+    assert host.callbacks.backlog(connected) == callbacks.Backlog(0, 0, 1)
 
 
 def test_nothing_is_posted_unless_asked_for_or_after_it_was_taken_back(host, connected, told, receiver):
