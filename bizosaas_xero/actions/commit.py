@@ -18,7 +18,7 @@ from bizosaas_xero import decode
 from bizosaas_xero.actions.books import Books, Row
 from bizosaas_xero.actions.writing import Draft, Step, Write, encode, filled, plain
 from bizosaas_xero.client import ATTEMPTS, Answer
-from bizosaas_xero.spec.errors import Invalid, RateLimited, Unavailable
+from bizosaas_xero.spec.errors import ConnectorError, Invalid, RateLimited, Unavailable
 
 _NOBODY = "00000000-0000-0000-0000-000000000000"
 _ANSWERED = frozenset({"server_error", "offline", "garbled_answer"})
@@ -63,13 +63,26 @@ def make(books: Books, write: Write, draft: Draft) -> Done:
     row: Row = {}
     found = False
     for step in draft.steps:
-        there = step.find(books, names) if step.find else None
-        found = there is not None
-        row = there if there is not None else send(books, write, step, names)
+        row, found = once(books, write, step, names)
         names[step.name] = str(row[step.id_field])
     done = Done(row, repeated=found)
     verify(done, draft)
     return done
+
+
+def once(books: Books, write: Write, step: Step, names: Mapping[str, str]) -> tuple[Row, bool]:
+    """Do one step, unless an earlier call did; return its element, and whether it was there.
+
+    Raises:
+        ConnectorError: As :func:`send`.
+    """
+    there = _there(books, step, names)
+    return (send(books, write, step, names), False) if there is None else (there, True)
+
+
+def passes(error: ConnectorError) -> bool:
+    """Tell whether an error ends by itself, so that the same call completes the write when it is repeated."""
+    return error.recovery in {"refresh", "wait", "retry"}
 
 
 def verify(done: Done, draft: Draft) -> None:
@@ -137,7 +150,8 @@ def _key(write: Write, step: Step, body: bytes, attempt: str) -> str:
 
 
 def _fresh(books: Books, number: int) -> str:
-    return f"{books.now().astimezone(UTC).isoformat(timespec='milliseconds')}#{number}"
+    # To the minute: what two calls in one minute share is refused alike, and recordings can be repeated.
+    return f"{books.now().astimezone(UTC).isoformat(timespec='minutes')}#{number}"
 
 
 def _there(books: Books, step: Step, names: Mapping[str, str]) -> Row | None:

@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
+from bizosaas_xero.cli import stage_writes
 from bizosaas_xero.contract.driver import plain
 from bizosaas_xero.contract.observe import Inputs
 from bizosaas_xero.contract.replay import inputs_of
@@ -96,9 +97,6 @@ FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
 }
 
-STALE: dict[str, Callable[[Box, Mapping[str, Any]], None]] = {}
-"""For each action that writes: how a colleague changes what a plan with these params relies on."""
-
 
 class Stage:
     """One sandbox for one scenario; see :class:`bizosaas_xero.contract.recording.Stage`."""
@@ -129,7 +127,11 @@ class Stage:
         prepare = _PREPARE.get(self._scenario.name)
         if prepare:
             prepare(self)
-        kind, details = FAULTS.get(self._scenario.name, ("", {}))
+        change = stage_writes.PREPARE.get(self._scenario.name)
+        if change:
+            change(self._box)
+        faults = FAULTS | stage_writes.FAULTS
+        kind, details = faults.get(self._scenario.name, ("", {}))
         if kind:
             self._box.sandbox.faults.add(kind, **details)
         return self
@@ -159,7 +161,7 @@ class Stage:
             self._change()
         elif event == "stale":
             self._box.sandbox.clock.advance(600)
-            STALE[str(self._scenario.action)](self._box, self._scenario.params)
+            stage_writes.STALE[str(self._scenario.action)](self._box, self._scenario.params)
 
     def _change(self) -> None:
         self._box.sandbox.clock.advance(600)
