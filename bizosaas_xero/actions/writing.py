@@ -22,7 +22,7 @@ from bizosaas_xero.spec.models import Control, Plan
 MARK = "{write}"
 """Stands in a step for the write's mark, which is not known before the hash is."""
 
-ZERO = Decimal(0)
+ZERO, ONE = Decimal(0), Decimal(1)
 
 _encode = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
 
