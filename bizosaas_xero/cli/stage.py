@@ -93,7 +93,12 @@ FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "contacts-row-joins": (
         "mutate",
-        {"match": {"path": "Contacts", "page": 1}, "entity": "Contacts", "op": "insert"},
+        {
+            "match": {"path": "Contacts", "page": 1},
+            "entity": "Contacts",
+            "op": "insert",
+            "changes": {"ContactID": "00000000-0000-4000-8000-000000000001"},  # before all that was read
+        },
     ),
 }
 

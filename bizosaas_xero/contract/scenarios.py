@@ -81,7 +81,7 @@ class Scenario(_Strict):
         steps: The steps, in order; ``wait N`` lets N seconds pass. For ``run_action``: in place of the
             script's, with all of those that are not refused anyway.
         change: Something changes between two runs.
-        repeats: Records may come twice in a run, and why.
+        repeats: Why records come twice in a run.
         http: Whether requests are made: then there is a cassette.
         frozen: The moment at which it happens.
         callback: The query with which the person comes back; ``{state}`` is the one that was sent.
