@@ -136,7 +136,7 @@ class Maker:
 
     def forget(self, entry: Entry) -> None:
         """Note an entry that the bank does not know."""
-        self.statement.missing.append({"entity": entry.entity, "id": entry.id})
+        self.statement.missing.append({"entity": entry.entity, "id": entry.id, "account_id": entry.account})
 
     def _take(self, count: int) -> list[Entry] | None:
         """Take the next entry, and more of the same contact and bank account that go the same way."""
