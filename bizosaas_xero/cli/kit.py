@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _STYLES = {"passed": "green", "failed": "bold red", "error": "bold red", "exempt": "yellow", "skipped": "dim"}
 _NAMED = 3
 """So many scenarios in which the same went wrong are named."""
+_LONG = 400
 _WORST = ("error", "failed", "exempt", "passed", "skipped")
 
 
@@ -71,6 +72,12 @@ def _exit_code(report: Report) -> int:
     return OK if report.ok else PARTIAL
 
 
+def _short(message: str) -> str:
+    """Cut what a library adds for its own users; ``--json`` has it all."""
+    first = message.split("\\n", maxsplit=1)[0]
+    return first if len(first) <= _LONG else f"{first[:_LONG]}..."
+
+
 def _show(output: Output, report: Report) -> None:
     from rich.text import Text
 
@@ -100,7 +107,7 @@ def _show(output: Output, report: Report) -> None:
         where = f" in {', '.join(scenarios[:_NAMED])}" if scenarios[0] not in {"", NO_SCENARIO} else ""
         more = f" and {len(scenarios) - _NAMED} more" if len(scenarios) > _NAMED else ""
         output.say(f"{clause}: {outcome}{where}{more}", style=_STYLES[outcome])
-        output.say(f"  {message}")
+        output.say(f"  {_short(message)}")
     output.say()
     if not report.scenarios:
         output.say("It was shown nothing: it has no contract.toml, or none of it was chosen.", style="yellow")
