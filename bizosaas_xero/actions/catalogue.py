@@ -6,7 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from bizosaas_xero import scopes, tokens
-from bizosaas_xero.actions import aged, balance_sheet, create_invoice, ledger_reads, pnl, reconcile
+from bizosaas_xero.actions import (
+    aged,
+    balance_sheet,
+    create_contact,
+    create_credit_note,
+    create_invoice,
+    delete_payment,
+    email_invoice,
+    ledger_reads,
+    mark_invoice_paid,
+    pnl,
+    reconcile,
+    void_invoice,
+)
 from bizosaas_xero.actions.base import ActionRow, Params, WriteRow
 from bizosaas_xero.actions.books import Books, Row
 from bizosaas_xero.actions.writing import Draft, Write
@@ -19,6 +32,12 @@ ACTIONS: dict[str, ActionRow | WriteRow] = {
     row.name: row
     for row in (
         create_invoice.ACTION,
+        mark_invoice_paid.ACTION,
+        delete_payment.ACTION,
+        email_invoice.ACTION,
+        void_invoice.ACTION,
+        create_credit_note.ACTION,
+        create_contact.ACTION,
         pnl.ACTION,
         *aged.ACTIONS,
         balance_sheet.ACTION,
@@ -101,6 +120,10 @@ def _write(books: Books, row: WriteRow, asked: Params, control: Control, write: 
     if ready is None:
         ready = draft = row.draft(books, asked, write)
         if control.mode == "commit" and draft.hash(write) != control.plan_hash:
+            # What changed the world may be this very write, done by another worker meanwhile.
+            books.forget()
+            ready = row.found(books, asked, write)
+        if ready is None:
             raise Conflict(
                 "What this would do now is not what was planned.",
                 remedy="Plan again with the same parameters and business key, and look at what is different.",

@@ -31,11 +31,16 @@ def candidates(books: Books, named: str, kind: Kind, field: str = "params.invoic
             other = "bill" if kind == "invoice" else "invoice"
             raise wrong(field, f"this is the id of a {other}; with kind = `{other}` it is taken as one")
         return [row]
-    query = {"where": f'Type=="{TYPES[kind]}" AND InvoiceNumber=={quoted(named, field)}'}
-    rows = books.listed("Invoices", "Invoice", query, most=_SHOWN + 1)
+    rows = numbered(books, named, kind, field)
     if not rows:
         raise _unknown(named, kind, field)
     return [row for row in rows if row.get("Status") not in GONE] or rows[:1]
+
+
+def numbered(books: Books, number: str, kind: Kind, field: str = "params.invoice") -> list[Row]:
+    """Return the documents that have a number, dead ones too."""
+    query = {"where": f'Type=="{TYPES[kind]}" AND InvoiceNumber=={quoted(number, field)}'}
+    return books.listed("Invoices", "Invoice", query, most=_SHOWN + 1)
 
 
 def the_one(books: Books, named: str, kind: Kind, field: str = "params.invoice") -> Row:

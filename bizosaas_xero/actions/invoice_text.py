@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bizosaas_xero.actions.texts import in_markdown
 
 if TYPE_CHECKING:
     from bizosaas_xero.actions.books import Books
+    from bizosaas_xero.actions.lines import Priced
     from bizosaas_xero.actions.new_invoice import NewInvoice
 
 # What people write into an address for the countries of Xero's editions, in lower case.
@@ -46,17 +48,7 @@ def summary(books: Books, invoice: NewInvoice, warnings: tuple[str, ...]) -> str
         "",
         f"Dated {invoice.date}, due {due}, reference {reference}.",
         "",
-        f"| Line | Quantity | Price | Account | Tax | Without tax, {currency} |",
-        "|---|--:|--:|---|---|--:|",
-    ]
-    for each in invoice.lines:
-        account = f"{each.account.get('Code') or ''} {each.account.get('Name')}".strip()
-        tax = f"{each.rate['Name']} ({each.rate['TaxType']})" if each.rate else "none"
-        out.append(
-            f"| {in_markdown(each.line.description)} | {each.line.quantity} | {each.line.unit_amount} "
-            f"| {in_markdown(account)} | {in_markdown(tax)} | {each.net} |"
-        )
-    out += [
+        *table(invoice.lines, currency),
         "",
         f"Without tax {invoice.net}, tax {invoice.tax}, **total {currency} {invoice.net + invoice.tax}**.",
     ]
@@ -64,3 +56,16 @@ def summary(books: Books, invoice: NewInvoice, warnings: tuple[str, ...]) -> str
         out += ["", "It does not enter the ledger until it is approved."]
     out += [f"- {in_markdown(warning)}" for warning in ("", *warnings) if warning]
     return "\n".join(out)
+
+
+def table(priced: Sequence[Priced], currency: str) -> Iterator[str]:
+    """Yield the lines of a document as a table."""
+    yield f"| Line | Quantity | Price | Account | Tax | Without tax, {currency} |"
+    yield "|---|--:|--:|---|---|--:|"
+    for each in priced:
+        account = f"{each.account.get('Code') or ''} {each.account.get('Name')}".strip()
+        tax = f"{each.rate['Name']} ({each.rate['TaxType']})" if each.rate else "none"
+        yield (
+            f"| {in_markdown(each.line.description)} | {each.line.quantity} | {each.line.unit_amount} "
+            f"| {in_markdown(account)} | {in_markdown(tax)} | {each.net} |"
+        )

@@ -240,19 +240,29 @@ def effect(books: Books, priced: Sequence[Priced], control: str, sign: int) -> t
     net, tax = totals(priced)
     rows = [_posting(books.system_account(control), sign * (net + tax))]
     by_account: dict[str, Decimal] = {}
+    by_tax: dict[str, Decimal] = {}
+    accounts, rates = {}, {}
     for each in priced:
         guid = each.account["AccountID"].lower()
+        accounts[guid] = each.account
         by_account[guid] = by_account.get(guid, ZERO) - sign * each.net
-    rows += [_posting(books.accounts[guid], amount) for guid, amount in by_account.items()]
-    by_tax: dict[str, Decimal] = {}
-    for each in priced:
         if each.rate and each.tax:
-            by_tax[each.rate["TaxType"]] = by_tax.get(each.rate["TaxType"], ZERO) - sign * each.tax
+            code = each.rate["TaxType"]
+            rates[code] = each.rate
+            by_tax[code] = by_tax.get(code, ZERO) - sign * each.tax
+    rows += [_posting(accounts[guid], amount) for guid, amount in by_account.items()]
     for code, amount in by_tax.items():
-        rate = books.tax_rates[code]
-        shown = {"tax_type": code, "tax_rate": rate["EffectiveRate"]}
+        shown = {"tax_type": code, "tax_rate": rates[code]["EffectiveRate"]}
         rows.append(_posting(books.system_account("GST"), amount) | shown)
     return tuple(rows)
+
+
+def postings(books: Books, amount: Decimal, *controls: str) -> list[dict[str, Any]]:
+    """Return an amount debited to the first of Xero's own accounts and credited to the second."""
+    return [
+        _posting(books.system_account(kind), side * amount)
+        for kind, side in zip(controls, (1, -1), strict=True)
+    ]
 
 
 def _posting(account: Row | None, amount: Decimal) -> dict[str, Any]:

@@ -8,6 +8,7 @@ well: after one, sending may be tried again.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -75,7 +76,10 @@ def _is_refusal(row: Row) -> bool:
 
 
 def _moment(row: Row) -> datetime:
-    return decode.stamp(str(row["DateUTC"]))
+    try:
+        return decode.stamp(str(row.get("DateUTC")))
+    except ValueError as error:
+        raise Unavailable("The invoice's History cannot be read.", reason="unreadable_record") from error
 
 
 def email(books: Books, write: Write, done: Done, what: str) -> Emailed:
@@ -136,7 +140,9 @@ def deliver(books: Books, write: Write, invoice: Row, before: Trail) -> Literal[
     try:
         send(books, write, sending(guid, write.mark if again else None), {})
     except Invalid as error:
-        leave_note(books, write, f"Invoices/{guid}", f"{_REFUSED}: {'; '.join(said(error))}.", Done(invoice))
+        why = "; ".join(said(error))[:1000]
+        with suppress(ConnectorError):  # without this note the next call says "unknown", which is safe
+            leave_note(books, write, f"Invoices/{guid}", f"{_REFUSED}: {why}", Done(invoice))
         raise
     except Unavailable:
         return "unknown"

@@ -25,7 +25,45 @@ def create_invoice(at):
     }
 
 
+def invoice(at, **wanted):
+    """A sales invoice of an active customer with an e-mail address; by default approved, open, never sent."""
+    mailed = {row["ContactID"] for row in at.rows("Contacts") if row.get("EmailAddress")}
+    mailed &= {row["ContactID"] for row in at.rows("Contacts", ContactStatus="ACTIVE")}
+    wanted = {"Type": "ACCREC", "Status": "AUTHORISED", "AmountPaid": 0, "AmountCredited": 0} | wanted
+    wanted = {"SentToContact": False, "CurrencyCode": at.currency} | wanted
+    return next(
+        row for row in at.rows("Invoices", **wanted) if row["Contact"]["ContactID"] in mailed and row["Total"]
+    )
+
+
+def email_invoice(at):
+    return {"invoice": invoice(at)["InvoiceNumber"]}
+
+
+def void_invoice(at):
+    return {"invoice": invoice(at)["InvoiceID"]}
+
+
+def create_credit_note(at):
+    return {"invoice": invoice(at)["InvoiceNumber"], "status": "authorised", "apply": True}
+
+
+def create_contact(at):
+    return {
+        "name": "Kererū Bakery Ltd",
+        "email": "hello@kereru.example",
+        "phone": "+64 4 123 4567",
+        "account_number": "C-1042",
+        "currency": at.currency,
+        "address": {"street": "1 Quay Street", "city": "Wellington", "postal_code": "6011"},
+    }
+
+
 WRITES = {
     "create_invoice": create_invoice,
+    "email_invoice": email_invoice,
+    "void_invoice": void_invoice,
+    "create_credit_note": create_credit_note,
+    "create_contact": create_contact,
 }
 """Action to a function that takes a :class:`contract_tests.actions.company.Company`."""
