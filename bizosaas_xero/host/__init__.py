@@ -15,6 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
+from bizosaas_xero.host.acting import Acting, Mode
+from bizosaas_xero.host.approvals import Approvals
+from bizosaas_xero.host.audit import Audit
 from bizosaas_xero.host.callbacks import Callbacks
 from bizosaas_xero.host.configure import configure
 from bizosaas_xero.host.connect import Connecting, Offer
@@ -27,6 +30,8 @@ from bizosaas_xero.host.grants import Grants
 from bizosaas_xero.host.home import database_url, home_folder
 from bizosaas_xero.host.kept import EntityState, StoredConnection
 from bizosaas_xero.host.leases import Leases
+from bizosaas_xero.host.outcome import Outcome
+from bizosaas_xero.host.plans import Asked, Decision, Plans
 from bizosaas_xero.host.run import Progress, SyncOutcome
 from bizosaas_xero.host.runner import Runner
 from bizosaas_xero.host.schedule import Schedule
@@ -34,11 +39,16 @@ from bizosaas_xero.host.sink import Counts, Sink
 from bizosaas_xero.host.store import Store
 
 __all__ = [
+    "Acting",
+    "Approvals",
+    "Asked",
+    "Audit",
     "Callbacks",
     "Connecting",
     "Connector",
     "Counts",
     "Database",
+    "Decision",
     "DiscoveryReport",
     "Doctor",
     "EntityState",
@@ -49,6 +59,8 @@ __all__ = [
     "Host",
     "Leases",
     "Offer",
+    "Outcome",
+    "Plans",
     "Progress",
     "Row",
     "Runner",
@@ -79,11 +91,54 @@ class Host:
     schedule: Schedule
     callbacks: Callbacks
     doctor: Doctor
+    acting: Acting
+    plans: Plans
+    approvals: Approvals
+    audit: Audit
 
-    def configure(self, connection_id: str, changes: Mapping[str, Any]) -> StoredConnection:
-        """Change what was decided about a connection (see :func:`bizosaas_xero.host.configure.configure`)."""
-        connector = self.report.connector(self.store.connection(connection_id).connector)
-        return configure(self.store, self.sink, connector, connection_id, changes)
+    def act(
+        self,
+        connection_id: str,
+        action: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        requester: str,
+        mode: Mode = "run",
+        plan_hash: str | None = None,
+        business_key: str | None = None,
+    ) -> Outcome:
+        """Run an action, or plan it, or do a plan (see :meth:`bizosaas_xero.host.acting.Acting.act`)."""
+        return self.acting.act(
+            connection_id,
+            action,
+            params,
+            requester=requester,
+            mode=mode,
+            plan_hash=plan_hash,
+            business_key=business_key,
+        )
+
+    def configure(
+        self, connection_id: str, changes: Mapping[str, Any], who: str | None = None
+    ) -> StoredConnection:
+        """Change what was decided about a connection (see :func:`bizosaas_xero.host.configure.configure`).
+
+        ``who`` decided it; the audit keeps each change of the policy.
+        """
+        before = self.store.connection(connection_id)
+        connector = self.report.connector(before.connector)
+        after = configure(self.store, self.sink, connector, connection_id, changes)
+        for action in changes.get("policy", {}):
+            self.audit.note(
+                "policy",
+                connection_id=connection_id,
+                organisation_id=after.organisation_id,
+                action=action,
+                who=who,
+                before=before.preferences.get("policy", {}).get(action),
+                after=after.preferences.get("policy", {}).get(action),
+            )
+        return after
 
     def close(self) -> None:
         """Give the database back."""
@@ -133,6 +188,7 @@ def open_host(
     grants = Grants(store, now=now, sleep=sleep)
     callbacks = Callbacks(store, leases, now=now)
     runner = Runner(store, sink, grants, found, leases, now=now, sleep=sleep, chance=chance)
+    acting = Acting(database, store, grants, found, now=now)
     return Host(
         home=folder,
         report=found,
@@ -147,4 +203,8 @@ def open_host(
         schedule=Schedule(store, runner, found, now=now),
         callbacks=callbacks,
         doctor=Doctor(store, grants, found, callbacks, now=now),
+        acting=acting,
+        plans=acting.plans,
+        approvals=acting.approvals,
+        audit=acting.audit,
     )

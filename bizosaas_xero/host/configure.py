@@ -26,7 +26,10 @@ SHORTEST = 60
 LONGEST = 31_536_000
 
 ALLOWED = ("always", "approval", "never")
-"""What a policy says of an action: run it, ask a person first, or never."""
+"""What a policy says of an action: run it, ask a person first, or never (see ``policy``)."""
+
+PLAN_HOURS = 720
+"""The longest that a plan may wait for a person."""
 
 Problem = tuple[str, str]
 
@@ -41,7 +44,8 @@ def configure(
         sink: The organisation's records.
         connector: The connection's.
         connection_id: Which.
-        changes: ``settings`` (by name), ``intervals`` (by entity), ``policy`` (by action) and ``timezone``.
+        changes: ``settings`` (by name), ``intervals`` (by entity), ``policy`` (by action),
+            ``timezone``, and ``plan_hours`` (how long a plan waits for a person).
 
     Returns:
         The connection as it is now.
@@ -72,6 +76,8 @@ def configure(
         preferences[part] = _merged(preferences.get(part, {}), wanted)
     if "timezone" in changes:
         preferences["timezone"] = _zone(changes["timezone"], problems)
+    if "plan_hours" in changes:
+        preferences["plan_hours"] = _hours(changes["plan_hours"], problems)
     if problems:
         told = f"{problems[0][0]}: {problems[0][1]}" if len(problems) == 1 else f"{len(problems)} are wrong"
         raise Invalid(
@@ -144,7 +150,7 @@ def _interval(field: str, value: Any, problems: list[Problem]) -> int | None:
 
 
 def _rule(field: str, value: Any, problems: list[Problem]) -> dict[str, Any] | None:
-    """Check what a policy says of one action: ``run``, and the amounts up to which it may run by itself."""
+    """Check what a policy says of one action: ``run``, amounts, and whether ``approve --yes`` is enough."""
     if not isinstance(value, Mapping) or value.get("run") not in ALLOWED:
         problems.append((f"{field}.run", f"must be one of: {', '.join(ALLOWED)}"))
         return None
@@ -152,7 +158,11 @@ def _rule(field: str, value: Any, problems: list[Problem]) -> dict[str, Any] | N
     for name in ("max_amount", "daily_total"):
         if value.get(name) is not None:
             rule[name] = _amount(f"{field}.{name}", value[name], problems)
-    unknown = set(value) - {"run", "max_amount", "daily_total"}
+    if value.get("yes") is not None:
+        rule["yes"] = value["yes"]
+        if value["yes"] is not True or value["run"] != "approval":
+            problems.append((f"{field}.yes", "must be true, and belongs to `approval`"))
+    unknown = set(value) - {"run", "max_amount", "daily_total", "yes"}
     problems += [(f"{field}.{name}", "is no part of a policy") for name in sorted(unknown)]
     return rule
 
@@ -165,6 +175,13 @@ def _amount(field: str, value: Any, problems: list[Problem]) -> str | None:
     if amount.is_finite() and amount >= 0:
         return format(amount, "f")
     problems.append((field, "must be an amount, such as 500.00, and not negative"))
+    return None
+
+
+def _hours(value: Any, problems: list[Problem]) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= PLAN_HOURS):
+        return value
+    problems.append(("plan_hours", f"must be from 1 to {PLAN_HOURS} hours"))
     return None
 
 

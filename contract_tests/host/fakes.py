@@ -15,6 +15,7 @@ import pluggy
 from bizosaas_xero.host import Connector
 from bizosaas_xero.spec import (
     PROJECT,
+    Action,
     AuthInfo,
     AuthResult,
     Batch,
@@ -88,6 +89,7 @@ class Fake:
     columns: dict[str, str] = field(default_factory=lambda: dict(COLUMNS))
     events: list[EventRule] = field(default_factory=list)
     deal: list[str] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)
     lifetime: timedelta = timedelta(minutes=30)
     minted: int = 0
     closed: int = 0
@@ -136,6 +138,9 @@ class Fake:
         finally:
             self.closed += 1
 
+    def run_action(self, connection: dict[str, Any], action: str, params: Any, control: Any) -> Any:
+        return None
+
     def describe(self) -> ConnectorInfo | None:
         if not self.described:
             return None
@@ -166,8 +171,10 @@ class Fake:
         module.sync_entity = hookimpl(
             lambda connection, entity, cursor, options: self.sync_entity(connection, entity, cursor, options)
         )
-        module.list_actions = hookimpl(lambda connection: [])
-        module.run_action = hookimpl(lambda connection, action, params, control: None)
+        module.list_actions = hookimpl(lambda connection: self.actions)
+        module.run_action = hookimpl(
+            lambda connection, action, params, control: self.run_action(connection, action, params, control)
+        )
         module.describe = hookimpl(lambda: self.describe(), optionalhook=True)
         manager = pluggy.PluginManager(PROJECT)
         manager.add_hookspecs(hooks)

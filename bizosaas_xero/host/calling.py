@@ -1,0 +1,91 @@
+"""One call of an action, and how the connector is asked: with a grant that lasts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bizosaas_xero.host.audit import canonical
+from bizosaas_xero.host.claims import Key
+from bizosaas_xero.host.connector import Connector
+from bizosaas_xero.host.grants import Grants
+from bizosaas_xero.host.kept import StoredConnection
+from bizosaas_xero.host.store import Store
+from bizosaas_xero.spec import ActionResult, ConnectorError, ReconnectRequired
+
+
+@dataclass(frozen=True)
+class Call:
+    """What somebody asks for.
+
+    Args:
+        kept: In whose books.
+        connector: The connection's.
+        action: Its name.
+        params: Canonical JSON.
+        business_key: Names the intent, if the one who asks has a name for it.
+        requester: Who or what asks.
+    """
+
+    kept: StoredConnection
+    connector: Connector
+    action: str
+    params: str
+    business_key: str | None
+    requester: str
+
+    def key(self, key: str) -> Key:
+        """Return what is claimed for a write of this key."""
+        return Key(self.kept.connector, self.kept.organisation_id, self.action, key)
+
+    def names(self, key: str | None) -> dict[str, Any]:
+        """Return what an entry of the audit says of the call."""
+        return {
+            "connection_id": self.kept.id,
+            "organisation_id": self.kept.organisation_id,
+            "action": self.action,
+            "key": key,
+            "who": self.requester,
+        }
+
+
+class Caller:
+    """Asks connectors.
+
+    Args:
+        store: Told what a call cost.
+        grants: Hands out grants that will last.
+    """
+
+    def __init__(self, store: Store, grants: Grants) -> None:
+        self._store = store
+        self._grants = grants
+
+    def ask(self, call: Call, params: str, control: Mapping[str, Any]) -> ActionResult:
+        """Call the connector, and once more with a new token if its token is refused.
+
+        Returns:
+            The result; its ``data`` are JSON values.
+
+        Raises:
+            ConnectorError: of the connector, or of the grant.
+        """
+        refused: int | None = None
+        while True:
+            held, connection = self._grants.access(call.connector, call.kept, refused)
+            try:
+                result = call.connector.run_action(connection, call.action, json.loads(params), dict(control))
+            except ConnectorError as error:
+                if error.recovery != "refresh":
+                    raise
+                if refused is not None:
+                    raise ReconnectRequired(
+                        "Access was renewed, and is still refused.", correlation_id=error.correlation_id
+                    ) from None
+                refused = held.version
+                continue
+            if result.calls or result.bytes:
+                self._store.count_usage(call.kept.organisation_id, result.calls, result.bytes, None)
+            return ActionResult.model_validate(json.loads(canonical(result.model_dump(mode="json"))))

@@ -1,0 +1,410 @@
+"""What the host does with an action: policy, plan, approval, and one write."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bizosaas_xero.spec import (
+    AuthExpired,
+    Conflict,
+    ConnectorError,
+    Invalid,
+    Misconfigured,
+    NotFound,
+    RateLimited,
+    ReconnectRequired,
+    Unavailable,
+)
+from contract_tests.host.ledger import Payer
+
+AGENT, PERSON = "agent", "Ann"
+
+
+@pytest.fixture
+def fake(clock):
+    return Payer(clock)
+
+
+@pytest.fixture
+def pay(host, connected):
+    """Ask for a payment; the keywords are those of ``host.act`` and the payment's parameters."""
+
+    def ask(mode="run", key=None, plan_hash=None, requester=AGENT, **params):
+        given = {"to": "Bob", "amount": "10.00", **params} if mode != "commit" or params else None
+        return host.act(
+            connected, "pay", given, mode=mode, business_key=key, plan_hash=plan_hash, requester=requester
+        )
+
+    return ask
+
+
+@pytest.fixture
+def rule(host, connected):
+    def decide(run, most=None, daily=None, **more):
+        host.configure(connected, {"policy": {"pay": {"run": run, "max_amount": most, "daily_total": daily}}})
+        host.configure(connected, more) if more else None
+
+    return decide
+
+
+def told(host):
+    return [entry.kind for entry in host.audit.entries()]
+
+
+def approved(host, outcome, by=PERSON):
+    host.approvals.approve(outcome.asked, by)
+    return outcome.asked.plan.hash
+
+
+# ------------------------------------------------------------ reads
+
+
+def test_a_read_runs_at_once_and_its_result_is_json(host, connected, fake):
+    outcome = host.act(connected, "look", requester=AGENT)
+    assert (outcome.status, outcome.result.data, outcome.command) == ("done", {"seen": "1.50"}, None)
+    assert told(host) == ["read"]
+    assert host.store.usage("org-1")["calls"] == 1
+    with pytest.raises(Invalid, match="only reads"):
+        host.act(connected, "look", mode="commit", plan_hash="x" * 10, requester=AGENT)
+
+
+@pytest.mark.parametrize("mode", ["run", "plan"])
+def test_a_refused_token_is_renewed_once(host, connected, fake, mode):
+    def refuse_first():
+        if fake.requests == 1:
+            raise AuthExpired("no")
+
+    fake.before = refuse_first
+    assert host.act(connected, "look", mode=mode, requester=AGENT).result
+    assert [each["token"] for each in fake.asked] == ["access-1", "access-2"]
+
+    def refuse():
+        raise AuthExpired("no")
+
+    fake.before = refuse
+    with pytest.raises(ReconnectRequired):
+        host.act(connected, "look", requester=AGENT)
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({"action": "fly"}, NotFound),
+        ({"connection_id": "fake:nowhere"}, NotFound),
+        ({"requester": " "}, Invalid),
+        ({"requester": "a\x1b[2Jb"}, Invalid),
+        ({"business_key": "k" * 201}, Invalid),
+        ({"business_key": ""}, Invalid),
+        ({"mode": "force"}, Invalid),
+        ({"mode": "commit"}, Invalid),
+        ({"mode": "commit", "plan_hash": "0" * 64}, NotFound),
+        ({"params": {"to": object()}}, Invalid),
+        ({"params": {"to": float("nan")}}, Invalid),
+    ],
+)
+def test_wrong_arguments_are_refused_before_any_request(host, connected, fake, given, error):
+    known = {"connection_id": connected, "action": "pay", "requester": AGENT} | given
+    with pytest.raises(error) as caught:
+        host.act(**known)
+    assert caught.value.remedy
+    assert fake.requests == 0
+
+
+# ------------------------------------------------------------ policy
+
+
+def test_without_a_rule_acts_need_a_person_and_the_rest_runs(host, pay, fake):
+    assert pay(acts=[]).status == "done"
+    waiting = pay()
+    assert waiting.status == "needs_approval"
+    assert waiting.verdict.why == "it would pay"
+    assert waiting.command == f"bizosaas-xero approve {waiting.asked.plan.hash[:12]}"
+    assert len(fake.ledger) == 1
+    approved(host, waiting)
+    assert pay().status == "done"
+    assert (fake.asked[-1]["requester"], fake.asked[-1]["approver"]) == (AGENT, PERSON)
+    assert told(host) == [
+        "plan",
+        "commit",
+        "result",
+        "plan",
+        "waiting",
+        "approval",
+        "plan",
+        "commit",
+        "result",
+    ]
+
+
+def test_a_plan_says_what_comes_next(host, pay):
+    planned = pay("plan")
+    assert (planned.status, planned.command) == ("planned", f"bizosaas-xero approve {planned.asked.short}")
+    free = pay("plan", acts=[])
+    assert free.command == f"bizosaas-xero run pay --commit {free.asked.short} --organisation org-1"
+
+
+def test_never_is_refused_before_any_request(host, pay, rule, fake):
+    rule("never")
+    for mode, given in (("run", {}), ("plan", {}), ("commit", {"plan_hash": "0" * 64})):
+        with pytest.raises(Misconfigured) as caught:
+            pay(mode, **given)
+        assert caught.value.reason == "policy_forbids"
+    assert fake.requests == 0
+    assert told(host)[1:] == ["error"] * 3
+
+
+def test_a_rule_that_becomes_never_stops_what_was_approved(host, pay, rule, fake):
+    hashed = approved(host, pay())
+    rule("never")
+    with pytest.raises(Misconfigured):
+        pay("commit", plan_hash=hashed)
+    assert fake.ledger == []
+
+
+@pytest.mark.parametrize(
+    ("amount", "status"),
+    [
+        ("500.00", "done"),
+        ("500.01", "needs_approval"),
+        ("-500.01", "needs_approval"),
+        (None, "needs_approval"),
+    ],
+)
+def test_an_amount_decides(pay, rule, amount, status):
+    rule("always", "500")
+    assert pay(amount=amount).status == status
+
+
+def test_always_without_amounts_takes_any(pay, rule):
+    rule("always")
+    assert pay(amount=None).status == "done"
+    assert pay(amount="1000000").status == "done"
+
+
+def test_approval_asks_each_time_and_beyond_its_amounts_nobody_may(host, pay, rule, fake):
+    rule("approval", "500", "800")
+    assert pay(amount="1").status == "needs_approval"
+    with pytest.raises(Misconfigured, match=r"500.01 is more than 500"):
+        pay(amount="500.01")
+    assert pay(amount=None).status == "needs_approval", "it is not known to be beyond"
+    approved(host, pay(amount="500"))
+    assert pay(amount="500").status == "done"
+    with pytest.raises(Misconfigured, match="800 is the most for a day"):
+        pay(amount="400")
+    assert len(fake.ledger) == 1
+
+
+def test_a_daily_total_ends_at_midnight_of_the_organisation(host, pay, rule, clock):
+    rule("always", None, "100", timezone="Pacific/Auckland")
+    clock.moment = datetime(2026, 3, 1, 10, 58, tzinfo=UTC)  # 23:58 there
+    assert pay(key="a", amount="60").status == "done"
+    assert pay(key="b", amount="40").status == "done"
+    assert pay(key="c", amount="0.01").status == "needs_approval"
+    clock.moment += timedelta(minutes=3)
+    assert pay(key="c", amount="0.01").status == "done"
+    assert pay(key="d", amount="99.99").status == "done"
+    assert pay(key="e", amount="0.01").status == "needs_approval"
+    clock.moment = datetime(2026, 3, 2, 0, 1, tzinfo=UTC)  # another day in UTC alone
+    assert pay(key="e", amount="0.01").status == "needs_approval"
+
+
+def test_what_a_person_approved_counts_for_the_day_and_unknown_amounts_leave_it_unknown(host, pay, rule):
+    rule("always", "50", "100")
+    waiting = pay(key="big", amount="90")
+    approved(host, waiting)
+    assert pay(key="big", amount="90").status == "done"
+    assert pay(key="small", amount="10").status == "done"
+    assert pay(key="more", amount="1").status == "needs_approval"
+    approved(host, pay(key="dark", amount=None))
+    assert pay(key="dark", amount=None).status == "done"
+    assert "not known" in pay(key="more", amount="1").verdict.why
+
+
+def test_a_write_under_way_or_of_unknown_end_counts_for_the_day(host, pay, rule, fake):
+    rule("always", None, "100")
+
+    def broken():
+        raise Unavailable("gone")
+
+    fake.before = broken
+    with pytest.raises(Unavailable):
+        pay(key="a", amount="60")
+    fake.before = lambda: None
+    assert pay(key="b", amount="60").status == "needs_approval"
+    assert pay(key="a", amount="60").status == "done", "its own amount is not counted twice"
+
+
+# ------------------------------------------------------------ plans
+
+
+def test_a_plan_expires_after_a_day_or_as_configured(host, pay, clock, connected, fake):
+    hashed = approved(host, pay())
+    clock.moment += timedelta(hours=24)
+    for _ in range(2):
+        with pytest.raises(Conflict) as caught:
+            pay("commit", plan_hash=hashed)
+        assert caught.value.reason == "plan_expired"
+    again = pay()
+    assert (again.status, again.asked.plan.hash) == ("needs_approval", hashed), "the approval went with it"
+    host.configure(connected, {"plan_hours": 2})
+    assert pay("plan", to="Eve").asked.expires_at == clock.now() + timedelta(hours=2)
+    assert fake.ledger == []
+
+
+def test_an_approval_ends_with_the_plan_it_was_given_to(host, pay, clock):
+    hashed = approved(host, pay())
+    clock.moment += timedelta(hours=20)
+    assert pay("plan").asked.plan.hash == hashed  # asked again: the plan lives on, the yes does not
+    clock.moment += timedelta(hours=5)
+    assert pay("commit", plan_hash=hashed).status == "needs_approval"
+
+
+def test_a_world_that_changed_makes_the_plan_stale(host, pay, fake):
+    hashed = approved(host, pay())
+    fake.world = "another"
+    with pytest.raises(Conflict) as caught:
+        pay("commit", plan_hash=hashed)
+    assert caught.value.reason == "stale_plan"
+    sent = fake.requests
+    with pytest.raises(Conflict) as caught:
+        pay("commit", plan_hash=hashed)
+    assert (caught.value.reason, fake.requests) == ("stale_plan", sent), (
+        "no request is needed to say so again"
+    )
+    assert [asked.plan.hash for asked in host.plans.waiting()] == []
+    again = pay()
+    assert again.status == "needs_approval"
+    assert again.asked.plan.hash != hashed
+    assert fake.ledger == []
+
+
+def test_a_commit_takes_what_was_planned_and_nothing_else(pay, connected, host):
+    hashed = pay("plan", key="k").asked.plan.hash
+    for given in ({"amount": "11.00"}, {"key": "other"}):
+        with pytest.raises(Invalid):
+            pay("commit", plan_hash=hashed, **given)
+    assert pay("commit", plan_hash=hashed, key="k").status == "needs_approval"
+    with pytest.raises(NotFound):
+        host.act(connected, "look2", mode="commit", plan_hash=hashed, requester=AGENT)
+
+
+def test_a_plan_without_a_hash_is_the_connectors_fault(host, connected, fake, monkeypatch):
+    real = fake.run_action
+
+    def hashless(*given):
+        result = real(*given)
+        return result.model_copy(update={"plan": result.plan.model_copy(update={"hash": ""})})
+
+    monkeypatch.setattr(fake, "run_action", hashless)
+    with pytest.raises(Unavailable) as caught:
+        host.act(connected, "pay", {}, requester=AGENT)
+    assert caught.value.reason == "connector_failed"
+
+
+# ------------------------------------------------------------ once
+
+
+def test_what_is_done_is_given_again_for_ever_without_a_request(host, pay, fake, clock):
+    first = pay(key="deal-1", acts=[])
+    sent = fake.requests
+    clock.moment += timedelta(days=400)
+    fake.world = "another"
+    for mode, given in (
+        ("run", {}),
+        ("plan", {}),
+        ("commit", {"plan_hash": first.asked.plan.hash}),
+    ):
+        again = pay(mode, key="deal-1", acts=[], **given)
+        assert (again.status, again.repeated, again.result) == ("done", True, first.result)
+    assert (fake.requests, len(fake.ledger)) == (sent, 1)
+    assert told(host)[-3:] == ["repeated"] * 3
+
+
+def test_a_key_means_one_thing(pay, fake):
+    pay(key="deal-1", acts=[])
+    sent = fake.requests
+    with pytest.raises(Conflict) as caught:
+        pay(key="deal-1", acts=[], amount="11.00")
+    assert (caught.value.reason, fake.requests) == ("business_key_reused", sent)
+    assert pay(key="deal-2", acts=[], amount="11.00").status == "done"
+
+
+def test_a_refused_write_frees_its_key_and_one_of_unknown_end_does_not(pay, fake):
+    def refused():
+        raise Invalid("no such account")
+
+    def lost():
+        raise Unavailable("no answer")
+
+    fake.before = refused
+    with pytest.raises(Invalid):
+        pay(key="a", acts=[])
+    fake.before = lost
+    with pytest.raises(Unavailable):
+        pay(key="b", acts=[])
+    fake.before = refused
+    with pytest.raises(Invalid):
+        pay(key="b", acts=[])
+    fake.before = lambda: None
+    assert pay(key="a", acts=[], amount="2").status == "done"
+    with pytest.raises(Conflict) as caught:
+        pay(key="b", acts=[], amount="2")
+    assert caught.value.reason == "business_key_reused"
+    assert pay(key="b", acts=[]).status == "done"
+
+
+@pytest.mark.parametrize("key", ["deal-1", None])
+def test_after_a_lost_answer_the_same_call_finishes_once_though_the_world_is_another(host, pay, fake, key):
+    def lost():
+        fake.world = "a payment was made"
+        raise RateLimited("later", retry_after=3)
+
+    fake.after = lost
+    hashed = approved(host, pay(key=key))
+    with pytest.raises(RateLimited):
+        pay("commit", plan_hash=hashed)
+    fake.after = lambda: None
+    assert pay(key=key).status == "done"
+    assert len(fake.ledger) == 1
+
+
+def test_a_partial_write_goes_on_until_it_is_whole(host, pay, fake):
+    fake.partly = True
+    first = pay(key="a", acts=[])
+    assert (first.status, first.command) == ("partial", None)
+    fake.partly = False
+    assert (pay(key="a", acts=[]).status, len(fake.ledger)) == ("done", 1)
+    assert pay(key="a", acts=[]).repeated
+
+
+def test_the_same_without_a_key_is_one_intent(pay, fake):
+    assert pay(acts=[]).status == "done"
+    assert pay(acts=[]).repeated
+    assert len(fake.ledger) == 1
+
+
+def test_an_interrupt_gives_the_claim_back(pay, fake):
+    def stopped():
+        raise KeyboardInterrupt
+
+    fake.before = stopped
+    with pytest.raises(KeyboardInterrupt):
+        pay(key="a", acts=[])
+    fake.before = lambda: None
+    assert pay(key="a", acts=[]).status == "done"
+
+
+@pytest.mark.parametrize("error", [Invalid("no"), Unavailable("gone"), ReconnectRequired("again")])
+def test_every_error_is_told(host, pay, fake, error):
+    def broken():
+        raise error
+
+    fake.before = broken
+    with pytest.raises(ConnectorError):
+        pay(key="a", acts=[])
+    last = list(host.audit.entries(key="a"))[-1]
+    assert (last.kind, last.details["error"]["code"]) == ("error", error.code)
+    assert told(host) == ["plan", "commit", "error"]
+    assert host.audit.verify().ok
