@@ -77,8 +77,9 @@ class Company:
             return twin.holds()
 
     def writes(self):
-        """What was written so far: method and path of each request that was not a read."""
-        return [f"{line['method']} {line['path']}" for line in calls(self.box) if line["method"] in WRITING]
+        """What the connector wrote so far: method and path of each of its requests that was not a read."""
+        ours = [line for line in calls(self.box) if str(line["user_agent"]).startswith("bizosaas-xero/")]
+        return [f"{line['method']} {line['path']}" for line in ours if line["method"] in WRITING]
 
     def notes(self, entity, guid):
         """The notes in a document's History."""
