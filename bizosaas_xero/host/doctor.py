@@ -142,7 +142,7 @@ class Doctor:
 
     def _events(self, kept: StoredConnection) -> Iterator[Finding]:
         """Tell whether events reach the address to which they are posted."""
-        url = kept.preferences.get("callback", {}).get("url")
+        url = (kept.preferences.get("callback") or {}).get("url")
         if url is None:
             return
         of, to, late = kept.organisation, urlsplit(url).hostname, self.callbacks.backlog(kept.id)
