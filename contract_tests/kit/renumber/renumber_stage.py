@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bizosaas_xero.cli.stage import STALE, Stage
+from bizosaas_xero.cli.stage import Stage
+from bizosaas_xero.cli.stage_writes import STALE
 
 __all__ = ["Stage"]
 
