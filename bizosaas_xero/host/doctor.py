@@ -152,7 +152,7 @@ class Doctor:
             remedy = "They are kept; read them with: bizosaas-xero events"
             yield Finding("events", "warning", message, remedy, of, details)
         if late.tries:
-            message = f"Events that wait: {late.wait:,}. {to} did not take the first, {late.tries} times."
+            message = f"Events that wait: {late.wait:,}. {to} did not take the first (tries: {late.tries})."
             remedy = "Let it answer with a 2xx; they come again by themselves with the next syncs."
             yield Finding("events", "warning", message, remedy, of, details)
         elif not late.given_up:

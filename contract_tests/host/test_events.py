@@ -232,7 +232,7 @@ def test_doctor_tells_what_was_not_delivered(host, connected, told, receiver, cl
     host.callbacks.deliver()
     clock.sleep(7200)
     host.callbacks.deliver()
-    assert events() == [("warning", "Events that wait: 2. crm.example did not take the first, 2 times.")]
+    assert events() == [("warning", "Events that wait: 2. crm.example did not take the first (tries: 2).")]
     monkeypatch.setattr(callbacks, "TRIES", 3)
     clock.sleep(7200)
     host.callbacks.deliver()
