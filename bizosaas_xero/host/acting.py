@@ -146,17 +146,18 @@ class Acting:
         done = self._repeated(call)
         if done is not None:
             return done
-        begun = self._begun(call)
-        if begun is not None:
+        with self._database.reading() as connection:
+            begun = self._writing.begun(connection, call)
+        if begun:
             try:
-                return self._writing.commit(call, begun)
+                return self._writing.commit(call, begun[0])
             except Conflict as error:
                 if error.reason != "stale_plan":
                     raise
         outcome = self._plan(call)
         if outcome.asked is None:  # it is done already
             return outcome
-        return self._writing.commit(call, outcome.asked)
+        return self._writing.commit(call, outcome.asked, unless_begun=True)
 
     def _plan(self, call: Call) -> Outcome:
         control = {"mode": "plan", "business_key": call.business_key, "requester": call.requester}
@@ -210,19 +211,6 @@ class Acting:
             held = self._claims.held(transaction, call.key(call.business_key), call.params)
             done = held is not None and held.state == "done"
             return self._writing.again(transaction, call, held) if held and done else None
-
-    def _begun(self, call: Call) -> Asked | None:
-        """Return the plan with which an earlier call of this intent has begun, if its time is not over."""
-        with self._database.reading() as connection:
-            if call.business_key is not None:
-                held = self._claims.held(connection, call.key(call.business_key), call.params)
-                hashes = [held.plan_hash] if held else []
-            else:
-                hashes = self._claims.without_key(connection, call.key(""), call.params)
-            found = [self.plans.get(connection, call.kept.id, hashed) for hashed in hashes]
-        now = self._now()
-        alive = (asked for asked in found if asked and asked.expires_at > now and asked.state != "stale")
-        return next(alive, None)
 
     @contextmanager
     def _told(self, call: Call, mode: str, plan_hash: str | None) -> Iterator[None]:

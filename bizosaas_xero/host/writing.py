@@ -63,12 +63,27 @@ class Writing:
             self._database.in_turn(transaction, AUDIT_LOCK)
             yield transaction
 
-    def commit(self, call: Call, asked: Asked) -> Outcome:
+    def begun(self, transaction: sa.Connection, call: Call) -> list[Asked]:
+        """Return the plans with which earlier calls of this intent have begun, if their time is not over.
+
+        The same parameters without a business key are one intent for as long as their plan lives.
+        """
+        if call.business_key is not None:
+            held = self._claims.held(transaction, call.key(call.business_key), call.params)
+            hashes = [held.plan_hash] if held else []
+        else:
+            hashes = self._claims.without_key(transaction, call.key(""), call.params)
+        found = (self._plans.get(transaction, call.kept.id, hashed) for hashed in hashes)
+        now = self._now()
+        return [asked for asked in found if asked and asked.expires_at > now and asked.state != "stale"]
+
+    def commit(self, call: Call, asked: Asked, *, unless_begun: bool = False) -> Outcome:
         """Do a plan if it is allowed.
 
         Args:
             call: Who asks for it now.
             asked: The plan.
+            unless_begun: Another plan of the same intent goes first, if it was begun in the meantime.
 
         Returns:
             What it came to, or ``needs_approval``.
@@ -81,6 +96,9 @@ class Writing:
         key = call.key(asked.key)
         call = replace(call, params=asked.params, business_key=asked.business_key)
         with self.transaction() as transaction:
+            begun = self.begun(transaction, call) if unless_begun else []
+            if begun and asked.plan.hash not in {each.plan.hash for each in begun}:
+                asked, key = begun[0], call.key(begun[0].key)
             held = self._claims.held(transaction, key, asked.params)
             if held is not None and held.state == "done":
                 return self.again(transaction, call, held)

@@ -60,6 +60,22 @@ def sync(
             answers.put(host.runner.sync(connection, entity, patience=patience).to_dict())
 
 
+def act(
+    answers: Any,
+    home: Any,
+    environ: dict[str, str],
+    connection: str,
+    params: dict[str, Any],
+    given: dict[str, Any],
+) -> None:
+    """Create an invoice, and answer with the outcome or the error."""
+    with opened(home, environ) as host:
+        try:
+            answers.put(host.act(connection, "create_invoice", params, requester="agent", **given).to_dict())
+        except ConnectorError as error:
+            answers.put(error.to_dict())
+
+
 def started(work: Callable[..., None], *given: Any) -> tuple[Any, Any]:
     """Start a piece of work, and return its process and the queue of its answers."""
     answers = CONTEXT.SimpleQueue()
