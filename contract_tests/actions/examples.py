@@ -59,8 +59,24 @@ def create_contact(at):
     }
 
 
+def mark_invoice_paid(at):
+    return {"invoice": invoice(at)["InvoiceID"], "account": "090", "reference": "Stripe po_1042"}
+
+
+def payment(at, **wanted):
+    """A payment of a sales invoice; by default one that no bank line is matched with."""
+    wanted = {"PaymentType": "ACCRECPAYMENT", "Status": "AUTHORISED", "IsReconciled": False} | wanted
+    return next(row for row in at.rows("Payments", **wanted) if not row.get("BatchPaymentID"))
+
+
+def delete_payment(at):
+    return {"payment_id": payment(at)["PaymentID"]}
+
+
 WRITES = {
     "create_invoice": create_invoice,
+    "mark_invoice_paid": mark_invoice_paid,
+    "delete_payment": delete_payment,
     "email_invoice": email_invoice,
     "void_invoice": void_invoice,
     "create_credit_note": create_credit_note,

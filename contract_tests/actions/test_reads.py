@@ -90,7 +90,7 @@ def test_an_unknown_action_names_the_known(reader):
 
 
 def test_what_is_offered_is_what_there_is():
-    assert set(scopes.OFFERED) == {*ENTITIES, *ACTIONS}
+    assert set(scopes.NEEDS) == {*ENTITIES, *ACTIONS}
 
 
 def test_the_organisation_knows_its_day_and_its_year(ask):
