@@ -35,8 +35,8 @@ def _main(module: str, path: list[str]) -> None:
         elif event == "open" and not isinstance(args[0], int):
             name, flags = os.fsdecode(str(args[0])), args[2] if isinstance(args[2], int) else 0
             writes = flags & (os.O_WRONLY | os.O_RDWR) and "__pycache__" not in name
-            # Reading code and the data of libraries is what an import is.
-            if writes or not (name.endswith(_CODE) or name.startswith(homes)):
+            # Reading code, the data of libraries, and what is installed (pydantic asks) is what an import is.
+            if writes or not (name.endswith(_CODE) or name.startswith(homes) or ".dist-info" in name):
                 touched.append(f"file {name}")
 
     class Watched(os._Environ):  # type: ignore[type-arg]  # noqa: SLF001 (there is no other way to watch it)

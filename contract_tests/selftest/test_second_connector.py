@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from contract_tests.selftest.test_broken import run
+from contract_tests.selftest.test_broken import COMMAND, run
 
 SHOP = Path(__file__).parent / "csvshop"
 
@@ -36,15 +36,20 @@ print(json.dumps({"found": found, "first": first.to_dict(), "second": second.to_
 """
 
 
+def about(site):
+    """Say in a folder of installed things that the connector is one of them."""
+    folder = site / "csvshop-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: csvshop\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text("[bizosaas.connectors]\ncsvshop = csvshop\n")
+
+
 @pytest.fixture
 def installed(tmp_path):
     """The folder of a newcomer, installed as a distribution."""
     folder = tmp_path / "site"
     shutil.copytree(SHOP, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    about = folder / "csvshop-1.0.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: csvshop\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[bizosaas.connectors]\ncsvshop = csvshop\n")
+    about(folder)
     return folder
 
 
@@ -64,6 +69,23 @@ def test_the_page_leads_from_an_empty_folder_to_a_green_kit(tmp_path):
     assert code == 0
     assert report["counts"]["passed"] > 200
     assert f"about {round(lines, -1)} lines" in page
+
+
+def test_installed_as_a_package_it_is_checked_from_anywhere(tmp_path):
+    site, empty = tmp_path / "site", tmp_path / "empty"
+    empty.mkdir()
+    shutil.copytree(SHOP, site / "csvshop", ignore=shutil.ignore_patterns("__pycache__"))
+    package = site / "csvshop"
+    (package / "csvshop.py").rename(package / "__init__.py")
+    (package / "contract.toml").write_text('transport = "none"\nfixtures = "csvshop_fixtures.py"\n')
+    about(site)
+    done = subprocess.run(  # noqa: S603 (our own command)
+        [*COMMAND, "csvshop", "--json"], cwd=empty, capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])},
+    )  # fmt: skip
+    report = json.loads(done.stdout)
+    assert report["ok"], report["broken"]
+    assert (report["version"], report["scenarios"]) == ("1.0", 16)
 
 
 def test_it_is_found_beside_xero_and_the_host_syncs_it(installed, tmp_path):
