@@ -28,6 +28,8 @@ Kind = Literal[
 """What an entry tells of: a read; a plan made; a commit that waits for a person; a person's yes and no; the
 moment before the first request; what came of it; a write that was done before; an error; a changed policy."""
 
+PAGE = 500
+
 FIRST = "0" * 64
 """The hash before the first entry."""
 
@@ -206,14 +208,14 @@ class Audit:
         for column, value in ((c.action, action), (c.organisation_id, organisation_id), (c.key, key)):
             wanted = wanted if value is None else wanted.where(column == value)
         wanted = wanted if since is None else wanted.where(c.at >= since)
-        with self._database.reading() as connection:
-            if last is not None:
-                newest = wanted.order_by(c.seq.desc()).limit(last).subquery()
-                wanted = sa.select(newest).order_by(newest.c.seq)
-            else:
-                wanted = wanted.order_by(c.seq)
-            for row in connection.execution_options(yield_per=500).execute(wanted):
-                yield Entry(**json.loads(row.content), hash=row.hash)
+        after = 0
+        if last is not None:
+            numbers = wanted.with_only_columns(c.seq).order_by(c.seq.desc()).limit(last).subquery()
+            with self._database.reading() as connection:
+                first = connection.execute(sa.select(sa.func.min(numbers.c.seq))).scalar_one_or_none()
+            after = (first or 1) - 1
+        for row in self._rows(wanted, after):
+            yield Entry(**json.loads(row.content), hash=row.hash)
 
     def head(self) -> Head:
         """Return the last entry's number and hash."""
@@ -227,22 +229,30 @@ class Audit:
             noted: A head that was noted before, elsewhere: that entry must still be there, and unchanged.
         """
         head = Head(0, FIRST)
-        with self._database.reading() as connection:
-            rows = connection.execution_options(yield_per=500).execute(
-                sa.select(t.audit).order_by(t.audit.c.seq)
-            )
-            for row in rows:
-                why = _defect(row, head)
-                if not why and noted is not None and row.seq == noted.seq and row.hash != noted.hash:
-                    why = "it is not the entry whose hash was noted"
-                if why:
-                    return Verification(head.seq, head, head.seq + 1, why)
-                head = Head(row.seq, row.hash)
+        for row in self._rows(sa.select(t.audit), 0):
+            why = _defect(row, head)
+            if not why and noted is not None and row.seq == noted.seq and row.hash != noted.hash:
+                why = "it is not the entry whose hash was noted"
+            if why:
+                return Verification(head.seq, head, head.seq + 1, why)
+            head = Head(row.seq, row.hash)
         if noted is not None and noted.seq > head.seq:
             return Verification(
                 head.seq, head, head.seq + 1, "the audit ends before the entry that was noted"
             )
         return Verification(head.seq, head)
+
+    def _rows(self, wanted: sa.Select[Any], after: int) -> Iterator[sa.Row[Any]]:
+        """Give rows in order, page by page, so that a reader who stops holds nothing open."""
+        c = t.audit.c
+        while True:
+            page = wanted.where(c.seq > after).order_by(c.seq).limit(PAGE)
+            with self._database.reading() as connection:
+                rows = connection.execute(page).all()
+            yield from rows
+            if len(rows) < PAGE:
+                return
+            after = rows[-1].seq
 
     def _head(self, connection: sa.Connection) -> Head:
         c = t.audit.c

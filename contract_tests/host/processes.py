@@ -76,6 +76,15 @@ def act(
             answers.put(error.to_dict())
 
 
+def note(answers: Any, home: Any, environ: dict[str, str], number: int, times: int) -> None:
+    """Add so many entries to the audit."""
+    with opened(home, environ) as host:
+        for turn in range(times):
+            known = {"connection_id": "c", "organisation_id": "o", "action": "pay", "who": "Ann"}
+            host.audit.note("read", **known, key=f"{number}-{turn}")
+    answers.put("noted")
+
+
 def started(work: Callable[..., None], *given: Any) -> tuple[Any, Any]:
     """Start a piece of work, and return its process and the queue of its answers."""
     answers = CONTEXT.SimpleQueue()
