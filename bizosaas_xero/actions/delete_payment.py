@@ -226,7 +226,7 @@ ACTION = WriteRow(
     "Delete a payment that was recorded by mistake; its invoice or bill is due again. Use it to take back "
     "mark_invoice_paid. Do not use it to give money back to a customer. Refused when a bank line is "
     "reconciled with it, when it is part of a batch, or when its day is locked. Cannot be undone: the "
-    "payment would have to be recorded again. About 4 calls to plan and 7 to commit.",
+    "payment would have to be recorded again. About 4 calls to plan and 9 to commit.",
     DeletePaymentParams,
     DeletedPayment,
     draft=draft,

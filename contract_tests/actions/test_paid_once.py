@@ -47,6 +47,12 @@ def test_struck_at_six_random_points_it_is_recorded_once(company, rich):
         paid_once(at, point, number, rich=rich)
 
 
+def test_ended_after_each_request_and_forgotten_by_xero_it_is_recorded_once(company):
+    at = company()
+    for request in range(1, requests_of(at, rich=True) + 1):
+        paid_once(at, kills.Point(("after",), (request,), (kills.FORGOTTEN,)), request, rich=True)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("rich", [False, True], ids=["plain", "surplus and fee"])
 def test_struck_at_100_random_points_it_is_recorded_once(company, rich):
