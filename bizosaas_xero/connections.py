@@ -85,7 +85,7 @@ def check(connection: Connection) -> AuthResult:
             result.server_time = _add_details(result.organisation, connection, settings)
     except tuple(_STATUS) as error:
         result.status, result.problem = _STATUS[type(error)], error.to_dict()
-    lacking = {feature: scopes.missing(granted, feature) for feature in scopes.OFFERED} if granted else {}
+    lacking = {feature: scopes.missing(granted, feature) for feature in scopes.NEEDS} if granted else {}
     result.missing_scopes = {feature: names for feature, names in lacking.items() if names}
     unsynced = [
         result.missing_scopes[feature] for feature in scopes.SYNCED if feature in result.missing_scopes

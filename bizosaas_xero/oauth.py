@@ -294,7 +294,7 @@ def _granted(step: str, grant: Grant, settings: Settings) -> AuthResult:
         warnings.append(f"The organisations could not be listed yet: {error.message} Ask for them later.")
     if grant.kind != "custom" and grant.refresh_token is None:
         warnings.append(refusals.NO_OFFLINE)
-    for feature in scopes.OFFERED:
+    for feature in scopes.NEEDS:
         lacking = scopes.missing(grant.scopes, feature)
         if lacking:
             warnings.append(f"'{feature}' will not work: {', '.join(lacking)} was not granted.")

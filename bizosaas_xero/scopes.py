@@ -56,7 +56,13 @@ _ENTITIES: dict[str, Sequence[Permission]] = {
 }
 _ACTIONS: dict[str, Sequence[Permission]] = {
     "create_invoice": (_write(INVOICES), _write(CONTACTS), SETTINGS),
-    "mark_invoice_paid": (_write(PAYMENTS), INVOICES, SETTINGS),
+    # notes are left in the invoice's History; fees and surpluses are bank transactions
+    "mark_invoice_paid": (_write(PAYMENTS), _write(BANK), _write(INVOICES), CONTACTS, SETTINGS),
+    "delete_payment": (_write(PAYMENTS), _write(INVOICES), SETTINGS),
+    "create_contact": (_write(CONTACTS), SETTINGS),
+    "email_invoice": (_write(INVOICES), CONTACTS, SETTINGS),
+    "void_invoice": (_write(INVOICES), SETTINGS),
+    "create_credit_note": (_write(INVOICES), CONTACTS, SETTINGS),
     "get_aged_receivables": (INVOICES, PAYMENTS, AGED, TRIAL_BALANCE, SETTINGS),
     "get_aged_payables": (INVOICES, PAYMENTS, AGED, TRIAL_BALANCE, SETTINGS),
     "reconcile_bank_feeds": (BANK, PAYMENTS, INVOICES, SETTINGS),
@@ -72,15 +78,8 @@ _ACTIONS: dict[str, Sequence[Permission]] = {
 NEEDS = _ENTITIES | _ACTIONS
 """The one table: entity or action to what it needs."""
 
-TO_COME = frozenset({"mark_invoice_paid"})
-"""Actions of later releases. Their scopes are asked for already, because a person would have to authorise
-again for each that is added later; a lack of them is nothing to warn of yet."""
-
 SYNCED = tuple(_ENTITIES)
 """What is synced; without one of these permissions a connection is not in order."""
-
-OFFERED = tuple(feature for feature in NEEDS if feature not in TO_COME)
-"""What this release offers."""
 
 
 def _profile(vocabulary: Vocabulary) -> list[str]:
