@@ -11,7 +11,7 @@ from bizosaas_xero.actions.base import Params, Result, WriteRow
 from bizosaas_xero.actions.books import Books, Row, quoted
 from bizosaas_xero.actions.commit import Done, leave_note, make
 from bizosaas_xero.actions.problems import wrong
-from bizosaas_xero.actions.texts import in_markdown
+from bizosaas_xero.actions.texts import bullets, in_markdown
 from bizosaas_xero.actions.writing import ZERO, Draft, Write
 from bizosaas_xero.spec.errors import ConnectorError
 
@@ -185,8 +185,7 @@ def _summary(books: Books, params: CreateContactParams, warnings: tuple[str, ...
         if value
     ]
     out += ["", *told] if told else []
-    out += [f"- {in_markdown(warning)}" for warning in ("", *warnings) if warning]
-    return "\n".join(out)
+    return "\n".join([*out, *bullets(warnings)])
 
 
 def _in_one_line(address: Address | None) -> str:
@@ -232,7 +231,7 @@ ACTION = WriteRow(
     "Make a new customer or supplier in Xero. Use it when find_contacts finds nobody and the person is to be "
     "kept; create_invoice can make one on the way. Do not use it to change a contact. An active contact of "
     "the same name is refused and named; the same e-mail or account number is warned of. Changes Xero. "
-    "2 to 5 calls to plan, 3 or 4 more to commit.",
+    "2 to 5 calls to plan, 6 to 9 to commit.",
     CreateContactParams,
     CreatedContact,
     draft=draft,

@@ -131,7 +131,7 @@ ACTION = WriteRow(
     "for refunds, returns and mistakes on invoices that were sent, paid, or lie in a past period; "
     "void_invoice is for those nobody has seen. Not for bills. Never more than is left of the invoice. "
     "`apply` sets it against the invoice; paying money back is not done here. Changes Xero; `authorised` "
-    "enters the ledger. 6 to 8 calls to plan, 9 to 14 to commit.",
+    "enters the ledger. 5 to 8 calls to plan, 7 to 12 to commit.",
     CreateCreditNoteParams,
     CreatedCreditNote,
     draft=draft,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bizosaas_xero.actions import invoice_text
-from bizosaas_xero.actions.texts import in_markdown
+from bizosaas_xero.actions.texts import bullets, in_markdown
 
 if TYPE_CHECKING:
     from bizosaas_xero.actions.books import Books
@@ -36,8 +36,7 @@ def summary(books: Books, note: NewCreditNote, warnings: tuple[str, ...]) -> str
         out += ["", f"Then {currency} {note.applied} of it are set against {number}."]
     if not note.authorised:
         out += ["", "It does not enter the ledger until it is approved."]
-    out += [f"- {in_markdown(warning)}" for warning in ("", *warnings) if warning]
-    return "\n".join(out)
+    return "\n".join([*out, *bullets(warnings)])
 
 
 def undo(params: CreateCreditNoteParams) -> str:

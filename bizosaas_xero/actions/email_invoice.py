@@ -12,7 +12,7 @@ from bizosaas_xero.actions.base import Params, Result, WriteRow
 from bizosaas_xero.actions.books import Books, Row
 from bizosaas_xero.actions.commit import Done
 from bizosaas_xero.actions.problems import wrong
-from bizosaas_xero.actions.texts import in_markdown
+from bizosaas_xero.actions.texts import bullets, in_markdown
 from bizosaas_xero.actions.writing import Draft, Write
 from bizosaas_xero.spec.errors import Invalid
 
@@ -128,8 +128,7 @@ def _summary(books: Books, row: Row, contact: Row, to: list[str], warnings: tupl
         "",
         f"It goes to: {in_markdown(', '.join(to))}. The words are those of the template in Xero.",
     ]
-    out += [f"- {in_markdown(warning)}" for warning in ("", *warnings) if warning]
-    return "\n".join(out)
+    return "\n".join([*out, *bullets(warnings)])
 
 
 def found(books: Books, params: EmailInvoiceParams, write: Write) -> Row | None:
@@ -192,7 +191,7 @@ ACTION = WriteRow(
     "E-mail a sales invoice that is already in Xero to its customer. Use it when a person asks to send or "
     "resend one; create_invoice can send what it makes. Not for drafts, bills or credit notes. It cannot be "
     "undone. The plan says who gets it, and whether it was sent before. The same business key sends at most "
-    "once; to send again, use a new one. 3 or 4 calls to plan, 6 to 8 to commit.",
+    "once; to send again, use a new one. 3 calls to plan, 7 to commit.",
     EmailInvoiceParams,
     EmailedInvoice,
     draft=draft,

@@ -14,7 +14,7 @@ from bizosaas_xero.actions.base import Money, Params, Result, WriteRow
 from bizosaas_xero.actions.books import Books, Row, is_guid
 from bizosaas_xero.actions.commit import Done, leave_note, make
 from bizosaas_xero.actions.problems import wrong
-from bizosaas_xero.actions.texts import in_markdown
+from bizosaas_xero.actions.texts import bullets, in_markdown
 from bizosaas_xero.actions.writing import ZERO, Draft, Step, Write
 
 _BECOMES = {"DRAFT": "DELETED", "SUBMITTED": "DELETED", "AUTHORISED": "VOIDED"}
@@ -221,8 +221,7 @@ def _summary(books: Books, row: Row, status: str, warnings: tuple[str, ...]) -> 
         if status == "VOIDED"
         else "It is not in the ledger.",
     ]
-    out += [f"- {in_markdown(warning)}" for warning in ("", *warnings) if warning]
-    return "\n".join(out)
+    return "\n".join([*out, *bullets(warnings)])
 
 
 def found(books: Books, params: VoidInvoiceParams, write: Write) -> Row | None:
