@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from bizosaas_xero.cli import base
+from bizosaas_xero.cli.actions import me
 from bizosaas_xero.cli.output import OK, Output, duration, table
 from bizosaas_xero.host import Host, StoredConnection
+from bizosaas_xero.host.policy import hours
 from bizosaas_xero.host.runner import interval
 from bizosaas_xero.spec import Invalid
+
+DEFAULT = "a person approves what enters the ledger or reaches anybody"
 
 DECIDED = {
     "sales_account": "Sales account",
@@ -28,6 +32,7 @@ class Request:
     intervals: list[str]
     policy: list[str]
     timezone: str | None
+    plan_hours: str | None
     callback: str | None
     settings: Mapping[str, str | None]
 
@@ -39,7 +44,7 @@ def configure(output: Output, asked: Request) -> int:
         found = base.connections(host, asked.organisation)
         secret = None
         if changes:
-            host.configure(base.one(found).id, changes)
+            host.configure(base.one(found).id, changes, who=me(None) if asked.policy else None)
         if asked.callback is not None:
             secret = host.callbacks.set(base.one(found).id, asked.callback or None)
         shown = [host.store.connection(kept.id) for kept in found]
@@ -62,6 +67,7 @@ def decided(host: Host, kept: StoredConnection) -> dict[str, Any]:
         "timezone": kept.preferences.get("timezone"),
         "settings": {name: kept.settings[name] for name in DECIDED if name in kept.settings},
         "policy": kept.preferences.get("policy", {}),
+        "plan_hours": hours(kept),
         "callback": kept.preferences.get("callback", {}).get("url"),
     }
 
@@ -74,8 +80,8 @@ def _show(output: Output, host: Host, kept: StoredConnection) -> None:
     rows += [(words, known["settings"].get(name, "not set")) for name, words in DECIDED.items()]
     rows.append(("Time zone of dates", known["timezone"] or "UTC"))
     rows += [(f"Action {name}", in_words(rule)) for name, rule in known["policy"].items()]
-    if not known["policy"]:
-        rows.append(("Actions that write", "a person approves each"))
+    rows.append(("Other actions that write" if known["policy"] else "Actions that write", DEFAULT))
+    rows.append(("A plan waits for a person", f"{known['plan_hours']} hours"))
     rows.append(("Events are posted to", known["callback"] or "nobody"))
     output.show(table(("What", "Decided"), rows))
 
@@ -86,9 +92,12 @@ def in_words(rule: Mapping[str, Any]) -> str:
     amounts = [
         f"{words} {rule[name]}"
         for name, words in (("max_amount", "at most"), ("daily_total", "a day at most"))
-        if name in rule
+        if name in rule and rule["run"] != "never"
     ]
-    return ", ".join([said[rule["run"]], *amounts])
+    beyond = ["beyond that a person is asked"] if amounts and rule["run"] == "always" else []
+    return ", ".join(
+        [said[rule["run"]], *amounts, *beyond, *(["--yes is enough"] if rule.get("yes") else [])]
+    )
 
 
 def _changes(asked: Request) -> dict[str, Any]:
@@ -102,6 +111,11 @@ def _changes(asked: Request) -> dict[str, Any]:
         changes["policy"] = {name: _rule(value) for name, value in map(_pair, asked.policy)}
     if asked.timezone is not None:
         changes["timezone"] = asked.timezone or None
+    if asked.plan_hours is not None:
+        given = asked.plan_hours
+        if given and not (given.isascii() and given.isdecimal()):
+            raise _wrong(f"plan_hours={given}", "must be a whole number of hours")
+        changes["plan_hours"] = int(given) if given else None
     return changes
 
 
@@ -121,9 +135,11 @@ def _seconds(name: str, value: str) -> int | None:
 def _rule(value: str) -> dict[str, Any] | None:
     parts = [part.strip() for part in value.split(",")]
     names = ("run", "max_amount", "daily_total")
+    yes = len(parts) > len(names) and parts.pop() == "yes"
     if len(parts) > len(names):
-        raise _wrong(value, "must be a word, and at most two amounts")
-    return {name: part for name, part in zip(names, parts, strict=False) if part} or None
+        raise _wrong(value, "must be a word, at most two amounts, and perhaps `yes`")
+    rule: dict[str, Any] = {name: part for name, part in zip(names, parts, strict=False) if part}
+    return (rule | {"yes": True} if yes else rule) or None
 
 
 def _wrong(text: str, why: str) -> Invalid:

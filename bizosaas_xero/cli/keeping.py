@@ -34,8 +34,12 @@ def configure(  # noqa: PLR0913 (options)
     policy: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="ACTION=RULE", help="always, approval or never; with amounts: approval,500.00,2000.00."
+            metavar="ACTION=RULE",
+            help="always, approval or never; always,500,2000: by itself up to that for one, and a day.",
         ),
+    ] = None,
+    plan_hours: Annotated[
+        str | None, typer.Option(metavar="HOURS", help="How long a plan waits for a person (24).")
     ] = None,
     callback: Annotated[
         str | None, typer.Option(help="Post events, signed, to this https address; an empty text stops it.")
@@ -50,6 +54,7 @@ def configure(  # noqa: PLR0913 (options)
         intervals=interval or [],
         policy=policy or [],
         timezone=timezone,
+        plan_hours=plan_hours,
         callback=callback,
         settings={
             "sales_account": sales_account,

@@ -21,9 +21,10 @@ EXIT_CODES = {
     OK: "done",
     UNEXPECTED: "an unexpected error: a fault of this program",
     USAGE: "wrong usage: an unknown option, entity or organisation, or a wrong value",
-    PERSON: "a person must act: connect (again), or correct a setting",
-    LATER: "not possible now: a limit is used up, or the other side does not answer; try later",
-    PARTIAL: "done, but not all: rows were rejected, or not everything could be read",
+    PERSON: "a person must act: approve, connect (again), or correct a setting",
+    LATER: "not possible now: a limit is used up, the other side does not answer, or another process is at "
+    "work (try later); or the world changed (plan again)",
+    PARTIAL: "done, but not all: rows were rejected, or not everything could be read or written",
     STOPPED: "stopped with Ctrl-C; what was stored stays",
 }
 """The one table of exit codes (docs/cli.md shows it)."""

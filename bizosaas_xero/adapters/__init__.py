@@ -1,0 +1,1 @@
+"""Translations of the contract into what other frameworks take; they have no logic of their own."""
