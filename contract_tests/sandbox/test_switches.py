@@ -19,39 +19,50 @@ ROOT = Path(__file__).parents[2]
 CONNECT = ("xero/test_auth.py", "xero/test_auth_tokens.py", "xero/test_auth_keeping.py",
            "sandbox/test_identity.py", "sandbox/test_sdk.py")  # fmt: skip
 READ = ("xero/test_sync.py", "xero/test_faults.py", "strangers", "sandbox/test_lists.py",
-        "sandbox/test_peers_pyxero.py")  # fmt: skip
-ACT = ("actions",)
-WRITE = ("sandbox/test_writes_invoices.py", "sandbox/test_writes_money.py", "sandbox/test_writes_bank.py",
-         "sandbox/test_writes_rules.py", "sandbox/test_histories.py", "sandbox/test_sdk.py",
-         "sandbox/test_peers_pyxero.py")  # fmt: skip
-REPORT = ("sandbox/test_reports.py", "sandbox/test_reports_statements.py", "sandbox/test_reports_debts.py",
-          "sandbox/test_peers_sdk.py", "sandbox/test_peers_pyxero.py")  # fmt: skip
+        "actions/test_aged.py", "actions/test_reads.py", "actions/test_reconcile.py")  # fmt: skip
+REPORT = ("sandbox/test_reports_statements.py", "sandbox/test_reports_debts.py", "sandbox/test_peers_sdk.py",
+          "sandbox/test_peers_pyxero.py", "actions/test_aged.py", "actions/test_balance_sheet.py",
+          "actions/test_pnl.py")  # fmt: skip
+# these ask no sandbox for anything that a switch decides
+APART = {f"actions/test_{name}.py" for name in ("ageing", "reconcile_files", "reconcile_matching")}
+ACT = sorted({f"actions/{path.name}" for path in (ROOT / "contract_tests/actions").glob("test_*.py")}
+             - APART - {*READ, *REPORT})  # fmt: skip
+WRITE = (*ACT, "sandbox/test_writes_invoices.py", "sandbox/test_sdk.py", "sandbox/test_peers_pyxero.py")
+SETTLE = (*ACT, "sandbox/test_writes_money.py", "sandbox/test_writes_bank.py", "sandbox/test_writes_rules.py",
+          "sandbox/test_histories.py")  # fmt: skip
 HEAR = ("sandbox/test_webhooks.py",)
 
 # which tests a switch can matter to
 ABOUT = {
-    "ims_inclusive": (*READ, *ACT),
-    "not_modified_304": (*READ, *ACT),
+    "ims_inclusive": (*READ, "sandbox/test_peers_pyxero.py"),
+    "not_modified_304": (*READ, "sandbox/test_peers_pyxero.py"),
     "invalid_client_status": CONNECT,
     "refused_scope_as": CONNECT,
     "web_pkce": CONNECT,
-    "missing_scope_status": (*CONNECT, *READ, *ACT, "sandbox/test_access.py", "sandbox/test_reports.py"),
+    "missing_scope_status": (*CONNECT, *READ, "sandbox/test_access.py"),
     "multi_select": (*CONNECT, "strangers"),
     "custom_scope_required": CONNECT,
-    "write_ms_dates": (*WRITE, *ACT),
-    "reconciled_delete": (*WRITE, *ACT),
-    "batch_delete": (*WRITE, *ACT),
-    "allocation_moves_stamp": (*WRITE, *READ, *ACT),
-    "body_cap": (*WRITE, *ACT),
-    "reports_role_status": (*CONNECT, *REPORT, *ACT),
-    "report_periods_max": (*REPORT, *ACT),
-    "report_blanks": (*REPORT, *ACT),
-    "aged_dates": (*REPORT, *ACT),
+    "write_ms_dates": WRITE,
+    "reconciled_delete": SETTLE,
+    "batch_delete": SETTLE,
+    "allocation_moves_stamp": (*SETTLE, *READ),
+    "body_cap": WRITE,
+    "reports_role_status": (*CONNECT, *REPORT),
+    "report_periods_max": REPORT,
+    "report_blanks": REPORT,
+    "aged_dates": REPORT,
     "webhook_casing": HEAR,
     "webhook_payment_category": HEAR,
     "webhook_invoice_on_payment": HEAR,
 }
-EVERY = sorted({"host/test_with_xero.py", *(path for paths in ABOUT.values() for path in paths)})
+# all at once: those, and what takes longest
+EVERY = sorted(
+    {
+        "host/test_with_xero.py",
+        "sandbox/test_reports.py",
+        *(path for paths in ABOUT.values() for path in paths),
+    }
+)
 OTHERWISE = [
     (name, choice)
     for name, choices in Switches().choices().items()
