@@ -29,7 +29,11 @@ def candidates(books: Books, named: str, kind: Kind, field: str = "params.invoic
             raise _unknown(named, kind, field) from error
         if row.get("Type") != TYPES[kind]:
             other = "bill" if kind == "invoice" else "invoice"
-            raise wrong(field, f"this is the id of a {other}; with kind = `{other}` it is taken as one")
+            raise wrong(
+                field,
+                f"this id is not of the kind `{kind}` but `{other}`",
+                f"Name the one that is meant; where the action takes a kind, pass kind = `{other}`.",
+            )
         return [row]
     rows = numbered(books, named, kind, field)
     if not rows:

@@ -17,7 +17,8 @@ from bizosaas_xero.actions.problems import wrong
 from bizosaas_xero.actions.texts import bullets, in_markdown
 from bizosaas_xero.actions.writing import ZERO, Draft, Step, Write
 
-_BECOMES = {"DRAFT": "DELETED", "SUBMITTED": "DELETED", "AUTHORISED": "VOIDED"}
+_BECOMES = {"DRAFT": "DELETED", "SUBMITTED": "DELETED", "AUTHORISED": "VOIDED", "PAID": "VOIDED"}
+_LIVE = {"AUTHORISED", "PAID"}
 _CREDITS = (
     ("CreditNotes", "credit note", "CreditNoteNumber"),
     ("Prepayments", "prepayment", "PrepaymentID"),
@@ -62,7 +63,7 @@ def draft(books: Books, params: VoidInvoiceParams, _write: Write) -> Draft:
     if row.get("Status") in documents.GONE:
         return _nothing(books, row)
     _refuse_settled(row)
-    live = row.get("Status") == "AUTHORISED"
+    live = row.get("Status") in _LIVE
     if live:
         _refuse_locked(books, row)
     _refuse_sent(row, params)
@@ -134,7 +135,7 @@ def _refuse_settled(row: Row) -> None:
             f"{word} {each.get(number) or ''}, of which {each.get('AppliedAmount')} is applied"
             for each in row.get(name) or ()
         ]
-    if not told and row.get("Status") != "PAID":
+    if not told and (row.get("Status") != "PAID" or not row.get("Total")):  # one over nothing is paid at once
         return
     what = f": {'; '.join(told)}" if told else ""
     raise wrong(

@@ -93,6 +93,20 @@ def test_of_today_it_is_no_backdating(at):
     assert (plan.acts, plan.warnings) == (["void"], [])
 
 
+def test_one_over_nothing_which_xero_calls_paid_may_go(at):
+    row = invoice(at, amount="0.00")
+    assert row["Status"] == "PAID"
+    plan, result = done(at, VOID, named(row))
+    assert (plan.amount, result.data["status"]) == (0, "VOIDED")
+
+
+def test_the_id_of_a_bill_is_no_invoices(at):
+    bill = invoice(at, kind="ACCPAY", InvoiceNumber="B-1")
+    error = refused(at, VOID, {"invoice": bill["InvoiceID"]})
+    assert "but `bill`" in error.message
+    assert "kind = `bill`" in error.remedy
+
+
 def test_it_is_destructive_and_cannot_be_undone(at):
     listed = {action.name: action for action in plugin.list_actions(None)}[VOID]
     assert listed.destructive is True
