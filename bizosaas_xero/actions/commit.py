@@ -195,7 +195,7 @@ def leave_note(books: Books, write: Write, path: str, text: str, done: Done) -> 
         write: Whose mark and key the note names.
         path: The document, such as ``Invoices/{id}``.
         text: What was done.
-        done: Told when no note can be left.
+        done: Only what an earlier call made can have a note of it.
 
     Returns:
         How many seconds ago an earlier call left it, by Xero's clock; ``None`` when this one did.
@@ -206,8 +206,12 @@ def leave_note(books: Books, write: Write, path: str, text: str, done: Done) -> 
     before = _seconds_since_note(books, write, path) if done.repeated else None
     if before is not None:
         return before
-    step = Step("note", "PUT", f"{path}/History", {"HistoryRecords": [{"Details": write.note(text)}]})
-    send(books, write, step, {})
+
+    def left(books: Books, _names: Mapping[str, str]) -> Row | None:
+        return None if _seconds_since_note(books, write, path) is None else {}
+
+    body = {"HistoryRecords": [{"Details": write.note(text)}]}
+    send(books, write, Step("note", "PUT", f"{path}/History", body, find=left), {})
     return None
 
 
