@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.markdown import Markdown
@@ -14,6 +14,9 @@ from bizosaas_xero.cli.output import Output, table
 from bizosaas_xero.host import Asked, Outcome
 from bizosaas_xero.host.plan_text import markdown, visible
 from bizosaas_xero.host.policy import Verdict
+
+WIDEST = 6
+"""Columns of a table that still can be read on a terminal."""
 
 
 def plan(output: Output, asked: Asked, verdict: Verdict) -> None:
@@ -65,14 +68,32 @@ def data(output: Output, found: Mapping[str, Any]) -> None:
 def _fields(output: Output, found: Mapping[str, Any]) -> None:
     plain = {name: value for name, value in found.items() if not _is_rows(value)}
     if plain:
-        output.show(table(("What", "Value"), [(_words(name), _text(value)) for name, value in plain.items()]))
+        _table(output, ("", ""), [(_words(name), _text(value)) for name, value in plain.items()])
     for name, rows in found.items():
         if _is_rows(rows):
-            columns = list(dict.fromkeys(column for row in rows for column in row))
             output.say()
             output.say(_words(name), "bold")
-            cells = [[_text(row.get(column)) for column in columns] for row in rows]
-            output.show(table([_words(column) for column in columns], cells))
+            _rows(output, rows)
+
+
+def _rows(output: Output, rows: list[Mapping[str, Any]]) -> None:
+    columns = [name for name in dict.fromkeys(name for row in rows for name in row) if name != "link"]
+    if len(columns) > WIDEST:  # one below the other, or none could be read
+        for row in rows:
+            told = [(_words(name), _text(row[name])) for name in columns if row.get(name) not in (None, "")]
+            _table(output, ("", ""), told)
+            output.say()
+        return
+    _table(output, list(map(_words, columns)), [[_text(row.get(name)) for name in columns] for row in rows])
+
+
+def _table(output: Output, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Show a table in which nothing is left out: ids are for copying."""
+    made = table(columns, rows)
+    made.show_header = any(columns)
+    for name, column in zip(columns, made.columns, strict=True):
+        column.no_wrap, column.overflow = name.lower().endswith(" id"), "fold"
+    output.show(made)
 
 
 def _is_rows(value: Any) -> bool:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bizosaas_xero.host.audit import canonical
 from bizosaas_xero.host.claims import Key
 from bizosaas_xero.host.connector import Connector
 from bizosaas_xero.host.grants import Grants
@@ -88,4 +87,4 @@ class Caller:
                 continue
             if result.calls or result.bytes:
                 self._store.count_usage(call.kept.organisation_id, result.calls, result.bytes, None)
-            return ActionResult.model_validate(json.loads(canonical(result.model_dump(mode="json"))))
+            return ActionResult.model_validate(result.model_dump(mode="json"))

@@ -21,7 +21,6 @@ import sqlalchemy as sa
 
 from bizosaas_xero.host import acting_tables as t
 from bizosaas_xero.host import leases
-from bizosaas_xero.host.audit import canonical
 from bizosaas_xero.host.database import Database, matching
 from bizosaas_xero.host.troubles import is_own
 from bizosaas_xero.spec import ActionResult, Conflict, ConnectorError, Plan
@@ -161,7 +160,7 @@ class Claims:
             "state": "done" if result.status == "done" else "partial",
             "owner": None,
             "until": None,
-            "result": canonical(result.model_dump(mode="json")),
+            "result": json.dumps(result.model_dump(mode="json")),
         }
         change = matching(sa.update(t.writes), t.writes, **vars(key)).where(t.writes.c.state != "done")
         transaction.execute(change.values(values))

@@ -1,0 +1,179 @@
+"""``approve`` as a person meets it: what is shown, what is asked, and what an answer does."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+
+import pytest
+
+from bizosaas_xero.sandbox import serve
+from contract_tests.cli.conftest import COMMAND
+
+ATTACK = (
+    "Nice\x1b[2J\x1b[1;1H work\r\n\n## Warnings\n\nNone. [bold]approved[/bold] &#10;&#10;Approved by Boss "
+    "\u202egnp.exe\u200b <script> | x | ![i](http://e) [l](javascript:x)"
+)
+
+
+@pytest.fixture(scope="module")
+def box():
+    with serve(invoices=40, seed=6, limits=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def sandbox(box):
+    """A sandbox of our own: these tests write to it."""
+    return box.info
+
+
+@pytest.fixture
+def customer(box):
+    store = box.sandbox.store(box.info["organisations"][0]["id"])
+    wanted = {"ContactStatus": "ACTIVE", "DefaultCurrency": store.currency}
+    return next(row for row in store.rows("Contacts") if all(row.get(n) == v for n, v in wanted.items()))
+
+
+@pytest.fixture
+def asked(quick, customer):
+    """An invoice that somebody asked for; returns the hash of its plan."""
+
+    def ask(key="k", **changes):
+        line = {"description": "Advice", "quantity": 2, "unit_amount": 150.00, "account": "200"}
+        line |= {"description": changes.pop("description")} if "description" in changes else {}
+        params = {
+            "contact": {"id": customer["ContactID"]},
+            "lines": [line],
+            "value_is": "net",
+            "due_date": "2030-12-20",
+            "status": "authorised",
+            **changes,
+        }
+        words = ("run", "create_invoice", "--params", json.dumps(params), "--business-key", key)
+        found = quick.json(*words, "--as", "agent", code=3)
+        assert found["status"] == "needs_approval"
+        return found["plan"]["hash"]
+
+    return ask
+
+
+def at_terminal(person, *args, answer="", width=100):
+    """Run the command at a terminal of its own; return its exit code and all that was shown."""
+    child, terminal = pty.fork()
+    if child == 0:
+        environ = person.environ | {"COLUMNS": str(width), "TERM": "xterm"}
+        environ.pop("NO_COLOR", None)
+        os.execvpe(COMMAND[0], [*COMMAND, *args], environ)  # noqa: S606 (our own command)
+    os.write(terminal, f"{answer}\n".encode())
+    shown = b""
+    while True:
+        try:
+            part = os.read(terminal, 65_536)
+        except OSError:  # the terminal's other end is closed
+            break
+        if not part:
+            break
+        shown += part
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
+
+
+def test_a_person_reads_all_of_it_and_says_yes(quick, asked, customer):
+    hashed = asked("full")
+    code, shown = at_terminal(quick, "approve", hashed[:8], "--as", "Ann", answer="yes")
+    text = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+    assert code == 0, text
+    for part in (
+        "Demo Company (NZ)", customer["Name"], "Advice", "15% GST on Income", "total NZD 345.00",
+        "610 Accounts Receivable", "Total", "345.00", "Warnings", "None.", "Asked for by: agent",
+        "Expires:", "It would: authorise", "Ann: approve create_invoice of 345.00 NZD", "Ann approved it",
+    ):  # fmt: skip
+        assert part in text, part
+    done = quick.json("run", "create_invoice", "--commit", hashed[:12], "--as", "agent")
+    assert (done["status"], done["data"]["total"]) == ("done", "345.00")
+    assert quick.json("run", "create_invoice", "--commit", hashed)["repeated"]
+    assert quick.json("approve", hashed, "--as", "Ann", "--refuse", code=4)["error"]["reason"] == "plan_done"
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "kind"), [("no", 0, "refusal"), ("", 3, None), ("maybe", 3, None)]
+)
+def test_any_other_answer_approves_nothing(quick, asked, answer, code, kind):
+    hashed = asked(f"answer {answer}")
+    assert at_terminal(quick, "approve", hashed, "--as", "Ann", answer=answer)[0] == code
+    kinds = [entry["kind"] for entry in quick.json("audit", "--key", f"answer {answer}")["entries"]]
+    assert ("refusal" in kinds) == (kind == "refusal")
+    assert "approval" not in kinds
+    again = quick.json("run", "create_invoice", "--commit", hashed, code=4 if kind else 3)
+    assert again.get("status") == "needs_approval" or again["error"]["reason"] == "plan_refused"
+
+
+def test_without_a_terminal_nothing_is_decided(quick, asked):
+    hashed = asked("pipe")
+    done = quick.run("approve", hashed, given="yes\n")
+    assert done.returncode == 3
+    assert "Nothing was decided." in done.stdout
+    assert quick.json("approve", hashed, code=3)["decision"] is None
+
+
+def test_yes_needs_the_policys_leave(quick, asked):
+    hashed = asked("yes")
+    refused = quick.json("approve", hashed, "--yes", "--as", "Ann", code=3)["error"]
+    assert refused["reason"] == "yes_not_allowed"
+    quick.json("configure", "--policy", "create_invoice=approval,,,yes")
+    found = quick.json("approve", hashed, "--yes", "--as", "Ann")
+    assert (found["decision"]["decision"], found["decision"]["approver"]) == ("approved", "Ann")
+
+
+def test_who_asked_cannot_say_yes_and_can_say_no(quick, asked):
+    hashed = asked("self")
+    quick.json("configure", "--policy", "create_invoice=approval,,,yes")
+    same = quick.json("approve", hashed, "--yes", "--as", " AGENT", code=2)["error"]
+    assert same["reason"] == "approver_is_requester"
+    assert quick.json("approve", hashed, "--refuse", "--as", "agent")["decision"]["decision"] == "refused"
+
+
+def test_what_waits_is_listed(quick, asked):
+    assert quick.run("approve").stdout.strip() == "Nothing waits for a person."
+    hashed = asked("list")
+    shown = quick.run("approve").stdout
+    assert hashed[:12] in shown
+    assert "345.00 NZD" in shown
+    (plan,) = quick.json("approve")["plans"]
+    assert (plan["hash"], plan["policy"]["run"], plan["requesters"]) == (hashed, "ask", ["agent"])
+    assert plan["requests"][0]["path"] == "/api.xro/2.0/Invoices"
+
+
+@pytest.mark.parametrize(
+    ("args", "reason"),
+    [
+        (("1234567",), "hash_too_short"),
+        (("0" * 64,), "unknown_plan"),
+        (("--yes",), "invalid"),
+        (("0" * 64, "--yes", "--refuse"), "invalid"),
+        (("0" * 64, "--organisation", "Nobody"), "unknown_organisation"),
+    ],
+)
+def test_what_cannot_be_decided(quick, args, reason):
+    assert quick.json("approve", *args, code=2)["error"]["reason"] == reason
+
+
+def test_no_text_of_a_document_fakes_what_is_shown(quick, asked):
+    hashed = asked("attack\u00a0", description=ATTACK, reference=ATTACK[:200])
+    for shown in (quick.run("approve", hashed).stdout, at_terminal(quick, "approve", hashed)[1]):
+        for forbidden in ("\x1b[2J", "\x1b[1;1H", "\x1b]8", "\u202e", "\u200b"):
+            assert forbidden not in shown
+        text = re.sub(r"\x1b\[[0-9;]*m", "", shown).replace("\r\n", "\n")
+        assert "\r" not in text
+        margin = [line.split("  ")[0] for line in text.splitlines() if line.strip() and line[0] not in " ▌"]
+        known = ["create_invoice in Demo Company (NZ)", "Effect on the books", "Warnings", "About this plan"]
+        assert [line for line in margin if line in known] == known
+        rest = [line for line in margin if line not in known]
+        assert not [
+            line for line in rest if "Nothing was decided" not in line and "approve create_" not in line
+        ]
+        assert "[bold]approved[/bold]" in " ".join(text.split())
+        assert "<script>" in text
