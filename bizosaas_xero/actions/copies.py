@@ -12,7 +12,7 @@ from bizosaas_xero.actions.lines import Line, Priced, cents
 from bizosaas_xero.actions.writing import ZERO
 
 _CONTROLS = {"ACCREC": ("DEBTORS", 1), "ACCPAY": ("CREDITORS", -1)}
-_ONE = Decimal(1)
+_ONE, _FINEST = Decimal(1), Decimal("0.0001")
 _NO_RATE: Row = {"Name": "a tax rate that is gone", "EffectiveRate": ZERO}
 
 
@@ -36,26 +36,33 @@ def _priced(books: Books, line: Row, *, inclusive: bool) -> Priced:
 
 
 def copy(line: Row) -> Line:
-    """Return a line as it would be asked for again; one that does not multiply out is taken as one piece."""
-    same: dict[str, Any] = {
-        "description": str(line.get("Description") or line.get("ItemCode") or "-")[:4000],
-        "account": str(line.get("AccountID") or line.get("AccountId") or line.get("AccountCode") or "")
-        or None,
-        "tax_type": line.get("TaxType") or None,
-        "tracking": {str(each["Name"]): str(each["Option"]) for each in line.get("Tracking") or ()},
-    }
+    """Return a line as it would be asked for on a credit note; one with a discount is taken as one piece."""
+    amount: Decimal = line["LineAmount"]
     quantity, unit = line.get("Quantity"), line.get("UnitAmount")
-    if quantity is not None and unit is not None:
-        whole = Line(
-            **same,
-            quantity=quantity,
-            unit_amount=unit,
-            discount_percent=line.get("DiscountRate") or ZERO,
-            item_code=line.get("ItemCode") or None,
-        )
-        if whole.amount == line["LineAmount"]:
-            return whole
-    return Line(**same, quantity=_ONE, unit_amount=line["LineAmount"])
+    if quantity is None or unit is None or cents(quantity * unit) != amount or not _fine(quantity, unit):
+        quantity, unit = _ONE, amount
+    return Line(
+        description=str(line.get("Description") or line.get("ItemCode") or "-")[:4000],
+        quantity=quantity,
+        unit_amount=unit,
+        discount_percent=ZERO,
+        account=str(line.get("AccountID") or line.get("AccountId") or line.get("AccountCode") or "") or None,
+        tax_type=line.get("TaxType") or None,
+        item_code=line.get("ItemCode") or None,
+        tracking={str(each["Name"]): str(each["Option"]) for each in line.get("Tracking") or ()},
+    )
+
+
+def _fine(*numbers: Decimal) -> bool:
+    return all(number == number.quantize(_FINEST) for number in numbers)
+
+
+def without_discount(line: Line) -> Line:
+    """Return a line for a credit note, on which Xero knows no discounts (its OpenAPI file says so)."""
+    if not line.discount_percent:
+        return line
+    piece = {"quantity": _ONE, "unit_amount": line.amount, "discount_percent": ZERO, "item_code": None}
+    return line.model_copy(update=piece)
 
 
 def effect(books: Books, document: Row, sign: int) -> tuple[dict[str, Any], ...]:

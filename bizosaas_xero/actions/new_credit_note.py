@@ -130,6 +130,7 @@ class NewCreditNote:
         self.who = contact(books, params, self.invoice, mark)
         self.date = params.credit_date or books.today
         self.authorised = params.status == "authorised"
+        self.asked = [copies.without_discount(line) for line in params.lines]
         if self.authorised:
             dating.refuse_locked(books, self.date, "params.credit_date")
         if self.invoice:
@@ -140,7 +141,7 @@ class NewCreditNote:
             self.currency = defaults.currency(books, self.who.row, params.currency)
             self.mode = defaults.mode(books, self.who.row, params.value_is)
             usual = defaults.of_lines(books, self.who.row)
-            self.lines = lines.price(books, params.lines, self.mode, usual)
+            self.lines = lines.price(books, self.asked, self.mode, usual)
         self.net, self.tax = lines.totals(self.lines)
         self.total = self.net + self.tax
         self._check_total()
@@ -163,8 +164,8 @@ class NewCreditNote:
         found = copies.priced(self.books, row)
         account, tax_type = copies.only(row, found)
         usual = lines.Defaults((account,), (tax_type,), {})
-        if self.params.lines:
-            return mode, lines.price(self.books, self.params.lines, mode, usual)
+        if self.asked:
+            return mode, lines.price(self.books, self.asked, mode, usual)
         total = row["Total"]
         if not total:
             raise wrong("params.invoice", f"{self.number} comes to nothing", reason="not_creditable")

@@ -74,26 +74,52 @@ def test_a_whole_invoice_is_credited_line_by_line_and_the_ledger_is_even(at):
     assert due(at, row) == Decimal("141.05")
 
 
-def test_four_decimals_a_discount_and_tracking_come_along(at):
-    category = at.rows("TrackingCategories")[0]
-    option = category["Options"][0]["Name"]
-    line = {"description": "screws", "quantity": "1000", "unit_amount": "0.0125", "discount_percent": "10"}
-    sold = at.commit(
+def sold(at, **line):
+    """Make an invoice of one line by create_invoice, which knows four decimals, and return its result."""
+    return at.commit(
         "create_invoice",
         {
             "contact": {"id": contact(at)["ContactID"]},
-            "lines": [{**line, "account": "200", "tracking": {category["Name"]: option}}],
+            "lines": [{"description": "screws", "account": "200", **line}],
             "value_is": "net",
             "due_date": "2026-12-10",
             "status": "authorised",
         },
+        "sold",
     ).data
-    assert sold["subtotal"] == Decimal("11.25")
-    _, result = done(at, CREDIT, {"invoice": sold["number"], "status": "authorised"})
+
+
+def test_four_decimals_and_tracking_come_along(at):
+    category = at.rows("TrackingCategories")[0]
+    option = category["Options"][0]["Name"]
+    row = sold(at, quantity="1000", unit_amount="0.0125", tracking={category["Name"]: option})
+    assert row["subtotal"] == Decimal("12.50")
+    _, result = done(at, CREDIT, {"invoice": row["number"], "status": "authorised"})
     (copied,) = kept(at, result.data)["LineItems"]
-    assert (copied["UnitAmount"], copied["DiscountRate"]) == (Decimal("0.0125"), 10)
+    assert (copied["Quantity"], copied["UnitAmount"]) == (1000, Decimal("0.0125"))
     assert copied["Tracking"][0]["Option"] == option
-    assert result.data["total"] == sold["total"]
+    assert result.data["total"] == row["total"]
+
+
+def test_what_was_discounted_is_one_piece_for_xero_knows_no_discount_on_a_credit_note(at):
+    row = sold(at, quantity="1000", unit_amount="0.0125", discount_percent="10")
+    assert row["subtotal"] == Decimal("11.25")
+    _, result = done(at, CREDIT, {"invoice": row["number"], "status": "authorised"})
+    (copied,) = kept(at, result.data)["LineItems"]
+    assert (copied["Quantity"], copied["UnitAmount"]) == (1, Decimal("11.25"))
+    assert "DiscountRate" not in copied
+    assert result.data["total"] == row["total"]
+    line = {
+        "description": "x",
+        "quantity": "2",
+        "unit_amount": "10",
+        "discount_percent": "25",
+        "account": "200",
+    }
+    params = {"contact": {"id": contact(at)["ContactID"]}, "lines": [line], "value_is": "net"}
+    body = at.plan(CREDIT, params).requests[0]["body"]["CreditNotes"][0]["LineItems"][0]
+    assert (body["Quantity"], body["UnitAmount"]) == ("1", "15.00")
+    assert "DiscountRate" not in body
 
 
 @pytest.mark.parametrize("mode", ["Exclusive", "Inclusive", "NoTax"])
