@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from bizosaas_xero.actions import effects, who
 from bizosaas_xero.actions.base import Params
@@ -35,14 +35,8 @@ class Fee(Params):
         gt=0, max_digits=18, decimal_places=2, description="With its tax, in the account's currency."
     )
     account: str = Field(min_length=1, description="The cost account of such fees: code or id.")
-    contact: who.ContactRef = Field(description="The processor, such as Stripe; a contact in Xero.")
+    contact: who.KnownContact = Field(description="The processor, such as Stripe; a contact in Xero.")
     tax_type: str | None = Field(None, description="Default: the cost account's.")
-
-    @model_validator(mode="after")
-    def _is_known(self) -> Fee:
-        if self.contact.create:
-            raise ValueError("contact.create: a payment makes no contacts; make the processor one first")
-        return self
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
@@ -17,8 +17,8 @@ from bizosaas_xero.spec.errors import Invalid, NotFound
 _SHOWN = 5
 
 
-class ContactRef(Params):
-    """Who: the first of id, account number, e-mail and name that is given and found."""
+class KnownContact(Params):
+    """Who, of those there are: the first of id, account number, e-mail and name that is given and found."""
 
     id: str | None = Field(None, description="Xero's id of the contact: the surest.")
     account_number: str | None = Field(None, min_length=1, max_length=50)
@@ -26,14 +26,23 @@ class ContactRef(Params):
     name: str | None = Field(
         None, min_length=1, max_length=255, description="The whole name; capitals do not matter."
     )
+
+    @model_validator(mode="after")
+    def _says_who(self) -> Self:
+        if not (self.id or self.account_number or self.email or self.name):
+            raise ValueError("says nobody: give id, account_number, email or name")
+        return self
+
+
+class ContactRef(KnownContact):
+    """Who: as above, or somebody new."""
+
     create: bool = Field(
         False, description="Make a new contact of `name` and `email` if none is found. A person approves it."
     )
 
     @model_validator(mode="after")
-    def _says_who(self) -> ContactRef:
-        if not (self.id or self.account_number or self.email or self.name):
-            raise ValueError("says nobody: give id, account_number, email or name")
+    def _can_be_made(self) -> Self:
         if self.create and not self.name:
             raise ValueError("name is needed to make a new contact")
         return self
@@ -50,7 +59,7 @@ class Who:
     """
 
     row: Row | None
-    asked: ContactRef
+    asked: KnownContact
     warnings: tuple[str, ...] = ()
 
     @property
@@ -75,7 +84,7 @@ class Who:
         return (creation({field: value for field, value in named.items() if value}),)
 
 
-def find(books: Books, asked: ContactRef, mark: str, field: str = "params.contact") -> Who:
+def find(books: Books, asked: KnownContact, mark: str, field: str = "params.contact") -> Who:
     """Find the contact that is meant.
 
     Args:
@@ -104,16 +113,17 @@ def find(books: Books, asked: ContactRef, mark: str, field: str = "params.contac
             note = (f"{said}found by {name.replace('_', ' ')}: {rows[0]['Name']}.",) if missed else ()
             return Who(rows[0], asked, note)
         missed.append(name.replace("_", " "))
-    if not asked.create:
+    if not (isinstance(asked, ContactRef) and asked.create):
+        or_new = ", or pass contact.create = true with a name to make a new one"
         raise NotFound(
             f"No active contact has this {' or '.join(missed)}.",
-            remedy="Look with find_contacts, or pass contact.create = true with a name to make a new one.",
+            remedy=f"Look with find_contacts{or_new if isinstance(asked, ContactRef) else ''}.",
             reason="unknown_contact",
         )
     return Who(None, asked, (f"A new contact would be made: {asked.name}.",))
 
 
-def _by_id(books: Books, asked: ContactRef, field: str) -> Who:
+def _by_id(books: Books, asked: KnownContact, field: str) -> Who:
     row = books.one("Contacts", guid(str(asked.id), f"{field}.id"), "Contact")
     merged = row.get("MergedToContactID")
     if merged:

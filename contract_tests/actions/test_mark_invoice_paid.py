@@ -193,7 +193,7 @@ def test_an_unknown_processor_is_named_and_none_is_made(at, fee):
     error = refused(at, {**params, "fee": fee | {"contact": {"name": "Nobody At All"}}})
     assert (error.code, error.reason) == ("not_found", "unknown_contact")
     error = refused(at, {**params, "fee": fee | {"contact": {"name": "Stripe", "create": True}}})
-    assert error.problems[0]["field"] == "params.fee"
+    assert error.problems[0]["field"] == "params.fee.contact.create"
 
 
 @pytest.mark.parametrize("what", ["fee", "overpayment"])
