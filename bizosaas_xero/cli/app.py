@@ -190,4 +190,4 @@ def sandbox(
     return command.sandbox(base.open_output(as_json=as_json), invoices, seed, port)
 
 
-from bizosaas_xero.cli import asking, keeping, kit  # noqa: E402, F401 (register their commands)
+from bizosaas_xero.cli import asking, keeping, kit, mcp  # noqa: E402, F401 (register their commands)
