@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from bizosaas_xero.cli import base
+from bizosaas_xero.cli.demo_actions import five
 from bizosaas_xero.cli.output import OK, Output, table
 from bizosaas_xero.cli.sync import run, show, verdict
 from bizosaas_xero.host import Host, StoredConnection
@@ -22,14 +23,15 @@ QUERY = "SELECT contact_name, sum(amount_due) AS due FROM invoices GROUP BY 1 OR
 
 
 def demo(output: Output, invoices: int, seed: int) -> int:
-    """Discover, authorise, choose, sync twice, against a sandbox in this process."""
+    """Discover, authorise, choose, sync twice, act, against a sandbox in this process."""
     from bizosaas_xero.sandbox import serve
 
     started = time.monotonic()
     prepare_folder(home_folder(os.environ))  # for its owner alone, before the demo makes it on its way
     home = home_folder(os.environ) / "demo"
     _begin_anew(home)
-    with serve(invoices=invoices, seed=seed) as box, base.the_host(home, {}) as host:
+    # All of it takes some 60 calls, which is what Xero allows in a minute: nobody should wait for that here.
+    with serve(invoices=invoices, seed=seed, limits=False) as box, base.the_host(home, {}) as host:
         _step(output, 1, "The connector is discovered")
         row = host.report.rows[0]
         connector = host.report.connector(base.NAME)
@@ -49,6 +51,9 @@ def demo(output: Output, invoices: int, seed: int) -> int:
         second = run(output, host, kept, names)
         show(output, second)
 
+        _step(output, 5, "An agent asks for the five actions; a person approves what writes")
+        acted = five(output, host, kept)
+
         seconds = round(time.monotonic() - started, 1)
         database = host.database.place
         following = _next(home, database)
@@ -66,6 +71,7 @@ def demo(output: Output, invoices: int, seed: int) -> int:
                 "connection": base.short(kept),
                 "first": [outcome.to_dict() for outcome in first],
                 "second": [outcome.to_dict() for outcome in second],
+                "actions": acted,
                 "seconds": seconds,
                 "next": [command for _, command in following],
             }
@@ -94,8 +100,8 @@ def _connect(output: Output, host: Host, sandbox: dict[str, Any]) -> StoredConne
         redirect_uri=REDIRECT,
         kind="web",
     )
-    addresses = {name: sandbox[name] for name in ("api_url", "identity_url", "login_url")}
-    url = host.connecting.begin(base.NAME, app, settings=addresses)
+    settings = {name: sandbox[name] for name in ("api_url", "identity_url", "login_url")}
+    url = host.connecting.begin(base.NAME, app, settings=settings | {"calls_per_minute": 0})
     # What a person does in the browser: sign in, choose the organisation, allow.
     consent = f"{sandbox['login_url']}/_sandbox/consent"
     answer = httpx.post(consent, json={"url": url}, trust_env=False)  # a proxy cannot reach this machine

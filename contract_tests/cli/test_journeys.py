@@ -17,6 +17,14 @@ from contract_tests.cli.conftest import COMMAND
 
 ENTITIES = ["invoices", "bills", "contacts", "bank_transactions", "accounts", "payments"]
 
+FIVE = {
+    "create_invoice",
+    "mark_invoice_paid",
+    "get_aged_receivables",
+    "reconcile_bank_feeds",
+    "generate_pnl_report",
+}
+
 
 def test_demo_needs_nothing_and_can_be_run_twice(stranger):
     for _ in range(2):
@@ -27,6 +35,11 @@ def test_demo_needs_nothing_and_can_be_run_twice(stranger):
         assert all(item["new"] + item["changed"] + item["deleted"] == 0 for item in shown["second"])
         assert all(item["calls"] == 1 for item in shown["second"])
         assert shown["seconds"] < 20
+        acted = {item["action"]: item for item in shown["actions"]}
+        assert set(acted) > FIVE
+        assert {item["status"] for item in acted.values()} == {"done"}
+        assert acted["create_invoice"]["data"]["subtotal"] == "1234.50"
+        assert acted["mark_invoice_paid"]["data"]["status"] == "PAID"
         assert stat.S_IMODE(stranger.home.stat().st_mode) == stat.S_IMODE(
             (stranger.home / "demo").stat().st_mode
         )
