@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 
 from bizosaas_xero import plugin
@@ -78,6 +79,10 @@ class Company:
 
     def writes(self):
         """What the connector wrote so far: method and path of each of its requests that was not a read."""
+        known = -1
+        while known != len(self.box.sandbox.log):  # a request is noted a moment after its answer
+            known = len(self.box.sandbox.log)
+            time.sleep(0.02)
         ours = [line for line in calls(self.box) if str(line["user_agent"]).startswith("bizosaas-xero/")]
         return [f"{line['method']} {line['path']}" for line in ours if line["method"] in WRITING]
 
