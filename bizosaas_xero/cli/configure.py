@@ -135,7 +135,9 @@ def _seconds(name: str, value: str) -> int | None:
 def _rule(value: str) -> dict[str, Any] | None:
     parts = [part.strip() for part in value.split(",")]
     names = ("run", "max_amount", "daily_total")
-    yes = len(parts) > len(names) and parts.pop() == "yes"
+    yes = len(parts) == len(names) + 1 and parts[-1] == "yes"
+    if yes:
+        parts.pop()
     if len(parts) > len(names):
         raise _wrong(value, "must be a word, at most two amounts, and perhaps `yes`")
     rule: dict[str, Any] = {name: part for name, part in zip(names, parts, strict=False) if part}
