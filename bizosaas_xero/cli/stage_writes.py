@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from bizosaas_xero.sandbox import Box
@@ -39,6 +40,15 @@ FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "credit-made-but-not-applied": (
         "status",
         {"match": {"path": "/Allocations"}, "times": None, "status": 400, "text": _REFUSAL},
+    ),
+    "payment-recorded-but-not-its-fee": (
+        "status",
+        {
+            "match": {"path": "BankTransactions", "method": "PUT"},
+            "times": None,
+            "status": 400,
+            "text": _REFUSAL,
+        },
     ),
 }
 """Scenario to the fault that makes it happen."""
@@ -115,6 +125,24 @@ def _named_already(box: Box) -> None:
     )
 
 
+def _pay_a_part(box: Box, params: Params) -> None:
+    """Let the invoice be settled to another part."""
+    store, row = _invoice(box, params)
+    cent = Decimal("0.01")
+    paid, due = row["AmountPaid"] - cent, row["AmountDue"] + cent
+    store.edit("Invoices", row["InvoiceID"], {"AmountPaid": paid, "AmountDue": due})
+
+
+def _reconcile(box: Box) -> None:
+    """Let the bank have seen the payment of the invoice."""
+    store, row = _invoice(box, {"invoice": "INV-0012"})
+    store.edit("Payments", row["Payments"][0]["PaymentID"], {"IsReconciled": True})
+
+
+def _lock_all(box: Box) -> None:
+    box.sandbox.store().lock_period("EndOfYearLockDate", dt.date(2026, 11, 19))
+
+
 PREPARE: dict[str, Callable[[Box], None]] = {
     "invoice-in-locked-period": _lock,
     "invoice-for-one-of-several": _same_address,
@@ -123,6 +151,9 @@ PREPARE: dict[str, Callable[[Box], None]] = {
     "email-of-which-nothing-is-known": _mailing,
     "email-to-nobody": _no_address,
     "void-in-locked-period": _lock,
+    "payment-on-a-locked-day": _lock_all,
+    "deletion-on-a-locked-day": _lock_all,
+    "deletion-of-what-is-reconciled": _reconcile,
     **dict.fromkeys(
         (
             "credit-planned",
@@ -145,5 +176,7 @@ STALE: dict[str, Callable[[Box, Params], None]] = {
     "email_invoice": _mark_sent,
     "void_invoice": _recode_lines,
     "create_credit_note": _recode_lines,
+    "mark_invoice_paid": _pay_a_part,
+    "delete_payment": _pay_a_part,
 }
 """For each action that writes: how a colleague changes what a plan with these params relies on."""
