@@ -7,6 +7,7 @@ import pytest
 from bizosaas_xero.spec import ConnectorError
 from contract_tests.actions.examples import create_contact
 from contract_tests.actions.outcomes import refused
+from contract_tests.xero.account import calls
 
 NEW = "create_contact"
 
@@ -101,7 +102,7 @@ def test_what_xero_would_not_take_is_named_before_any_request(at, wrong, field):
     with pytest.raises(ConnectorError) as caught:
         at.plan(NEW, {"name": "New", **wrong})
     assert f"params.{field}" in {problem["field"] for problem in caught.value.problems}
-    assert not at.box.sandbox.log
+    assert not calls(at.box)
 
 
 def test_a_currency_that_is_not_enabled_is_refused_with_those_that_are(at):
