@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bizosaas_xero.actions.lines import Line
 from bizosaas_xero.actions.problems import wrong
 from bizosaas_xero.actions.writing import ZERO
-
-ValueIs = Literal["net", "gross"]
 
 
 class Deal(BaseModel):

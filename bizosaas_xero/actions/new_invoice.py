@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from bizosaas_xero.actions import dating, invoice_text, lines, mailing, who
+from bizosaas_xero.actions import dating, defaults, invoice_text, lines, mailing, who
 from bizosaas_xero.actions.base import Params
 from bizosaas_xero.actions.books import Books, Row
-from bizosaas_xero.actions.deal import Deal, ValueIs, deal_lines
+from bizosaas_xero.actions.deal import Deal, deal_lines
 from bizosaas_xero.actions.duplicates import likely_duplicates, marked
 from bizosaas_xero.actions.lines import Line
 from bizosaas_xero.actions.problems import wrong
@@ -30,7 +30,7 @@ class CreateInvoiceParams(Params):
         max_length=200,
         description="Without a deal: what is invoiced. With one: how its value is made up.",
     )
-    value_is: ValueIs | None = Field(
+    value_is: defaults.ValueIs | None = Field(
         None,
         description="Amounts are without tax (`net`) or with it (`gross`). Needed with a deal; else the "
         "customer's or the organisation's default.",
@@ -88,11 +88,12 @@ class NewInvoice:
         self.due = params.due_date or dating.due_date(books, self.who.row, self.date)
         self._check_due()
         self.currency = self._currency()
-        self.mode = self._mode()
+        self.mode = defaults.mode(books, self.who.row, params.value_is)
         asked = params.lines
         if params.deal:
             asked = deal_lines(params.deal, params.lines, params.rounding_line, params.account)
-        self.lines = lines.price(books, asked, self.mode, self._defaults())
+        usual = defaults.of_lines(books, self.who.row, params.account, params.tax_type, params.tracking)
+        self.lines = lines.price(books, asked, self.mode, usual)
         self.net, self.tax = lines.totals(self.lines)
         if self.net + self.tax < 0:
             complaint = f"they come to {self.net + self.tax}: an invoice cannot be negative"
@@ -115,37 +116,7 @@ class NewInvoice:
                 f"the deal says {stated}, but {self.who.name} is invoiced in {expected}: confirm which"
             )
             raise wrong("params.currency", complaint, "Pass the currency that is right.")
-        currency = params.currency or expected
-        if currency != self.books.base_currency and currency not in self.books.currencies:
-            enabled = ", ".join(sorted(self.books.currencies))
-            raise wrong("params.currency", f"{currency} is not enabled in Xero (enabled: {enabled})")
-        return currency
-
-    def _mode(self) -> lines.Mode:
-        if self.books.organisation.get("PaysTax") is False:
-            return "NoTax"
-        if self.params.value_is:
-            return "Inclusive" if self.params.value_is == "gross" else "Exclusive"
-        default = str(
-            (self.who.row or {}).get("SalesDefaultLineAmountType")
-            or self.books.organisation.get("DefaultSalesTax")
-            or ""
-        ).upper()
-        if "INCLUSIVE" in default:
-            return "Inclusive"
-        return "NoTax" if "NO" in default else "Exclusive"
-
-    def _defaults(self) -> lines.Defaults:
-        row, params, settings = self.who.row or {}, self.params, self.books.settings
-        contacts = {
-            str(each.get("TrackingCategoryName")): str(each.get("TrackingOptionName"))
-            for each in row.get("SalesTrackingCategories") or ()
-        }
-        return lines.Defaults(
-            account=(params.account, row.get("SalesDefaultAccountCode"), settings.sales_account),
-            tax_type=(params.tax_type, row.get("AccountsReceivableTaxType"), settings.tax_type),
-            tracking=params.tracking or contacts,
-        )
+        return defaults.currency(self.books, self.who.row, params.currency)
 
     @property
     def step(self) -> Step:
