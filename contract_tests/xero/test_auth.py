@@ -110,7 +110,7 @@ def test_a_grant_is_kept_when_the_organisations_cannot_be_listed(box):
 
 
 def test_no_warning_speaks_of_what_is_not_offered(box):
-    read = "offline_access accounting.contacts accounting.settings " + " ".join(
+    read = "offline_access accounting.contacts.read accounting.settings " + " ".join(
         f"accounting.{area}.read" for area in ("invoices", "payments", "banktransactions")
     )
     account = Account(box)
