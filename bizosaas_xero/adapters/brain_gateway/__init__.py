@@ -1,0 +1,113 @@
+"""A bridge to BizOSaaS' brain-gateway: every connector that is installed becomes one of the gateway's own.
+
+The gateway's classes are handed over and never imported; docs/brain-gateway.md has the lines to add there.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bizosaas_xero.adapters.brain_gateway.bridge import Bridge
+from bizosaas_xero.adapters.brain_gateway.connector import Gateway, connector_class
+from bizosaas_xero.adapters.brain_gateway.stores import MemoryStore, Store
+from bizosaas_xero.adapters.brain_gateway.terms import ApprovalRequest, Approve, Terms
+from bizosaas_xero.adapters.brain_gateway.webhooks import WebhookReceiver
+from bizosaas_xero.host.discovery import DiscoveryReport, Row, discover
+from bizosaas_xero.spec import Misconfigured
+
+__all__ = [
+    "ApprovalRequest",
+    "Approve",
+    "MemoryStore",
+    "Registration",
+    "Store",
+    "WebhookReceiver",
+    "register_connectors",
+]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Registration:
+    """The classes that were registered, and a row for each connector that was found."""
+
+    classes: dict[str, type[Any]] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+
+
+def register_connectors(  # noqa: PLR0913 (six things of the host's, by name)
+    *,
+    base_connector: type[Any],
+    connector_config: type[Any],
+    connector_type: Any,
+    connector_status: Any,
+    oauth_mixin: type[Any],
+    registry: Any,
+    store: Store,
+    apps: Mapping[str, Mapping[str, Any]] | None = None,
+    settings: Mapping[str, Mapping[str, Any] | Callable[[str], Mapping[str, Any]]] | None = None,
+    approve: Approve | None = None,
+    names: Iterable[str] | None = None,
+    report: DiscoveryReport | None = None,
+) -> Registration:
+    """Register a class for every connector that is installed.
+
+    Args:
+        base_connector: The gateway's ``BaseConnector``.
+        connector_config: Its ``ConnectorConfig``.
+        connector_type: Its ``ConnectorType``.
+        connector_status: Its ``ConnectorStatus``.
+        oauth_mixin: Its ``OAuthMixin``.
+        registry: Its ``ConnectorRegistry``.
+        store: Where grants, consents, cursors, plans and writes are kept; shared by all processes.
+        apps: By connector, the app that the platform registered; else each tenant enters its own.
+        settings: By connector, its settings, or a function of the tenant that gives them.
+        approve: Says who approved a plan; without it writes are planned and never done.
+        names: The only connectors to load; ``None``: all that are installed.
+        report: Connectors that were discovered already.
+
+    Returns:
+        What was registered, and what became of each that was not. One bad connector spoils no other.
+
+    Raises:
+        Misconfigured: if ``approve`` is asynchronous.
+    """
+    if inspect.iscoroutinefunction(approve):
+        raise Misconfigured(
+            "`approve` is asynchronous, and hooks run in threads.",
+            remedy="Give a plain function; it may block.",
+            reason="approve_is_async",
+        )
+    terms = Terms(store=store, apps=apps or {}, settings=settings or {}, approve=approve)
+    gateway = Gateway(base_connector, connector_config, connector_type, connector_status, oauth_mixin)
+    found = report or discover(names)
+    done = Registration(rows=[row for row in found.rows if row.name not in found.loaded])
+    for row in (each for each in found.rows if each.name in found.loaded):
+        bridge = Bridge(found.loaded[row.name], terms)
+        why = _refused(bridge, registry)
+        if not why:
+            made = connector_class(gateway, bridge)
+            registry.register(made)
+            if registry.get_connector_class(row.name) is not made:  # it only logs what goes wrong
+                why = "the gateway's registry did not take it; its log says why"
+            else:
+                done.classes[row.name] = made
+        done.rows.append(Row(**vars(row) | {"status": "failed" if why else "loaded", "reason": why}))
+    for row in done.rows:
+        level = logging.INFO if row.status == "loaded" else logging.WARNING
+        log.log(level, "connector %s: %s %s", row.name, row.status, row.reason)
+    return done
+
+
+def _refused(bridge: Bridge, registry: Any) -> str:
+    clashes = bridge.clashes()
+    if clashes:
+        return f"it uses names that are the bridge's own: {clashes}"
+    if registry.get_connector_class(bridge.connector.name) is not None:
+        return "the gateway has a connector of this name already"
+    return ""

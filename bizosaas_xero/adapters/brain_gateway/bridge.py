@@ -1,0 +1,276 @@
+"""What the gateway's methods do, without its classes: everything here blocks, and runs in threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, MutableMapping
+from datetime import datetime, timedelta
+from threading import Event
+from typing import Any, Literal
+
+from bizosaas_xero.adapters.brain_gateway.access import Access
+from bizosaas_xero.adapters.brain_gateway.acting import CONTROL, Acting
+from bizosaas_xero.adapters.brain_gateway.consent import Consent
+from bizosaas_xero.adapters.brain_gateway.reading import Reading
+from bizosaas_xero.adapters.brain_gateway.renewal import Held
+from bizosaas_xero.adapters.brain_gateway.stores import change, forget
+from bizosaas_xero.adapters.brain_gateway.terms import REFERENCE, Terms, tenant_of, wrong
+from bizosaas_xero.host.connector import Connector
+from bizosaas_xero.spec import (
+    AuthExpired,
+    ConnectorError,
+    Organisation,
+    OrganisationUnavailable,
+    ReconnectRequired,
+    parse,
+)
+
+Status = Literal["CONNECTED", "DISCONNECTED", "ERROR", "PENDING"]
+
+STATUS_TIME = timedelta(minutes=5)
+"""How long a good status is believed: the portal asks for each connector's whenever its page is opened."""
+
+NOT_THE_CASE = frozenset({"refresh", "reconnect", "fix", "none"})
+"""Recoveries that say that a connection does not work; the others say that nobody can tell at the moment."""
+
+
+class Bridge:
+    """One connector, seen from the gateway. It holds nothing of any tenant.
+
+    Args:
+        connector: Which.
+        terms: The operator's.
+    """
+
+    def __init__(self, connector: Connector, terms: Terms) -> None:
+        self.connector = connector
+        self.terms = terms
+        self._access = Access(connector, terms)
+        self._consent = Consent(self._access)
+        self._reading = Reading(self._access)
+        self._acting = Acting(self._access)
+        self.reserved: dict[str, Callable[[str, Held, Mapping[str, Any]], dict[str, Any]]] = {
+            "list_actions": lambda tenant, held, _: self._acting.listed(tenant, held),
+            "list_organisations": self._organisations,
+            "choose_organisation": self._choose,
+            "disconnect": self._disconnect,
+        }
+
+    def clashes(self) -> str:
+        """Say what of the connector cannot be reached through the gateway; empty: nothing."""
+        actions = self._acting.actions()
+        names = sorted(set(actions) & set(self.reserved))
+        fields = sorted(
+            {f"{name}.{key}" for name, each in actions.items() for key in each.params.get("properties", {})}
+            & {f"{name}.{key}" for name in actions for key in CONTROL}
+        )
+        return ", ".join(names + fields)
+
+    # ------------------------------------------------------------ connecting
+
+    def validate(self, tenant_id: str, credentials: MutableMapping[str, Any]) -> bool:
+        """Check what was entered in the form, or whether the connection still works.
+
+        What was entered is kept in our store, and replaced in ``credentials`` by a reference: the host keeps
+        this very mapping, and its database keeps it in clear.
+
+        Raises:
+            ConnectorError: if what was entered is wrong (it says which field), or nobody can tell now.
+        """
+        tenant = tenant_of(tenant_id)
+        if REFERENCE in credentials:
+            held = self._access.recognised(tenant, credentials)
+            return held is not None and held.grant is not None and self._works(tenant, held)
+        app = self._access.entered(credentials)
+        if self.connector.name in self.terms.apps:
+            app = self._access.app(tenant)
+        if app is None:
+            raise wrong("credentials.client_id", "is missing", "Enter the client id of your app.")
+        if app.get("kind") == "custom":
+            given = self._access.granted(
+                tenant, self._access.ask(tenant, {"step": "client_credentials"}, app)
+            )
+        else:
+            self._access.ask(tenant, {"step": "authorize"}, app)  # tells what is wrong with an app
+            given = self._access.reserve(tenant)
+        if self.connector.name not in self.terms.apps:
+            self._access.keep_app(tenant, app)
+        credentials.clear()
+        credentials.update(given)
+        return True
+
+    def begin(self, tenant_id: str, redirect_uri: str, state: str) -> str:
+        """Return the address to open (see :meth:`.consent.Consent.begin`)."""
+        return self._consent.begin(tenant_of(tenant_id), redirect_uri, state)
+
+    def finish(self, tenant_id: str, code: str, redirect_uri: str, state: str | None) -> dict[str, str]:
+        """Finish a consent (see :meth:`.consent.Consent.finish`)."""
+        tenant = tenant_of(tenant_id)
+        given = self._consent.finish(tenant, code, redirect_uri, state)
+        forget(self.terms.store, self._access.key("status", tenant))
+        return given
+
+    def renew(self, tenant_id: str, credentials: Mapping[str, Any]) -> dict[str, str]:
+        """Renew the grant if its end is near, and return the reference: tokens stay where they are."""
+        held = self._held(tenant_of(tenant_id), credentials)
+        self._access.ask_with_grant(tenant_id, {"step": "organisations"})
+        return {REFERENCE: held.reference}
+
+    def status(self, tenant_id: str, credentials: Mapping[str, Any]) -> Status:
+        """Say how the connection is. A good answer is believed for five minutes."""
+        tenant = tenant_of(tenant_id)
+        held = self._access.recognised(tenant, credentials)
+        if held is None:
+            return "DISCONNECTED"
+        if held.grant is None or not held.chosen:
+            return "PENDING"
+        key, now = self._access.key("status", tenant), self.terms.now()
+        good = {"of": held.reference, "chosen": held.chosen}
+        known = self.terms.store.read(key)
+        if known and known.value["good"] == good and datetime.fromisoformat(known.value["until"]) > now:
+            return "CONNECTED"
+        try:
+            works = self._works(tenant, held)
+        except ConnectorError:
+            return "ERROR"  # the host has no word for: nobody can tell
+        if works:
+            until = (now + STATUS_TIME).isoformat()
+            change(self.terms.store, key, lambda _: {"good": good, "until": until})
+        return "CONNECTED" if works else "ERROR"
+
+    # ------------------------------------------------------------ work
+
+    def page(
+        self,
+        tenant_id: str,
+        credentials: Mapping[str, Any],
+        resource: str,
+        params: Mapping[str, Any] | None,
+        stopped: Event,
+    ) -> dict[str, Any]:
+        """Read one page (see :meth:`.reading.Reading.page`)."""
+        tenant = tenant_of(tenant_id)
+        return self._reading.page(tenant, self._held(tenant, credentials), resource, params, stopped)
+
+    def act(
+        self,
+        tenant_id: str,
+        credentials: MutableMapping[str, Any],
+        name: str,
+        payload: Mapping[str, Any] | None,
+    ) -> dict[str, Any]:
+        """Run an action of the connector, or one of the bridge's own."""
+        tenant = tenant_of(tenant_id)
+        held = self._held(tenant, credentials)
+        own = self.reserved.get(name)
+        if own is None:
+            return self._acting.run(tenant, held, name, payload or {})
+        result = own(tenant, held, payload or {})
+        if self._access.recognised(tenant, credentials) is None:
+            credentials.clear()  # the host writes them back after a success
+        return {"status": "success", "action": name, **result}
+
+    def _organisations(self, tenant: str, held: Held, _payload: Mapping[str, Any]) -> dict[str, Any]:
+        self._granted(held)
+        offered = self._offered(tenant)
+        self._access.choose(tenant, offered, None)
+        return self._listed(tenant)
+
+    def _choose(self, tenant: str, held: Held, payload: Mapping[str, Any]) -> dict[str, Any]:
+        self._granted(held)
+        wanted = payload.get("organisation_ids", payload.get("organisation_id"))
+        ids = [wanted] if isinstance(wanted, str) else wanted
+        if not isinstance(ids, list) or not ids or not all(isinstance(each, str) for each in ids):
+            raise wrong(
+                "payload.organisation_id",
+                "must be the id of an organisation (or organisation_ids a list of them)",
+                "Run list_organisations.",
+            )
+        offered = self._offered(tenant)
+        foreign = sorted(set(ids) - {each.id for each in offered})
+        if foreign:
+            raise OrganisationUnavailable(
+                f"This sign-in does not reach the organisation {foreign[0][:64]!r}.",
+                remedy="Run list_organisations. Or authorise again and choose it there.",
+                reason="organisation_not_offered",
+            )
+        self._access.choose(tenant, offered, list(dict.fromkeys(ids)))
+        return self._listed(tenant)
+
+    def _disconnect(self, tenant: str, held: Held, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """End access at the vendor, then forget it: to the named organisation, or to all chosen.
+
+        With ``revoke`` to everything that this person granted the app.
+        """
+        named = payload.get("organisation_id")
+        gone = [self._access.organisation(held, named)] if named is not None else held.chosen
+        revoke = payload.get("revoke") is True
+        if held.grant is not None:
+            for organisation in gone[:1] if revoke else gone:
+                self._end(tenant, organisation, revoke=revoke)
+        left = [] if revoke or named is None else [each for each in held.chosen if each != named]
+        self._reading.forget(tenant, gone)
+        forget(self.terms.store, self._access.key("status", tenant))
+        if left:
+            kept = [parse(Organisation, each, "organisation") for each in held.organisations]
+            self._access.choose(tenant, [each for each in kept if each.id not in gone], left)
+        else:
+            for kind in ("grant", "app", "consent"):
+                forget(self.terms.store, self._access.key(kind, tenant))
+        return {"disconnected": gone, "left": left}
+
+    def _end(self, tenant: str, organisation_id: str, *, revoke: bool) -> None:
+        request = {"step": "disconnect", "organisation_id": organisation_id, "revoke": revoke}
+        try:
+            self._access.ask_with_grant(tenant, request)
+        except ConnectorError as error:
+            if error.recovery != "reconnect":
+                raise
+            # Access is gone already: what the person wants is true.
+
+    # ------------------------------------------------------------ shared
+
+    def _works(self, tenant: str, held: Held) -> bool:
+        """Ask the vendor for each chosen organisation.
+
+        Raises:
+            ConnectorError: if nobody can tell at the moment.
+        """
+        try:
+            for organisation in held.chosen:
+                self._access.call(tenant, organisation, self._check)
+        except ConnectorError as error:
+            if error.recovery in NOT_THE_CASE:
+                return False
+            raise
+        return True
+
+    def _check(self, connection: dict[str, Any]) -> None:
+        result = self.connector.auth({"step": "check", "connection": connection})
+        if result.status == "expired":
+            raise AuthExpired("The access token is refused.")
+        if result.status not in {"ok", "missing_scope"}:  # some features may be left out on purpose
+            raise ReconnectRequired(str((result.problem or {}).get("message", result.status)))
+
+    def _offered(self, tenant: str) -> list[Organisation]:
+        return self._access.ask_with_grant(tenant, {"step": "organisations"}).organisations or []
+
+    def _listed(self, tenant: str) -> dict[str, Any]:
+        held = self._access.held(tenant)
+        chosen = held.chosen if held else []
+        found = held.organisations if held else []
+        return {
+            "organisations": [each | {"chosen": each["id"] in chosen} for each in found],
+            "chosen": chosen,
+        }
+
+    def _held(self, tenant: str, credentials: Mapping[str, Any]) -> Held:
+        held = self._access.recognised(tenant, credentials)
+        if held is None:
+            raise ReconnectRequired(
+                f"This tenant is not connected to {self.connector.name}.", reason="not_connected"
+            )
+        return held
+
+    def _granted(self, held: Held) -> None:
+        if held.grant is None:
+            raise ReconnectRequired("Access was not given yet.", reason="no_grant")

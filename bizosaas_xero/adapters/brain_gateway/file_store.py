@@ -1,0 +1,110 @@
+"""The bridge's store as files: one for each value, encrypted, in a folder that only its owner may read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bizosaas_xero.adapters.brain_gateway.stores import Kept, Key, dumped, new_version
+from bizosaas_xero.host.crypto import Keyring
+from bizosaas_xero.host.home import FILE_MODE, prepare_folder
+from bizosaas_xero.spec import Misconfigured, Unavailable
+
+
+class FileStore:
+    """Keeps values in a folder, for any number of processes of one machine.
+
+    Args:
+        folder: Made if it is not there. It must not be on a network drive: locks do not hold there.
+        environ: Where ``BIZOSAAS_SECRET_KEY`` is looked up; without it, a key is made in ``secret.key`` of
+            the folder.
+
+    Raises:
+        Misconfigured: if the folder or the key cannot be used, or the system has no file locks.
+    """
+
+    def __init__(self, folder: str | Path, *, environ: Mapping[str, str] = os.environ) -> None:
+        try:
+            import fcntl
+        except ImportError:
+            raise Misconfigured(
+                "This system has no file locks that hold across processes.",
+                remedy="Use the store on SQLAlchemy.",
+                reason="no_file_locks",
+            ) from None
+        self._flock, self._exclusive = fcntl.flock, fcntl.LOCK_EX
+        self._folder = Path(folder)
+        prepare_folder(self._folder)
+        self._keys = Keyring.open(self._folder, environ, create=True)
+
+    def read(self, key: Key) -> Kept | None:
+        """See :class:`~bizosaas_xero.adapters.brain_gateway.stores.Store`."""
+        with _told(self._folder):
+            try:
+                sealed = self._path(key).read_text(encoding="ascii")
+            except FileNotFoundError:
+                return None
+        content = json.loads(self._keys.decrypt(sealed))
+        return Kept(content["value"], content["version"])
+
+    def write(self, key: Key, value: Mapping[str, Any], version: str | None) -> bool:
+        """See :class:`~bizosaas_xero.adapters.brain_gateway.stores.Store`."""
+        content = {"key": key, "version": new_version(), "value": dict(value)}
+        sealed = self._keys.encrypt(json.dumps(content)).encode("ascii")
+        with self._alone():
+            kept = self.read(key)
+            if (kept.version if kept else None) != version:
+                return False
+            draft = self._folder / f".{secrets.token_hex(8)}"
+            try:
+                with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb") as file:
+                    file.write(sealed)
+                    file.flush()
+                    os.fsync(file.fileno())
+                draft.replace(self._path(key))
+            finally:
+                draft.unlink(missing_ok=True)
+        return True
+
+    def remove(self, key: Key, version: str) -> bool:
+        """See :class:`~bizosaas_xero.adapters.brain_gateway.stores.Store`."""
+        with self._alone():
+            kept = self.read(key)
+            if kept is None or kept.version != version:
+                return False
+            self._path(key).unlink()
+        return True
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with _told(self._folder):
+            handle = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT, FILE_MODE)
+            try:
+                self._flock(handle, self._exclusive)  # given back when it is closed, also by a kill
+                yield
+            finally:
+                os.close(handle)
+
+    def _path(self, key: Key) -> Path:
+        return self._folder / f"{hashlib.sha256(dumped(key).encode()).hexdigest()}.sealed"
+
+    def __repr__(self) -> str:
+        return f"FileStore({str(self._folder)!r})"
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(
+            f"The gateway's store {folder} cannot be used: {error.strerror}.",
+            remedy="Make the folder and its files writable for this user, with space on the disk.",
+            reason="store_unavailable",
+        ) from None
