@@ -105,13 +105,25 @@ class Front:
             "faults": [fault.kind for fault in hits],
         }
         start = time.perf_counter()
-        try:
-            await self._serve(scope, receive, send, hits, token, tenant, entry)
-        finally:
+
+        def note() -> None:
+            if "ms" in entry:
+                return
             if is_api:
                 state.limits.leave(client, tenant)
             entry["ms"] = round((time.perf_counter() - start) * 1000, 2)
             state.log.append(entry)
+
+        async def tell(message: Message) -> None:
+            # whoever has read all of an answer finds it in the log, and no longer in flight
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                note()
+            await send(message)
+
+        try:
+            await self._serve(scope, receive, tell, hits, token, tenant, entry)
+        finally:
+            note()
 
     async def _serve(
         self,

@@ -66,6 +66,19 @@ def test_cut(client, box, where, error):
     clean(client)
 
 
+def test_a_cut_elsewhere_is_refused(box):
+    with pytest.raises(ValueError, match="where is one of body, headers"):
+        box.sandbox.faults.add("cut", where="before")
+
+
+def test_who_has_the_answer_finds_it_in_the_log(client, box):
+    box.sandbox.log.clear()
+    for count in range(1, 101):
+        client.get("Currencies")
+        assert len(box.sandbox.log) == count
+        assert box.sandbox.log[-1]["in_flight"] == 1
+
+
 @pytest.mark.parametrize("kind", ["malformed", "truncated"])
 def test_bad_json(client, box, kind):
     box.sandbox.faults.add(kind, match={"path": "/Invoices"})

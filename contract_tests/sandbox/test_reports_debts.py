@@ -12,6 +12,7 @@ __all__ = ["book"]
 
 
 def test_aged_receivables(book):
+    book.sandbox.switches.set("aged_dates", "T")
     contact = book.contacts[CUSTOMER]
     assert book.rows("AgedReceivablesByContact", contactID=contact) == [
         ["Date", "Number", "Due Date", "", "Total", "Paid", "Credited", "Due"],
@@ -33,6 +34,7 @@ def test_aged_receivables(book):
 
 
 def test_aged_receivables_of_an_earlier_day(book):
+    book.sandbox.switches.set("aged_dates", "T")
     asked = {"contactID": book.contacts[CUSTOMER], "date": "2026-05-31"}
     rows = book.rows("AgedReceivablesByContact", **asked, fromDate="2026-03-01")
     assert rows[1] == ["2026-03-01T00:00:00", "Opening Balance", "", "", "", "", "", "0.00"]
