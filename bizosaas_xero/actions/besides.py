@@ -17,7 +17,7 @@ from pydantic import Field
 
 from bizosaas_xero.actions import effects, who
 from bizosaas_xero.actions.base import Params
-from bizosaas_xero.actions.books import Books, Row
+from bizosaas_xero.actions.books import Books, Row, account_name
 from bizosaas_xero.actions.documents import Kind
 from bizosaas_xero.actions.lines import cents
 from bizosaas_xero.actions.movements import marked_transaction, url
@@ -78,7 +78,7 @@ class Besides:
             if asked and self.account.get("Type") != "BANK":
                 raise wrong(
                     field,
-                    f"{effects.account_name(self.account)} is not of the type BANK, and Xero records money "
+                    f"{account_name(self.account)} is not of the type BANK, and Xero records money "
                     "spent or received only on those",
                     "Pay into an account of the type BANK, or record this part as a journal in Xero.",
                 )
@@ -99,9 +99,9 @@ class Besides:
         if row is None:
             raise wrong(field, f"no account has the code or id {self.fee.account!r}", "See list_accounts.")
         if row.get("Status") != "ACTIVE":
-            raise wrong(field, f"{effects.account_name(row)} is archived in Xero", "Restore it there first.")
+            raise wrong(field, f"{account_name(row)} is archived in Xero", "Restore it there first.")
         if row.get("Type") == "BANK" or row.get("SystemAccount"):
-            raise wrong(field, f"{effects.account_name(row)} takes no costs", "Name a cost account.")
+            raise wrong(field, f"{account_name(row)} takes no costs", "Name a cost account.")
         return row
 
     @cached_property

@@ -233,6 +233,13 @@ def _month_day(year: int, month: int, day: int) -> date:
     return min(date(year, month, 1) + timedelta(days=day - 1), first_of_next - timedelta(days=1))
 
 
+def account_name(account: Row | None) -> str:
+    """Return code and name of an account, or what stands for one that Xero does not list."""
+    if account is None:
+        return "Xero's own account"
+    return f"{account.get('Code') or ''} {account.get('Name')}".strip()
+
+
 def quoted(value: str, field: str) -> str:
     """Return a string for a ``where`` filter.
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from bizosaas_xero.actions import lines
+from bizosaas_xero.actions import effects, lines
 from bizosaas_xero.actions.books import Books, Row
 from bizosaas_xero.actions.lines import Line, Priced, cents
 from bizosaas_xero.actions.writing import ZERO
@@ -73,10 +73,11 @@ def effect(books: Books, document: Row, sign: int) -> tuple[dict[str, Any], ...]
     control, side = _CONTROLS[document["Type"]]
     found = priced(books, document)
     odd = document["Total"] - sum(lines.totals(found), ZERO)
-    rows = [*lines.effect(books, found, control, sign * side)]
+    currency = str(document["CurrencyCode"])
+    rows = [*effects.approved(books, found, control, sign * side, currency)]
     if odd:
-        rows += lines.postings(books, sign * side * odd, control, "ROUNDING")
-    return tuple({**row, "currency": document.get("CurrencyCode")} for row in rows)
+        rows += effects.moved(books, sign * side * odd, control, "ROUNDING", currency)
+    return tuple(rows)
 
 
 def shares(books: Books, document: Row, amount: Decimal, description: str) -> list[Line]:

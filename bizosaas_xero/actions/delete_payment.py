@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from bizosaas_xero.actions import dating, effects
 from bizosaas_xero.actions.ageing import in_base
 from bizosaas_xero.actions.base import Money, Params, Result, WriteRow
-from bizosaas_xero.actions.books import Books, Row, guid
+from bizosaas_xero.actions.books import Books, Row, account_name, guid
 from bizosaas_xero.actions.commit import Done, leave_note, make
 from bizosaas_xero.actions.documents import Kind, contact_name, number_of, the_one
 from bizosaas_xero.actions.movements import payments_of
@@ -163,7 +163,7 @@ def draft(books: Books, params: DeletePaymentParams, _write: Write) -> Draft:
         effect=tuple(effect),
         undo="mark_invoice_paid records it again, under a new id.",
         summary=f"**{whose}**: delete the payment of **{currency} {amount}** on {row['Date']} of {kind} "
-        f"**{named}** ({in_markdown(contact_name(whole))}), {in_markdown(effects.account_name(account))}.\n\n"
+        f"**{named}** ({in_markdown(contact_name(whole))}), {in_markdown(account_name(account))}.\n\n"
         f"{named} is {str(whole['Status']).lower()} now, with {due} due; afterwards {due + amount} is due. "
         "Nothing else is deleted: a fee or an overpayment that was recorded with it stays.",
         acts=("delete",),

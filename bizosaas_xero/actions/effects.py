@@ -1,24 +1,18 @@
-"""What the books gain from money that moves: which account is debited, which credited."""
+"""What the books gain: which account is debited, which credited."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
 from bizosaas_xero.actions.ageing import in_base
-from bizosaas_xero.actions.books import Books, Row
+from bizosaas_xero.actions.books import Books, Row, account_name
 from bizosaas_xero.actions.documents import Kind
+from bizosaas_xero.actions.lines import Priced, totals
 from bizosaas_xero.actions.writing import ONE, ZERO
 
 CONTROLS: dict[Kind, str] = {"invoice": "DEBTORS", "bill": "CREDITORS"}
-
-
-def account_name(account: Row | None) -> str:
-    """Return code and name of an account, or what stands for one that Xero does not list."""
-    if account is None:
-        return "Xero's own account"
-    return f"{account.get('Code') or ''} {account.get('Name')}".strip()
 
 
 def posting(account: Row | None, amount: Decimal, currency: str, **more: Any) -> dict[str, Any]:
@@ -31,6 +25,46 @@ def posting(account: Row | None, amount: Decimal, currency: str, **more: Any) ->
         "currency": currency,
         **more,
     }
+
+
+def approved(
+    books: Books, priced: Sequence[Priced], control: str, sign: int, currency: str
+) -> Iterator[dict[str, Any]]:
+    """Yield what a document posts when it is approved.
+
+    Args:
+        books: Whose accounts.
+        priced: The lines.
+        control: Xero's word for the control account: DEBTORS or CREDITORS.
+        sign: 1 for an invoice, -1 for a credit note.
+        currency: Of the document.
+    """
+    net, tax = totals(priced)
+    yield posting(books.system_account(control), sign * (net + tax), currency)
+    by_account: dict[str, Decimal] = {}
+    by_tax: dict[str, Decimal] = {}
+    accounts, rates = {}, {}
+    for each in priced:
+        guid = each.account["AccountID"].lower()
+        accounts[guid] = each.account
+        by_account[guid] = by_account.get(guid, ZERO) - sign * each.net
+        if each.rate and each.tax:
+            code = each.rate["TaxType"]
+            rates[code] = each.rate
+            by_tax[code] = by_tax.get(code, ZERO) - sign * each.tax
+    for guid, amount in by_account.items():
+        yield posting(accounts[guid], amount, currency)
+    for code, amount in by_tax.items():
+        shown = {"tax_type": code, "tax_rate": rates[code]["EffectiveRate"]}
+        yield posting(books.system_account("GST"), amount, currency, **shown)
+
+
+def moved(
+    books: Books, amount: Decimal, debited: str, credited: str, currency: str
+) -> Iterator[dict[str, Any]]:
+    """Yield an amount that goes from one of Xero's own accounts to another."""
+    yield posting(books.system_account(debited), amount, currency)
+    yield posting(books.system_account(credited), -amount, currency)
 
 
 def settled(

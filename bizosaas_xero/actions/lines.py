@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from bizosaas_xero.actions.base import Params
-from bizosaas_xero.actions.books import Books, Row
+from bizosaas_xero.actions.books import Books, Row, account_name
 from bizosaas_xero.actions.problems import wrong
 from bizosaas_xero.actions.writing import ZERO
 from bizosaas_xero.spec.errors import Invalid
@@ -162,9 +162,9 @@ def _account(books: Books, line: Line, defaults: Defaults, field: str) -> Row:
     if row is None:
         raise wrong(field, f"no account has the code or id {named!r}; see list_accounts")
     if row.get("Status") != "ACTIVE":
-        raise wrong(field, f"{_named(row)} is archived in Xero")
+        raise wrong(field, f"{account_name(row)} is archived in Xero")
     if row.get("SystemAccount") in _CLOSED or row.get("Type") == "BANK":
-        raise wrong(field, f"{_named(row)} takes no invoice lines")
+        raise wrong(field, f"{account_name(row)} takes no invoice lines")
     return row
 
 
@@ -216,56 +216,9 @@ def _same(one: object, other: str) -> bool:
     return str(one).casefold() == other.casefold()
 
 
-def _named(row: Row) -> str:
-    return f"{row.get('Code') or ''} {row.get('Name')}".strip()
-
-
 # ---------------------------------------------------------------- what they come to
 
 
 def totals(priced: Sequence[Priced]) -> tuple[Decimal, Decimal]:
     """Return the sums of the lines without tax, and of their tax."""
     return sum((each.net for each in priced), ZERO), sum((each.tax for each in priced), ZERO)
-
-
-def effect(books: Books, priced: Sequence[Priced], control: str, sign: int) -> tuple[dict[str, Any], ...]:
-    """Return what the books gain when the document is approved.
-
-    Args:
-        books: Whose accounts.
-        priced: The lines.
-        control: Xero's word for the control account: DEBTORS or CREDITORS.
-        sign: 1 for an invoice, -1 for a credit note.
-    """
-    net, tax = totals(priced)
-    rows = [_posting(books.system_account(control), sign * (net + tax))]
-    by_account: dict[str, Decimal] = {}
-    by_tax: dict[str, Decimal] = {}
-    accounts, rates = {}, {}
-    for each in priced:
-        guid = each.account["AccountID"].lower()
-        accounts[guid] = each.account
-        by_account[guid] = by_account.get(guid, ZERO) - sign * each.net
-        if each.rate and each.tax:
-            code = each.rate["TaxType"]
-            rates[code] = each.rate
-            by_tax[code] = by_tax.get(code, ZERO) - sign * each.tax
-    rows += [_posting(accounts[guid], amount) for guid, amount in by_account.items()]
-    for code, amount in by_tax.items():
-        shown = {"tax_type": code, "tax_rate": rates[code]["EffectiveRate"]}
-        rows.append(_posting(books.system_account("GST"), amount) | shown)
-    return tuple(rows)
-
-
-def postings(books: Books, amount: Decimal, *controls: str) -> list[dict[str, Any]]:
-    """Return an amount debited to the first of Xero's own accounts and credited to the second."""
-    return [
-        _posting(books.system_account(kind), side * amount)
-        for kind, side in zip(controls, (1, -1), strict=True)
-    ]
-
-
-def _posting(account: Row | None, amount: Decimal) -> dict[str, Any]:
-    side = "debit" if amount >= 0 else "credit"
-    named = _named(account) if account else "Xero's own account"
-    return {"account": named, "account_id": account["AccountID"] if account else None, side: abs(amount)}

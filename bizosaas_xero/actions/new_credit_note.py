@@ -16,6 +16,7 @@ from bizosaas_xero.actions import (
     dating,
     defaults,
     documents,
+    effects,
     lines,
     who,
 )
@@ -278,7 +279,7 @@ class NewCreditNote:
 
     def draft(self) -> Draft:
         """Return it as a draft of a write."""
-        effect = lines.effect(self.books, self.lines, "DEBTORS", -1) if self.authorised else ()
+        posted = effects.approved(self.books, self.lines, "DEBTORS", -1, self.currency)
         warnings = (*self.who.warnings, *self._warnings())
         after: tuple[Step, ...] = ()
         if self.applied and self.invoice:
@@ -286,7 +287,7 @@ class NewCreditNote:
         return Draft(
             steps=(self.step,),
             after=after,
-            effect=tuple({**row, "currency": self.currency} for row in effect),
+            effect=tuple(posted) if self.authorised else (),
             warnings=warnings,
             undo=credit_note_text.undo(self.params),
             summary=credit_note_text.summary(self.books, self, warnings),

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from bizosaas_xero.actions import dating, defaults, invoice_text, lines, mailing, who
+from bizosaas_xero.actions import dating, defaults, effects, invoice_text, lines, mailing, who
 from bizosaas_xero.actions.base import Params
 from bizosaas_xero.actions.books import Books, Row
 from bizosaas_xero.actions.deal import Deal, deal_lines
@@ -160,11 +160,11 @@ class NewInvoice:
         after = (mailing.sending("{invoice}"),) if self.params.send else ()
         home = self.currency == self.books.base_currency
         warnings = (*self.who.warnings, *self._warnings())
-        effect = lines.effect(self.books, self.lines, "DEBTORS", 1) if self.authorised else ()
+        posted = effects.approved(self.books, self.lines, "DEBTORS", 1, self.currency)
         return Draft(
             steps=(*self.who.steps(), self.step),
             after=after,
-            effect=tuple({**row, "currency": self.currency} for row in effect),
+            effect=tuple(posted) if self.authorised else (),
             warnings=warnings,
             undo=_undo(self.params),
             summary=invoice_text.summary(self.books, self, warnings),

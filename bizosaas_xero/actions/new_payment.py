@@ -13,7 +13,7 @@ from bizosaas_xero.actions import dating, effects, payment_text
 from bizosaas_xero.actions.ageing import in_base
 from bizosaas_xero.actions.base import Params
 from bizosaas_xero.actions.besides import Besides, Fee
-from bizosaas_xero.actions.books import Books, Row
+from bizosaas_xero.actions.books import Books, Row, account_name
 from bizosaas_xero.actions.documents import Kind, contact_name, number_of, the_one
 from bizosaas_xero.actions.movements import LONGEST_REFERENCE, marked_payment, reference, same_again
 from bizosaas_xero.actions.problems import wrong
@@ -139,12 +139,12 @@ class NewPayment:
         if row is None:
             raise wrong(field, f"no account has the code or id {named!r}", "See list_accounts.")
         if row.get("Status") != "ACTIVE":
-            complaint = f"{effects.account_name(row)} is archived in Xero"
+            complaint = f"{account_name(row)} is archived in Xero"
             raise wrong(field, complaint, "Restore it there, or name another.", reason="archived_account")
         if row.get("Type") != "BANK" and row.get("EnablePaymentsToAccount") is not True:
             raise wrong(
                 field,
-                f"{effects.account_name(row)} takes no payments",
+                f"{account_name(row)} takes no payments",
                 "Name a bank account, or enable payments to this account in Xero's chart of accounts.",
             )
         return row
@@ -158,7 +158,7 @@ class NewPayment:
         if self.account_currency not in {self.currency, self.books.base_currency}:
             raise wrong(
                 "params.account",
-                f"{effects.account_name(self.account)} is in {self.account_currency}, and the "
+                f"{account_name(self.account)} is in {self.account_currency}, and the "
                 f"{self.params.kind} in {self.currency}",
                 f"Name an account in {self.currency} or in {self.books.base_currency}.",
                 reason="wrong_currency",

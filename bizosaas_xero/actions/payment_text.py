@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bizosaas_xero.actions import effects
+from bizosaas_xero.actions.books import account_name
 from bizosaas_xero.actions.documents import contact_name, number_of
 from bizosaas_xero.actions.texts import in_markdown
 
@@ -19,7 +19,7 @@ def summary(payment: NewPayment, warnings: tuple[str, ...]) -> str:
     by, into = ("by", "into") if params.kind == "invoice" else ("to", "from")
     left = payment.due - payment.amount
     number, contact = in_markdown(number_of(payment.invoice)), in_markdown(contact_name(payment.invoice))
-    account = in_markdown(effects.account_name(payment.account))
+    account = in_markdown(account_name(payment.account))
     stays = f"{currency} {left} stays" if left else "Nothing stays"
     out = [
         f"**{whose}**: record that {params.kind} **{number}** was paid {by} **{contact}**.",
@@ -31,7 +31,7 @@ def summary(payment: NewPayment, warnings: tuple[str, ...]) -> str:
     if params.fee:
         out.append(
             f"{in_markdown(rest.processor.name)} kept {payment.account_currency} {params.fee.amount}, "
-            f"of which tax {rest.fee_tax}: {in_markdown(effects.account_name(rest.fee_account))}."
+            f"of which tax {rest.fee_tax}: {in_markdown(account_name(rest.fee_account))}."
         )
     if params.reference:
         out.append(f"Reference: {in_markdown(params.reference)}.")
