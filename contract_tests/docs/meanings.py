@@ -56,7 +56,7 @@ MEANINGS = {
     "Action.effect": "Whether it writes at the vendor.",
     "Action.destructive": "Whether it changes or ends something that exists.",
     "Plan.hash": "Goes into `control.plan_hash`.",
-    "Plan.organisation": "The id of the organisation whose books it changes.",
+    "Plan.organisation": "The name of the organisation whose books it changes.",
     "Plan.warnings": "Sentences for the person who approves.",
     "Plan.undo": "How it can be undone; `null` if it cannot.",
     "ActionResult.action": "The action that was asked for.",
