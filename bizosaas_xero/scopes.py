@@ -73,6 +73,10 @@ _ACTIONS: dict[str, Sequence[Permission]] = {
     "find_contacts": (CONTACTS, SETTINGS),
     "find_invoices": (INVOICES, SETTINGS),
     "get_invoice": (INVOICES, SETTINGS),
+    "verify_figures": (
+        *(INVOICES, PAYMENTS, CONTACTS, SETTINGS),
+        *(AGED, TRIAL_BALANCE, PROFIT_AND_LOSS, BALANCE_SHEET),
+    ),
 }
 
 NEEDS = _ENTITIES | _ACTIONS

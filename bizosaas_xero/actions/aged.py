@@ -131,6 +131,7 @@ class AgedResult(Result):
     kind: Literal["receivables", "payables"]
     currency: str = Field(description="The base currency, in which amounts are unless said otherwise.")
     as_of: date
+    ref: str = Field(description="Cite as [REF:CONTACT_ID:total], [REF:all:total] or [REF:all:overdue].")
     as_books_stand_now: bool = Field(
         description="A past day, worked out from today's books; say so with the figures."
     )
@@ -169,6 +170,7 @@ def run(books: Books, params: AgedParams, side: Side) -> AgedResult:
         kind="receivables" if side is RECEIVABLES else "payables",
         currency=books.base_currency,
         as_of=as_of,
+        ref=f"aged_{'receivables' if side is RECEIVABLES else 'payables'}:{as_of}",
         as_books_stand_now=past,
         counted=f"{COUNTED} {AS_BOOKS_STAND.format(day=as_of)}" if past else COUNTED,
         age_by=params.age_by,

@@ -54,6 +54,7 @@ class Sheet(Result):
     """The balances of one day."""
 
     as_of: date = Field(description="The day that Xero's report is of.")
+    ref: str = Field(description="Cite a figure as [REF:ACCOUNT_ID], or [REF:NAME] such as :net_assets.")
     assets: SheetClass
     liabilities: SheetClass
     equity: SheetClass
@@ -86,7 +87,7 @@ def run(books: Books, params: BalanceSheetParams) -> BalanceSheetResult:
     wanted = 2 if params.compare else 1
     if len(days) < wanted:
         raise Unavailable("Xero's balance sheet lacks a column.", reason="garbled_answer")
-    sheets = [_sheet(books, lines, column, days[column]) for column in range(wanted)]
+    sheets = [_sheet(books, lines, column, days[column], params.basis) for column in range(wanted)]
     reason = next((sheet.not_tied_because for sheet in sheets if not sheet.ties), None)
     return BalanceSheetResult(
         organisation=str(books.organisation.get("Name")),
@@ -113,7 +114,7 @@ def _days(report: Row) -> list[date]:
     return found
 
 
-def _sheet(books: Books, lines: Sequence[reports.Line], column: int, day: date) -> Sheet:
+def _sheet(books: Books, lines: Sequence[reports.Line], column: int, day: date, basis: str) -> Sheet:
     found: dict[str, list[Balance]] = {name: [] for name in CLASSES}
     unplaced, earnings, totals = [], ZERO, set()
     for line in lines:
@@ -139,6 +140,7 @@ def _sheet(books: Books, lines: Sequence[reports.Line], column: int, day: date) 
     )
     return Sheet(
         as_of=day,
+        ref=f"balance_sheet:{day}:{basis}",
         assets=SheetClass(name="assets", accounts=found["ASSET"], total=sums["ASSET"]),
         liabilities=SheetClass(name="liabilities", accounts=found["LIABILITY"], total=sums["LIABILITY"]),
         equity=SheetClass(name="equity", accounts=found["EQUITY"], total=sums["EQUITY"]),

@@ -18,6 +18,7 @@ from bizosaas_xero.actions import (
     mark_invoice_paid,
     pnl,
     reconcile,
+    verify_figures,
     void_invoice,
 )
 from bizosaas_xero.actions.base import ActionRow, Params, WriteRow
@@ -43,6 +44,7 @@ ACTIONS: dict[str, ActionRow | WriteRow] = {
         balance_sheet.ACTION,
         reconcile.ACTION,
         *ledger_reads.ACTIONS,
+        verify_figures.ACTION,
     )
 }
 """Every action of this release by its name."""

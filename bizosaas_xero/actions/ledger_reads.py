@@ -120,6 +120,7 @@ class ContactItem(Result):
     """One contact."""
 
     contact_id: str
+    ref: str = Field(description="Cite what they owe as [REF.owes].")
     name: str
     email: str | None
     account_number: str | None
@@ -154,6 +155,7 @@ def _contact(books: Books, row: Row) -> ContactItem:
     balances = (row.get("Balances") or {}).get("AccountsReceivable") or {}
     return ContactItem(
         contact_id=row["ContactID"],
+        ref=f"contact:{row['ContactID']}",
         name=str(row.get("Name")),
         email=row.get("EmailAddress") or None,
         account_number=row.get("AccountNumber") or None,
@@ -181,6 +183,7 @@ class InvoiceItem(Result):
     """One invoice or bill in short."""
 
     invoice_id: str
+    ref: str = Field(description="Cite a figure as [REF.total], [REF.amount_due], or another of its amounts.")
     number: str | None
     reference: str | None
     contact_id: str | None
@@ -228,6 +231,7 @@ def _short(books: Books, row: Row) -> dict[str, Any]:
     kind = "bill" if row.get("Type") == "ACCPAY" else "invoice"
     return {
         "invoice_id": row["InvoiceID"],
+        "ref": f"invoice:{row['InvoiceID']}",
         "number": row.get("InvoiceNumber") or None,
         "reference": row.get("Reference") or None,
         "contact_id": contact.get("ContactID"),

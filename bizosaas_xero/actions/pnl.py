@@ -92,6 +92,7 @@ class PnlResult(Result):
     basis: Literal["accrual", "cash"]
     from_date: date
     to_date: date
+    ref: str = Field(description="Cite a figure as [REF:ACCOUNT_ID], or [REF:NAME] such as :net_profit.")
     sections: list[Section]
     gross_profit: Money
     unrealised_currency: Money = Field(
@@ -138,6 +139,7 @@ def run(books: Books, params: PnlParams) -> PnlResult:
         basis=params.basis,
         from_date=params.from_date,
         to_date=params.to_date,
+        ref=f"pnl:{params.from_date}..{params.to_date}:{params.basis}" if not params.tracking else "",
         sections=sections,
         gross_profit=totals["income"] - totals["cost_of_sales"],
         unrealised_currency=currency,

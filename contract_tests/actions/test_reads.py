@@ -24,6 +24,7 @@ EXAMPLES = {
     "get_aged_receivables": {"contact_limit": 3},
     "get_aged_payables": {"as_of": "2026-06-30"},
     "get_balance_sheet": {"on_date": "2026-10-31"},
+    "verify_figures": {"text": "They owe NZD 1,000.00 [invoice:INV-0001.amount_due], and 5 more."},
     "reconcile_bank_feeds": {"bank_account": "090", "from_date": "2026-09-01", "limit": 5},
 }
 

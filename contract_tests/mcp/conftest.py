@@ -14,9 +14,9 @@ from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import ElicitResult, Implementation
 
-from contract_tests.cli.conftest import COMMAND, Person, connected_at_once, sandbox
+from contract_tests.cli.conftest import COMMAND, Person, connected_at_once, quick, sandbox
 
-__all__ = ["connected_at_once", "sandbox"]
+__all__ = ["connected_at_once", "quick", "sandbox"]
 
 TOKEN = secrets.token_urlsafe(32)
 ERAS = ("legacy", "2026-07-28")
@@ -66,15 +66,28 @@ class Agent:
 
         return self.talk(once, *options, era=era, http=http, **(client or {}))
 
+    def connect(self, name: str) -> None:
+        """Connect one more organisation of the sandbox."""
+        (key,) = [each["id"] for each in self.person.sandbox["organisations"] if each["name"] == name]
+        code, _, said = self.person.connect("--organisation", key, organisations=[key])
+        assert code == 0, said
+
+    def rule(self, action: str, rule: str) -> None:
+        self.person.json("configure", "--policy", f"{action}={rule}")
+
     def audit(self):
         done = self.person.run("audit", "--json", "--limit", "0")
         return json.loads(done.stdout)["entries"]
 
     def sent(self, *methods: str):
-        """Return the requests that the sandbox saw, such as all that write."""
+        """Return the requests that the sandbox saw, such as all that write, without notes in a history."""
         seen = httpx.get(f"{self.person.sandbox['api_url']}/_sandbox/log").json()
         seen = seen["requests"] if isinstance(seen, dict) else seen
-        return [each for each in seen if each["method"] in methods and "/api.xro/" in each["path"]]
+        return [
+            each
+            for each in seen
+            if each["method"] in methods and "/api.xro/" in each["path"] and "History" not in each["path"]
+        ]
 
 
 def _run(talk, where, era, options):
@@ -108,8 +121,8 @@ class Someone:
 
 
 @pytest.fixture
-def agent(connected_at_once):
-    return Agent(connected_at_once)
+def agent(quick):
+    return Agent(quick)
 
 
 @pytest.fixture(params=["stdio", "http"])
