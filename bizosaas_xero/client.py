@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -23,13 +25,24 @@ import stamina
 
 from bizosaas_xero import __version__, answers, decode, limits, tokens
 from bizosaas_xero.settings import LOOPBACK, Settings
-from bizosaas_xero.spec.errors import ConnectorError, OrganisationUnavailable, RateLimited, Unavailable
+from bizosaas_xero.spec.errors import (
+    ConnectorError,
+    Invalid,
+    OrganisationUnavailable,
+    RateLimited,
+    Unavailable,
+)
 from bizosaas_xero.spec.models import Connection
 
 API_PATH = "/api.xro/2.0/"
 ATTEMPTS = 4
 MAX_WAIT = 65.0
 """Default seconds that limits may be waited for in one run: a little more than Xero's one-minute window."""
+
+MOST_BYTES = 128 * 1024 * 1024
+"""The longest answer that is read, unpacked: 1,000 invoices of 200 lines each have about 100 MB."""
+
+_COUNT = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass
@@ -50,7 +63,7 @@ class Meter:
             self.calls += 1
         response = send(*request, **more)
         with self._lock:
-            self.bytes += response.num_bytes_downloaded
+            self.bytes += response.extensions.get("wire_bytes", response.num_bytes_downloaded)
             self.day_left = _int_header(response, "X-DayLimit-Remaining", self.day_left)
             self.minute_left = _int_header(response, "X-MinLimit-Remaining", self.minute_left)
         return response
@@ -147,7 +160,9 @@ class Client:
             response = self.meter.send(
                 method, url, self._settings, params=params, headers=headers, content=body
             )
-        if response.status_code in {httpx.codes.NOT_MODIFIED, httpx.codes.NO_CONTENT}:
+        # Either, where it was not asked for, would make an empty table of no answer at all.
+        nothing_new = response.status_code == httpx.codes.NOT_MODIFIED and "If-Modified-Since" in headers
+        if nothing_new or (response.status_code == httpx.codes.NO_CONTENT and body is not None):
             return Answer({}, _http_date(response))
         if response.status_code != httpx.codes.OK:
             error = answers.error_of(response, self._feature)
@@ -218,13 +233,13 @@ def _answer(response: httpx.Response) -> Answer:
 def _http_date(response: httpx.Response) -> datetime | None:
     try:
         return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return None
 
 
 def _int_header(response: httpx.Response, name: str, default: int | None) -> int | None:
     value = response.headers.get(name, "")
-    return int(value) if value.isdigit() else default
+    return int(value) if _COUNT.fullmatch(value) else default
 
 
 def send(
@@ -239,13 +254,51 @@ def send(
     """Send one request over this process's connections.
 
     Raises:
-        Unavailable: No answer came, it broke off, or could not be unpacked.
+        Invalid: What would be sent cannot stand in a header or an address.
+        Unavailable: No answer came, it broke off, could not be unpacked, or is longer than any of Xero's.
     """
+    if not all(value.isascii() and value.isprintable() for value in (headers or {}).values()):
+        raise _unsendable()
     client = http(settings)
     try:
         return client.request(method, url, params=params, headers=headers, content=content)
     except httpx.RequestError as error:
         raise answers.unreachable(error) from None
+    except (httpx.InvalidURL, UnicodeError):
+        raise _unsendable() from None
+
+
+def _unsendable() -> Invalid:
+    # What it is may be a token: it is not shown.
+    return Invalid(
+        "A request to Xero would hold characters that cannot be sent.",
+        remedy="Look for line breaks and stray characters in the access token, the organisation id and the "
+        "addresses among the settings.",
+        reason="unsendable",
+    )
+
+
+class _BoundedClient(httpx.Client):
+    """Reads no answer beyond :data:`MOST_BYTES`, counted as it is unpacked: a little gzip holds gigabytes."""
+
+    def send(self, request: httpx.Request, *, stream: bool = False, **more: Any) -> httpx.Response:
+        answer = super().send(request, stream=True, **more)
+        if stream:
+            return answer
+        with closing(answer):
+            pieces, size = [], 0
+            for piece in answer.iter_bytes():
+                pieces.append(piece)
+                size += len(piece)
+                if size > MOST_BYTES:
+                    raise answers.too_long()
+        headers = [(name, value) for name, value in answer.headers.raw if name.lower() not in _OF_THE_WIRE]
+        whole = httpx.Response(answer.status_code, headers=headers, content=b"".join(pieces), request=request)
+        whole.extensions["wire_bytes"] = answer.num_bytes_downloaded
+        return whole
+
+
+_OF_THE_WIRE = {b"content-encoding", b"content-length", b"transfer-encoding"}
 
 
 _clients: dict[tuple[int, str, float], httpx.Client] = {}
@@ -263,7 +316,7 @@ def http(settings: Settings) -> httpx.Client:
 
 def _new_client(settings: Settings) -> httpx.Client:
     timeout = settings.timeout
-    client = httpx.Client(
+    client = _BoundedClient(
         timeout=httpx.Timeout(timeout, connect=min(10.0, timeout)),
         headers={"User-Agent": f"bizosaas-xero/{__version__}", "Accept-Encoding": "gzip"},
         follow_redirects=False,  # a token must not follow a redirect to another host
