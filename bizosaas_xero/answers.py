@@ -7,6 +7,7 @@ Xero's documentation and of public recordings; where they differ, both are recog
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -29,6 +30,12 @@ MINUTE_OR_DAY = 120.0
 
 OFFLINE_PAUSE = 300.0
 """Seconds after which Xero suggests to try an organisation that is offline again."""
+
+LONGEST_WAIT = 86_400.0
+"""Seconds that any answer may make us wait: no limit of Xero's lasts longer than a day."""
+
+_DEEPEST = 50
+"""How deep in a refusal messages are looked for; Xero nests them four deep."""
 
 
 def error_of(response: httpx.Response, feature: str | None = None) -> ConnectorError:
@@ -169,6 +176,16 @@ def garbled(response: httpx.Response) -> Unavailable:
     )
 
 
+def too_long() -> Unavailable:
+    """Make the error for an answer that is longer than any of Xero's."""
+    return Unavailable(
+        "An answer was longer than any that Xero gives, and was not read.",
+        remedy="If it lasts, set page_size lower, and check that no proxy stands between this machine and "
+        "Xero.",
+        reason="answer_too_long",
+    )
+
+
 def unreachable(error: httpx.RequestError) -> Unavailable:
     """Make the error for a request that got no whole answer."""
     timed_out = isinstance(error, httpx.TimeoutException)
@@ -195,37 +212,41 @@ def json_list(response: httpx.Response) -> list[dict[str, Any]]:
     Raises:
         Unavailable: It is not.
     """
-    try:
-        found = json.loads(response.content)
-    except ValueError:
-        found = None
+    found = _parsed(response)
     if not isinstance(found, list):
         raise garbled(response)
     return [item for item in found if isinstance(item, dict)]
 
 
-def _messages(value: Any) -> Iterator[str]:
+def _messages(value: Any, depth: int = 0) -> Iterator[str]:
     """Yield every validation message, however deep Xero nested it."""
+    if depth > _DEEPEST:
+        return
     if isinstance(value, dict):
-        elements = value.get("Elements")
-        for error in value.get("ValidationErrors") or ():
+        elements, errors = value.get("Elements"), value.get("ValidationErrors")
+        for error in errors if isinstance(errors, list) else ():
             if isinstance(error, dict):
                 yield str(error.get("Message") or error.get("Description") or error)
         for inner in value.values():
-            yield from _messages(inner)
+            yield from _messages(inner, depth + 1)
         if not elements and (value.get("Message") or value.get("Detail")) and "Type" in value:
             yield str(value.get("Message") or value.get("Detail"))
     elif isinstance(value, list):
         for inner in value:
-            yield from _messages(inner)
+            yield from _messages(inner, depth + 1)
 
 
 def _json(response: httpx.Response) -> dict[str, Any]:
-    try:
-        found = json.loads(response.content)
-    except ValueError:
-        return {}
+    found = _parsed(response)
     return found if isinstance(found, dict) else {}
+
+
+def _parsed(response: httpx.Response) -> Any:
+    """Return what a body says, or ``None``: it may be no JSON, or too deep for a parser."""
+    try:
+        return json.loads(response.content)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _detail(response: httpx.Response) -> str:
@@ -246,6 +267,7 @@ def _correlation(response: httpx.Response) -> str | None:
 
 def _seconds(value: str | None) -> float | None:
     try:
-        return max(0.0, float(value)) if value else None
+        seconds = float(value) if value else math.nan
     except ValueError:
         return None
+    return None if math.isnan(seconds) else min(max(0.0, seconds), LONGEST_WAIT)
