@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 import stamina
 
@@ -65,7 +66,7 @@ def disconnect(token: str, organisation_id: str | None, settings: Settings) -> N
         )
     for organisation in found:
         if organisation_id is None or organisation.id.lower() == organisation_id.lower():
-            path = f"/connections/{organisation.connection_id}"
+            path = f"/connections/{quote(str(organisation.connection_id), safe='')}"
             _call("DELETE", path, token, settings, fine=(200, 204, 404))
 
 

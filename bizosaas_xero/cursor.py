@@ -8,11 +8,15 @@ it held and a ``digest`` of its content instead.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from bizosaas_xero.spec.errors import CursorRejected
+
+Moment = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC))]
+"""Of Xero's clock. Nothing earlier was ever written, and reckoning with it leaves the calendar."""
 
 Kind = Literal["first", "incremental", "reread"]
 
@@ -30,9 +34,9 @@ class Reading(_Strict):
     """
 
     kind: Kind
-    since: AwareDatetime | None = None
-    started: AwareDatetime | None = None
-    page: int = Field(1, ge=1)
+    since: Moment | None = None
+    started: Moment | None = None
+    page: int = Field(1, ge=1, le=10**9)
     size: int = Field(ge=1, le=1000)
     first_count: int | None = None
     count: int | None = None
@@ -45,8 +49,8 @@ class Cursor(_Strict):
     v: Literal[1] = 1
     entity: str
     org: str
-    since: AwareDatetime | None = None
-    full_at: AwareDatetime | None = None
+    since: Moment | None = None
+    full_at: Moment | None = None
     read: Reading | None = None
     keys: list[str] | None = None
     digest: str | None = None

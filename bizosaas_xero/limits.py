@@ -78,9 +78,9 @@ def _redis_bucket(url: str, key: str, rates: list[Rate]) -> AbstractBucket:
 
     try:
         return cast("AbstractBucket", RedisBucket.init(rates, redis.Redis.from_url(url), f"xero:{key}"))
-    except redis.RedisError as error:
+    except (redis.RedisError, ValueError) as error:
         raise Misconfigured(
-            f"The limiter at limiter_url does not answer ({type(error).__name__}).",
+            f"The limiter at limiter_url cannot be used ({type(error).__name__}).",
             remedy="Start Redis, correct limiter_url, or unset it.",
             reason="limiter_unreachable",
         ) from None

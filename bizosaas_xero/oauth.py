@@ -102,7 +102,10 @@ def _callback(asked: AuthRequest, settings: Settings) -> AuthResult:
     _require_secret(app)
     pending = consent.open_sealed(_need(asked.pending, "pending", asked.step).get_secret_value(), app)
     url = _need(asked.callback_url, "callback_url", asked.step).get_secret_value()
-    came = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+    try:
+        came = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+    except ValueError:
+        came = {}
     # Xero's refusals come without a state now and then; they give nothing away and grant nothing.
     if "error" in came and "state" not in came:
         raise refusals.consent_refused(came["error"], came.get("error_description", ""))

@@ -6,6 +6,7 @@ plugin only inside ``app``, ``grant`` and ``connection``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +16,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bizosaas_xero.spec.errors import Misconfigured
 
+_HOST = re.compile(r"([A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?")
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -120,6 +123,10 @@ class Settings(BaseSettings):
         plain_but_local = parts.scheme == "http" and parts.hostname in LOOPBACK
         if not parts.hostname or parts.username or not (parts.scheme == "https" or plain_but_local):
             raise ValueError("must be an https:// address (http:// only on this machine)")
+        # What the HTTP client could not send, or would read otherwise than urlsplit does.
+        plain = _HOST.fullmatch(parts.netloc) and parts.port != 0 and _PATH.fullmatch(parts.path)
+        if not plain or parts.query or parts.fragment or url != parts.geturl():
+            raise ValueError("must be a plain address: host, port and path, no query")
         return url.rstrip("/")
 
 

@@ -24,7 +24,8 @@ Money = Annotated[
 class Params(BaseModel):
     """Base of parameters. The model is the one source of schema, validation, tool description and docs."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, defer_build=True)
+    # A least length, even of none, makes pydantic refuse text that is no Unicode (lone surrogates).
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, defer_build=True, str_min_length=0)
 
 
 class Result(BaseModel):

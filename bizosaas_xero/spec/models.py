@@ -41,7 +41,8 @@ class Model(BaseModel):
     """Base of all models: unknown keys are ignored, and a validation error never prints its input."""
 
     # Building 25 validators at import would cost more than the rest of the plugin's import.
-    model_config = ConfigDict(hide_input_in_errors=True, defer_build=True, extra="ignore")
+    # A least length, even of none, makes pydantic refuse text that is no Unicode (lone surrogates).
+    model_config = ConfigDict(hide_input_in_errors=True, defer_build=True, extra="ignore", str_min_length=0)
 
 
 # ---------------------------------------------------------------- inputs
