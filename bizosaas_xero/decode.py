@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Clamped, Context, Decimal, Inexact, InvalidOperation, Overflow, Underflow
 from functools import cache, lru_cache
 from typing import Any
 
@@ -25,7 +25,12 @@ _MS_DATE = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 _FLAGS = {"true": True, "false": False}
 
-_parse = msgspec.json.Decoder(float_hook=Decimal).decode
+# Exact, or refused: 1e999999999 is a few bytes of JSON, and a gigabyte when somebody writes it out.
+_exact = Context(
+    prec=1000, Emax=999, Emin=-999, traps=[Clamped, Inexact, InvalidOperation, Overflow, Underflow]
+).create_decimal
+
+_parse = msgspec.json.Decoder(float_hook=_exact).decode
 
 
 class Undecodable(ValueError):
@@ -40,7 +45,7 @@ def parse_json(body: bytes) -> Any:
     """
     try:
         return _parse(body)
-    except (msgspec.DecodeError, InvalidOperation, RecursionError) as error:
+    except (msgspec.DecodeError, ArithmeticError, RecursionError) as error:
         raise ValueError(f"not JSON: {error}") from None
 
 
@@ -57,7 +62,10 @@ def stamp(text: str) -> datetime:
         except OverflowError:
             raise ValueError(f"{text} is beyond the calendar") from None
     moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text} is beyond the calendar") from None
 
 
 @lru_cache(maxsize=8192)
@@ -73,10 +81,12 @@ def business_date(text: str) -> date:
 
 
 def _decimal(value: Any) -> Decimal | None:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return Decimal(value)
-    if isinstance(value, str) and _NUMBER.fullmatch(value):
-        return Decimal(value)
+    number = isinstance(value, int) and not isinstance(value, bool)
+    if number or (isinstance(value, str) and _NUMBER.fullmatch(value)):
+        try:
+            return _exact(value)
+        except ArithmeticError:
+            raise ValueError("the number is too long or too large") from None
     raise ValueError(f"{value!r} is not a number")
 
 

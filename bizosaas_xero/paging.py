@@ -22,6 +22,7 @@ from datetime import datetime
 from typing import Any
 
 from bizosaas_xero.client import Answer
+from bizosaas_xero.spec.errors import Unavailable
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,17 @@ def page_of(number: int, rows: list[Any], answer: Answer, size: int) -> Page:
     Xero describes its pages only when paging; without that, a short page is the last. It clamps a page size
     silently and echoes the one it used.
     """
-    pagination = answer.body.get("pagination") or {}
+    pagination = answer.body.get("pagination")
+    if not isinstance(pagination, dict):
+        pagination = {}
     count, used = pagination.get("itemCount"), pagination.get("pageSize")
-    if isinstance(count, int):
+    if isinstance(count, int) and count >= 0:
         last = number >= math.ceil(count / (used if isinstance(used, int) and used > 0 else size))
+        if not rows and not last:
+            # Followed, an announcement of a billion rows would keep us asking for ever.
+            raise Unavailable(
+                f"Xero announced {count} records and sent an empty page.", reason="garbled_answer"
+            )
     else:
         last = len(rows) < size
         count = len(rows) if last and number == 1 else None
