@@ -12,7 +12,7 @@ from typing import Any
 
 import pluggy
 
-from bizosaas_xero.host import Connector
+from bizosaas_xero.host.connector import Connector
 from bizosaas_xero.spec import (
     PROJECT,
     Action,
