@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from bizosaas_xero import __version__, cursor, scopes, tokens
-from bizosaas_xero.actions import catalogue as actions
 from bizosaas_xero.client import Client
 from bizosaas_xero.entities import ENTITIES
 from bizosaas_xero.settings import Settings, load
@@ -18,6 +17,8 @@ from bizosaas_xero.sync import Run
 
 def info() -> ConnectorInfo:
     """Return what ``describe()`` publishes."""
+    from bizosaas_xero.actions import catalogue as actions  # a sync needs none of them
+
     return ConnectorInfo(
         name="xero",
         title="Xero",

@@ -101,13 +101,15 @@ def read(fetch: Fetch, start: int, floor: int | None, ahead: int) -> Iterator[Pa
             else:
                 page = _accepted(fetch(number), fetch, floor)
             floor = page.count if page.count is not None else floor
+            last, end = page.last, _last_page(page)
             yield page
-            if page.last:
+            del page  # not to be held while the next one is fetched
+            if last:
                 return
             number += 1
             if ahead:
                 pool = pool or ThreadPoolExecutor(ahead + 1, thread_name_prefix="xero-page")
-                wanted = range(number + len(coming), min(number + window, _last_page(page)) + 1)
+                wanted = range(number + len(coming), min(number + window, end) + 1)
                 coming.extend(pool.submit(fetch, upcoming) for upcoming in wanted)
     finally:
         if pool:

@@ -129,6 +129,7 @@ class Run:
                 )
                 if paused:
                     return
+                del page, records  # not to be held while the next one is fetched
                 continue
             stats.read = len(seen)
             stats.complete, stats.missing = _completeness(reading, begun, len(seen))
@@ -254,8 +255,7 @@ class Run:
             except decode.Undecodable as error:
                 bad.append((index, key, str(error)))
                 continue
-            # The values are typed already: validating each again would cost more than decoding it.
-            records.append(Record.model_construct(key=key, op="upsert", data=row, updated_at=row.get(stamp)))
+            records.append(_record(key, row, row.get(stamp)))
         # Conversion works in place; what was half converted is shown as it came.
         raw = decode.parse_json(content)[self._entity.path] if bad else []
         return records, [Rejected(key=key, reason=reason, raw=raw[index]) for index, key, reason in bad]
@@ -294,6 +294,27 @@ class Run:
             "day_left": meter.day_left,
             "minute_left": meter.minute_left,
         }
+
+
+def _record(key: str, data: decode.Row, updated_at: datetime | None) -> Record:
+    """Make a record of values that are typed already.
+
+    Validating each again would cost more than decoding it, and so would pydantic's ``model_construct``, which
+    goes through the fields one by one. This is how a pickled record is made.
+    """
+    record = Record.__new__(Record)
+    record.__setstate__(
+        {
+            "__dict__": {"key": key, "op": "upsert", "data": data, "updated_at": updated_at},
+            "__pydantic_fields_set__": _RECORD_FIELDS,
+            "__pydantic_extra__": None,
+            "__pydantic_private__": None,
+        }
+    )
+    return record
+
+
+_RECORD_FIELDS = set(Record.model_fields)
 
 
 def _key(row: Any, names: tuple[str, ...]) -> str | None:

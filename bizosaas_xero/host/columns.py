@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -25,6 +25,7 @@ FIXED = {
     "changed_at": "VARCHAR(32)",
     "deleted_at": "VARCHAR(32)",
 }
+_DIGITS = 1000
 _NUMBER = re.compile(r"-?[0-9]{1,1000}(\.[0-9]{1,1000})?([eE][+-]?[0-9]{1,3})?")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
@@ -145,7 +146,7 @@ def checked(name: str, taken: Mapping[str, Any] | None = None) -> str:
 def at(data: Any, path: str) -> Any:
     """Return the value at a dotted path, or ``None``."""
     for name in path.split("."):
-        if not isinstance(data, Mapping):
+        if type(data) is not dict and not isinstance(data, Mapping):  # the first is ten times as fast
             return None
         data = data.get(name)
     return data
@@ -168,6 +169,8 @@ def kind(schema: Mapping[str, Any], path: str) -> str:
 
 
 def _resolved(root: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "properties" in schema or "type" in schema:
+        return schema  # its choices, if any, only narrow it
     for choice in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
         if choice.get("type") != "null":
             return _resolved(root, choice)
@@ -193,6 +196,9 @@ def _bound(value: Any, type_: str) -> Any:
     """Return a value as its column takes it; ``None`` for one that does not fit: ``record`` has it anyway."""
     if value is None:
         return None
+    written = _WRITTEN.get((type(value), type_))
+    if written is not None:
+        return written(value)
     if type_ == "BOOLEAN":
         return value if isinstance(value, bool) else None
     if type_ == "BIGINT":
@@ -200,11 +206,22 @@ def _bound(value: Any, type_: str) -> Any:
         return value if fits else None
     if isinstance(value, Decimal):
         text = format(value, "f") if value.is_finite() else ""
+        if type_ == "NUMERIC" and 0 < len(text) <= _DIGITS:
+            return text
     elif isinstance(value, date):
         text = stamp(value)
     else:
         text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     return _parsed(text, type_)
+
+
+# How a value of the class that its column is made for is written: every column of every record comes by here.
+_WRITTEN: dict[tuple[type, str], Callable[[Any], Any]] = {
+    (bool, "BOOLEAN"): bool,
+    (date, "DATE"): date.isoformat,
+    (datetime, "TIMESTAMP WITH TIME ZONE"): stamp,
+    (str, "TEXT"): lambda text: text.replace("\0", ""),  # PostgreSQL stores no NUL
+}
 
 
 def _parsed(text: str, type_: str) -> str | None:

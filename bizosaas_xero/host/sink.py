@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -82,7 +83,7 @@ class Sink:
             rows, removed, counts = self._sort(table, connection.organisation_id, newest, held)
             if rows:
                 self._tell(transaction, connection, table, rows, held)
-                transaction.execute(_upsert(self._database, table.table), rows)
+                _many(transaction, _upsert(self._database, table.table), rows)
             if removed:
                 transaction.execute(_delete(table.table), removed)
             self._reject(transaction, connection.organisation_id, batch, set(newest))
@@ -247,6 +248,17 @@ def _upsert(database: Database, table: sa.Table) -> Any:
     return statement.on_conflict_do_update(
         index_elements=["organisation_id", "key"], set_=changed | {"deleted_at": sa.null()}
     )
+
+
+def _many(transaction: sa.Connection, statement: Any, rows: list[dict[str, Any]]) -> None:
+    """Execute a statement for each of many rows, whose values the driver takes as they are.
+
+    Going through each value of each row once more, as SQLAlchemy does, would cost as much as storing them.
+    """
+    compiled = statement.compile(dialect=transaction.dialect, column_keys=list(rows[0]))
+    order = compiled.positiontup
+    given = rows if order is None else list(map(itemgetter(*order), rows))
+    transaction.exec_driver_sql(compiled.string, given)
 
 
 def _delete(table: sa.Table) -> sa.Update:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bizosaas_xero.host.columns import kind
 from bizosaas_xero.host.sink import Counts
 from bizosaas_xero.spec import Misconfigured, Record, Rejected
 from contract_tests.host.fakes import batch, record
@@ -162,6 +163,16 @@ def test_a_new_column_is_added_and_filled(make_host, host, fake, kept):
     older = make_host()
     older.sink.prepare("things", older.report.connector("fake").entity("things"))
     assert older.sink.write(kept, batch(2, record("c"))) == Counts(new=1)
+
+
+def test_a_schema_with_conditions_beside_its_fields_types_its_columns():
+    amount = {"type": ["string", "null"], "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
+    schema = {
+        "type": "object",
+        "properties": {"Total": amount, "Date": {"type": ["string", "null"], "format": "date"}},
+        "anyOf": [{"required": ["ID"]}, {"required": ["OtherID"]}],
+    }
+    assert (kind(schema, "Total"), kind(schema, "Date")) == ("NUMERIC", "DATE")
 
 
 @pytest.mark.parametrize(
