@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -119,4 +120,8 @@ def answer(output: Output, question: str) -> str:
     if output.as_json or not sys.stdin.isatty():
         return ""
     output.ask(question)
+    with contextlib.suppress(ImportError):  # Windows has none: there, what was typed ahead counts
+        import termios
+
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)  # no pasted line says yes to what was not read
     return sys.stdin.readline().strip().lower()

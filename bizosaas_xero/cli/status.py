@@ -40,6 +40,7 @@ def status(output: Output, now: Callable[[], datetime] = lambda: datetime.now(UT
                 "today": host.store.usage(kept.organisation_id),
                 "resume_at": kept.resume_at and kept.resume_at.isoformat(),
                 "configured": decided(host, kept),
+                "waiting": [asked.plan.hash for asked in host.approvals.waiting(kept.id)],
             }
             results.append(result)
             _show(output, kept, result, now())
@@ -84,6 +85,10 @@ def _show(output: Output, kept: StoredConnection, result: dict[str, Any], now: d
     _show_late(output, kept, result["entities"], now)
     _show_limits(output, kept, result["today"], now)
     _show_decided(output, result["configured"])
+    if result["waiting"]:
+        wait = "waits" if len(result["waiting"]) == 1 else "wait"
+        output.say(f"{plural(len(result['waiting']), 'plan')} {wait} for a person:", "yellow")
+        output.command("bizosaas-xero approve")
     alike = kept.problem and kept.problem["message"]
     others = [(item["entity"], item["problem"]) for item in result["entities"] if item["problem"]]
     others = [(name, problem) for name, problem in others if problem["message"] != alike]

@@ -108,6 +108,14 @@ class Approvals:
         with self._database.reading() as connection:
             return self.verdict(connection, kept, asked)
 
+    def waiting(self, connection_id: str) -> list[Asked]:
+        """Return an organisation's plans that need a person, and have neither their yes nor their no."""
+        return [
+            asked
+            for asked in self._plans.waiting(connection_id)
+            if asked.decision is None and self.look(asked).run == "ask"
+        ]
+
     def approve(self, asked: Asked, approver: str, *, unseen: bool = False) -> Decision:
         """Keep a person's yes to a plan; it holds until the plan's time is over.
 

@@ -6,6 +6,9 @@ import json
 import os
 import pty
 import re
+import select
+import signal
+import time
 
 import pytest
 
@@ -67,16 +70,23 @@ def asked(quick, customer):
     return ask
 
 
-def at_terminal(person, *args, answer="", width=100):
-    """Run the command at a terminal of its own; return its exit code and all that was shown."""
+def at_terminal(person, *args, answer="", early="", width=100):
+    """Run the command at a terminal of its own; return its exit code and all that was shown.
+
+    ``early`` is typed before the question is asked, ``answer`` after it.
+    """
     child, terminal = pty.fork()
     if child == 0:
         environ = person.environ | {"COLUMNS": str(width), "TERM": "xterm"}
         environ.pop("NO_COLOR", None)
         os.execvpe(COMMAND[0], [*COMMAND, *args], environ)  # noqa: S606 (our own command)
-    os.write(terminal, f"{answer}\n".encode())
-    shown = b""
+    if early:
+        os.write(terminal, f"{early}\n".encode())
+    shown, answered, end = b"", False, time.monotonic() + 60
     while True:
+        if not select.select([terminal], [], [], max(0, end - time.monotonic()))[0]:
+            os.kill(child, signal.SIGKILL)
+            raise AssertionError(f"it waits for ever: {shown.decode()}")
         try:
             part = os.read(terminal, 65_536)
         except OSError:  # the terminal's other end is closed
@@ -84,6 +94,10 @@ def at_terminal(person, *args, answer="", width=100):
         if not part:
             break
         shown += part
+        if not answered and b"decide later]" in shown:
+            answered = True
+            time.sleep(0.3)  # until the command waits for the answer
+            os.write(terminal, f"{answer}\n".encode())
     os.close(terminal)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
 
@@ -116,6 +130,11 @@ def test_any_other_answer_approves_nothing(quick, asked, answer, code, kind):
     assert "approval" not in kinds
     again = quick.json("run", "create_invoice", "--commit", hashed, code=4 if kind else 3)
     assert again.get("status") == "needs_approval" or again["error"]["reason"] == "plan_refused"
+
+
+def test_what_was_typed_ahead_is_no_answer(quick, asked):
+    assert at_terminal(quick, "approve", asked("early"), "--as", "Ann", early="yes")[0] == 3
+    assert "1 plan waits for a person" in quick.run("status").stdout
 
 
 def test_without_a_terminal_nothing_is_decided(quick, asked):

@@ -236,6 +236,22 @@ def test_a_write_under_way_or_of_unknown_end_counts_for_the_day(host, pay, rule,
     assert pay(key="a", amount="60").status == "done", "its own amount is not counted twice"
 
 
+def test_two_at_once_do_not_slip_past_the_total_of_the_day(host, pay, rule, fake, make_host, connected):
+    rule("always", None, "100")
+    other = make_host()
+
+    def meanwhile():
+        fake.before = lambda: None
+        params = {"to": "Eve", "amount": "60"}
+        second = other.act(connected, "pay", params, business_key="b", requester=AGENT)
+        assert second.status == "needs_approval"
+        assert second.verdict.why == "with 60 of today it comes to 120, and 100 is the most for a day"
+
+    fake.before = meanwhile
+    assert pay(key="a", amount="60").status == "done"
+    assert len(fake.ledger) == 1
+
+
 # ------------------------------------------------------------ plans
 
 
