@@ -90,7 +90,11 @@ class EntityTable:
 
     def values(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Return the published columns of a record."""
-        return {name: _bound(at(data, path), self.types[name]) for name, path in self.paths.items()}
+        types = self.types
+        return {
+            name: _bound(at(data, path) if "." in path else data.get(path), types[name])
+            for name, path in self.paths.items()
+        }
 
     def migrate(self, connection: sa.Connection) -> None:
         """Create the table, or add the columns that it lacks and fill them from the stored records."""
@@ -206,8 +210,6 @@ def _bound(value: Any, type_: str) -> Any:
         return value if fits else None
     if isinstance(value, Decimal):
         text = format(value, "f") if value.is_finite() else ""
-        if type_ == "NUMERIC" and 0 < len(text) <= _DIGITS:
-            return text
     elif isinstance(value, date):
         text = stamp(value)
     else:
@@ -215,9 +217,15 @@ def _bound(value: Any, type_: str) -> Any:
     return _parsed(text, type_)
 
 
+def _amount(value: Decimal) -> str | None:
+    text = format(value, "f")
+    return text if value.is_finite() and len(text) <= _DIGITS else _parsed(text, "NUMERIC")
+
+
 # How a value of the class that its column is made for is written: every column of every record comes by here.
 _WRITTEN: dict[tuple[type, str], Callable[[Any], Any]] = {
     (bool, "BOOLEAN"): bool,
+    (Decimal, "NUMERIC"): _amount,
     (date, "DATE"): date.isoformat,
     (datetime, "TIMESTAMP WITH TIME ZONE"): stamp,
     (str, "TEXT"): lambda text: text.replace("\0", ""),  # PostgreSQL stores no NUL

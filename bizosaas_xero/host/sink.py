@@ -190,18 +190,17 @@ class Sink:
             if fingerprint == digest and not deleted:
                 continue
             new += key not in held
-            rows.append(
-                table.values(record.data)
-                | {
-                    "organisation_id": organisation_id,
-                    "key": key,
-                    "record": encoded.decode(),
-                    "digest": fingerprint,
-                    "updated_at": record.updated_at and tables.stamp(record.updated_at),
-                    "first_seen": now,
-                    "changed_at": now,
-                }
-            )
+            row = table.values(record.data)
+            row |= {
+                "organisation_id": organisation_id,
+                "key": key,
+                "record": encoded.decode(),
+                "digest": fingerprint,
+                "updated_at": record.updated_at and tables.stamp(record.updated_at),
+                "first_seen": now,
+                "changed_at": now,
+            }
+            rows.append(row)
         changed = len(rows) - new
         same = len(newest) - len(rows) - len(removed)
         return rows, removed, Counts(new=new, changed=changed, deleted=len(removed), same=same)
