@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+import textwrap
+from collections.abc import Mapping
 from typing import Any
 
 from rich.markdown import Markdown
@@ -66,35 +67,53 @@ def data(output: Output, found: Mapping[str, Any]) -> None:
     _fields(output, found)
 
 
-def _fields(output: Output, found: Mapping[str, Any]) -> None:
-    plain = {name: value for name, value in found.items() if not _is_rows(value)}
-    if plain:
-        _table(output, ("", ""), [(_words(name), _text(value)) for name, value in plain.items()])
-    for name, rows in found.items():
-        if _is_rows(rows):
-            output.say()
-            output.say(_words(name), "bold")
-            _rows(output, rows)
+def _fields(output: Output, found: Mapping[str, Any], depth: int = 0) -> None:
+    """Show names and values; an object or a list of objects gets a heading of its own."""
+    plain = {name: value for name, value in found.items() if not _is_nested(value) and value not in ([], {})}
+    width = max((len(_words(name)) for name in plain), default=0) + 2
+    for name, value in plain.items():
+        _field(output, depth, f"{_words(name):<{width}}", _text(value))
+    for name, value in found.items():
+        if not _is_nested(value):
+            continue
+        output.say()
+        output.say(" " * depth + _words(name), "bold")
+        if isinstance(value, Mapping):
+            _fields(output, value, depth + 2)
+        else:
+            _rows(output, value, depth)
 
 
-def _rows(output: Output, rows: list[Mapping[str, Any]]) -> None:
-    columns = [name for name in dict.fromkeys(name for row in rows for name in row) if name != "link"]
-    if len(columns) > WIDEST:  # one below the other, or none could be read
-        for row in rows:
-            told = [(_words(name), _text(row[name])) for name in columns if row.get(name) not in (None, "")]
-            _table(output, ("", ""), told)
-            output.say()
+def _field(output: Output, depth: int, label: str, value: str) -> None:
+    before = " " * (depth + 2) + label
+    if " " not in value:  # an address or an id is for copying: it is never broken
+        output.line(before + value)
         return
-    _table(output, list(map(_words, columns)), [[_text(row.get(name)) for name in columns] for row in rows])
+    fits = max(output.console.width - len(before), 20)
+    first, *more = textwrap.wrap(value, fits) or [""]
+    output.line(before + first)
+    for line in more:
+        output.line(" " * len(before) + line)
 
 
-def _table(output: Output, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Show a table in which nothing is left out: ids are for copying."""
-    made = table(columns, rows)
-    made.show_header = any(columns)
-    for name, column in zip(columns, made.columns, strict=True):
-        column.no_wrap, column.overflow = name.lower().endswith(" id"), "fold"
-    output.show(made)
+def _rows(output: Output, rows: list[Mapping[str, Any]], depth: int) -> None:
+    """Show a table if it fits the terminal, else one row below the other."""
+    columns = [name for name in dict.fromkeys(name for row in rows for name in row) if name != "link"]
+    cells = [[_text(row.get(name)) for name in columns] for row in rows]
+    widths = [
+        max(len(_words(name)), *(len(row[place]) for row in cells)) for place, name in enumerate(columns)
+    ]
+    flat = not any(_is_nested(row.get(name)) for row in rows for name in columns)
+    if flat and len(columns) <= WIDEST and sum(widths) + 2 * len(widths) <= output.console.width:
+        output.show(table(list(map(_words, columns)), cells))
+        return
+    for row in rows:
+        _fields(output, {name: row[name] for name in columns if row.get(name) not in (None, "")}, depth + 2)
+        output.say()
+
+
+def _is_nested(value: Any) -> bool:
+    return (isinstance(value, Mapping) and bool(value)) or _is_rows(value)
 
 
 def _is_rows(value: Any) -> bool:
@@ -112,6 +131,8 @@ def _text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, str):
         return visible(value)
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
     return visible(json.dumps(value, ensure_ascii=False))
 
 
