@@ -21,7 +21,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-import stamina
 
 from bizosaas_xero import __version__, answers, decode, limits, tokens
 from bizosaas_xero.settings import LOOPBACK, Settings
@@ -114,6 +113,8 @@ class Client:
             # Every client that works sends no zone here, as Xero's guide shows; the moment is UTC.
             headers["If-Modified-Since"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
         url = f"{self._settings.api_url}{API_PATH}{path}"
+        import stamina  # and with it asyncio: not needed to describe or to list
+
         # Jitter and pauses between attempts are stamina's; tests switch them off with its public switch.
         for attempt in stamina.retry_context(
             on=self.pause, attempts=ATTEMPTS, timeout=None, wait_initial=0.3, wait_jitter=0.3

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from threading import BoundedSemaphore, Lock
-from typing import Any, cast
-
-from pyrate_limiter import AbstractBucket, Duration, InMemoryBucket, Rate, RateItem
+from typing import TYPE_CHECKING, Any, cast
 
 from bizosaas_xero.spec.errors import Misconfigured
+
+if TYPE_CHECKING:  # it brings in asyncio and multiprocessing, which nobody needs who only describes
+    from pyrate_limiter import AbstractBucket, Rate
 
 AT_ONCE = 5
 APP_CALLS_PER_MINUTE = 10_000
@@ -33,6 +34,8 @@ def seconds_to_wait(limiter_url: str | None, key: str, per_minute: int) -> float
     Raises:
         Misconfigured: The address is of no kind known here, or nobody answers there.
     """
+    from pyrate_limiter import RateItem
+
     bucket = _bucket(os.getpid(), limiter_url, key, per_minute)
     with _counting(os.getpid()):
         now = cast("int", cast("Any", bucket).now())
@@ -52,6 +55,8 @@ def _counting(_pid: int) -> Lock:
 @lru_cache(maxsize=4096)
 def _bucket(_pid: int, limiter_url: str | None, key: str, per_minute: int) -> AbstractBucket:
     # One bucket a key: pyrate-limiter's own default would let all organisations share one.
+    from pyrate_limiter import Duration, InMemoryBucket, Rate
+
     rates = [Rate(per_minute, Duration.MINUTE)]
     if limiter_url is None:
         return InMemoryBucket(rates)

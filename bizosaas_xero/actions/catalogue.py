@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import cache
+from typing import Any, Literal
+
+import msgspec
+from pydantic import BaseModel
 
 from bizosaas_xero import scopes, tokens
 from bizosaas_xero.actions import (
@@ -58,8 +62,8 @@ def listed(connection: Connection | None) -> list[Action]:
             name=row.name,
             title=row.title,
             description=row.description,
-            params=row.params.model_json_schema(),
-            result=_result_of(row).model_json_schema(mode="serialization"),
+            params=msgspec.json.decode(_schema(row.params, "validation")),
+            result=msgspec.json.decode(_schema(_result_of(row), "serialization")),
             effect="write" if isinstance(row, WriteRow) else "read",
             destructive=isinstance(row, WriteRow) and row.destructive,
             scopes=scopes.needed(row.name),
@@ -67,6 +71,12 @@ def listed(connection: Connection | None) -> list[Action]:
         )
         for row in ACTIONS.values()
     ]
+
+
+@cache
+def _schema(model: type[BaseModel], mode: Literal["validation", "serialization"]) -> bytes:
+    # Kept as bytes, because whoever is given a schema may change it.
+    return msgspec.json.encode(model.model_json_schema(mode=mode))
 
 
 def _result_of(row: ActionRow | WriteRow) -> Any:

@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
 
-import stamina
-
 from bizosaas_xero import decode
 from bizosaas_xero.actions.books import Books, Row
 from bizosaas_xero.actions.writing import Draft, Step, Write, encode, filled, plain
@@ -109,6 +107,8 @@ def send(books: Books, write: Write, step: Step, names: Mapping[str, str]) -> Ro
 
     def pause(error: Exception) -> bool | float:
         return False if unknown else books.client.pause(error)
+
+    import stamina  # and with it asyncio: not needed to list actions
 
     for again in stamina.retry_context(
         on=pause, attempts=ATTEMPTS, timeout=None, wait_initial=0.3, wait_jitter=0.3

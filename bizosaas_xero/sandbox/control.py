@@ -73,6 +73,7 @@ class Control:
 
     async def _add_fault(self, request: Request) -> Response:
         given = await _body(request)
+        given = {name: float(v) if isinstance(v, Decimal) else v for name, v in given.items()}
         kind = given.pop("kind", "")
         return JSONResponse(self._state.faults.add(kind, **given).public(), 201)
 
