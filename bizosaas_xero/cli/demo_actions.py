@@ -75,7 +75,7 @@ class _Shown:
             self._output.say()
             self._output.console.print(Markdown(visible(outcome.asked.plan.summary, lines=True)))
             self._host.acting.approvals.approve(outcome.asked, PERSON)
-            self._output.say(f"   {AGENT} asked; {PERSON} looked at the plan and approved it.", "dim")
+            self._output.say(f"   {AGENT} asked; the demo says yes in the name of {PERSON}.", "dim")
         return self.act(action, params, key)
 
     def _ask(self, action: str, params: Mapping[str, Any], key: str | None) -> Outcome:
