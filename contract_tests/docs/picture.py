@@ -1,4 +1,4 @@
-"""Draw what ``bizosaas-xero demo`` prints: ``python -m contract_tests.docs.picture`` rewrites docs/pictures."""
+"""Draw what the demo prints into docs/pictures: ``python -m contract_tests.docs.picture``."""
 
 from __future__ import annotations
 
