@@ -103,7 +103,7 @@ def send(books: Books, write: Write, step: Step, names: Mapping[str, str]) -> Ro
     body = encode(filled(dict(step.body), names))
     path = filled(step.path, names)
     attempt = ""  # the first, whichever process makes it, has one key
-    unknown = False
+    unknown = limited = False
 
     def pause(error: Exception) -> bool | float:
         return False if unknown else books.client.pause(error)
@@ -115,7 +115,8 @@ def send(books: Books, write: Write, step: Step, names: Mapping[str, str]) -> Ro
     ):
         with again:
             try:
-                return _once(books, write, step, path, body, attempt)
+                seen = _there(books, step, names) if limited else None
+                return _once(books, write, step, path, body, attempt) if seen is None else seen
             except Invalid:
                 # Xero remembers refusals under a key. If this was one of before, its cause may be gone.
                 if attempt or (there := _there(books, step, names)) is None:
@@ -124,7 +125,8 @@ def send(books: Books, write: Write, step: Step, names: Mapping[str, str]) -> Ro
                     return _once(books, write, step, path, body, _fresh(books, again.num))
                 return there
             except RateLimited:
-                attempt = _fresh(books, again.num)
+                # Xero refuses before it acts. Whatever stands before Xero may say the same after it did.
+                attempt, limited = _fresh(books, again.num), True
                 raise
             except Unavailable as error:
                 there = _there(books, step, names)
