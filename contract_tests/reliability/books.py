@@ -39,8 +39,9 @@ def differences(store: Store, entity: str, stored: Mapping[str, Mapping[str, Any
 
 
 def _plain(value: Any) -> Any:
+    """Return a value such that its typed and its JSON form compare equal."""
     if isinstance(value, datetime):
-        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):
@@ -49,5 +50,5 @@ def _plain(value: Any) -> Any:
         try:
             return format(Decimal(value).normalize(), "f")
         except ArithmeticError:
-            return value.replace(".000Z", "Z")
+            return value
     return value

@@ -67,7 +67,7 @@ FAULTS: dict[str, Fault] = {
     "late answer": Fault("latency", (NOTHING,), {"seconds": 0.02}),
     "minute limit": _limit("minute", 20),
     "minute limit that stays": _limit("minute", None, lasting=True, ends=WAIT),
-    "day limit": _limit("day", 40_000, ends=WAIT),
+    "day limit": _limit("day", 40_000, ends=WAIT),  # or a write is partial: all but its note is done
     "app limit": _limit("appminute", 3),
     "too many at once": _limit("concurrent", None),
     "500 once": _status(500, NOTHING),
@@ -111,7 +111,7 @@ FAULTS: dict[str, Fault] = {
     "clock an hour ahead": Fault("clock_shift", (NOTHING,), {"seconds": 3600.0}),
     "clock an hour behind": Fault("clock_shift", (NOTHING,), {"seconds": -3600.0}),
 }
-"""Every kind of the sandbox. ``lost_refresh`` is in *token dies, refresh lost*; of other requests, in *cut*."""
+"""Every kind of the sandbox. ``lost_refresh`` is *token dies, refresh lost*; of other requests, *cut*."""
 
 
 class Strike:
