@@ -1,0 +1,79 @@
+"""What docs/brain-gateway.md shows is true."""
+
+from __future__ import annotations
+
+import re
+import sys
+import types
+from pathlib import Path
+
+import sqlalchemy as sa
+from cryptography.fernet import Fernet
+
+from bizosaas_xero.adapters.brain_gateway import ApprovalRequest
+from bizosaas_xero.adapters.brain_gateway.acting import CONTROL
+from bizosaas_xero.adapters.brain_gateway.bridge import Bridge
+from bizosaas_xero.adapters.brain_gateway.reading import PARAMS
+from bizosaas_xero.adapters.brain_gateway.stores import MemoryStore
+from bizosaas_xero.adapters.brain_gateway.terms import Terms
+from contract_tests.gateway import stand_in
+from contract_tests.host.fakes import Clock, Fake
+
+TEXT = (Path(__file__).parents[2] / "docs" / "brain-gateway.md").read_text(encoding="utf-8")
+SNIPPETS = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+
+
+def module(monkeypatch, name, **content):
+    made = types.ModuleType(name)
+    vars(made).update(content)
+    monkeypatch.setitem(sys.modules, name, made)
+
+
+def test_the_lines_to_add_register_what_is_installed(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("BIZOSAAS_SECRET_KEY", Fernet.generate_key().decode())
+    engine, registry = sa.create_engine(f"sqlite:///{tmp_path / 'gateway.db'}"), stand_in.new_registry()
+    for name in ("app", "app.connectors"):
+        module(monkeypatch, name)
+    module(monkeypatch, "app.connectors.base", **vars(stand_in))
+    module(monkeypatch, "app.connectors.oauth_mixin", OAuthMixin=stand_in.OAuthMixin)
+    module(monkeypatch, "app.connectors.registry", ConnectorRegistry=registry)
+    module(monkeypatch, "app.database", engine=engine)
+    exec(SNIPPETS[0], {})  # noqa: S102 (our own documentation)
+    assert "xero loaded" in capsys.readouterr().out
+    assert registry.get_connector_class("xero").__name__ == "XeroConnector"
+    # Once more: the name is taken by now, and is not taken over.
+    exec(SNIPPETS[0], {})  # noqa: S102 (our own documentation)
+    assert "xero failed the gateway has a connector of this name already" in capsys.readouterr().out
+    engine.dispose()
+
+
+def test_the_approver_of_the_example_approves_what_was_approved():
+    known = {"approvals": {("t", "h"): "ann"}}
+    exec(SNIPPETS[1], known)  # noqa: S102 (our own documentation)
+    request = ApprovalRequest("t", "xero", "o", "pay", {}, {}, "h", "k")
+    assert known["approve"](request) == "ann"
+
+
+def test_the_webhooks_of_the_example_are_mounted():
+    mounted = {}
+    app = types.SimpleNamespace(mount=mounted.__setitem__)
+    exec(SNIPPETS[2], {"app": app, "key": "k", "received": []})  # noqa: S102 (our own documentation)
+    assert list(mounted) == ["/webhooks/xero"]
+
+
+def test_every_name_of_the_bridges_own_is_told():
+    bridge = Bridge(Fake(Clock()).connector(), Terms(store=MemoryStore()))
+    for name in (*bridge.reserved, *CONTROL, *PARAMS):
+        assert f"`{name}`" in TEXT, name
+
+
+def test_a_connector_that_uses_such_a_name_is_refused_with_the_reason():
+    from bizosaas_xero.spec import Action
+
+    fake = Fake(Clock())
+    empty = {"title": "", "description": "", "result": {}, "effect": "read"}
+    fake.actions = [
+        Action(name="disconnect", params={}, **empty),
+        Action(name="pay", params={"properties": {"mode": {}}}, **empty),
+    ]
+    assert Bridge(fake.connector(), Terms(store=MemoryStore())).clashes() == "disconnect, pay.mode"
