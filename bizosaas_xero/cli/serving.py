@@ -104,7 +104,7 @@ async def _serve_stdio(server: Server[Any], agents: Agents, close: Callable[[], 
         group.start_soon(_stop_stdio, agents, close)
         async with stdio_server() as (incoming, outgoing):
             await server.run(incoming, outgoing, server.create_initialization_options())
-        agents.wait(PATIENCE)
+        await anyio.to_thread.run_sync(agents.wait, PATIENCE)
         group.cancel_scope.cancel()
 
 

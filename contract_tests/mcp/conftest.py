@@ -125,7 +125,22 @@ def agent(quick):
     return Agent(quick)
 
 
-@pytest.fixture(params=["stdio", "http"])
+@pytest.fixture(params=["stdio", pytest.param("http", marks=pytest.mark.slow)])
 def over(request):
-    """Both transports."""
+    """Each transport, in the protocol with a handshake."""
     return {"http": request.param == "http"}
+
+
+@pytest.fixture(
+    params=[
+        ("stdio", ERAS[0]),
+        ("http", ERAS[1]),
+        pytest.param(("stdio", ERAS[1]), marks=pytest.mark.slow),
+        pytest.param(("http", ERAS[0]), marks=pytest.mark.slow),
+    ],
+    ids="-".join,
+)
+def way(request):
+    """Each transport in each protocol; the quick tests walk two of the four."""
+    transport, era = request.param
+    return {"http": transport == "http", "era": era}

@@ -39,13 +39,12 @@ def made(agent, contact):
     return len(found)
 
 
-@pytest.mark.parametrize("era", ERAS)
-def test_a_write_is_planned_and_shown_and_not_done(agent, over, era, contact):
+def test_a_write_is_planned_and_shown_and_not_done(agent, way, contact):
     async def talk(session):
         tools = {tool.name: tool for tool in (await session.list_tools()).tools}
         return tools["create_contact"], await session.call_tool("create_contact", contact)
 
-    tool, answer = agent.talk(talk, "--allow-writes", era=era, **over)
+    tool, answer = agent.talk(talk, "--allow-writes", **way)
     told = answer.structured_content
     jsonschema_rs.validator_for(tool.output_schema).validate(told)
     assert (told["status"], told["needs_approval"], told["data"]) == ("needs_approval", True, None)
@@ -86,15 +85,14 @@ def test_a_client_without_elicitation_is_told_the_command_and_a_persons_yes_is_d
     ]
 
 
-@pytest.mark.parametrize("era", ERAS)
-def test_a_person_approves_in_the_client_after_seeing_the_plan(agent, over, era, contact):
+def test_a_person_approves_in_the_client_after_seeing_the_plan(agent, way, contact):
     ann = Someone("approve")
 
     async def talk(session):
         return await commit(session, contact)
 
     options = ("--allow-writes", "--as", "Ann")
-    plan, done = agent.talk(talk, *options, era=era, elicitation_callback=ann, **over)
+    plan, done = agent.talk(talk, *options, elicitation_callback=ann, **way)
     assert plan.structured_content["status"] == "needs_approval"
     assert done.structured_content["status"] == "done", done
     assert len(ann.shown) == 1

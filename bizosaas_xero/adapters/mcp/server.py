@@ -98,7 +98,7 @@ class Agents:
         self._turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self._busy = 0
         self._idle = threading.Condition()
-        self._tables = Tables(host, options.connector, self.served, self._choose)
+        self._tables = Tables(host, options.connector, self.served, self._choose, self._requester)
 
     def server(self, version: str) -> Server[Any]:
         """Return the server, to be run over a transport."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -43,6 +43,7 @@ class Tables:
         connector: Whose entities.
         served: Gives the connections that agents may see.
         choose: Gives the one that is meant.
+        requester: Says who asks, for the audit.
     """
 
     def __init__(
@@ -51,11 +52,14 @@ class Tables:
         connector: str,
         served: Callable[[], list[StoredConnection]],
         choose: Callable[[Any], StoredConnection],
+        requester: Callable[[Context], str],
     ) -> None:
         self._synced = Synced(host.database, host.store, host.sink)
         self._connector = host.report.connector(connector)
         self._served = served
         self._choose = choose
+        self._requester = requester
+        self._audit = host.audit
 
     async def listed(self, _context: Context, _params: PaginatedRequestParams | None) -> ListResourcesResult:
         """List each organisation's tables."""
@@ -77,7 +81,7 @@ class Tables:
                 Resource(
                     name=f"{kept.organisation}: {table['entity']}",
                     uri=f"{base}/{table['entity']}",
-                    description=f"{table['title']}: {table['rows']} rows as of {table['as_of']}. {_NOTICE}",
+                    description=f"{table['title']}: {_age(table)}. {_NOTICE}",
                     mime_type="application/json",
                 )
                 for table in self._synced.tables(kept, self._connector)
@@ -97,23 +101,31 @@ class Tables:
         )
         return ListResourceTemplatesResult(resource_templates=[template])
 
-    async def read(self, _context: Context, params: ReadResourceRequestParams) -> ReadResourceResult:
+    async def read(self, context: Context, params: ReadResourceRequestParams) -> ReadResourceResult:
         """Give a resource."""
         try:
-            mime, text = await to_thread.run_sync(self._text, str(params.uri))
+            mime, text = await to_thread.run_sync(self._text, str(params.uri), self._requester(context))
         except ConnectorError as error:
             told = error.to_dict()
             raise MCPError(INVALID_PARAMS, f"{error.message} {error.remedy}", {"error": told}) from None
         contents = [TextResourceContents(uri=str(params.uri), mime_type=mime, text=text)]
         return ReadResourceResult(contents=list(contents))
 
-    def _text(self, uri: str) -> tuple[str, str]:
+    def _text(self, uri: str, requester: str) -> tuple[str, str]:
         parts = urlsplit(uri)
         path = unquote(parts.path).strip("/")
         if parts.scheme != SCHEME or not parts.netloc or not path or "/" in path:
             raise NotFound("There is no such resource.", remedy=f"Use {TEMPLATE}.", reason="unknown_resource")
         asked = dict(parse_qsl(parts.query, keep_blank_values=True))
         kept = self._choose(unquote(parts.netloc))
+        self._audit.note(
+            "read",
+            connection_id=kept.id,
+            organisation_id=kept.organisation_id,
+            action=f"resource {visible(path)}"[:64],
+            who=requester,
+            params=asked,
+        )
         if path == TABLES:
             tables = self._synced.tables(kept, self._connector)
             return "application/json", plain(
@@ -131,6 +143,10 @@ class Tables:
         if asked.get("format") == "csv":
             return "text/csv", _csv(page)
         return "application/json", plain({"notice": _NOTICE, **page.to_dict()})
+
+
+def _age(table: Mapping[str, Any]) -> str:
+    return f"{table['rows']} rows as of {table['as_of']}" if table["as_of"] else "never synced"
 
 
 def _csv(page: Page) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from mcp_types import Tool, ToolAnnotations
 
 from bizosaas_xero.host import StoredConnection
+from bizosaas_xero.host.plan_text import visible
 from bizosaas_xero.spec import Action, Misconfigured
 
 COMMIT = "commit_plan"
@@ -79,7 +80,7 @@ def tools(
 
 
 def _organisation(kept: Sequence[StoredConnection]) -> dict[str, Any]:
-    names = "; ".join(f"{each.organisation} = {each.organisation_id}" for each in kept)
+    names = "; ".join(f"{visible(each.organisation)} = {each.organisation_id}" for each in kept)
     must = "Needed: several are connected. Ask the person if it is not clear which." if len(kept) > 1 else ""
     return _TEXT | {"description": f"Whose books: id or name. {must} Connected: {names or 'none'}."}
 
