@@ -105,19 +105,26 @@ class Access:
         return {REFERENCE: reference}
 
     def granted(self, tenant: str, result: AuthResult) -> dict[str, str]:
-        """Keep a new grant; it replaces the one before. Returns the credentials for the host."""
+        """Keep a new grant; it replaces the one before. Returns the credentials for the host.
+
+        A further consent of the same person adds its organisation to what was chosen, at the end.
+        """
         if result.grant is None:
             raise self.connector.failure(f"{result.step} gave no grant")
         grant = result.grant.model_dump(mode="json")
         offered = _plain(result.organisations or [])
 
         def edit(value: dict[str, Any] | None) -> dict[str, Any]:
-            before = value or {"reference": token_urlsafe(24), "chosen": []}
-            ids = [each["id"] for each in offered]
-            chosen = [each for each in before["chosen"] if each in ids]
-            if not chosen and len(ids) == 1:  # several are never chosen silently
-                chosen = ids
-            return before | {"grant": grant, "organisations": offered, "chosen": chosen, "lease": None}
+            before = value or {"reference": token_urlsafe(24), "grant": None}
+            same = (before["grant"] or {}).get("identity") == grant["identity"]
+            known = {each["id"]: each for each in (before["organisations"] if same else [])}
+            chosen = list(before["chosen"]) if same else []
+            new = [each["id"] for each in offered if each["id"] not in chosen]
+            if len(offered) == 1:  # several are never chosen silently
+                chosen += new
+            known |= {each["id"]: each for each in offered}
+            found = {"organisations": list(known.values()), "chosen": chosen}
+            return before | found | {"grant": grant, "lease": None}
 
         kept = change(self.terms.store, self.key("grant", tenant), edit)
         return {REFERENCE: str((kept or {})["reference"])}

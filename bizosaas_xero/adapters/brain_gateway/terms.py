@@ -59,7 +59,7 @@ class Terms:
     store: Store
     apps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     settings: Mapping[str, Mapping[str, Any] | Callable[[str], Mapping[str, Any]]] = field(
-        default_factory=dict
+        default_factory=dict, repr=False
     )
     approve: Approve | None = None
     now: Callable[[], datetime] = _utc_now
