@@ -9,6 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bizosaas_xero.host.discovery import discover
+from bizosaas_xero.spec import ConnectorError
 from contract_tests.gateway.conftest import REDIRECT, form_of, settings_of
 
 ENTITIES = ["invoices", "bills", "contacts", "bank_transactions", "accounts", "payments"]
@@ -184,6 +186,27 @@ def test_another_redirect_address_is_refused(gateway, box):
     done = gateway("GET", "/oauth/authorize/xero", params=params)
     assert done.status_code == 500
     assert REDIRECT in done.json()["detail"]
+
+
+def test_a_worker_gets_access_from_the_same_store(gateway):
+    gateway.connect()
+    [credentials] = gateway.secrets.values()
+    given = gateway.registration.connection("xero", gateway.tenant, credentials)
+    xero = discover(["xero"]).connector("xero")
+    assert xero.run_action(given, "get_organisation", {}, {}).status == "done"
+    renewed = gateway.registration.connection(
+        "xero", gateway.tenant, credentials, refused=given["access_token"]
+    )
+    assert renewed["access_token"] != given["access_token"]
+    for name, tenant, reference, code in [
+        ("xero", gateway.tenant, {}, "reconnect_required"),
+        ("xero", "another", credentials, "reconnect_required"),
+        ("xero", "", credentials, "misconfigured"),
+        ("nonsense", gateway.tenant, credentials, "not_found"),
+    ]:
+        with pytest.raises(ConnectorError) as caught:
+            gateway.registration.connection(name, tenant, reference)
+        assert caught.value.code == code
 
 
 def test_settings_may_depend_on_the_tenant(box, start):

@@ -17,7 +17,7 @@ from bizosaas_xero.adapters.brain_gateway.stores import MemoryStore, Store
 from bizosaas_xero.adapters.brain_gateway.terms import ApprovalRequest, Approve, Terms
 from bizosaas_xero.adapters.brain_gateway.webhooks import WebhookReceiver
 from bizosaas_xero.host.discovery import DiscoveryReport, Row, discover
-from bizosaas_xero.spec import Misconfigured
+from bizosaas_xero.spec import Misconfigured, NotFound
 
 __all__ = [
     "ApprovalRequest",
@@ -38,6 +38,32 @@ class Registration:
 
     classes: dict[str, type[Any]] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
+    bridges: dict[str, Bridge] = field(default_factory=dict, repr=False)
+
+    def connection(
+        self,
+        name: str,
+        tenant_id: str,
+        credentials: Mapping[str, Any],
+        organisation_id: str | None = None,
+        refused: str | None = None,
+    ) -> dict[str, Any]:
+        """Return a ``connection`` for a worker that calls the hooks itself, such as a Temporal activity.
+
+        Args:
+            name: The connector.
+            tenant_id: Whose.
+            credentials: What the gateway keeps for this tenant and connector: the reference.
+            organisation_id: One of those chosen; the first by default.
+            refused: The access token that was refused although its time is not over; it is renewed.
+
+        Raises:
+            NotFound: if no such connector was registered.
+            ConnectorError: if the tenant is not connected, or its access is gone.
+        """
+        if name not in self.bridges:
+            raise NotFound(f"No connector {name!r} was registered.", reason="unknown_connector")
+        return self.bridges[name].connection(tenant_id, credentials, organisation_id, refused)
 
 
 def register_connectors(  # noqa: PLR0913 (six things of the host's, by name)
@@ -96,7 +122,7 @@ def register_connectors(  # noqa: PLR0913 (six things of the host's, by name)
             if registry.get_connector_class(row.name) is not made:  # it only logs what goes wrong
                 why = "the gateway's registry did not take it; its log says why"
             else:
-                done.classes[row.name] = made
+                done.classes[row.name], done.bridges[row.name] = made, bridge
         done.rows.append(Row(**vars(row) | {"status": "failed" if why else "loaded", "reason": why}))
     for row in done.rows:
         level = logging.INFO if row.status == "loaded" else logging.WARNING

@@ -198,19 +198,26 @@ class Access:
         Raises:
             ConnectorError: of the hook, or of the grant.
         """
-        settings = self.terms.settings_of(self.connector.name, tenant)
+        return self._lasting(tenant, lambda grant: work(self._connection(tenant, organisation_id, grant)))
 
-        def connected(grant: dict[str, Any]) -> T:
-            connection = {
-                "id": f"{self.connector.name}:{organisation_id}",
-                "organisation_id": organisation_id,
-                "access_token": grant["access_token"],
-                "scopes": grant["scopes"],
-                "settings": settings,
-            }
-            return work(connection)
+    def connection(self, tenant: str, organisation_id: str, refused: str | None) -> dict[str, Any]:
+        """Return a ``connection`` whose token will last, for hooks that are called elsewhere.
 
-        return self._lasting(tenant, connected)
+        Args:
+            tenant: Whose.
+            organisation_id: Which of its books.
+            refused: The access token that was refused although its time is not over.
+        """
+        return self._connection(tenant, organisation_id, self._renewal.fresh(tenant, refused))
+
+    def _connection(self, tenant: str, organisation_id: str, grant: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "id": f"{self.connector.name}:{organisation_id}",
+            "organisation_id": organisation_id,
+            "access_token": grant["access_token"],
+            "scopes": grant["scopes"],
+            "settings": self.terms.settings_of(self.connector.name, tenant),
+        }
 
     def _lasting(self, tenant: str, work: Callable[[dict[str, Any]], T]) -> T:
         refused: str | None = None

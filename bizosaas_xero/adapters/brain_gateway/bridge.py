@@ -169,6 +169,18 @@ class Bridge:
             credentials.clear()  # the host writes them back after a success
         return {"status": "success", "action": name, **result}
 
+    def connection(
+        self,
+        tenant_id: str,
+        credentials: Mapping[str, Any],
+        organisation_id: str | None,
+        refused: str | None,
+    ) -> dict[str, Any]:
+        """Return a ``connection`` with a token that will last, for a worker that calls the hooks itself."""
+        tenant = tenant_of(tenant_id)
+        organisation = self._access.organisation(self._held(tenant, credentials), organisation_id)
+        return self._access.connection(tenant, organisation, refused)
+
     def _organisations(self, tenant: str, held: Held, _payload: Mapping[str, Any]) -> dict[str, Any]:
         self._granted(held)
         offered = self._offered(tenant)
