@@ -1,0 +1,89 @@
+"""Wheel and sdist built as for a release, and fresh environments to install them into."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CONSTRAINTS = ROOT / "constraints.txt"
+
+
+def run(*command: object, cwd: Path, seconds: int = 600) -> str:
+    """Run a program away from this checkout, and return what it printed."""
+    env = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("PYTHON", "PYTEST", "COVERAGE"))
+    }
+    done = subprocess.run(  # noqa: S603 (our own programs)
+        [str(part) for part in command],
+        cwd=cwd, env=env, capture_output=True, text=True, timeout=seconds, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{command}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
+    return done.stdout
+
+
+class Environment:
+    """A fresh virtual environment, used from a folder in which nothing of ours lies."""
+
+    def __init__(self, folder: Path, python: str | Path = sys.executable) -> None:
+        run(python, "-m", "venv", folder, cwd=folder.parent)
+        self.folder, self.python = folder, folder / "bin" / "python"
+        self.empty = folder / "empty"
+        self.empty.mkdir()
+
+    def pip(self, *args: object) -> str:
+        return run(self.python, "-m", "pip", "--disable-pip-version-check", *args, cwd=self.empty)
+
+    def install(self, *args: object) -> None:
+        self.pip("install", "--quiet", *args)
+        assert "No broken requirements" in self.pip("check")
+
+    def versions(self) -> dict[str, str]:
+        listed = self.pip("list", "--format=freeze").splitlines()
+        return {name.lower(): version for name, _, version in (line.partition("==") for line in listed)}
+
+    def says(self, code: str) -> str:
+        return run(self.python, "-W", "error", "-c", code, cwd=self.empty).strip()
+
+    def command(self, *args: object) -> str:
+        return run(self.folder / "bin" / "bizosaas-xero", *args, cwd=self.empty)
+
+    def tests(self, source: Path, *paths: str) -> str:
+        """Run tests of the sdist against what is installed here."""
+        flags = ("-q", "-p", "no:cacheprovider", "--basetemp", self.folder / "temporary")
+        return run(self.python, "-m", "pytest", *flags, *paths, cwd=source, seconds=1200)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory) -> Path:
+    """A folder with the wheel and the sdist, built by the declared build backend."""
+    target = tmp_path_factory.mktemp("built")
+    builder = Environment(target / "builder")
+    builder.pip("install", "--quiet", "hatchling")
+    run(builder.python, "-m", "hatchling", "build", "-d", target, cwd=ROOT)
+    return target
+
+
+@pytest.fixture(scope="session")
+def wheel(built: Path) -> Path:
+    [found] = built.glob("bizosaas_xero-*.whl")
+    return found
+
+
+@pytest.fixture(scope="session")
+def source(built: Path) -> Path:
+    """The sdist, unpacked, without the package itself: what is imported comes from the wheel."""
+    [archive] = built.glob("bizosaas_xero-*.tar.gz")
+    with tarfile.open(archive) as packed:
+        packed.extractall(built / "source", filter="data")
+    [folder] = (built / "source").iterdir()
+    shutil.rmtree(folder / "bizosaas_xero")
+    return folder
