@@ -156,11 +156,7 @@ class Client:
         headers: Mapping[str, str],
         body: bytes | None = None,
     ) -> Answer:
-        self._await_turn()
-        with limits.slots(os.getpid(), self._key):
-            response = self.meter.send(
-                method, url, self._settings, params=params, headers=headers, content=body
-            )
+        response = self._in_turn(method, url, params=params, headers=headers, content=body)
         # Either, where it was not asked for, would make an empty table of no answer at all.
         nothing_new = response.status_code == httpx.codes.NOT_MODIFIED and "If-Modified-Since" in headers
         if nothing_new or (response.status_code == httpx.codes.NO_CONTENT and body is not None):
@@ -185,18 +181,24 @@ class Client:
         wanted = self._connection.organisation_id.lower()
         return any(str(item.get("tenantId", "")).lower() == wanted for item in answers.json_list(response))
 
-    def _await_turn(self) -> None:
-        per_minute = self._settings.calls_per_minute
-        if not per_minute:
-            return
-        url = self._settings.limiter_url
-        for key, limit, reason in (
-            (self._key, per_minute, "limit_minute"),
-            (self._app, limits.APP_CALLS_PER_MINUTE, "limit_app_minute"),
-        ):
-            while wait := limits.seconds_to_wait(url, key, limit):
-                self._spend(wait, answers.limit_reached(reason, wait))
-                time.sleep(wait)
+    def _in_turn(self, method: str, url: str, **more: Any) -> httpx.Response:
+        """Send one request when a slot is free and the minute has room.
+
+        It is counted with the slot in hand. Counted before, it might wait for one, and arrive with the calls of
+        the minute after.
+        """
+        per_minute, counted_at = self._settings.calls_per_minute, self._settings.limiter_url
+        owed = [(self._key, per_minute, "limit_minute")] if per_minute else []
+        owed += [(self._app, limits.APP_CALLS_PER_MINUTE, "limit_app_minute")] if per_minute else []
+        while True:
+            with limits.slots(os.getpid(), self._key):
+                wait = 0.0
+                while owed and not (wait := limits.seconds_to_wait(counted_at, *owed[0][:2])):
+                    del owed[0]
+                if not owed:
+                    return self.meter.send(method, url, self._settings, **more)
+            self._spend(wait, answers.limit_reached(owed[0][2], wait))
+            time.sleep(wait)
 
     def pause(self, error: Exception) -> bool | float:
         """Decide on a retry, for stamina: no, yes with stamina's growing pause, or after exactly so many seconds."""

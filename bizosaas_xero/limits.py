@@ -19,6 +19,9 @@ if TYPE_CHECKING:  # it brings in asyncio and multiprocessing, which nobody need
 AT_ONCE = 5
 APP_CALLS_PER_MINUTE = 10_000
 
+WINDOW = 61_000
+"""Milliseconds that a call counts for: a second over the minute, as calls do not all travel equally long."""
+
 
 def seconds_to_wait(limiter_url: str | None, key: str, per_minute: int) -> float:
     """Count one call, or tell how long until there is room for it.
@@ -36,8 +39,8 @@ def seconds_to_wait(limiter_url: str | None, key: str, per_minute: int) -> float
     """
     from pyrate_limiter import RateItem
 
-    bucket = _bucket(os.getpid(), limiter_url, key, per_minute)
     with _counting(os.getpid()):
+        bucket = _bucket(os.getpid(), limiter_url, key, per_minute)
         now = cast("int", cast("Any", bucket).now())
         bucket.leak(now)
         item = RateItem(key, now)
@@ -46,18 +49,22 @@ def seconds_to_wait(limiter_url: str | None, key: str, per_minute: int) -> float
         return max(0.001, cast("int", bucket.waiting(item)) / 1000)
 
 
-@lru_cache(maxsize=4)
-def _counting(_pid: int) -> Lock:
-    # A lock of this process's own: one inherited over a fork might be held for ever.
-    return Lock()
+# Of each process its own: what is inherited over a fork might be held for ever. Made by setdefault: a cached
+# function lets two threads that come first make two, and both count for themselves.
+_locks: dict[int, Lock] = {}
+_slots: dict[tuple[int, str], BoundedSemaphore] = {}
+
+
+def _counting(pid: int) -> Lock:
+    return _locks.get(pid) or _locks.setdefault(pid, Lock())
 
 
 @lru_cache(maxsize=4096)
 def _bucket(_pid: int, limiter_url: str | None, key: str, per_minute: int) -> AbstractBucket:
     # One bucket a key: pyrate-limiter's own default would let all organisations share one.
-    from pyrate_limiter import Duration, InMemoryBucket, Rate
+    from pyrate_limiter import InMemoryBucket, Rate
 
-    rates = [Rate(per_minute, Duration.MINUTE)]
+    rates = [Rate(per_minute, WINDOW)]
     if limiter_url is None:
         return InMemoryBucket(rates)
     if limiter_url.startswith(("redis://", "rediss://")):
@@ -91,7 +98,6 @@ def _redis_bucket(url: str, key: str, rates: list[Rate]) -> AbstractBucket:
         ) from None
 
 
-@lru_cache(maxsize=4096)
-def slots(_pid: int, _key: str) -> BoundedSemaphore:
+def slots(pid: int, key: str) -> BoundedSemaphore:
     """Return the slots of one organisation in this process: held around a request, never around a wait."""
-    return BoundedSemaphore(AT_ONCE)
+    return _slots.get((pid, key)) or _slots.setdefault((pid, key), BoundedSemaphore(AT_ONCE))
