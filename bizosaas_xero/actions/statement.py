@@ -17,6 +17,7 @@ from bizosaas_xero.spec.errors import Invalid, Misconfigured
 
 MOST_LINES = 5000
 _MOST_PROBLEMS = 50
+_MOST_DIGITS = 28
 
 
 class LineParams(Params):
@@ -102,7 +103,7 @@ def from_lines(given: Sequence[LineParams]) -> Statement:
     complaints = Complaints("lines")
     lines = []
     for number, line in enumerate(given, 1):
-        if not line.amount.is_finite() or not line.amount:
+        if not line.amount or not sensible(line.amount):
             complaints.add(f"line {number}", "the amount is zero or no number")
         lines.append(BankLine(number, line.date, line.amount, line.payee, line.reference, line.description))
     complaints.refuse()
@@ -187,7 +188,16 @@ def _ofx_amount(text: str) -> Decimal | None:
         amount = Decimal(text.replace(",", ""))
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() else None
+    return amount if sensible(amount) else None
+
+
+def sensible(amount: Decimal) -> bool:
+    """Tell whether an amount is one: finite, and not so long that writing it out would fill the memory."""
+    return (
+        amount.is_finite()
+        and amount.adjusted() < _MOST_DIGITS
+        and len(amount.as_tuple().digits) <= _MOST_DIGITS
+    )
 
 
 def missing_extra() -> Misconfigured:

@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import Field
 
 from bizosaas_xero.actions.base import Params
-from bizosaas_xero.actions.statement import MOST_LINES, BankLine, Complaints, Statement, refuse
+from bizosaas_xero.actions.statement import MOST_LINES, BankLine, Complaints, Statement, refuse, sensible
 
 DateOrder = Literal["dmy", "mdy", "ymd"]
 
@@ -135,7 +135,9 @@ def amount_of(text: str, *, comma: bool) -> Decimal | None:
     ) or not any(sign.isdigit() for sign in plain):
         return None
     amount = Decimal(plain.replace("." if comma else ",", "").replace(",", "."))
-    return -amount if negative else amount
+    if not sensible(amount):
+        return None
+    return amount.copy_negate() if negative else amount
 
 
 def _signed(amount: str, money_in: str, money_out: str, *, comma: bool) -> Decimal:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # and their full-width forms
 
 
 def in_markdown(value: str) -> str:
@@ -13,8 +13,9 @@ def in_markdown(value: str) -> str:
 
 
 def in_csv(value: str) -> str:
-    """Return a text that no spreadsheet runs as a formula."""
-    return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+    """Return a text that no spreadsheet runs as a formula, whatever blanks it skips."""
+    begins = value.lstrip().startswith(_FORMULA_STARTS) or value.startswith(("\t", "\r"))
+    return f"'{value}" if begins else value
 
 
 def bullets(texts: Iterable[str]) -> list[str]:

@@ -207,7 +207,8 @@ def _require_safe(url: str) -> None:
     except ValueError:
         parts = urlsplit("")
     local = parts.scheme == "http" and parts.hostname in LOOPBACK
-    if not parts.hostname or parts.username or not (parts.scheme == "https" or local):
+    sendable = url.isascii() and url.isprintable() and " " not in url
+    if not sendable or not parts.hostname or parts.username or not (parts.scheme == "https" or local):
         raise Invalid(
             "The call-back address must begin with https:// (http:// only on this machine).",
             remedy="Give another address.",
