@@ -69,7 +69,9 @@ class WebhookReceiver:
             return 401
         try:
             content = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
+            return 400
+        if not isinstance(content, dict):
             return 400
         await asyncio.to_thread(self._receive, content)
         return 200
