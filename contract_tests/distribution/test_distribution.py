@@ -196,7 +196,7 @@ def test_the_bridge_needs_no_database_for_its_memory_form(wheel, tmp_path):
     new = Environment(tmp_path / "new")
     new.install("-c", CONSTRAINTS, f"{wheel}[brain-gateway]")
     assert "sqlalchemy" not in new.versions()
-    code = "from bizosaas_xero.adapters.brain_gateway import MemoryStore, register_connectors; print(MemoryStore())"
+    code = "from bizosaas_xero.adapters.brain_gateway import MemoryStore; print(MemoryStore())"
     assert new.says(code) == "MemoryStore(0 values)"
 
 
