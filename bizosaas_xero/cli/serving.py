@@ -83,7 +83,7 @@ def _agents(host: Host, asked: Request) -> Agents:
         return datetime.now(UTC)
 
     person = asked.name if asked.http else me(asked.name)  # who calls over HTTP is not this system's user
-    options = Options(base.NAME, asked.organisation, asked.allow_writes, person, asked.ask)
+    options = Options(base.NAME, asked.organisation, asked.allow_writes, asked.ask)
     guard = Guard(
         host.audit,
         host.plans,
@@ -104,14 +104,14 @@ async def _serve_stdio(server: Server[Any], agents: Agents, close: Callable[[], 
         group.start_soon(_stop_stdio, agents, close)
         async with stdio_server() as (incoming, outgoing):
             await server.run(incoming, outgoing, server.create_initialization_options())
-        await anyio.to_thread.run_sync(agents.wait, PATIENCE)
+        await anyio.to_thread.run_sync(agents.turns.wait, PATIENCE)
         group.cancel_scope.cancel()
 
 
 async def _stop_stdio(agents: Agents, close: Callable[[], None]) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for _ in signals:
-            await anyio.to_thread.run_sync(agents.wait, PATIENCE)
+            await anyio.to_thread.run_sync(agents.turns.wait, PATIENCE)
             close()
             sys.stderr.flush()
             # A thread waits in a read of stdin, which nothing but the client can end.
@@ -178,7 +178,7 @@ def _serve_http(output: Output, server: Server[Any], agents: Agents, asked: Requ
     logging.getLogger("uvicorn.error").addHandler(logging.NullHandler())
     with listener:
         web.run([listener])
-    agents.wait(PATIENCE)
+    agents.turns.wait(PATIENCE)
 
 
 class _Web(uvicorn.Server):

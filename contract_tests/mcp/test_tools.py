@@ -130,7 +130,7 @@ def test_every_error_is_marked_and_says_code_reason_remedy_and_field(agent, way)
 
 def test_a_fault_of_the_program_shows_no_traceback_and_nothing_that_was_passed():
     from bizosaas_xero.adapters.mcp.answers import error
-    from bizosaas_xero.adapters.mcp.server import unexpected
+    from bizosaas_xero.adapters.mcp.turns import unexpected
 
     with pytest.raises(ValueError, match="eyJsecret") as caught:
         int("token eyJsecret")

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-import threading
-import traceback
-from collections import defaultdict
-from collections.abc import Callable, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import PurePath
-from typing import Any, TypeVar
+from typing import Any
 
-import anyio
 from anyio import to_thread
 from mcp.server import Server
 from mcp_types import (
@@ -28,6 +21,7 @@ from bizosaas_xero.adapters.mcp import answers
 from bizosaas_xero.adapters.mcp.asking import Context, Person
 from bizosaas_xero.adapters.mcp.tables import Tables
 from bizosaas_xero.adapters.mcp.tools import COMMIT, HOST_ARGUMENTS, ORGANISATIONS, tools
+from bizosaas_xero.adapters.mcp.turns import Turns, unexpected
 from bizosaas_xero.host import Asked, Host, Outcome, StoredConnection
 from bizosaas_xero.host.audit import canonical
 from bizosaas_xero.host.guard import Guard
@@ -42,14 +36,8 @@ from bizosaas_xero.spec import (
     ReconnectRequired,
 )
 
-log = logging.getLogger(__name__)
-T = TypeVar("T")
-
 AGENT = "mcp: "
 """How the names of those begin who ask through here."""
-
-TICK = 1.0
-"""Seconds between two reports of progress."""
 
 _NAME = 60  # characters of a client's name or version
 
@@ -69,14 +57,12 @@ class Options:
         connector: Whose actions are offered.
         organisation: Only this one, by its id or name.
         allow_writes: Also offer what writes.
-        person: Who sits at the client.
-        ask: Let that person approve in the client.
+        ask: Let the person at the client approve there.
     """
 
     connector: str
     organisation: str | None = None
     allow_writes: bool = False
-    person: str | None = None
     ask: bool = True
 
 
@@ -95,9 +81,7 @@ class Agents:
         self._options = options
         self._guard = guard
         self._person = person
-        self._turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._busy = 0
-        self._idle = threading.Condition()
+        self.turns = Turns(self._choose)
         self._tables = Tables(host, options.connector, self.served, self._choose, self._requester)
 
     def server(self, version: str) -> Server[Any]:
@@ -113,11 +97,6 @@ class Agents:
             on_list_resource_templates=self._tables.templates,
             on_read_resource=self._tables.read,
         )
-
-    def wait(self, seconds: float) -> bool:
-        """Wait until no write is running; tell whether that came about."""
-        with self._idle:
-            return self._idle.wait_for(lambda: not self._busy, seconds)
 
     def served(self) -> list[StoredConnection]:
         """Return the connections that agents may see."""
@@ -177,20 +156,14 @@ class Agents:
                 remedy=f"Use one of: {offered}.",
                 reason="unknown_tool",
             )
-        if action.effect == "write":
+        writes = action.effect == "write"
+        if writes:
             self._must_allow_writes(action.name)
-            return answers.outcome(
-                await self._in_thread(
-                    context, lambda kept: self._write(kept, action, arguments, requester), arguments
-                ),
-                writes=True,
-            )
-        return answers.outcome(
-            await self._in_thread(
-                context, lambda kept: self._read(kept, action, arguments, requester), arguments
-            ),
-            writes=False,
+        do = self._write if writes else self._read
+        found = await self.turns.take(
+            context, lambda kept: do(kept, action, arguments, requester), arguments.get("organisation")
         )
+        return answers.outcome(found, writes=writes)
 
     def _read(
         self, kept: StoredConnection, action: Action, arguments: dict[str, Any], requester: str
@@ -215,7 +188,7 @@ class Agents:
                 kept.id, action.name, given, requester=requester, mode="plan", business_key=key
             )
         self._guard.write(kept)
-        with self._writing():
+        with self.turns.writing():
             return self._host.act(kept.id, action.name, given, requester=requester, business_key=key)
 
     # ------------------------------------------------------------ plans
@@ -228,7 +201,7 @@ class Agents:
         requester: str,
     ) -> CallToolResult | InputRequiredResult:
         _nothing_else(arguments, ("plan", "organisation"))
-        named = arguments.get("plan")
+        named, where = arguments.get("plan"), arguments.get("organisation")
         if not isinstance(named, str):
             raise _wrong("plan", "is missing: give the hash of a plan")
 
@@ -238,15 +211,15 @@ class Agents:
 
         def do(kept: StoredConnection) -> Outcome:
             self._guard.write(kept)
-            with self._writing():
+            with self.turns.writing():
                 return self._host.act(
                     kept.id, asked.action, requester=requester, mode="commit", plan_hash=asked.plan.hash
                 )
 
-        asked, verdict = await self._in_thread(context, look, arguments)
+        asked, verdict = await self.turns.take(context, look, where)
         said = self._person.answered(params, asked, requester)
         if said is None:
-            found = await self._in_thread(context, do, arguments)
+            found = await self.turns.take(context, do, where)
             if found.status != "needs_approval" or not self._asks(context):
                 return answers.outcome(found, writes=True)
             answer = await self._person.ask(context, asked, verdict, requester)
@@ -254,8 +227,8 @@ class Agents:
                 return answer
             said = answer or ""
         if said:
-            await self._in_thread(context, lambda _kept: self._decide(asked, said), arguments)
-        return answers.outcome(await self._in_thread(context, do, arguments), writes=True)
+            await self.turns.take(context, lambda _kept: self._decide(asked, said), where)
+        return answers.outcome(await self.turns.take(context, do, where), writes=True)
 
     def _asks(self, context: Context) -> bool:
         return self._options.ask and self._person.can_answer(context)
@@ -316,66 +289,6 @@ class Agents:
             client = " ".join(visible(part)[:_NAME].replace('"', "'") for part in parts).strip() or client
         person = f" for {self._person.name}" if self._person.name else ""
         return f'{AGENT}"{client}"{person}'
-
-    @contextmanager
-    def _writing(self) -> Any:
-        with self._idle:
-            self._busy += 1
-        try:
-            yield
-        finally:
-            with self._idle:
-                self._busy -= 1
-                self._idle.notify_all()
-
-    async def _in_thread(
-        self, context: Context, work: Callable[[StoredConnection], T], arguments: Mapping[str, Any]
-    ) -> T:
-        """Do blocking work for the organisation that is meant, and tell the client that it goes on.
-
-        One call of an organisation is made at a time, since Xero takes 5 requests at once. A call that is
-        cancelled before its turn does nothing. One that has begun is not torn out of its work: a read's
-        answer is dropped, a write is kept.
-        """
-        gone = threading.Event()
-
-        def turn() -> tuple[T | None, Exception | None]:
-            try:
-                kept = self._choose(arguments.get("organisation"))
-                with self._turns[kept.id]:
-                    return (None, None) if gone.is_set() else (work(kept), None)
-            except Exception as error:  # noqa: BLE001 - it goes on in the caller, and out of no group
-                return None, error
-
-        async with anyio.create_task_group() as group:
-            group.start_soon(_tell, context)
-            try:
-                result, error = await to_thread.run_sync(turn, abandon_on_cancel=True)
-            finally:
-                gone.set()
-            group.cancel_scope.cancel()
-        if error is not None:
-            raise error
-        return result  # type: ignore[return-value] # only a cancelled call has none, and it is not here
-
-
-async def _tell(context: Context) -> None:
-    """Report the seconds that a call takes; a client that gave no progress token gets none."""
-    seconds = 0.0
-    while True:
-        await anyio.sleep(TICK)
-        seconds += TICK
-        await context.session.report_progress(seconds, message=f"Working for {seconds:.0f} s.")
-
-
-def unexpected(error: Exception) -> ConnectorError:
-    """Make the error for a fault of this program; it says where, and nothing that was passed."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{type(error).__name__} in {PurePath(place.filename).name}:{place.lineno}"
-    log.debug("unexpected: %s", where)
-    return ConnectorError(
-        f"This program failed: {where}.", remedy="Please report it; nothing else helps.", reason="unexpected"
-    )
 
 
 def _short(kept: StoredConnection) -> dict[str, Any]:
