@@ -1,0 +1,349 @@
+"""Whatever bytes come in: they are read, or refused with an error of the contract. Nothing else, and soon."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gzip
+import hashlib
+import hmac
+import json
+import os
+import time
+import tracemalloc
+import zlib
+
+import httpx
+import pytest
+import stamina
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from bizosaas_xero import client, plugin, tokens
+from bizosaas_xero import settings as connection_settings
+from bizosaas_xero.actions.catalogue import ACTIONS
+from bizosaas_xero.actions.statement import from_ofx
+from bizosaas_xero.actions.statement_csv import from_csv
+from bizosaas_xero.adapters.brain_gateway.webhooks import WebhookReceiver
+from bizosaas_xero.entities import ENTITIES
+from bizosaas_xero.spec import ConnectorError
+
+WHERE = {
+    "api_url": "http://localhost:1",
+    "identity_url": "http://localhost:1",
+    "login_url": "http://localhost:1",
+}
+ORGANISATION = "11111111-1111-4111-8111-111111111111"
+CONNECTION = {
+    "organisation_id": ORGANISATION,
+    "access_token": "token",
+    "settings": {**WHERE, "calls_per_minute": 0},
+}
+APP = {"client_id": "x", "client_secret": "s", "redirect_uri": "http://localhost/cb", "kind": "web"}
+DEEP = b"[" * 100_000 + b"]" * 100_000
+SOON = 5.0
+
+texts = st.text(st.characters(), max_size=60)  # lone surrogates too
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | texts
+    | st.sampled_from(["1e999999999", "/Date(99999999999999999)/", "0001-01-01T00:00:00+14:00", "9" * 5000])
+)
+values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=8,
+)
+
+SEARCHING = os.environ.get("HYPOTHESIS_PROFILE") == "search"
+calm = settings(
+    max_examples=1000 if SEARCHING else 60, suppress_health_check=list(HealthCheck), deadline=None
+)
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses():
+    with stamina.set_testing(True, attempts=1):
+        yield
+    client.close()
+
+
+def read_or_refused(call, *given_):
+    """Call, and let nothing through but a result or an error of the contract that is whole, and that soon."""
+    began = time.monotonic()
+    try:
+        result = call(*given_)
+    except ConnectorError as error:
+        result = error
+    if isinstance(result, ConnectorError):
+        assert result.message
+        assert result.remedy
+        json.dumps(result.to_dict(), allow_nan=False)
+        assert result.retry_after is None or 0 <= result.retry_after <= 86_400
+    assert time.monotonic() - began < SOON
+    return result
+
+
+@pytest.fixture
+def wire(monkeypatch):
+    """Answer every request with what is set."""
+    answer = {}
+
+    def handler(_request):
+        return httpx.Response(answer["status"], headers=answer.get("headers"), content=answer["body"])
+
+    transport = httpx.Client(transport=httpx.MockTransport(handler))
+    monkeypatch.setattr(client, "http", lambda _: transport)
+    return answer
+
+
+def sync(name="invoices", cursor=None, **changes):
+    return list(
+        plugin.sync_entity({**CONNECTION, **changes}, name, cursor, {"max_wait": 0, "max_batches": 3})
+    )
+
+
+# ---------------------------------------------------------------- Xero's answers
+
+
+@pytest.mark.parametrize("status", [200, 204, 302, 400, 401, 403, 404, 429, 500, 503])
+@pytest.mark.parametrize(
+    "body", [DEEP, b'{"a":' * 900 + b"1" + b"}" * 900, b"\xff\xfe", b"\0" * 100, b"9" * 9999]
+)
+def test_bodies_that_no_parser_likes(wire, status, body):
+    wire |= {"status": status, "body": body}
+    assert isinstance(read_or_refused(sync), ConnectorError)
+
+
+@calm
+@given(status=st.sampled_from([200, 400, 401, 403, 429, 500]), body=st.binary(max_size=200))
+def test_bodies_of_any_bytes(wire, status, body):
+    wire |= {"status": status, "body": body}
+    read_or_refused(sync)
+
+
+NAMES = [
+    *("InvoiceID", "Total", "Date", "UpdatedDateUTC", "Contact", "LineItems", "Payments", "Type", "Status"),
+    *("CreditNotes", "SentToContact", "CurrencyRate"),
+]
+
+
+@calm
+@given(
+    name=st.sampled_from(list(ENTITIES)),
+    rows=st.lists(st.dictionaries(st.sampled_from(NAMES), values) | values, max_size=4),
+    stamp=values,
+    pages=values | st.fixed_dictionaries({"itemCount": values, "pageSize": values}),
+)
+@example(name="invoices", rows=[], stamp=None, pages={"itemCount": 10**9, "pageSize": 1})
+@example(name="invoices", rows=[], stamp="0001-01-01T00:00:00+14:00", pages=5)
+def test_answers_of_any_json(wire, name, rows, stamp, pages):
+    for row in rows:
+        if isinstance(row, dict):
+            row.setdefault("InvoiceID", "a")
+    whole = {ENTITIES[name].path: rows, "DateTimeUTC": stamp, "pagination": pages}
+    wire |= {"status": 200, "body": json.dumps(whole).encode("utf-8", "surrogatepass")}
+    read_or_refused(sync, name)
+
+
+@pytest.mark.parametrize("number", ["1e999999999", "1e-999999999", "0e999999", "9" * 100_000, "-1e4000"])
+def test_numbers_too_long_to_write_out(wire, number):
+    for sent in (number, f'"{number}"'):
+        wire |= {"status": 200, "body": b'{"Invoices":[{"InvoiceID":"a","Total":%s}]}' % sent.encode()}
+        found = read_or_refused(sync)
+        assert isinstance(found, ConnectorError) or found[0].rejected or number.startswith("0e")
+
+
+@calm
+@given(
+    name=st.sampled_from(
+        ["Retry-After", "Date", "X-DayLimit-Remaining", "X-Rate-Limit-Problem", "WWW-Authenticate"]
+    ),
+    value=st.binary(max_size=30) | st.sampled_from([b"inf", b"nan", b"1e400", b"-1", b"\xb2", b"9" * 5000]),
+    status=st.sampled_from([200, 401, 429, 503]),
+)
+@example(name="Date", value=b"Fri, 31 Dec 9999 23:59:59 -1200", status=200)
+def test_headers_of_any_bytes(wire, name, value, status):
+    wire |= {"status": status, "headers": [(name.encode(), value)], "body": b'{"Invoices":[]}'}
+    read_or_refused(sync)
+
+
+@calm
+@given(token=texts | st.binary(max_size=60).map(lambda raw: f"a.{base64.urlsafe_b64encode(raw).decode()}.c"))
+@example(token=f"a.{base64.urlsafe_b64encode(DEEP).decode()}.c")
+def test_tokens_of_any_text(wire, token):
+    assert isinstance(tokens.claims(token), dict)
+    wire |= {"status": 200, "body": b'{"Invoices":[]}'}
+    read_or_refused(lambda: sync(access_token=token))
+
+
+def bomb(size):
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    return b"".join([*(packer.compress(bytes(1_000_000)) for _ in range(size // 1_000_000)), packer.flush()])
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_a_gzip_bomb_is_not_unpacked(monkeypatch, status):
+    """A few kilobytes of gzip hold 60 MB here; no more of it is unpacked than the limit and one piece."""
+    packed = bomb(60_000_000)
+    assert len(packed) < 100_000
+    monkeypatch.setattr(client, "MOST_BYTES", 2_000_000)
+
+    class Pieces(httpx.SyncByteStream):
+        def __iter__(self):
+            yield from (packed[start : start + 1000] for start in range(0, len(packed), 1000))
+
+    def handler(_request):
+        return httpx.Response(status, headers={"Content-Encoding": "gzip"}, stream=Pieces())
+
+    bounded = client._BoundedClient(transport=httpx.MockTransport(handler))
+    monkeypatch.setattr(client, "http", lambda _: bounded)
+    tracemalloc.start()
+    found = read_or_refused(sync)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (found.code, found.recovery, found.reason) == ("unavailable", "retry", "answer_too_long")
+    assert peak < 20_000_000
+
+
+def test_an_answer_within_the_limit_arrives_whole_and_is_counted_as_sent(monkeypatch):
+    body = gzip.compress(b'{"Invoices": [], "Padding": "%s"}' % (b"x" * 100_000))
+
+    def handler(_request):
+        return httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=httpx.ByteStream(body))
+
+    bounded = client._BoundedClient(transport=httpx.MockTransport(handler))
+    monkeypatch.setattr(client, "http", lambda _: bounded)
+    [batch] = sync()
+    assert batch.stats.bytes == len(body)
+
+
+# ---------------------------------------------------------------- what a host gives
+
+
+CURSOR = {"v": 1, "entity": "invoices", "org": ORGANISATION}
+moments = scalars | st.datetimes().map(lambda moment: f"{moment.isoformat()}Z")
+readings = st.dictionaries(
+    st.sampled_from(["kind", "since", "started", "page", "size", "first_count", "count", "rows"]), moments
+)
+
+
+@calm
+@given(
+    cursor=values
+    | st.fixed_dictionaries({}, optional={"since": moments, "full_at": moments, "read": readings})
+)
+@example(cursor={"since": "0001-01-01T00:00:00+00:00", "full_at": "9999-12-31T23:59:59+00:00"})
+def test_cursors_of_any_json(wire, cursor):
+    wire |= {"status": 200, "body": b'{"Invoices":[]}'}
+    read_or_refused(sync, "invoices", {**CURSOR, **cursor} if isinstance(cursor, dict) else cursor)
+
+
+@calm
+@given(st.dictionaries(st.sampled_from(sorted(connection_settings.Settings.model_fields)) | texts, values))
+def test_settings_of_any_json(given_):
+    read_or_refused(connection_settings.load, given_)
+
+
+@calm
+@given(name=st.sampled_from(["api_url", "identity_url", "login_url"]), url=texts, end=texts)
+@example(name="api_url", url="https://x:abc", end="")
+@example(name="api_url", url="https://a..b", end="")
+@example(name="api_url", url="https://" + "a." * 5000, end="!")
+def test_addresses_of_any_text(name, url, end):
+    for made in (url, f"https://{url}", f"http://localhost{url}", f"https://host/{end}"):
+        found = read_or_refused(connection_settings.load, {name: made})
+        if not isinstance(found, ConnectorError):
+            assert httpx.URL(getattr(found, name)).host  # what is let through can be sent
+
+
+@calm
+@given(pending=texts | st.binary(max_size=80).map(lambda raw: base64.urlsafe_b64encode(raw).decode()))
+@example(pending=base64.urlsafe_b64encode(DEEP).decode())
+def test_pending_secrets_of_any_text(pending):
+    asked = {"step": "callback", "app": APP, "settings": WHERE, "pending": pending}
+    found = read_or_refused(plugin.auth, {**asked, "callback_url": "http://localhost/cb?code=c&state=s"})
+    assert found.code in {"invalid", "reconnect_required"}
+
+
+@calm
+@given(url=texts, query=texts)
+@example(url="http://[", query="")
+def test_callback_addresses_of_any_text(url, query):
+    begun = plugin.auth({"step": "authorize", "app": APP, "settings": WHERE}).model_dump(mode="json")
+    for made in (url, f"http://localhost/cb?{query}", f"http://localhost/cb?code={query}&state={query}"):
+        asked = {"step": "callback", "app": APP, "settings": WHERE, "pending": begun["pending"]}
+        found = read_or_refused(plugin.auth, {**asked, "callback_url": made})
+        assert isinstance(found, ConnectorError)
+
+
+@calm
+@given(data=st.data(), name=st.sampled_from(list(ACTIONS)))
+def test_parameters_of_any_json(wire, data, name):
+    """Names are the action's own; whatever their values are, it is refused, or Xero is asked."""
+    wire |= {"status": 503, "body": b""}
+    names = sorted(ACTIONS[name].params.model_fields)
+    params = data.draw(st.dictionaries(st.sampled_from(names) if names else texts, values))
+    read_or_refused(plugin.run_action, CONNECTION, name, params, {"mode": "plan"})
+
+
+# ---------------------------------------------------------------- files and webhooks
+
+
+lines = st.lists(
+    st.lists(texts | st.sampled_from(["2026-01-31", "31/01/2026", "1,000.50", "(5)", "1e9"]), max_size=4),
+    max_size=4,
+)
+
+
+@calm
+@given(
+    text=texts | lines.map(lambda rows: "\n".join(["date,amount,payee", *(",".join(row) for row in rows)]))
+)
+@example(text="date,amount\n2026-01-01," + "9" * 100_000)
+@example(text="date,amount\n2026-01-01," + "1,000" * 3000)
+@example(text='"' * 100_001)
+def test_csv_files_of_any_text(text):
+    read_or_refused(from_csv, text, None, None)
+
+
+TRANSACTION = "<OFX><STMTRS><STMTTRN><DTPOSTED>{}<TRNAMT>{}</STMTTRN></STMTRS></OFX>"
+
+
+@calm
+@given(text=texts | st.builds(TRANSACTION.format, texts | st.just("20260131"), texts | st.just("1.50")))
+@example(text=TRANSACTION.format("20260101", "1e999999999"))
+@example(text=TRANSACTION.format("20260101", "1e9999999999999999999999"))
+@example(text="<OFX>" + "<STMTRS>" * 3000)
+@example(text="<OFX><!DOCTYPE a [<!ENTITY b 'x'><!ENTITY c '&b;&b;'>]>&c;</OFX>")
+def test_ofx_files_of_any_text(text):
+    found = read_or_refused(from_ofx, text)
+    if not isinstance(found, ConnectorError):
+        assert all(abs(line.amount) < 10**28 for line in found.lines)
+
+
+@calm
+@given(
+    body=st.binary(max_size=100) | values.map(lambda value: json.dumps(value).encode()), signed=st.booleans()
+)
+@example(body=DEEP, signed=True)
+@example(body=b"[1]", signed=True)
+def test_webhooks_of_any_bytes(body, signed):
+    taken = []
+    receiver = WebhookReceiver("key", taken.append)
+    mark = base64.b64encode(hmac.new(b"key", body, hashlib.sha256).digest()) if signed else b"x" * 44
+    sent = []
+
+    async def receive():
+        return {"type": "http.request", "body": body}
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "headers": [(b"x-xero-signature", mark)]}
+    asyncio.run(receiver(scope, receive, send))
+    assert sent[0]["status"] in ({200, 400} if signed else {401})
+    assert all(isinstance(each, dict) for each in taken)
