@@ -30,7 +30,7 @@ ACT = sorted({f"actions/{path.name}" for path in (ROOT / "contract_tests/actions
 WRITE = (*ACT, "sandbox/test_writes_invoices.py", "sandbox/test_sdk.py", "sandbox/test_peers_pyxero.py")
 SETTLE = (*ACT, "sandbox/test_writes_money.py", "sandbox/test_writes_bank.py", "sandbox/test_writes_rules.py",
           "sandbox/test_histories.py")  # fmt: skip
-HEAR = ("sandbox/test_webhooks.py",)
+HEAR = ("sandbox/test_webhooks.py", "sandbox/test_webhooks_served.py")
 
 # which tests a switch can matter to
 ABOUT = {
@@ -60,6 +60,7 @@ EVERY = sorted(
     {
         "host/test_with_xero.py",
         "sandbox/test_reports.py",
+        "sandbox/test_reports_sums.py",
         *(path for paths in ABOUT.values() for path in paths),
     }
 )
