@@ -168,7 +168,8 @@ class Books:
         """
         name = (path, key)
         if name not in self._kept:
-            rows = self._rows(f"{path}/{key}", path, shape, {})
+            # "." and ".." would name the list, or what is above it.
+            rows = self._rows(f"{path}/{key}", path, shape, {}) if key.strip(".") else []
             if not rows:
                 raise NotFound("Xero does not know what was asked for.")
             self._kept[name] = rows

@@ -164,7 +164,9 @@ def _cell(value: Any) -> Any:
         return "" if value is None else value
     seen = visible(value)
     number = seen.lstrip("-").replace(".", "", 1).isdecimal()
-    return f"'{seen}" if seen.startswith(("=", "+", "-", "@")) and not number else seen
+    # Spreadsheets skip blanks, and know the full-width signs.
+    formula = seen.lstrip().startswith(("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20"))
+    return f"'{seen}" if formula and not number else seen
 
 
 def _wrong(field: str, message: str) -> Invalid:
