@@ -1,7 +1,7 @@
 """The one place that knows HTTP: base URL, headers, limits, retries, and what each answer means.
 
-Data flows through :meth:`Client.get` and :meth:`Client.write`: count the call, send it, turn a bad answer into an error of
-:mod:`bizosaas_xero.spec.errors`, retry what is worth it, give up in time.
+Data flows through :meth:`Client.get` and :meth:`Client.write`: count the call, send it, turn a bad
+answer into an error of :mod:`bizosaas_xero.spec.errors`, retry what is worth it, give up in time.
 """
 
 from __future__ import annotations
@@ -184,8 +184,8 @@ class Client:
     def _in_turn(self, method: str, url: str, **more: Any) -> httpx.Response:
         """Send one request when a slot is free and the minute has room.
 
-        It is counted with the slot in hand. Counted before, it might wait for one, and arrive with the calls of
-        the minute after.
+        It is counted with the slot in hand. Counted before, it might wait for one, and arrive with the calls
+        of the minute after.
         """
         per_minute, counted_at = self._settings.calls_per_minute, self._settings.limiter_url
         owed = [(self._key, per_minute, "limit_minute")] if per_minute else []
@@ -201,7 +201,7 @@ class Client:
             time.sleep(wait)
 
     def pause(self, error: Exception) -> bool | float:
-        """Decide on a retry, for stamina: no, yes with stamina's growing pause, or after exactly so many seconds."""
+        """Decide on a retry, for stamina: no, yes with its growing pause, or after exactly so many seconds."""
         if isinstance(error, RateLimited) and error.retry_after is not None:
             # Xero's clock and ours tick apart: a hair more than asked saves a second refusal.
             wait = error.retry_after + 0.05

@@ -101,8 +101,8 @@ class Settings(BaseSettings):
     )
     document_url: str = Field(
         "https://api.bizoholic.com/",
-        description="Where Xero links to from a document made here. The write's key is added to it after `#`, "
-        "so that it is never made twice. Must not hold the word xero, which Xero refuses.",
+        description="Where Xero links to from a document made here. The write's key is added to it after "
+        "`#`, so that it is never made twice. Must not hold the word xero, which Xero refuses.",
     )
 
     @field_validator("document_url")

@@ -246,8 +246,8 @@ class Plan(Model):
     summary: str = Field("", description="What it does, for a person, as Markdown.")
     acts: list[str] = Field(
         default_factory=list,
-        description="What of it a policy may want a person for: `authorise`, `send`, `pay`, `void`, `delete`, "
-        "`backdate`, `create_contact`. Empty: it touches neither ledger nor anybody.",
+        description="What of it a policy may want a person for: `authorise`, `send`, `pay`, `void`, "
+        "`delete`, `backdate`, `create_contact`. Empty: it touches neither ledger nor anybody.",
     )
     amount: Decimal | None = Field(
         None, description="How much money it is about, in base currency; `None`: not known before."
