@@ -171,6 +171,10 @@ def _read(at: Company, name: str) -> _Subject:
     def wrong(result: Any) -> list[str]:
         again = call()  # rows may have changed under it
         same = result.data in (undisturbed.data, again.data)
+        if (
+            name == "verify_figures"
+        ):  # what Xero will not tell is said to be unsupported, and never the reverse
+            same = same or result.data["supported"] < undisturbed.data["supported"]
         return [] if same else ["the result is neither what the books were nor what they are"]
 
     return _Subject(undisturbed.calls, call, lambda: None, wrong)
