@@ -53,6 +53,21 @@ def test_every_proof_that_is_named_exists():
         assert (ROOT / name).exists(), name
 
 
+def test_every_test_that_is_named_exists():
+    named = re.findall(r"`(contract_tests/[\w/]+\.py)::(\w+)`", read("security.md") + read("reliability.md"))
+    assert len(named) > 30
+    for path, test in named:
+        assert f"\ndef {test}(" in (ROOT / path).read_text(encoding="utf-8"), f"{path}::{test}"
+
+
+def test_every_threat_names_what_stops_it_and_its_proof():
+    for line in (line for line in read("security.md").splitlines() if line.startswith("| ")):
+        threat, stopped, proof = (cell.strip() for cell in line.strip("|").split(" | "))
+        assert threat
+        assert stopped
+        assert proof in {"Proof", "---"} or proof.startswith("`contract_tests/"), line
+
+
 def test_every_link_of_the_readme_leads_somewhere():
     targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert targets

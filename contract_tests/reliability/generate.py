@@ -1,0 +1,33 @@
+"""Rewrite the matrix in docs/reliability.md: ``python -m contract_tests.reliability.generate`` (ten minutes)."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from contract_tests.reliability import matrix
+
+PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
+PART = re.compile(r"(<!-- matrix -->\n\n).*?(\n\n<!-- end of matrix -->)", re.DOTALL)
+
+
+def rewritten(page: str, table: str) -> str:
+    """Return the page with this table."""
+    return PART.sub(lambda found: f"{found[1]}{table.strip()}{found[2]}", page)
+
+
+def main() -> int:
+    """Try every cell; write the table if all went well."""
+    endings = {cell: matrix.tried(cell) for cell in matrix.cells()}
+    wrong = {cell: ending.wrong for cell, ending in endings.items() if ending.wrong}
+    for cell, complaints in wrong.items():
+        sys.stderr.write(f"{cell}: {complaints}\n")
+    if not wrong:
+        table = matrix.table(endings)
+        PAGE.write_text(rewritten(PAGE.read_text(encoding="utf-8"), table), encoding="utf-8")
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
