@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 CONSTRAINTS = ROOT / "constraints.txt"
 
 
-def run(*command: object, cwd: Path, seconds: int = 600) -> str:
+def run(*command: object, cwd: Path, seconds: int = 600, codes: tuple[int, ...] = (0,)) -> str:
     """Run a program away from this checkout, and return what it printed."""
     env = {
         key: value
@@ -26,7 +27,7 @@ def run(*command: object, cwd: Path, seconds: int = 600) -> str:
         [str(part) for part in command],
         cwd=cwd, env=env, capture_output=True, text=True, timeout=seconds, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, f"{command}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
+    assert done.returncode in codes, f"{command}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
     return done.stdout
 
 
@@ -53,8 +54,15 @@ class Environment:
     def says(self, code: str) -> str:
         return run(self.python, "-W", "error", "-c", code, cwd=self.empty).strip()
 
-    def command(self, *args: object) -> str:
-        return run(self.folder / "bin" / "bizosaas-xero", *args, cwd=self.empty)
+    def broken_promises(self) -> list[tuple[str, str]]:
+        """Let the installed kit check the installed connector; return clause and scenario of what failed."""
+        command = (self.folder / "bin" / "bizosaas-xero", "contract", "xero", "--json")
+        report = json.loads(run(*command, cwd=self.empty, codes=(0, 5)))  # 5: clauses are broken
+        assert not report["problem"]
+        assert report["scenarios"] >= 45
+        bad = [row for row in report["rows"] if row["outcome"] in {"failed", "error"}]
+        assert report["ok"] is not bool(bad)
+        return [(row["clause"], row["scenario"]) for row in bad]
 
     def tests(self, source: Path, *paths: str) -> str:
         """Run tests of the sdist against what is installed here."""

@@ -177,9 +177,7 @@ def test_it_installs_and_keeps_the_contract_on_this_python(version, wheel, tmp_p
     )
     assert new.says(marker) == "True"
     assert json.loads(new.says(FOUND)) == ["loaded", "bizosaas-xero", "bizosaas_xero.plugin"]
-    report = json.loads(new.command("contract", "xero", "--json"))
-    assert report["ok"], report["problem"]
-    assert report["scenarios"] >= 45
+    assert new.broken_promises() == []
 
 
 def test_the_base_is_enough_for_a_host_of_ones_own(wheel, tmp_path):
@@ -232,5 +230,4 @@ def test_the_lowest_supported_versions_are_enough(wheel, source, tmp_path):
     extras = "brain-gateway,cli,contract,host,postgresql,reconcile,redis,sandbox"
     new.install(f"{wheel}[{extras}]", *lowest(), "fastapi", "hypothesis>=6.100")
     assert re.search(r"\d+ passed", new.tests(source, *QUICK))
-    report = json.loads(new.command("contract", "xero", "--json"))
-    assert report["ok"], report["problem"]
+    assert new.broken_promises() == []
