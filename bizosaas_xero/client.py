@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
-from threading import Lock
+from threading import Lock, local
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -96,6 +96,8 @@ class Client:
         self._settings = settings
         self._feature = feature
         self._wait_left = MAX_WAIT if max_wait is None else max_wait
+        self._waits_until = 0.0
+        self._spending, self._mine = Lock(), local()
         self._token = connection.access_token.get_secret_value()
         self._key = f"{settings.api_url}|{connection.organisation_id}"
         self._app = f"{settings.api_url}|app|{tokens.claims(self._token).get('client_id', '')}"
@@ -201,7 +203,7 @@ class Client:
             time.sleep(wait)
 
     def pause(self, error: Exception) -> bool | float:
-        """Decide on a retry, for stamina: no, yes with its growing pause, or after exactly so many seconds."""
+        """Decide on a retry, for stamina: no, yes with a growing pause, or after exactly so many seconds."""
         if isinstance(error, RateLimited) and error.retry_after is not None:
             # Xero's clock and ours tick apart: a hair more than asked saves a second refusal.
             wait = error.retry_after + 0.05
@@ -213,9 +215,21 @@ class Client:
         return isinstance(error, Unavailable)
 
     def _spend(self, seconds: float, error: ConnectorError) -> None:
-        if seconds > self._wait_left:
-            raise error
-        self._wait_left -= seconds
+        """Take a wait that begins now from what may be waited; what threads wait together counts once.
+
+        Raises:
+            ConnectorError: ``error``, if that would be too long.
+        """
+        with self._spending:
+            # A thread's waits follow each other, also in a test that does not really sleep.
+            begin = max(time.monotonic(), getattr(self._mine, "waits_until", 0.0))
+            end = begin + seconds
+            alone = max(0.0, end - max(begin, self._waits_until))
+            if alone > self._wait_left:
+                raise error
+            self._wait_left -= alone
+            self._waits_until = max(self._waits_until, end)
+            self._mine.waits_until = end
 
 
 def _answer(response: httpx.Response) -> Answer:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
 from bizosaas_xero import client, limits, plugin
 from bizosaas_xero.settings import Settings, load
-from bizosaas_xero.spec import Connection, Unavailable
+from bizosaas_xero.spec import Connection, RateLimited, Unavailable
 from contract_tests.services import needs_redis
 
 EMPTY = {"Invoices": [], "DateTimeUTC": "/Date(1763769600000)/"}
@@ -307,3 +308,14 @@ def test_an_unreachable_server_is_unavailable():
     with pytest.raises(Unavailable) as caught:
         list(plugin.sync_entity(connection, "invoices", None, None))
     assert caught.value.reason == "connection_failed"
+
+
+def test_what_several_threads_wait_together_counts_once(connection):
+    at_limit = RateLimited("full", reason="limit_minute", retry_after=40)
+    one = client.Client(Connection(**connection), load({}), "invoices", 65)
+    with ThreadPoolExecutor(4) as pool:
+        all_there = threading.Barrier(4)
+        together = list(pool.map(lambda _: all_there.wait() < 4 and one.pause(at_limit), range(4)))
+    assert together == [40.05] * 4
+    assert one.pause(at_limit) == 40.05, "this thread waits beside them"
+    assert one.pause(at_limit) is False, "and then not again"
