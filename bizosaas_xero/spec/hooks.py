@@ -58,7 +58,7 @@ def auth(request: Mapping[str, Any]) -> AuthResult:  # type: ignore[empty-body]
             * ``refresh`` {app, grant} gives the new ``grant``: save it before it is used.
             * ``organisations`` {grant} gives ``organisations``.
             * ``check`` {connection, app?} gives ``status``, ``missing_scopes``, ``organisation``,
-              ``server_time``, ``warnings``, and ``problem``, the error behind a ``status`` that is not ``ok``.
+              ``server_time``, ``warnings``, and ``problem``, the error behind a ``status`` other than ``ok``.
             * ``disconnect`` {app, grant, organisation_id?, revoke?} ends access to that organisation;
               with ``revoke`` to *all* organisations this person connected to the app. Gives ``status``.
 

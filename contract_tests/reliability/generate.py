@@ -1,4 +1,4 @@
-"""Rewrite the matrix in docs/reliability.md: ``python -m contract_tests.reliability.generate`` (ten minutes)."""
+"""Write the matrix in docs/reliability.md: ``python -m contract_tests.reliability.generate``."""
 
 from __future__ import annotations
 

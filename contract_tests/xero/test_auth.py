@@ -115,7 +115,13 @@ def test_no_warning_speaks_of_what_is_not_offered(box):
     )
     account = Account(box)
     result = account.auth("callback", **callback(account, scopes=read))
-    unread = {"generate_pnl_report", "get_aged_receivables", "get_aged_payables", "get_balance_sheet", "verify_figures"}
+    unread = {
+        "generate_pnl_report",
+        "get_aged_receivables",
+        "get_aged_payables",
+        "get_balance_sheet",
+        "verify_figures",
+    }
     unread |= {action.name for action in plugin.list_actions(None) if action.effect == "write"}
     assert {warning.split("'")[1] for warning in result.warnings} == unread
     account.keep(result)
