@@ -174,7 +174,7 @@ def _read(at: Company, name: str) -> _Subject:
         if (
             name == "verify_figures"
         ):  # what Xero will not tell is said to be unsupported, and never the reverse
-            same = same or result.data["supported"] < undisturbed.data["supported"]
+            same = same or result.data["supported"] <= undisturbed.data["supported"]
         return [] if same else ["the result is neither what the books were nor what they are"]
 
     return _Subject(undisturbed.calls, call, lambda: None, wrong)

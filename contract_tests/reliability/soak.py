@@ -161,7 +161,7 @@ class Soak:
         while time.monotonic() < end:
             time.sleep(self._chance.uniform(0.02, 0.15))
             self._disturb()
-            if self._chance.random() < 0.02:
+            if self._chance.random() < 0.01:
                 victim = self._chance.randrange(WORKERS)
                 self._collect(workers[victim], killed=True)
                 workers[victim] = begin()
@@ -247,6 +247,8 @@ class Soak:
         for connection, (box, organisation) in self._where.items():
             store = box.sandbox.store(organisation)
             for entity in ENTITIES:
+                # the first may end a read that was begun long ago; the second brings what changed behind it
+                host.runner.sync(connection, entity, patience=60)
                 outcome = host.runner.sync(connection, entity, patience=60)
                 if outcome.problem or outcome.complete is False:
                     self._report.wrong.append(f"{connection} {entity}: {outcome.problem or 'incomplete'}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from bizosaas_xero.actions.catalogue import ACTIONS
 from bizosaas_xero.entities import ENTITIES
 from bizosaas_xero.sandbox.faults import KINDS
-from contract_tests.reliability import matrix
+from contract_tests.reliability import generate, matrix
 from contract_tests.reliability.faults import FAULTS
 
 SAMPLE = matrix.sample()
@@ -18,6 +20,13 @@ def test_every_kind_of_the_sandbox_is_in_the_matrix():
     assert {fault.kind for fault in FAULTS.values()} | inside == set(KINDS)
     assert {cell.subject for cell in SAMPLE} == {*ENTITIES, *ACTIONS}
     assert set(SAMPLE) <= set(matrix.cells())
+
+
+def test_the_documented_table_has_every_row():
+    page = generate.PAGE.read_text(encoding="utf-8")
+    found = re.findall(r"^\| ([^|]+?) \| (before|body|after) \| ", page, re.MULTILINE)
+    assert found == [(name, moment) for name, fault in FAULTS.items() for moment in fault.moments]
+    assert generate.rewritten(page, "| new |").count("| new |") == 1
 
 
 def name_of(cell):
