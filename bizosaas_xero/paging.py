@@ -90,7 +90,7 @@ def read(fetch: Fetch, start: int, floor: int | None, ahead: int) -> Iterator[Pa
         StartOver: A row left the set.
         ConnectorError: From ``fetch``, after the last good page.
     """
-    number, pool, window, unwaited = start, None, 0, 0
+    number, pool, window, unwaited = start, None, ahead, 0
     coming: deque[Future[Page]] = deque()
     try:
         while True:
@@ -98,7 +98,7 @@ def read(fetch: Fetch, start: int, floor: int | None, ahead: int) -> Iterator[Pa
                 # Pages that wait for a slow consumer only cost memory; one that it waits for, time. What
                 # was asked for together comes together: only more than that without a wait mean it is slow.
                 unwaited = unwaited + 1 if coming[0].done() else 0
-                window = min(ahead, window + 1) if unwaited <= ahead else 0
+                window = ahead if unwaited <= ahead else 0
                 page = _accepted(coming.popleft().result(), fetch, floor)
             else:
                 page = _accepted(fetch(number), fetch, floor)
