@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -22,8 +21,8 @@ import sqlalchemy as sa
 from bizosaas_xero.host import acting_tables as t
 from bizosaas_xero.host import leases
 from bizosaas_xero.host.database import Database, matching
-from bizosaas_xero.host.troubles import is_own
-from bizosaas_xero.spec import ActionResult, Conflict, ConnectorError, Plan
+from bizosaas_xero.host.heartbeat import beating
+from bizosaas_xero.spec import ActionResult, Conflict, Plan
 
 LEASE = timedelta(seconds=90)
 """How long one who writes may give no sign of life."""
@@ -184,29 +183,15 @@ class Claims:
             values = {"owner": None, "until": None, "unsure": True}
         transaction.execute(matching(sa.update(t.writes), t.writes, **vars(key)).where(*mine).values(values))
 
-    @contextmanager
-    def alive(self, key: Key, owner: str) -> Iterator[None]:
+    def alive(self, key: Key, owner: str) -> AbstractContextManager[None]:
         """Give signs of life while the connector writes: however long it takes, nobody takes it over."""
-        done = threading.Event()
 
-        def beat() -> None:
-            while not done.wait((LEASE / BEATS).total_seconds()):
-                change = matching(sa.update(t.writes), t.writes, **vars(key), owner=owner)
-                try:
-                    with self._database.writing() as transaction:
-                        transaction.execute(change.values(until=self._now() + LEASE))
-                except ConnectorError as error:
-                    if not is_own(error):
-                        raise
-                    log.debug("no sign of life this time: %s", error.reason)
+        def sign() -> None:
+            change = matching(sa.update(t.writes), t.writes, **vars(key), owner=owner)
+            with self._database.writing() as transaction:
+                transaction.execute(change.values(until=self._now() + LEASE))
 
-        thread = threading.Thread(target=beat, name="write-claim", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            done.set()
-            thread.join()
+        return beating(sign, LEASE / BEATS, "write-claim")
 
 
 def _busy(held: Claimed) -> Conflict:

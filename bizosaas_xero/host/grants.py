@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
 from bizosaas_xero.host import leases
 from bizosaas_xero.host.connector import Connector
+from bizosaas_xero.host.heartbeat import beating
 from bizosaas_xero.host.kept import StoredConnection, StoredGrant
 from bizosaas_xero.host.store import Store
-from bizosaas_xero.host.troubles import is_own
 from bizosaas_xero.spec import ConnectorError, Grant, Unavailable
 
 MARGIN = timedelta(minutes=5)
@@ -139,24 +138,10 @@ class Grants:
             return None
         return StoredGrant(held.connector, grant, held.version + 1)
 
-    @contextmanager
-    def _alive(self, held: StoredGrant, owner: str) -> Iterator[None]:
+    def _alive(self, held: StoredGrant, owner: str) -> AbstractContextManager[None]:
         """Give signs of life while the connector works: however long it takes, nobody else refreshes."""
-        done = threading.Event()
 
-        def beat() -> None:
-            while not done.wait((LEASE / BEATS).total_seconds()):
-                try:
-                    self._store.extend_grant(held, owner, self._now() + LEASE)
-                except ConnectorError as error:
-                    if not is_own(error):
-                        raise
-                    log.debug("no sign of life this time: %s", error.reason)
+        def sign() -> None:
+            self._store.extend_grant(held, owner, self._now() + LEASE)
 
-        thread = threading.Thread(target=beat, name="refresh-lease", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            done.set()
-            thread.join()
+        return beating(sign, LEASE / BEATS, "refresh-lease")
