@@ -117,7 +117,7 @@ def fails_and_goes_on(person, again, tmp_path):
     assert tables(person.home) == tables(twin)
 
 
-@pytest.mark.parametrize("room", [150_000, 600_000], ids=["at the first batch", "later"])
+@pytest.mark.parametrize("room", [150_000, 350_000], ids=["at the first batch", "later"])
 def test_a_quota_that_is_used_up(connected_at_once, tmp_path, room):
     person = connected_at_once
     plain, size = person.command, (person.home / "bizosaas.db").stat().st_size
