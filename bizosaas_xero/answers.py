@@ -156,14 +156,15 @@ def _unavailable(response: httpx.Response, _feature: str | None) -> Unavailable:
 
 def _invalid(response: httpx.Response) -> Invalid:
     body = _json(response)
-    messages = list(dict.fromkeys(_messages(body)))
+    problems = list({(told["field"], told["message"]): told for told in complaints(body)}.values())
+    messages = dict.fromkeys(told["message"] for told in problems)
     kind = body.get("Type") or f"status {response.status_code}"
     return Invalid(
         f"Xero refused the request: {'; '.join(messages) or kind}.".replace("..", "."),
         remedy="If the message does not tell you what to change, contact support with the correlation id.",
         reason="refused_by_xero",
         correlation_id=_correlation(response),
-        problems=[{"field": "", "message": message} for message in messages],
+        problems=problems,
     )
 
 
@@ -218,22 +219,27 @@ def json_list(response: httpx.Response) -> list[dict[str, Any]]:
     return [item for item in found if isinstance(item, dict)]
 
 
-def _messages(value: Any, depth: int = 0) -> Iterator[str]:
-    """Yield every validation message, however deep Xero nested it."""
-    if depth > _DEEPEST:
+def complaints(value: Any, path: tuple[str, ...] = ()) -> Iterator[dict[str, str]]:
+    """Yield every validation message, however deep Xero nested it, with the path of what it is about.
+
+    The path is in Xero's names, from the element that was written: `LineItems.0`; empty for itself.
+    """
+    if len(path) > _DEEPEST:
         return
     if isinstance(value, dict):
         elements, errors = value.get("Elements"), value.get("ValidationErrors")
+        field = ".".join(path[2:] if path[:1] == ("Elements",) else path)
         for error in errors if isinstance(errors, list) else ():
             if isinstance(error, dict):
-                yield str(error.get("Message") or error.get("Description") or error)
-        for inner in value.values():
-            yield from _messages(inner, depth + 1)
+                told = error.get("Message") or error.get("Description") or error
+                yield {"field": field, "message": str(told)}
+        for name, inner in value.items():
+            yield from complaints(inner, (*path, str(name)))
         if not elements and (value.get("Message") or value.get("Detail")) and "Type" in value:
-            yield str(value.get("Message") or value.get("Detail"))
+            yield {"field": field, "message": str(value.get("Message") or value.get("Detail"))}
     elif isinstance(value, list):
-        for inner in value:
-            yield from _messages(inner, depth + 1)
+        for number, inner in enumerate(value):
+            yield from complaints(inner, (*path, str(number)))
 
 
 def _json(response: httpx.Response) -> dict[str, Any]:

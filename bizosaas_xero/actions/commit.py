@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
 
-from bizosaas_xero import decode
+from bizosaas_xero import answers, decode
 from bizosaas_xero.actions.books import Books, Row
 from bizosaas_xero.actions.writing import Draft, Step, Write, encode, filled, plain
 from bizosaas_xero.client import ATTEMPTS, Answer
@@ -169,12 +169,12 @@ def element(answer: Answer, step: Step) -> Row:
     """
     rows = answer.body.get(step.collection)
     row = rows[0] if isinstance(rows, list) and rows and isinstance(rows[0], dict) else {}
-    messages = [str(each.get("Message")) for each in row.get("ValidationErrors") or () if each]
-    if messages or row.get("StatusAttributeString") == "ERROR":
+    problems = list(answers.complaints(row))
+    if problems or row.get("StatusAttributeString") == "ERROR":
         raise Invalid(
-            f"Xero refused the request: {'; '.join(messages) or 'it gives no reason'}.",
+            f"Xero refused the request: {'; '.join(p['message'] for p in problems) or 'it gives no reason'}.",
             reason="refused_by_xero",
-            problems=[{"field": "", "message": message} for message in messages],
+            problems=problems,
         )
     if str(row.get(step.id_field) or _NOBODY) == _NOBODY:
         raise Unavailable("Xero's answer does not say what was written.", reason="garbled_answer")

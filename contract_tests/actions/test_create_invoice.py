@@ -431,4 +431,7 @@ def test_refusals_of_xero_carry_every_message(uk):
     )
     with pytest.raises(Exception, match="One") as caught:
         uk.commit("create_invoice", params(uk))
-    assert [problem["message"] for problem in caught.value.problems] == ["One.", "Two."]
+    assert caught.value.problems == [
+        {"field": "", "message": "One."},
+        {"field": "LineItems.0", "message": "Two."},
+    ]
