@@ -52,6 +52,9 @@ class StartOver(Exception):
 
 Fetch = Callable[[int], Page]
 
+_AT_FIRST = 2
+"""Pages asked for ahead before it is known how fast they come and go: each held costs some 25 MB."""
+
 
 def page_of(number: int, rows: list[Any], answer: Answer, size: int) -> Page:
     """Make a page from the answer to a request for page ``number`` of ``size`` rows.
@@ -90,7 +93,7 @@ def read(fetch: Fetch, start: int, floor: int | None, ahead: int) -> Iterator[Pa
         StartOver: A row left the set.
         ConnectorError: From ``fetch``, after the last good page.
     """
-    number, pool, window, unwaited = start, None, ahead, 0
+    number, pool, window, unwaited = start, None, min(ahead, _AT_FIRST), 0
     coming: deque[Future[Page]] = deque()
     try:
         while True:
@@ -98,7 +101,10 @@ def read(fetch: Fetch, start: int, floor: int | None, ahead: int) -> Iterator[Pa
                 # Pages that wait for a slow consumer only cost memory; one that it waits for, time. What
                 # was asked for together comes together: only more than that without a wait mean it is slow.
                 unwaited = unwaited + 1 if coming[0].done() else 0
-                window = ahead if unwaited <= ahead else 0
+                if not unwaited:
+                    window = min(ahead, window + 1)
+                elif unwaited > ahead:
+                    window = 0
                 page = _accepted(coming.popleft().result(), fetch, floor)
             else:
                 page = _accepted(fetch(number), fetch, floor)
