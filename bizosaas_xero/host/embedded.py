@@ -6,6 +6,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -172,11 +173,10 @@ def open_host(
     """
     folder = home or home_folder(environ)
     database = Database(database_url(folder, environ))
-    try:
+    with ExitStack() as undo:  # a host that cannot be opened leaves no database open
+        undo.callback(database.close)
         store = Store(database, folder, now=now, environ=environ)
-    except BaseException:
-        database.close()
-        raise
+        undo.pop_all()
     found = report or discover()
     events = Events(database, now=now)
     sink = Sink(database, events, now=now)
