@@ -11,11 +11,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from bizosaas_xero.actions import aged_bridge, aged_text, ageing, open_items
-from bizosaas_xero.actions.ageing import ZERO
 from bizosaas_xero.actions.base import ActionRow, Money, Params, Result
 from bizosaas_xero.actions.books import Books
-from bizosaas_xero.actions.open_items import PAYABLES, RECEIVABLES, Item, Side
+from bizosaas_xero.actions.reports import aged_bridge, aged_text, ageing, open_items
+from bizosaas_xero.actions.reports.ageing import ZERO
+from bizosaas_xero.actions.reports.open_items import PAYABLES, RECEIVABLES, Item, Side
 from bizosaas_xero.spec.errors import Invalid
 
 COUNTED = (

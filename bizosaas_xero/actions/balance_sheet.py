@@ -9,10 +9,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from bizosaas_xero.actions import reports
-from bizosaas_xero.actions.ageing import ZERO
 from bizosaas_xero.actions.base import ActionRow, Money, Params, Result
 from bizosaas_xero.actions.books import Books, Row
+from bizosaas_xero.actions.reports import layout
+from bizosaas_xero.actions.reports.ageing import ZERO
 from bizosaas_xero.spec.errors import Unavailable
 
 CLASSES = ("ASSET", "LIABILITY", "EQUITY")
@@ -83,7 +83,7 @@ def run(books: Books, params: BalanceSheetParams) -> BalanceSheetResult:
     if params.compare:
         query |= {"periods": "1", "timeframe": "YEAR"}
     report = books.report("BalanceSheet", query)
-    days, lines = _days(report), reports.lines(report)
+    days, lines = _days(report), layout.lines(report)
     wanted = 2 if params.compare else 1
     if len(days) < wanted:
         raise Unavailable("Xero's balance sheet lacks a column.", reason="garbled_answer")
@@ -114,7 +114,7 @@ def _days(report: Row) -> list[date]:
     return found
 
 
-def _sheet(books: Books, lines: Sequence[reports.Line], column: int, day: date, basis: str) -> Sheet:
+def _sheet(books: Books, lines: Sequence[layout.Line], column: int, day: date, basis: str) -> Sheet:
     found: dict[str, list[Balance]] = {name: [] for name in CLASSES}
     unplaced, earnings, totals = [], ZERO, set()
     for line in lines:

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
 from bizosaas_xero.actions.books import Books, Row
-from bizosaas_xero.actions.commit import Done
-from bizosaas_xero.actions.writing import Draft, Write
+from bizosaas_xero.actions.writes.commit import Done
+from bizosaas_xero.actions.writes.writing import Draft, Write
 
 Money = Annotated[
     Decimal,

@@ -27,7 +27,7 @@ from bizosaas_xero.actions import (
 )
 from bizosaas_xero.actions.base import ActionRow, Params, WriteRow
 from bizosaas_xero.actions.books import Books, Row
-from bizosaas_xero.actions.writing import Draft, Write
+from bizosaas_xero.actions.writes.writing import Draft, Write
 from bizosaas_xero.client import Client
 from bizosaas_xero.settings import load
 from bizosaas_xero.spec.errors import Conflict, Invalid, NotFound
@@ -104,10 +104,12 @@ def run(
     asked = parse(row.params, params, "params")
     settings = load(connection.settings)
     scopes.require(_granted(connection), row.name)
-    if isinstance(row, WriteRow):
-        write = Write.of(connection.organisation_id, row.name, control)
-        return _write(Books(Client(connection, settings, row.name), settings), row, asked, control, write)
-    return _read(Books(Client(connection, settings, row.name), settings), row, asked, control)
+    books = Books(Client(connection, settings, row.name), settings)
+    with books.client.meter.charged():
+        if isinstance(row, WriteRow):
+            write = Write.of(connection.organisation_id, row.name, control)
+            return _write(books, row, asked, control, write)
+        return _read(books, row, asked, control)
 
 
 def _read(books: Books, row: ActionRow, asked: Params, control: Control) -> ActionResult:

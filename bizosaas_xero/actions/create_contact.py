@@ -6,13 +6,14 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, field_validator
 
-from bizosaas_xero.actions import defaults, who
 from bizosaas_xero.actions.base import Params, Result, WriteRow
 from bizosaas_xero.actions.books import Books, Row, quoted
-from bizosaas_xero.actions.commit import Done, leave_note, make
-from bizosaas_xero.actions.problems import wrong
+from bizosaas_xero.actions.invoicing import defaults
 from bizosaas_xero.actions.texts import bullets, in_markdown
-from bizosaas_xero.actions.writing import ZERO, Draft, Write
+from bizosaas_xero.actions.writes import who
+from bizosaas_xero.actions.writes.commit import Done, leave_note, make
+from bizosaas_xero.actions.writes.problems import wrong
+from bizosaas_xero.actions.writes.writing import ZERO, Draft, Write
 from bizosaas_xero.spec.errors import ConnectorError
 
 # Xero takes no umlauts in an e-mail address (its OpenAPI file says so).

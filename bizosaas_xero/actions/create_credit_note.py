@@ -6,12 +6,17 @@ from datetime import date
 
 from pydantic import Field
 
-from bizosaas_xero.actions import credit_notes
 from bizosaas_xero.actions.base import Money, Result, WriteRow
 from bizosaas_xero.actions.books import Books, Row
-from bizosaas_xero.actions.commit import Done, leave_note, make, send, verify
-from bizosaas_xero.actions.new_credit_note import CreateCreditNoteParams, NewCreditNote, contact, credited
-from bizosaas_xero.actions.writing import ZERO, Draft, Write
+from bizosaas_xero.actions.invoicing import credit_notes
+from bizosaas_xero.actions.invoicing.new_credit_note import (
+    CreateCreditNoteParams,
+    NewCreditNote,
+    contact,
+    credited,
+)
+from bizosaas_xero.actions.writes.commit import Done, leave_note, make, send, verify
+from bizosaas_xero.actions.writes.writing import ZERO, Draft, Write
 from bizosaas_xero.spec.errors import ConnectorError
 
 

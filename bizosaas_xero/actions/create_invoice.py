@@ -6,13 +6,14 @@ from datetime import date
 
 from pydantic import Field
 
-from bizosaas_xero.actions import mailing, who
 from bizosaas_xero.actions.base import Money, Result, WriteRow
 from bizosaas_xero.actions.books import Books, Row
-from bizosaas_xero.actions.commit import Done, leave_note, make, verify
-from bizosaas_xero.actions.duplicates import marked
-from bizosaas_xero.actions.new_invoice import CreateInvoiceParams, NewInvoice
-from bizosaas_xero.actions.writing import Draft, Write
+from bizosaas_xero.actions.invoicing import mailing
+from bizosaas_xero.actions.invoicing.duplicates import marked
+from bizosaas_xero.actions.invoicing.new_invoice import CreateInvoiceParams, NewInvoice
+from bizosaas_xero.actions.writes import who
+from bizosaas_xero.actions.writes.commit import Done, leave_note, make, verify
+from bizosaas_xero.actions.writes.writing import Draft, Write
 from bizosaas_xero.spec.errors import ConnectorError
 
 

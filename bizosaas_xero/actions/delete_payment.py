@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from bizosaas_xero.actions import dating, effects
-from bizosaas_xero.actions.ageing import in_base
 from bizosaas_xero.actions.base import Money, Params, Result, WriteRow
 from bizosaas_xero.actions.books import Books, Row, account_name, guid
-from bizosaas_xero.actions.commit import Done, leave_note, make
-from bizosaas_xero.actions.documents import Kind, contact_name, number_of, the_one
-from bizosaas_xero.actions.movements import payments_of
-from bizosaas_xero.actions.problems import wrong
+from bizosaas_xero.actions.invoicing import effects
+from bizosaas_xero.actions.payments.movements import payments_of
+from bizosaas_xero.actions.reports.ageing import in_base
 from bizosaas_xero.actions.texts import in_markdown
-from bizosaas_xero.actions.writing import ONE, ZERO, Draft, Step, Write
+from bizosaas_xero.actions.writes import dating
+from bizosaas_xero.actions.writes.commit import Done, leave_note, make
+from bizosaas_xero.actions.writes.documents import Kind, contact_name, number_of, the_one
+from bizosaas_xero.actions.writes.problems import wrong
+from bizosaas_xero.actions.writes.writing import ONE, ZERO, Draft, Step, Write
 from bizosaas_xero.spec.errors import NotFound
 
 _KINDS: dict[str, Kind] = {"ACCRECPAYMENT": "invoice", "ACCPAYPAYMENT": "bill"}

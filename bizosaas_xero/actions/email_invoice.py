@@ -6,14 +6,15 @@ from typing import Any
 
 from pydantic import Field
 
-from bizosaas_xero.actions import documents, mailing
-from bizosaas_xero.actions.ageing import in_base
 from bizosaas_xero.actions.base import Params, Result, WriteRow
 from bizosaas_xero.actions.books import Books, Row
-from bizosaas_xero.actions.commit import Done
-from bizosaas_xero.actions.problems import wrong
+from bizosaas_xero.actions.invoicing import mailing
+from bizosaas_xero.actions.reports.ageing import in_base
 from bizosaas_xero.actions.texts import bullets, in_markdown
-from bizosaas_xero.actions.writing import Draft, Write
+from bizosaas_xero.actions.writes import documents
+from bizosaas_xero.actions.writes.commit import Done
+from bizosaas_xero.actions.writes.problems import wrong
+from bizosaas_xero.actions.writes.writing import Draft, Write
 from bizosaas_xero.spec.errors import Invalid
 
 _CAN_BE_SENT = {"SUBMITTED", "AUTHORISED", "PAID"}

@@ -9,11 +9,11 @@ from pydantic import Field
 
 from bizosaas_xero.actions.base import Money, Result, WriteRow
 from bizosaas_xero.actions.books import Books, Row
-from bizosaas_xero.actions.commit import Done, leave_note, make, once, passes
-from bizosaas_xero.actions.documents import Kind, candidates, number_of, the_one
-from bizosaas_xero.actions.movements import marked_payment
-from bizosaas_xero.actions.new_payment import MarkInvoicePaidParams, NewPayment, besides
-from bizosaas_xero.actions.writing import Draft, Step, Write
+from bizosaas_xero.actions.payments.movements import marked_payment
+from bizosaas_xero.actions.payments.new_payment import MarkInvoicePaidParams, NewPayment, besides
+from bizosaas_xero.actions.writes.commit import Done, leave_note, make, once, passes
+from bizosaas_xero.actions.writes.documents import Kind, candidates, number_of, the_one
+from bizosaas_xero.actions.writes.writing import Draft, Step, Write
 from bizosaas_xero.spec.errors import Conflict, ConnectorError
 
 

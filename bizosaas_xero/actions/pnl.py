@@ -9,9 +9,9 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from bizosaas_xero.actions import pnl_text, reports
 from bizosaas_xero.actions.base import ActionRow, Money, Params, Result
 from bizosaas_xero.actions.books import Books, guid
+from bizosaas_xero.actions.reports import layout, pnl_text
 from bizosaas_xero.spec.errors import Invalid
 
 ZERO = Decimal(0)
@@ -110,7 +110,7 @@ def run(books: Books, params: PnlParams) -> PnlResult:
     amounts: dict[str, Decimal] = defaultdict(lambda: ZERO)
     currency, pieces = ZERO, []
     for first, last in _pieces(books, params.from_date, params.to_date):
-        lines = reports.lines(books.report("ProfitAndLoss", _query(params, first, last)))
+        lines = layout.lines(books.report("ProfitAndLoss", _query(params, first, last)))
         here: dict[str, Decimal] = defaultdict(lambda: ZERO)
         for line in lines:
             if line.account_id:
@@ -176,7 +176,7 @@ def _query(params: PnlParams, first: date, last: date) -> dict[str, str]:
     return query
 
 
-def _first(line: reports.Line) -> Decimal:
+def _first(line: layout.Line) -> Decimal:
     return (line.values[0] if line.values else None) or ZERO
 
 
@@ -185,7 +185,7 @@ def _signed(books: Books, account_id: str, amount: Decimal) -> Decimal:
     return -amount if books.accounts.get(account_id, {}).get("Class") == "EXPENSE" else amount
 
 
-def _revalued(books: Books, lines: list[reports.Line]) -> Decimal:
+def _revalued(books: Books, lines: list[layout.Line]) -> Decimal:
     """Return what the currency rows add to the profit; each has the sign of the section it stands in."""
     spent = {
         line.section
@@ -226,7 +226,7 @@ def _movement(books: Books, params: PnlParams, first: date, last: date) -> Decim
 def _to_date(books: Books, params: PnlParams, day: date) -> Decimal:
     query = {"date": f"{day}"} | ({"paymentsOnly": "true"} if params.basis == "cash" else {})
     total = ZERO
-    for line in reports.lines(books.report("TrialBalance", query)):
+    for line in layout.lines(books.report("TrialBalance", query)):
         account = books.accounts.get(line.account_id or "", {})
         if account.get("Class") in {"REVENUE", "EXPENSE"}:
             debit, credit = line.values[-2] or ZERO, line.values[-1] or ZERO

@@ -7,13 +7,18 @@ from datetime import date, timedelta
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from bizosaas_xero.actions import bank_entries, evidence, matching, unmatched
-from bizosaas_xero.actions.bank_entries import Entry, day_filter
+from bizosaas_xero.actions.bank import booked, evidence, matching, unmatched
+from bizosaas_xero.actions.bank.booked import Entry, day_filter
+from bizosaas_xero.actions.bank.reconciled import (
+    Reconciliation,
+    StatementResult,
+    reconciliation,
+    statement_result,
+)
+from bizosaas_xero.actions.bank.statement import MOST_LINES, LineParams, Statement, from_lines, from_ofx
+from bizosaas_xero.actions.bank.statement_csv import Columns, DateOrder, from_csv
 from bizosaas_xero.actions.base import ActionRow, Money, Params, Result
 from bizosaas_xero.actions.books import Books, Row
-from bizosaas_xero.actions.reconciled import Reconciliation, StatementResult, reconciliation, statement_result
-from bizosaas_xero.actions.statement import MOST_LINES, LineParams, Statement, from_lines, from_ofx
-from bizosaas_xero.actions.statement_csv import Columns, DateOrder, from_csv
 from bizosaas_xero.spec.errors import Invalid
 
 LONGEST_TEXT = 2_000_000
@@ -130,7 +135,7 @@ def run(books: Books, params: ReconcileParams) -> ReconcileResult:
     if statement is not None and account is not None:
         row = books.accounts[account]
         currency = _currency(books, row, statement)
-        documents = bank_entries.open_documents(books, currency, last)
+        documents = booked.open_documents(books, currency, last)
         made = matching.match(statement.lines, [*entries, *documents], params.date_drift_days)
         balance = params.statement_balance if params.statement_balance is not None else statement.balance
         result.statement = statement_result(row, currency, statement, made, params.limit)
@@ -171,7 +176,7 @@ def _period(params: ReconcileParams, statement: Statement) -> tuple[date, date]:
 
 
 def _account(books: Books, asked: str | None, *, needed: bool) -> str | None:
-    known = bank_entries.banks(books)
+    known = booked.banks(books)
     if asked is None:
         active = [key for key, row in known.items() if row.get("Status") == "ACTIVE"]
         if needed and len(active) == 1:
@@ -205,7 +210,7 @@ def _currency(books: Books, account: Row, statement: Statement) -> str:
 def _waiting(books: Books, account: str | None, first: date | None, last: date) -> list[Entry]:
     """Read what no bank line has matched, of any age."""
     days = f" AND Date<={day_filter(last)}" + (f" AND Date>={day_filter(first)}" if first else "")
-    moved = bank_entries.moved(books, f"IsReconciled==false{days}", account)
+    moved = booked.moved(books, f"IsReconciled==false{days}", account)
     return [
         e for e in _with_lists(books, moved, account) if not e.reconciled and _between(e.date, first, last)
     ]
@@ -215,8 +220,8 @@ def _around(books: Books, account: str, first: date, last: date, drift: int) -> 
     """Read what may be on a statement: all of its days and a while before, and what has waited for longer."""
     since = day_filter(first - timedelta(evidence.FAR))
     until = f"Date<={day_filter(last + timedelta(max(drift, evidence.EARLY)))}"
-    moved = bank_entries.moved(books, f"Date>={since} AND {until}", account)
-    moved += bank_entries.moved(books, f"Date<{since} AND IsReconciled==false", account)
+    moved = booked.moved(books, f"Date>={since} AND {until}", account)
+    moved += booked.moved(books, f"Date<{since} AND IsReconciled==false", account)
     return [
         entry
         for entry in _with_lists(books, moved, account)
@@ -226,9 +231,9 @@ def _around(books: Books, account: str, first: date, last: date, drift: int) -> 
 
 
 def _with_lists(books: Books, moved: Sequence[Entry], account: str | None) -> list[Entry]:
-    batches = [entry for entry in bank_entries.batches(books) if account in {None, entry.account_id}]
-    transfers = [entry for entry in bank_entries.transfers(books) if account in {None, entry.account_id}]
-    return bank_entries.folded(list(moved), batches) + transfers
+    batches = [entry for entry in booked.batches(books) if account in {None, entry.account_id}]
+    transfers = [entry for entry in booked.transfers(books) if account in {None, entry.account_id}]
+    return booked.folded(list(moved), batches) + transfers
 
 
 def _duplicates(
@@ -241,7 +246,7 @@ def _duplicates(
     if not any(entry.reconciled for entry in entries):
         # the twin of what waits is often matched already, and so not among what waits
         days = f"Date>={day_filter(since)} AND Date<={day_filter(last)}"
-        matched = bank_entries.moved(books, f"IsReconciled==true AND {days}", account)
+        matched = booked.moved(books, f"IsReconciled==true AND {days}", account)
         everything = {entry.key: entry for entry in matched} | everything
     found = unmatched.paid_and_received(list(everything.values()), params.date_drift_days)
     return found + unmatched.repeated_bills(books, since, last, params.date_drift_days)

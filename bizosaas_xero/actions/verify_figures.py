@@ -9,9 +9,9 @@ from pydantic import Field
 
 from bizosaas_xero.actions.base import ActionRow, Money, Params, Result
 from bizosaas_xero.actions.books import Books
-from bizosaas_xero.actions.citations import Cited, Reader
-from bizosaas_xero.actions.figures import DOLLARS, Token, figures
-from bizosaas_xero.actions.problems import wrong
+from bizosaas_xero.actions.reports.citations import Cited, Reader
+from bizosaas_xero.actions.reports.figures import DOLLARS, Token, figures
+from bizosaas_xero.actions.writes.problems import wrong
 from bizosaas_xero.spec.errors import Invalid, NotFound
 
 MOST_REFS = 40

@@ -8,14 +8,15 @@ from typing import Any
 
 from pydantic import Field
 
-from bizosaas_xero.actions import copies, documents
-from bizosaas_xero.actions.ageing import in_base
 from bizosaas_xero.actions.base import Money, Params, Result, WriteRow
 from bizosaas_xero.actions.books import Books, Row, is_guid
-from bizosaas_xero.actions.commit import Done, leave_note, make
-from bizosaas_xero.actions.problems import wrong
+from bizosaas_xero.actions.invoicing import copies
+from bizosaas_xero.actions.reports.ageing import in_base
 from bizosaas_xero.actions.texts import bullets, in_markdown
-from bizosaas_xero.actions.writing import ZERO, Draft, Step, Write
+from bizosaas_xero.actions.writes import documents
+from bizosaas_xero.actions.writes.commit import Done, leave_note, make
+from bizosaas_xero.actions.writes.problems import wrong
+from bizosaas_xero.actions.writes.writing import ZERO, Draft, Step, Write
 
 _BECOMES = {"DRAFT": "DELETED", "SUBMITTED": "DELETED", "AUTHORISED": "VOIDED", "PAID": "VOIDED"}
 _LIVE = {"AUTHORISED", "PAID"}

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from bizosaas_xero import client, plugin
-from bizosaas_xero.actions import aged_bridge
-from bizosaas_xero.actions.open_items import Item
+from bizosaas_xero.actions.reports import aged_bridge
+from bizosaas_xero.actions.reports.open_items import Item
 from bizosaas_xero.sandbox import serve
 from contract_tests.xero.account import Account, calls
 

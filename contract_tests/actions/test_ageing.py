@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bizosaas_xero.actions import ageing
-from bizosaas_xero.actions.ageing import Settlement
+from bizosaas_xero.actions.reports import ageing
+from bizosaas_xero.actions.reports.ageing import Settlement
 
 days = st.dates(date(2015, 1, 1), date(2027, 12, 31))
 amounts = st.decimals(Decimal("0.01"), Decimal(1_000_000), places=2)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bizosaas_xero.actions import copies, credit_notes
+from bizosaas_xero.actions.invoicing import copies, credit_notes
 from bizosaas_xero.spec import ConnectorError
 from contract_tests.actions.colleague import balances, contact, invoice, moved, pay, write
 from contract_tests.actions.crediting import CREDIT, TAXED, due, kept, of
@@ -276,7 +276,7 @@ def test_an_allocation_that_is_refused_leaves_the_credit_and_says_what_to_do(at)
 
 def test_what_xero_made_differently_is_not_applied(at, monkeypatch):
     row = invoice(at, **TAXED)
-    from bizosaas_xero.actions import lines
+    from bizosaas_xero.actions.invoicing import lines
 
     right = lines._split
     monkeypatch.setattr(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bizosaas_xero.actions import lines
+from bizosaas_xero.actions.invoicing import lines
 from contract_tests.actions.examples import customer
 from contract_tests.actions.invoicing import DEAL, params, refused
 

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from bizosaas_xero.actions import dating, lines
+from bizosaas_xero.actions.invoicing import lines
+from bizosaas_xero.actions.writes import dating
 from contract_tests.actions.examples import customer
 from contract_tests.actions.invoicing import DEAL, params, refused
 

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bizosaas_xero.actions import pnl, reports
+from bizosaas_xero.actions import pnl
 from bizosaas_xero.actions.books import Books
+from bizosaas_xero.actions.reports import layout
 
 
 @pytest.mark.parametrize("basis", ["accrual", "cash"])
@@ -155,13 +156,13 @@ def row(label, value, *, mark=None, kind="Row"):
 @pytest.mark.parametrize("name", ["account", "accountID", "Account", "ACCOUNTID"])
 def test_an_account_is_known_by_any_spelling(name):
     mark = {"Id": name, "Value": "AB12"}
-    [line] = reports.lines({"Rows": [{"RowType": "Section", "Rows": [row("Sales", "1,234.50", mark=mark)]}]})
+    [line] = layout.lines({"Rows": [{"RowType": "Section", "Rows": [row("Sales", "1,234.50", mark=mark)]}]})
     assert (line.kind, line.account_id, line.values) == ("account", "ab12", (Decimal("1234.50"),))
 
 
 def test_totals_blanks_zero_ids_and_currency_rows():
     zero = {"Id": "account", "Value": "00000000-0000-0000-0000-000000000000"}
-    found = reports.lines(
+    found = layout.lines(
         {
             "Rows": [
                 {"RowType": "Header", "Cells": [{"Value": ""}, {"Value": "31 Oct"}]},
@@ -184,5 +185,5 @@ def test_totals_blanks_zero_ids_and_currency_rows():
 
 def test_a_figure_that_is_no_number_is_never_taken_for_zero():
     with pytest.raises(Exception, match="n/a") as caught:
-        reports.lines({"Rows": [row("Sales", "n/a")]})
+        layout.lines({"Rows": [row("Sales", "n/a")]})
     assert caught.value.code == "unavailable"

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from bizosaas_xero import client, plugin
-from bizosaas_xero.actions.bank_entries import Entry, folded
-from bizosaas_xero.actions.unmatched import paid_and_received
+from bizosaas_xero.actions.bank.booked import Entry, folded
+from bizosaas_xero.actions.bank.unmatched import paid_and_received
 from bizosaas_xero.sandbox import serve, wire
 from contract_tests.xero.account import Account, calls
 

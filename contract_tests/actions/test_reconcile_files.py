@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bizosaas_xero.actions.statement import LineParams, from_lines, from_ofx
-from bizosaas_xero.actions.statement_csv import Columns, amount_of, day_of, from_csv
+from bizosaas_xero.actions.bank.statement import LineParams, from_lines, from_ofx
+from bizosaas_xero.actions.bank.statement_csv import Columns, amount_of, day_of, from_csv
 from bizosaas_xero.spec.errors import Invalid, Misconfigured
 
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bizosaas_xero.actions.bank_entries import Entry
-from bizosaas_xero.actions.matching import match
-from bizosaas_xero.actions.statement import BankLine
+from bizosaas_xero.actions.bank.booked import Entry
+from bizosaas_xero.actions.bank.matching import match
+from bizosaas_xero.actions.bank.statement import BankLine
 from bizosaas_xero.sandbox import serve
 from contract_tests.benchmarks.reconcile_figures import judge, of_sandbox
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bizosaas_xero.actions.citations import Cited
-from bizosaas_xero.actions.figures import SCALES, SIGNS, figures, tokens
+from bizosaas_xero.actions.reports.citations import Cited
+from bizosaas_xero.actions.reports.figures import SCALES, SIGNS, figures, tokens
 from bizosaas_xero.actions.verify_figures import compare
 
 REF = "[invoice:INV-1.total]"

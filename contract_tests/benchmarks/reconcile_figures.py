@@ -14,10 +14,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from bizosaas_xero.actions import bank_entries, matching
-from bizosaas_xero.actions.bank_entries import Entry
+from bizosaas_xero.actions.bank import booked, matching
+from bizosaas_xero.actions.bank.booked import Entry
+from bizosaas_xero.actions.bank.statement import BankLine
 from bizosaas_xero.actions.books import Books
-from bizosaas_xero.actions.statement import BankLine
 from bizosaas_xero.client import Client
 from bizosaas_xero.sandbox import Box, serve
 from bizosaas_xero.sandbox.statements import generate
@@ -121,12 +121,10 @@ def of_sandbox(
         belongs = {(ENTITIES[match["entity"]], match["id"]) for match in answer["matches"]}
         answers[number] = answer["kind"], belongs
     books = books_of(Account(box).connect())
-    entries = bank_entries.moved(books, f"Date>={bank_entries.day_filter(since)}", account)
-    entries = bank_entries.folded(
-        entries, [e for e in bank_entries.batches(books) if e.account_id == account]
-    )
-    entries += [e for e in bank_entries.transfers(books) if e.account_id == account]
-    entries += bank_entries.open_documents(books, books.base_currency, books.today)
+    entries = booked.moved(books, f"Date>={booked.day_filter(since)}", account)
+    entries = booked.folded(entries, [e for e in booked.batches(books) if e.account_id == account])
+    entries += [e for e in booked.transfers(books) if e.account_id == account]
+    entries += booked.open_documents(books, books.base_currency, books.today)
     return lines, entries, answers
 
 

@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 
 from bizosaas_xero import client, plugin, tokens
 from bizosaas_xero import settings as connection_settings
+from bizosaas_xero.actions.bank.statement import from_ofx
+from bizosaas_xero.actions.bank.statement_csv import from_csv
 from bizosaas_xero.actions.catalogue import ACTIONS
-from bizosaas_xero.actions.statement import from_ofx
-from bizosaas_xero.actions.statement_csv import from_csv
 from bizosaas_xero.adapters.brain_gateway.webhooks import WebhookReceiver
 from bizosaas_xero.entities import ENTITIES
 from bizosaas_xero.spec import ConnectorError
