@@ -10,8 +10,8 @@ import atexit
 import os
 import re
 import time
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -66,6 +66,20 @@ class Meter:
             self.day_left = _int_header(response, "X-DayLimit-Remaining", self.day_left)
             self.minute_left = _int_header(response, "X-MinLimit-Remaining", self.minute_left)
         return response
+
+    def cost(self) -> dict[str, int | None]:
+        """Return all of it, by the names that :class:`~bizosaas_xero.spec.models.Stats` has for it."""
+        names = ("calls", "bytes", "day_left", "minute_left")
+        return {name: getattr(self, name) for name in names}
+
+    @contextmanager
+    def charged(self) -> Iterator[None]:
+        """Let an error that passes say what was spent until then: no result will."""
+        try:
+            yield
+        except ConnectorError as error:
+            error.cost = self.cost() if self.calls else None
+            raise
 
 
 @dataclass(frozen=True)

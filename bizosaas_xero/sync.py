@@ -63,19 +63,21 @@ class Run:
         Raises:
             ConnectorError: After the last good batch.
         """
-        if self._entity.order is None:
-            yield self._whole_list()
-            return
-        for restart in range(RESTARTS + 1):
-            try:
-                yield from self._paged_list(self._begin(fresh=restart > 0), may_start_over=restart < RESTARTS)
-            except paging.StartOver:
-                continue
-            return
-        raise Unavailable(
-            "The records changed in a way that made a complete reading impossible, several times over.",
-            reason="unstable_list",
-        )
+        with self._client.meter.charged():
+            if self._entity.order is None:
+                yield self._whole_list()
+                return
+            for restart in range(RESTARTS + 1):
+                reading = self._begin(fresh=restart > 0)
+                try:
+                    yield from self._paged_list(reading, may_start_over=restart < RESTARTS)
+                except paging.StartOver:
+                    continue
+                return
+            raise Unavailable(
+                "The records changed in a way that made a complete reading impossible, several times over.",
+                reason="unstable_list",
+            )
 
     # ------------------------------------------------------------ lists that Xero pages
 
@@ -143,7 +145,7 @@ class Run:
                 return
             if self._options.recheck and self._entity.recheck and reading.kind == "incremental":
                 self._recheck(records, rejected)
-                stats = stats.model_copy(update=self._cost())
+                stats = stats.model_copy(update=self._client.meter.cost())
             yield self._batch(records, rejected, self._finished(reading), stats, has_more=False)
 
     def _check_clock(self, reading: Reading, at: datetime | None) -> None:
@@ -230,7 +232,14 @@ class Run:
             records += [Record(key=key, op="delete") for key in set(before.keys or ()) - set(keys)]
         else:
             keys = sorted({*keys, *(before.keys or ())})
-        stats = Stats(kind=kind, complete=True, missing=0, expected=len(rows), read=len(rows), **self._cost())
+        stats = Stats(
+            kind=kind,
+            complete=True,
+            missing=0,
+            expected=len(rows),
+            read=len(rows),
+            **self._client.meter.cost(),
+        )
         cursor = before.moved(since=answer.at or before.since, keys=keys, digest=digest)
         return self._batch(records, rejected, cursor, stats, has_more=False)
 
@@ -283,17 +292,11 @@ class Run:
 
     def _stats(self, reading: Reading, begun: Reading) -> Stats:
         return Stats(
-            kind=reading.kind, expected=reading.count, read=reading.rows - begun.rows, **self._cost()
+            kind=reading.kind,
+            expected=reading.count,
+            read=reading.rows - begun.rows,
+            **self._client.meter.cost(),
         )
-
-    def _cost(self) -> dict[str, Any]:
-        meter = self._client.meter
-        return {
-            "calls": meter.calls,
-            "bytes": meter.bytes,
-            "day_left": meter.day_left,
-            "minute_left": meter.minute_left,
-        }
 
 
 def _record(key: str, data: decode.Row, updated_at: datetime | None) -> Record:

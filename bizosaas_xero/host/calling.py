@@ -77,6 +77,7 @@ class Caller:
             try:
                 result = call.connector.run_action(connection, call.action, json.loads(params), dict(control))
             except ConnectorError as error:
+                self._count(call, error.cost or {})
                 if error.recovery != "refresh":
                     raise
                 if refused is not None:
@@ -85,6 +86,10 @@ class Caller:
                     ) from None
                 refused = held.version
                 continue
-            if result.calls or result.bytes:
-                self._store.count_usage(call.kept.organisation_id, result.calls, result.bytes, None)
+            self._count(call, {"calls": result.calls, "bytes": result.bytes})
             return ActionResult.model_validate(result.model_dump(mode="json"))
+
+    def _count(self, call: Call, cost: Mapping[str, int | None]) -> None:
+        calls, size = cost.get("calls") or 0, cost.get("bytes") or 0
+        if calls or size:
+            self._store.count_usage(call.kept.organisation_id, calls, size, cost.get("day_left"))

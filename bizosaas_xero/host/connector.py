@@ -175,7 +175,7 @@ def adopt(error: Exception) -> ConnectorError | None:
     code, recovery = getattr(error, "code", None), getattr(error, "recovery", None)
     if not isinstance(code, str) or not isinstance(recovery, str):
         return None
-    names = ("message", "remedy", "reason", "retry_after", "correlation_id", "problems", "scopes")
+    names = ("message", "remedy", "reason", "retry_after", "correlation_id", "problems", "scopes", "cost")
     known = error_from_dict({"code": code} | {name: getattr(error, name, None) for name in names})
     if (known.code, known.recovery) == (code, recovery):
         return known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,6 +64,7 @@ class Run:
     counts: Counts = field(default_factory=Counts)
     stats: Stats | None = None
     kind: str | None = None
+    cost: Mapping[str, int | None] = field(default_factory=dict)
     calls: int = 0
     bytes: int = 0
     day_left: int | None = None
@@ -77,23 +79,24 @@ class Run:
     def begin(self, version: int) -> None:
         """Start an attempt with this version of the grant."""
         self.version, self.stats, self.batches, self.progressed = version, None, 0, False
+        self.cost = {}
 
     def stored(self, stats: Stats | None, *, moved: bool) -> None:
         """Note a stored batch. Only one that moves the cursor is progress, or a loop would never end."""
         self.batches += 1
         self.stats = stats or self.stats
+        self.cost = vars(stats) if stats else self.cost
         self.kind = self.kind or (self.stats.kind if self.stats else None)
         self.full = False  # from here on the cursor knows that everything is being read
         if moved:
             self.progressed, self.failures, self.refreshed = True, 0, False
 
     def end(self) -> None:
-        """Add up what the attempt cost."""
-        if self.stats:
-            self.calls += self.stats.calls
-            self.bytes += self.stats.bytes
-            if self.stats.day_left is not None:
-                self.day_left = self.stats.day_left
+        """Add up what the attempt cost: what its last batch said, or the error that ended it."""
+        self.calls += self.cost.get("calls") or 0
+        self.bytes += self.cost.get("bytes") or 0
+        day_left = self.cost.get("day_left")
+        self.day_left = self.day_left if day_left is None else day_left
 
     def recover(self, error: ConnectorError, max_wait: float) -> tuple[ConnectorError | None, float]:
         """Decide by ``recovery``: the problem with which to stop, or the seconds after which to go on."""

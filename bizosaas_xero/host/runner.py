@@ -171,6 +171,9 @@ class Runner:
                     del batch  # not to be held while the next one is fetched
             if not run.batches:
                 raise connector.failure("sync_entity gave no batch")
+        except ConnectorError as error:
+            run.cost = error.cost or run.cost  # calls that brought no batch were sent, too
+            raise
         finally:
             run.end()
 

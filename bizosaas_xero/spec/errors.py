@@ -53,6 +53,8 @@ class ConnectorError(Exception):
         correlation_id: The vendor's id of the failed request, for its support.
         problems: For :class:`Invalid`: pairs of field path and complaint.
         scopes: For :class:`MissingScope`: the permissions that are missing.
+        cost: What the call had cost when it failed: ``calls`` and ``bytes``, and where the vendor told it
+            ``day_left``, as in :class:`~bizosaas_xero.spec.models.Stats`. ``None`` where it made no calls.
 
     Every error survives ``pickle`` and can be rebuilt from ``to_dict()`` with :func:`error_from_dict`.
     """
@@ -72,6 +74,7 @@ class ConnectorError(Exception):
         correlation_id: str | None = None,
         problems: Iterable[Mapping[str, str]] = (),
         scopes: Iterable[str] = (),
+        cost: Mapping[str, int | None] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -81,6 +84,7 @@ class ConnectorError(Exception):
         self.correlation_id = correlation_id
         self.problems = [dict(problem) for problem in problems]
         self.scopes = list(scopes)
+        self.cost = dict(cost) if cost else None
 
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}"
@@ -103,6 +107,7 @@ class ConnectorError(Exception):
             "correlation_id": self.correlation_id,
             "problems": self.problems,
             "scopes": self.scopes,
+            "cost": self.cost,
         }
 
 
@@ -227,6 +232,7 @@ def error_from_dict(data: Mapping[str, Any]) -> ConnectorError:
         correlation_id=data.get("correlation_id"),
         problems=data.get("problems") or (),
         scopes=data.get("scopes") or (),
+        cost=data.get("cost"),
     )
     error.code = str(data.get("code") or kind.code)
     error.recovery = data.get("recovery") or kind.recovery

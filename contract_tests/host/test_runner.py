@@ -252,3 +252,21 @@ def test_settings_of_app_and_connection_reach_the_connector(host, connected, fak
     fake.runs = [[B]]
     sync()
     assert fake.calls[0]["connection"]["settings"] == {"api_url": "a", "shared": 2}
+
+
+def test_calls_that_brought_nothing_are_counted_too(host, connected, fake, sync):
+    """Of an error's ``cost``: what its call had cost in all, the batches before it included."""
+    late = Unavailable("off", cost={"calls": 9, "bytes": 900, "day_left": 50})
+    fake.runs = [[batch(3, record("a"), more=True), late], [Unavailable("off", cost={"calls": 4})], [B]]
+    outcome = sync()
+    assert (outcome.calls, outcome.bytes, outcome.day_left) == (9 + 4 + 2, 900 + 200, 50)
+    fake.runs = [[Invalid("no", cost={"calls": 5, "bytes": 7, "day_left": None})]]
+    assert sync().calls == 5
+    used = host.store.usage("org-1")
+    assert (used["calls"], used["bytes"], used["day_left"]) == (20, 1107, 50)
+
+
+@pytest.mark.parametrize("failure", [Unavailable("off"), ValueError("a bug")])
+def test_an_error_that_tells_no_cost_leaves_what_the_batches_told(fake, sync, failure):
+    fake.runs = [[A, failure], [B]]
+    assert sync().calls == 3

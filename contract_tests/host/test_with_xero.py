@@ -10,7 +10,8 @@ import stamina
 
 from bizosaas_xero.host import discover, open_host
 from bizosaas_xero.sandbox import serve
-from bizosaas_xero.spec import App
+from bizosaas_xero.spec import App, ConnectorError
+from contract_tests.xero.account import calls
 
 LISTS = {
     "invoices": ("Invoices", "InvoiceID", "ACCREC"),
@@ -136,3 +137,23 @@ def test_changes_arrive_and_what_vanished_is_marked(host, box, connect):
     assert outcomes["accounts"].deleted == 1
     assert held(host, "invoices")[invoice]["Reference"] == "changed"
     assert account not in held(host, "accounts")
+
+
+def test_every_call_is_counted_also_of_what_fails(host, box, connect):
+    """What ``status`` says was called today is what the sandbox has in its log."""
+    id_ = connect()
+    organisation = host.store.connection(id_).organisation_id
+    sent_before = len(calls(box))
+    faults = box.sandbox.faults
+    faults.add("status", status=500, times=None)
+    assert host.runner.sync(id_, "invoices").problem["reason"] == "server_error"
+    with pytest.raises(ConnectorError):
+        host.act(id_, "get_aged_receivables", {}, requester="Ann")
+    faults.clear()
+    faults.add("status", status=500, after=2, times=None)
+    assert host.runner.sync(id_, "invoices").new == 20
+    faults.clear()
+    assert host.runner.sync(id_, "contacts").problem is None
+    faults.add("expire_token", after=1)
+    host.act(id_, "get_aged_receivables", {}, requester="Ann")
+    assert host.store.usage(organisation)["calls"] == len(calls(box)) - sent_before > 10
