@@ -85,6 +85,7 @@ def _agents(host: Host, asked: Request) -> Agents:
     person = asked.name if asked.http else me(asked.name)  # who calls over HTTP is not this system's user
     options = Options(base.NAME, asked.organisation, asked.allow_writes, asked.ask)
     guard = Guard(
+        host.database,
         host.audit,
         host.plans,
         now=now,

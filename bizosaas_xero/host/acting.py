@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
+import sqlalchemy as sa
+
 from bizosaas_xero.host import policy
 from bizosaas_xero.host.approvals import Approvals, named
 from bizosaas_xero.host.audit import Audit, canonical
@@ -82,6 +84,7 @@ class Acting:
         mode: Mode = "run",
         plan_hash: str | None = None,
         business_key: str | None = None,
+        bound: Callable[[sa.Connection], None] = lambda _: None,
     ) -> Outcome:
         """Run an action in one organisation, or plan it, or do a plan.
 
@@ -99,6 +102,8 @@ class Acting:
             plan_hash: For ``commit``: the whole hash.
             business_key: Names the intent, such as a deal's number. The same key is written once, ever; by
                 default the plan's hash stands for it.
+            bound: Called in the transaction that claims a write, so that what it counts cannot change before
+                the claim; what it raises refuses the write.
 
         Returns:
             What came of it. That a person must say yes first is an outcome, not an error.
@@ -120,7 +125,7 @@ class Acting:
         if mode not in get_args(Mode):
             raise _wrong("mode", f"must be one of: {', '.join(get_args(Mode))}")
         known = _known(connector, action)
-        call = Call(kept, connector, known.name, canonical(params or {}), key, who)
+        call = Call(kept, connector, known.name, canonical(params or {}), key, who, bound)
         with self._told(call, mode, plan_hash):
             if known.effect == "read":
                 return self._read(call, mode)

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from bizosaas_xero.host import acting_tables as t
-from bizosaas_xero.host.database import AUDIT_LOCK, Database
+from bizosaas_xero.host.database import AUDIT_LOCK, Database, matching
 from bizosaas_xero.host.tables import stamp
 from bizosaas_xero.spec import Invalid
 
@@ -216,6 +216,12 @@ class Audit:
             after = (first or 1) - 1
         for row in self._rows(wanted, after):
             yield Entry(**json.loads(row.content), hash=row.hash)
+
+    def commits(self, transaction: sa.Connection, organisation_id: str, since: datetime) -> list[Entry]:
+        """Return the writes that were begun in an organisation since a moment, oldest first."""
+        wanted = matching(sa.select(t.audit), t.audit, organisation_id=organisation_id, kind="commit")
+        rows = transaction.execute(wanted.where(t.audit.c.at >= since).order_by(t.audit.c.seq))
+        return [Entry(**json.loads(row.content), hash=row.hash) for row in rows]
 
     def head(self) -> Head:
         """Return the last entry's number and hash."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import sqlalchemy as sa
 
 from bizosaas_xero.host.claims import Key
 from bizosaas_xero.host.connector import Connector
@@ -26,6 +28,7 @@ class Call:
         params: Canonical JSON.
         business_key: Names the intent, if the one who asks has a name for it.
         requester: Who or what asks.
+        bound: Called in the transaction that claims a write; what it raises refuses it.
     """
 
     kept: StoredConnection
@@ -34,6 +37,7 @@ class Call:
     params: str
     business_key: str | None
     requester: str
+    bound: Callable[[sa.Connection], None] = lambda _: None
 
     def key(self, key: str) -> Key:
         """Return what is claimed for a write of this key."""

@@ -11,7 +11,10 @@ from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import sqlalchemy as sa
+
 from bizosaas_xero.host.audit import Audit
+from bizosaas_xero.host.database import Database
 from bizosaas_xero.host.kept import StoredConnection
 from bizosaas_xero.host.plans import Plans
 from bizosaas_xero.spec import RateLimited
@@ -23,6 +26,7 @@ class Guard:
     """Counts what agents ask for, and refuses too much of it.
 
     Args:
+        database: Where that is.
         audit: What was written.
         plans: What waits for a person.
         now: The clock.
@@ -34,6 +38,7 @@ class Guard:
 
     def __init__(
         self,
+        database: Database,
         audit: Audit,
         plans: Plans,
         *,
@@ -43,6 +48,7 @@ class Guard:
         writes: int = 60,
         waiting: int = 20,
     ) -> None:
+        self._database = database
         self._audit = audit
         self._plans = plans
         self._now = now
@@ -94,23 +100,30 @@ class Guard:
                 reason="too_many_plans",
             )
 
-    def write(self, kept: StoredConnection) -> None:
+    def write(self, kept: StoredConnection, transaction: sa.Connection | None = None) -> None:
         """Let something be written.
+
+        Args:
+            kept: In whose books.
+            transaction: The one in which the write is claimed. Counted there, no other process can claim
+                one in between; counted before, an agent that goes round in circles does not even plan.
 
         Raises:
             RateLimited: ``too_many_writes``.
         """
         now = self._now()
-        since = self._audit.entries(organisation_id=kept.organisation_id, since=now - HOUR)
-        written = [
-            entry for entry in since if entry.kind == "commit" and (entry.who or "").startswith(self._prefix)
-        ]
+        if transaction is None:
+            with self._database.reading() as connection:
+                begun = self._audit.commits(connection, kept.organisation_id, now - HOUR)
+        else:
+            begun = self._audit.commits(transaction, kept.organisation_id, now - HOUR)
+        written = [entry for entry in begun if (entry.who or "").startswith(self._prefix)]
         if len(written) >= self._writes:
-            first = datetime.fromisoformat(written[-self._writes].at)
+            wait = datetime.fromisoformat(written[-self._writes].at) + HOUR - now if self._writes else HOUR
             raise RateLimited(
                 f"Agents wrote {len(written)} times to {kept.organisation} within an hour.",
                 remedy="Stop, and tell the person. Who runs this server can raise the bound: "
                 "bizosaas-xero mcp --writes-per-hour",
                 reason="too_many_writes",
-                retry_after=max(0.0, (first + HOUR - now).total_seconds()),
+                retry_after=max(0.0, wait.total_seconds()),
             )

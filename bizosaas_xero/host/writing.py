@@ -113,6 +113,7 @@ class Writing:
             if verdict.run == "ask" and approval is None:
                 self._audit.add(transaction, "waiting", **call.names(asked.key), **told)
                 return Outcome("needs_approval", call.action, call.kept, asked=asked, verdict=verdict)
+            call.bound(transaction)
             owner = self._claims.take(transaction, key, asked.params, asked.plan)
             approver = approval.approver if approval else None
             self._audit.add(transaction, "commit", **call.names(asked.key), **told, approver=approver)

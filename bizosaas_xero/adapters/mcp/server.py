@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from anyio import to_thread
@@ -188,8 +188,15 @@ class Agents:
                 kept.id, action.name, given, requester=requester, mode="plan", business_key=key
             )
         self._guard.write(kept)
+        return self._do(kept, action.name, given, requester=requester, business_key=key)
+
+    def _do(
+        self, kept: StoredConnection, action: str, params: Mapping[str, Any] | None = None, **how: Any
+    ) -> Outcome:
         with self.turns.writing():
-            return self._host.act(kept.id, action.name, given, requester=requester, business_key=key)
+            return self._host.acting.act(
+                kept.id, action, params, bound=partial(self._guard.write, kept), **how
+            )
 
     # ------------------------------------------------------------ plans
 
@@ -211,10 +218,7 @@ class Agents:
 
         def do(kept: StoredConnection) -> Outcome:
             self._guard.write(kept)
-            with self.turns.writing():
-                return self._host.act(
-                    kept.id, asked.action, requester=requester, mode="commit", plan_hash=asked.plan.hash
-                )
+            return self._do(kept, asked.action, requester=requester, mode="commit", plan_hash=asked.plan.hash)
 
         asked, verdict = await self.turns.take(context, look, where)
         said = self._person.answered(params, asked, requester)
