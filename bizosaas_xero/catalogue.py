@@ -1,4 +1,8 @@
-"""What this connector offers: its description, and the run behind a name."""
+"""What this connector offers, told by its tables, and the run behind a name.
+
+What hosts are told when they ask is ``published.json`` (:mod:`bizosaas_xero.published`), which is made of
+:func:`info` by ``python -m contract_tests.docs.generate``.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ from bizosaas_xero.sync import Run
 
 
 def info() -> ConnectorInfo:
-    """Return what ``describe()`` publishes."""
+    """Work out what ``describe()`` publishes."""
     from bizosaas_xero.actions import catalogue as actions  # a sync needs none of them
 
     return ConnectorInfo(
@@ -31,7 +35,7 @@ def info() -> ConnectorInfo:
             default_profile=scopes.DEFAULT_PROFILE,
         ),
         entities=[entity.info() for entity in ENTITIES.values()],
-        actions=actions.listed(None),
+        actions=actions.listed(),
         settings=Settings.model_json_schema(),
     )
 
@@ -60,6 +64,6 @@ def run_of(
             "cursor must be a mapping.", problems=[{"field": "cursor", "message": "must be a mapping"}]
         )
     settings = load(connection.settings)
-    scopes.require(connection.scopes or tokens.scopes(connection.access_token.get_secret_value()), row.name)
+    scopes.require(tokens.granted(connection), row.name)
     position = cursor.load(given_cursor, row.name, connection.organisation_id)
     return Run(row, position, options, settings, Client(connection, settings, row.name, options.max_wait))

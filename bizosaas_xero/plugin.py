@@ -49,9 +49,9 @@ def sync_entity(
 @hookimpl
 def list_actions(connection: Mapping[str, Any] | None) -> list[Action]:
     """List the actions, with what the connection's grant lacks for each."""
-    from bizosaas_xero.actions import catalogue
+    from bizosaas_xero import published
 
-    return catalogue.listed(None if connection is None else parse(Connection, connection, "connection"))
+    return published.actions(None if connection is None else parse(Connection, connection, "connection"))
 
 
 @hookimpl
@@ -72,6 +72,6 @@ def run_action(
 @hookimpl(optionalhook=True)
 def describe() -> ConnectorInfo:
     """Describe the connector: entities with their schemas and intervals, scopes, settings."""
-    from bizosaas_xero import catalogue
+    from bizosaas_xero import published
 
-    return catalogue.info()
+    return published.info()

@@ -7,6 +7,8 @@ import binascii
 import json
 from typing import Any
 
+from bizosaas_xero.spec.models import Connection
+
 
 def claims(access_token: str) -> dict[str, Any]:
     """Return the claims of a JWT, or ``{}`` when the token is opaque."""
@@ -26,3 +28,8 @@ def scopes(access_token: str) -> list[str]:
     if isinstance(found, str):
         return found.split()
     return [str(scope) for scope in found] if isinstance(found, list) else []
+
+
+def granted(connection: Connection) -> list[str]:
+    """Return the scopes that a connection names, else those that its token names, else ``[]``."""
+    return connection.scopes or scopes(connection.access_token.get_secret_value())

@@ -30,10 +30,24 @@ def test_the_contract_brings_in_neither_http_nor_oauth():
     assert not {"httpx", "authlib", "stevedore", "sqlalchemy", "msgspec"} & set(loaded)
 
 
+HEAVY = {"httpx", "authlib", "stamina", "msgspec", "pyrate_limiter", "pydantic_settings", "sqlalchemy"}
+
+
 def test_importing_the_plugin_is_light():
-    loaded = fresh(f"import bizosaas_xero.plugin; {MODULES}")
-    heavy = {"httpx", "authlib", "stamina", "msgspec", "pyrate_limiter", "pydantic_settings", "sqlalchemy"}
-    assert not heavy & set(loaded)
+    assert not HEAVY & set(fresh(f"import bizosaas_xero.plugin; {MODULES}"))
+
+
+def test_what_hosts_ask_first_loads_neither_the_actions_nor_what_requests_need():
+    asked = (
+        "from bizosaas_xero.host.discovery import discover; found = discover(['xero']).connector('xero');"
+        "found.describe(); found.list_actions({'organisation_id': 'x', 'access_token': 'x'})"
+    )
+    loaded = set(fresh(f"{asked}; {MODULES}"))
+    assert "bizosaas_xero.published" in loaded
+    assert not HEAVY & loaded
+    assert not [
+        name for name in loaded if name.startswith(("bizosaas_xero.actions", "bizosaas_xero.settings"))
+    ]
 
 
 @pytest.mark.parametrize("event", ["socket.connect", "open", "os.getenv"])

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
-from typing import Any, Literal
-
-import msgspec
-from pydantic import BaseModel
+from typing import Any
 
 from bizosaas_xero import scopes, tokens
 from bizosaas_xero.actions import (
@@ -25,7 +21,7 @@ from bizosaas_xero.actions import (
     verify_figures,
     void_invoice,
 )
-from bizosaas_xero.actions.base import ActionRow, Params, WriteRow
+from bizosaas_xero.actions.base import ActionRow, Params, Result, WriteRow
 from bizosaas_xero.actions.books import Books, Row
 from bizosaas_xero.actions.writes.writing import Draft, Write
 from bizosaas_xero.client import Client
@@ -54,32 +50,24 @@ ACTIONS: dict[str, ActionRow | WriteRow] = {
 """Every action of this release by its name."""
 
 
-def listed(connection: Connection | None) -> list[Action]:
-    """Return the actions with their schemas, and what the connection's grant lacks for each."""
-    granted = _granted(connection) if connection else None
+def listed() -> list[Action]:
+    """Work out what ``list_actions()`` publishes without a connection."""
     return [
         Action(
             name=row.name,
             title=row.title,
             description=row.description,
-            params=msgspec.json.decode(_schema(row.params, "validation")),
-            result=msgspec.json.decode(_schema(_result_of(row), "serialization")),
+            params=row.params.model_json_schema(mode="validation"),
+            result=_result_of(row).model_json_schema(mode="serialization"),
             effect="write" if isinstance(row, WriteRow) else "read",
             destructive=isinstance(row, WriteRow) and row.destructive,
             scopes=scopes.needed(row.name),
-            missing_scopes=scopes.missing(granted, row.name) if granted else [],
         )
         for row in ACTIONS.values()
     ]
 
 
-@cache
-def _schema(model: type[BaseModel], mode: Literal["validation", "serialization"]) -> bytes:
-    # Kept as bytes, because whoever is given a schema may change it.
-    return msgspec.json.encode(model.model_json_schema(mode=mode))
-
-
-def _result_of(row: ActionRow | WriteRow) -> Any:
+def _result_of(row: ActionRow | WriteRow) -> type[Result]:
     return row.returns if isinstance(row, WriteRow) else row.result
 
 
@@ -103,7 +91,7 @@ def run(
         )
     asked = parse(row.params, params, "params")
     settings = load(connection.settings)
-    scopes.require(_granted(connection), row.name)
+    scopes.require(tokens.granted(connection), row.name)
     books = Books(Client(connection, settings, row.name), settings)
     with books.client.meter.charged():
         if isinstance(row, WriteRow):
@@ -156,10 +144,6 @@ def _write(books: Books, row: WriteRow, asked: Params, control: Control, write: 
 
 def _name(books: Books) -> str:
     return str(books.organisation.get("Name") or "this organisation")
-
-
-def _granted(connection: Connection) -> list[str]:
-    return connection.scopes or tokens.scopes(connection.access_token.get_secret_value())
 
 
 def _cost(books: Books) -> dict[str, int]:

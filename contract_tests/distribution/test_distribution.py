@@ -75,7 +75,13 @@ def _runs(python: str, version: str) -> bool:
 
 def test_wheel_and_sdist_hold_what_they_should(built, wheel, tmp_path):
     names = set(zipfile.ZipFile(wheel).namelist())
-    for needed in ("py.typed", "plugin.py", "spec/hooks.py", "cassettes/xero/contract.toml"):
+    for needed in (
+        "py.typed",
+        "plugin.py",
+        "published.json",
+        "spec/hooks.py",
+        "cassettes/xero/contract.toml",
+    ):
         assert f"bizosaas_xero/{needed}" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert {name.split("/")[0] for name in names} == {

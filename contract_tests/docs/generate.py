@@ -1,4 +1,6 @@
-"""Rewrite the generated parts of docs/ from the code: ``python -m contract_tests.docs.generate``.
+"""Rewrite what is made of the code: ``python -m contract_tests.docs.generate``.
+
+That is ``published.json`` of the package, and the generated parts of docs/.
 
 A part lies between ``<!-- generated: NAME -->`` and ``<!-- end of NAME -->``. A test compares every part with
 what the code says now.
@@ -23,6 +25,7 @@ from bizosaas_xero.spec import ERRORS, models
 from contract_tests.docs.meanings import MEANINGS
 
 DOCS = Path(__file__).parents[2] / "docs"
+PUBLISHED = DOCS.parent / "bizosaas_xero" / "published.json"
 
 INPUTS = ("AuthRequest", "App", "Grant", "Connection", "SyncOptions", "Control")
 OUTPUTS = (
@@ -283,8 +286,15 @@ def _profiles() -> str:
     )
 
 
+def published() -> str:
+    """Return what ``published.json`` should hold; all but the version, which is kept in the code alone."""
+    told = info().model_dump(mode="json", exclude={"version"})
+    return json.dumps(told, ensure_ascii=False, indent=1) + "\n"
+
+
 def main() -> None:
-    """Rewrite every page that holds a generated part."""
+    """Rewrite the list of what the connector offers, and every page that holds a generated part."""
+    PUBLISHED.write_text(published(), encoding="utf-8")
     found = parts()
     for page in sorted(DOCS.rglob("*.md")):
         text = page.read_text(encoding="utf-8")

@@ -22,6 +22,12 @@ def test_generated_parts_are_up_to_date(page):
     assert generate.rewritten(text, generate.parts()) == text
 
 
+def test_what_hosts_are_told_is_up_to_date():
+    assert generate.PUBLISHED.read_text(encoding="utf-8") == generate.published(), (
+        "published.json is stale; to renew it: python -m contract_tests.docs.generate"
+    )
+
+
 def test_every_generated_part_is_somewhere():
     text = "".join(page.read_text(encoding="utf-8") for page in DOCS.rglob("*.md"))
     for name in generate.parts():
