@@ -16,6 +16,13 @@ COMMAND = "command"
 PROGRAMS = {
     "bare interpreter": BARE,
     "pluggy and pydantic": "import pluggy; from pydantic import BaseModel, Field, SecretStr",
+    "the same, a model, a look for plugins": (
+        "import pluggy; from pydantic import BaseModel, Field, SecretStr\n"
+        "from importlib.metadata import entry_points\n"
+        "from stevedore.named import NamedExtensionManager\n"
+        "class One(BaseModel): number: int\n"
+        "entry_points(group='bizosaas.connectors')"
+    ),
     "import bizosaas_xero.plugin": "import bizosaas_xero.plugin",
     "discovery, describe, list_actions": (
         "from bizosaas_xero.host.discovery import discover\n"
