@@ -89,6 +89,14 @@ def test_a_contract_that_cannot_be_read_is_an_error(tmp_path):
     assert "scenarios" in report.problem
 
 
+def test_settings_that_somebody_exported_for_the_connector_change_nothing(monkeypatch):
+    monkeypatch.setenv("XERO_API_URL", "http://127.0.0.1:1")  # as `bizosaas-xero sandbox` tells its reader to
+    report = check("xero", scenario="accounts-first-read")
+    played = [row for row in report.rows if row.scenario == "accounts-first-read"]
+    assert [row for row in played if row.outcome != "passed"] == []
+    assert len(played) > 10
+
+
 def test_nothing_collected_is_an_error():
     report = check("csvshop", contract=SHOP_FOLDER / "contract.toml", options=["-k", "no_such_test"])
     assert report.problem
