@@ -190,3 +190,10 @@ def test_a_note_that_cannot_be_left_does_not_lose_the_credit(at):
     assert (result.status, result.data["applied"]) == ("partial", Decimal("100.00"))
     assert "no note" in result.warnings[0]
     assert Unavailable.code not in result.warnings[0]
+
+
+def test_a_refusal_to_show_the_contact_is_told_as_xeros(at):
+    row = invoice(at)
+    at.box.sandbox.faults.add("status", match={"path": "Contacts/"}, status=400, body="json", times=None)
+    error = refused(at, CREDIT, of(row), "refused_by_xero")
+    assert error.problems == []

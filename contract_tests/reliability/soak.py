@@ -4,7 +4,7 @@ A sandbox has six organisations, so four of them run, each with its own books, a
 organisations of each are connected to one host. Worker processes sync and write in them, while requests are
 struck by faults, rows change, tokens die and workers are killed. Then the noise ends, and what was begun is
 finished. In the end every table equals its sandbox, every grant works, every business key was done once, and
-the audit is whole.
+the audit is whole; and most calls succeeded meanwhile, for a soak in which nothing works proves nothing.
 """
 
 # ruff: noqa: S311 (chance, not secrets)
@@ -17,10 +17,9 @@ import random
 import sys
 import tempfile
 import time
-import traceback
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,59 +30,95 @@ from bizosaas_xero.sandbox import Box, serve
 from bizosaas_xero.spec import App, ConnectorError
 from contract_tests.host import processes
 from contract_tests.reliability.books import differences
+from contract_tests.reliability.soak_work import ACTIONS, BUSY, Intent, intents, made, opened, work
 
 SANDBOXES, EACH = 4, 5
-WORKERS = 2
-ACTIONS = ("create_invoice", "mark_invoice_paid")
-FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("latency", {"seconds": 0.2}),
-    ("rate_limit", {"problem": "minute", "retry_after": 1}),
-    ("rate_limit", {"problem": "day", "retry_after": 40_000}),
-    ("rate_limit", {"problem": "concurrent", "retry_after": None, "body": "empty"}),
-    ("status", {"status": 500}),
-    ("status", {"status": 502, "body": "html"}),
-    ("status", {"status": 503}),
-    ("status", {"status": 200, "body": "empty"}),
-    ("cut", {}),
-    ("cut", {"where": "body"}),
-    ("malformed", {}),
-    ("truncated", {}),
-    ("redirect", {}),
-    ("expire_token", {}),
-    ("lost_refresh", {}),
-    ("lost_refresh", {"match": {"path": "/api.xro/", "method": "PUT"}}),
-    ("cut", {"match": {"method": "PUT"}}),
-)
+WORKERS = 3
+FAULTS_PER_MINUTE = 12.0
+"""Of each organisation: about every second call is struck."""
+
+CHANGES_PER_MINUTE = 6.0
+"""Of each organisation: what people do in Xero meanwhile."""
+
+KILLS_PER_MINUTE = 20.0
+"""Of all workers together."""
+
+LEAST = 0.6
+"""The share of calls that must succeed while the noise lasts."""
+
+WRITE, SIGN_IN = {"match": {"method": "PUT"}}, {"match": {"path": "/connect/token"}}
+FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "late answer": ("latency", {"seconds": 0.2}),
+    "minute limit": ("rate_limit", {"problem": "minute", "retry_after": 1}),
+    "day limit": ("rate_limit", {"problem": "day", "retry_after": 40_000}),
+    "too many at once": ("rate_limit", {"problem": "concurrent", "retry_after": None, "body": "empty"}),
+    "500": ("status", {"status": 500}),
+    "502": ("status", {"status": 502, "body": "html"}),
+    "offline": ("status", {"status": 503}),
+    "empty 200": ("status", {"status": 200, "body": "empty"}),
+    "cut": ("cut", {}),
+    "cut in the body": ("cut", {"where": "body"}),
+    "cut before a write": ("cut", WRITE),
+    "answer of a write lost": ("lost_refresh", {"match": {"path": "/api.xro/", "method": "PUT"}}),
+    "malformed": ("malformed", {}),
+    "truncated": ("truncated", {}),
+    "redirect": ("redirect", {}),
+    "token dies": ("expire_token", {}),
+    "refresh lost": ("lost_refresh", {}),
+    "sign-in cut": ("cut", SIGN_IN),
+    "sign-in 503": ("status", {"status": 503} | SIGN_IN),
+}
 """All but what only a person mends, and unreadable rows: the matrix has those."""
 
-
-@dataclass
-class Intent:
-    """A write that is wanted once: its business key is its reference in the books."""
-
-    connection: str
-    organisation: str
-    action: str
-    params: dict[str, Any]
-    key: str
+OF_NO_ORGANISATION = frozenset({"refresh lost", "sign-in cut", "sign-in 503"})
 
 
 @dataclass
 class Report:
-    """What happened, and what is wrong in the end."""
+    """What happened, and what is wrong in the end.
+
+    Args:
+        calls: Of workers, by kind: how many succeeded, failed, or found another at it.
+        told: Why calls failed, by reason.
+        struck: Requests that a fault struck, by fault.
+    """
 
     seconds: float = 0.0
     organisations: int = 0
-    syncs: int = 0
-    acts: int = 0
+    calls: dict[str, Counter[str]] = field(default_factory=dict)
+    told: Counter[str] = field(default_factory=Counter)
+    struck: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FAULTS, 0))
     kills: int = 0
     changes: int = 0
-    faults: int = 0
     requests: int = 0
     rows: int = 0
     keys: int = 0
-    told: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
+
+    @property
+    def succeeded(self) -> float:
+        """The share of calls that did what was asked, of those that did not find another at it."""
+        ended = sum(self.calls.values(), Counter[str]())
+        tries = ended["succeeded"] + ended["failed"]
+        return round(ended["succeeded"] / tries, 3) if tries else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as JSON values."""
+        return {"succeeded": self.succeeded, **vars(self)}
+
+
+def tell(report: Report, home: Path) -> None:
+    """Put into the report how the workers' calls went, from their diaries."""
+    for diary in home.glob("diary-*"):
+        for line in diary.read_text(encoding="utf-8").splitlines():
+            with suppress(ValueError):  # half a line of one that was killed
+                noted = json.loads(line)
+                told, ended = noted["told"], report.calls.setdefault(noted["did"], Counter())
+                ended["succeeded" if not told else "busy" if told in BUSY else "failed"] += 1
+                report.told.update([told] if told and told not in BUSY else [])
+                report.wrong += [noted["wrong"]] if noted["wrong"] else []
+    if report.succeeded < LEAST:
+        report.wrong.append(f"only {report.succeeded:.0%} of the calls succeeded")
 
 
 class Soak:
@@ -92,13 +127,21 @@ class Soak:
     Args:
         home: The host's folder.
         seed: The same gives the same books and the same chances.
+        faults: Faults an organisation and minute.
         environ: Where the host's database is; SQLite in its folder if it does not say.
     """
 
-    def __init__(self, home: Path, seed: int, environ: dict[str, str] | None = None) -> None:
-        self._home, self._environ = home, environ or {}
+    def __init__(
+        self,
+        home: Path,
+        seed: int,
+        faults: float = FAULTS_PER_MINUTE,
+        environ: dict[str, str] | None = None,
+    ) -> None:
+        self._home, self._environ, self._seed = home, environ or {}, seed
+        self._faults = faults
         self._chance = random.Random(seed)
-        self._seed = seed
+        self._planned: list[tuple[str, Any]] = []
         self._boxes: list[Box] = []
         self._where: dict[str, tuple[Box, str]] = {}
         self._intents: list[Intent] = []
@@ -115,7 +158,7 @@ class Soak:
                 self._boxes.append(box)
             with opened(self._home, self._environ) as host:
                 for box in self._boxes:
-                    self._connect(host, box)
+                    self._connect(host, box, invoices=2 + round(minutes))
                 self._report.organisations = len(self._where)
                 self._noise(minutes * 60)
                 self._finish(host)
@@ -125,7 +168,7 @@ class Soak:
 
     # ------------------------------------------------------------ the beginning
 
-    def _connect(self, host: Host, box: Box) -> None:
+    def _connect(self, host: Host, box: Box, invoices: int) -> None:
         organisations = [each["id"] for each in box.info["organisations"][:EACH]]
         known = box.info["apps"]["web"]
         app = App(
@@ -141,7 +184,7 @@ class Soak:
             kept = host.connecting.choose(offer, organisation, settings)
             host.configure(kept.id, {"policy": {action: {"run": "always"} for action in ACTIONS}})
             self._where[kept.id] = (box, organisation)
-            self._intents += intents(box, kept.id, organisation)
+            self._intents += intents(box, kept.id, organisation, invoices)
 
     # ------------------------------------------------------------ the noise
 
@@ -157,42 +200,47 @@ class Soak:
             )
 
         workers = [begin() for _ in range(WORKERS)]
+
+        def kill() -> None:
+            victim = self._chance.randrange(WORKERS)
+            self._collect(workers[victim], killed=True)
+            workers[victim] = begin()
+
+        rates: dict[Callable[[], None], float] = {
+            self._strike: self._faults * len(self._where) / 60,
+            self._change: CHANGES_PER_MINUTE * len(self._where) / 60,
+            kill: KILLS_PER_MINUTE / 60,
+        }
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            time.sleep(self._chance.uniform(0.02, 0.15))
-            self._disturb()
-            if self._chance.random() < 0.01:
-                victim = self._chance.randrange(WORKERS)
-                self._collect(workers[victim], killed=True)
-                workers[victim] = begin()
+            time.sleep(self._chance.expovariate(sum(rates.values())))
+            self._chance.choices(list(rates), list(rates.values()))[0]()
         for box in self._boxes:
             box.sandbox.faults.clear()
         stop.touch()
         for worker in workers:
             self._collect(worker)
-        self._read_diaries()
+        for name, fault in self._planned:
+            self._report.struck[name] += fault.struck
+        tell(self._report, self._home)
 
-    def _disturb(self) -> None:
-        box = self._chance.choice(self._boxes)
-        if self._chance.random() < 0.6:
-            kind, details = self._chance.choice(FAULTS)
-            box.sandbox.faults.add(
-                kind, after=self._chance.randint(0, 5), times=self._chance.randint(1, 2), **details
-            )
-            self._report.faults += 1
-        else:
-            with suppress(KeyError):  # there is no such row
-                self._change(box)
-                self._report.changes += 1
+    def _strike(self) -> None:
+        box, organisation = self._chance.choice(list(self._where.values()))
+        name = self._chance.choice(list(FAULTS))
+        kind, details = FAULTS[name]
+        match = {} if name in OF_NO_ORGANISATION else {"tenant": organisation}
+        given = details | {"match": match | details.get("match", {}), "after": self._chance.randint(0, 3)}
+        self._planned.append((name, box.sandbox.faults.add(kind, times=self._chance.randint(1, 2), **given)))
 
-    def _change(self, box: Box) -> None:
-        organisation = self._chance.choice(box.info["organisations"][:EACH])["id"]
+    def _change(self) -> None:
+        box, organisation = self._chance.choice(list(self._where.values()))
         store = box.sandbox.store(organisation)
         what = self._chance.choice(("Invoices", "Contacts", "BankTransactions", "Accounts"))
         table = store.table(what)
         guid = table.id(self._chance.choice(table.by_id))
         if what == "Invoices" and store.get(what, guid)["Status"] == "AUTHORISED":
             return  # one that is to be paid, or was just made
+        self._report.changes += 1
         if self._chance.random() < 0.3 and what in {"Contacts", "BankTransactions"}:
             store.insert(what)
         else:
@@ -210,16 +258,6 @@ class Soak:
             self._report.wrong.append("a worker hung")
         elif process.exitcode and not killed:
             self._report.wrong.append(f"a worker ended with {process.exitcode}")
-
-    def _read_diaries(self) -> None:
-        for diary in self._home.glob("diary-*"):
-            for line in diary.read_text(encoding="utf-8").splitlines():
-                with suppress(ValueError):  # half a line of one that was killed
-                    noted = json.loads(line)
-                    self._report.syncs += noted["did"] == "sync"
-                    self._report.acts += noted["did"] == "act"
-                    self._report.told.update([noted["told"]] if noted["told"] else [])
-                    self._report.wrong += [noted["wrong"]] if noted["wrong"] else []
 
     # ------------------------------------------------------------ the end
 
@@ -272,115 +310,18 @@ class Soak:
                 self._report.wrong.append(f"{box.sandbox.limits.peak} requests in flight at once")
 
 
-def intents(box: Box, connection: str, organisation: str) -> Iterator[Intent]:
-    """Yield what is to be written in an organisation: two invoices, and the payment of two that are open."""
-    store = box.sandbox.store(organisation)
-    accounts = list(store.rows("Accounts"))
-    sales = next(row for row in accounts if row["Class"] == "REVENUE" and row["Status"] == "ACTIVE")
-    bank = next(row for row in accounts if row["Type"] == "BANK" and row["CurrencyCode"] == store.currency)
-    customer = next(
-        row
-        for row in store.rows("Contacts")
-        if row["ContactStatus"] == "ACTIVE" and row.get("DefaultCurrency") in {None, "", store.currency}
-    )
-    due = [
-        row["InvoiceID"]
-        for row in store.rows("Invoices")
-        if row["Status"] == "AUTHORISED"
-        and row["CurrencyCode"] == store.currency
-        and row["Type"] == "ACCREC"
-        and not row["AmountPaid"]
-    ]
-    for number in range(2):
-        key = f"soak make {organisation} {number}"
-        line = {
-            "description": "Work",
-            "quantity": "1",
-            "unit_amount": f"{10 + number}.50",
-            "account": sales["Code"],
-            "tax_type": sales["TaxType"],
-        }
-        params = {
-            "contact": {"id": customer["ContactID"]},
-            "lines": [line],
-            "value_is": "net",
-            "currency": store.currency,
-            "due_date": "2099-12-31",
-            "status": "authorised",
-            "reference": key,
-        }
-        yield Intent(connection, organisation, "create_invoice", params, key)
-    for number, invoice in enumerate(due[:2]):
-        key = f"soak pay {organisation} {number}"
-        params = {"invoice": invoice, "account": bank["AccountID"], "reference": key}
-        yield Intent(connection, organisation, "mark_invoice_paid", params, key)
-
-
-def made(box: Box, organisation: str, intent: Intent) -> int:
-    """Count what the books hold of an intent."""
-    store = box.sandbox.store(organisation)
-    if intent.action == "create_invoice":
-        return sum(row.get("Reference") == intent.key for row in store.rows("Invoices"))
-    paid = (row for row in store.rows("Payments") if row["Status"] == "AUTHORISED")
-    return sum(row.get("Invoice", {}).get("InvoiceID") == intent.params["invoice"] for row in paid)
-
-
-# ---------------------------------------------------------------- a worker
-
-
-@contextmanager
-def opened(home: Path, environ: dict[str, str]) -> Iterator[Host]:
-    """Open the host; what it would sleep for minutes it sleeps for moments."""
-    with processes.opened(home, environ, sleep=lambda seconds: time.sleep(min(seconds, 0.1))) as host:
-        yield host
-
-
-def work(
-    answers: Any,
-    home: Path,
-    environ: dict[str, str],
-    seed: int,
-    connections: list[str],
-    given: list[dict[str, Any]],
-    stop: str,
-) -> None:
-    """Sync and write at random until told to stop; errors of the contract are part of it."""
-    chance = random.Random(seed)
-    with opened(home, environ) as host, (home / f"diary-{seed}").open("w", encoding="utf-8") as diary:
-        while not Path(stop).exists():
-            did, told, wrong = "sync" if chance.random() < 0.5 else "act", "", ""
-            try:
-                if did == "sync":
-                    one, entity = chance.choice(connections), chance.choice(list(ENTITIES))
-                    problem = host.runner.sync(one, entity, patience=0).problem
-                    told = problem["reason"] if problem else ""
-                else:
-                    asked = chance.choice(given)
-                    host.act(
-                        asked["connection"],
-                        asked["action"],
-                        asked["params"],
-                        requester="soak",
-                        business_key=asked["key"],
-                    )
-            except ConnectorError as error:
-                told = error.reason
-            except Exception:  # noqa: BLE001 (whatever it is, it is told)
-                wrong = traceback.format_exc(limit=-6)
-            diary.write(json.dumps({"did": did, "told": told, "wrong": wrong}) + "\n")
-            diary.flush()
-    answers.put("stopped")
-
-
 def main() -> int:
     """Run a soak from the command line, and print its report as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--faults-per-minute", type=float, default=FAULTS_PER_MINUTE, help="of each organisation"
+    )
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        report = Soak(Path(folder) / "home", asked.seed).run(asked.minutes)
-    sys.stdout.write(json.dumps(vars(report), indent=2) + "\n")
+        report = Soak(Path(folder) / "home", asked.seed, asked.faults_per_minute).run(asked.minutes)
+    sys.stdout.write(json.dumps(report.to_dict(), indent=2) + "\n")
     return bool(report.wrong)
 
 

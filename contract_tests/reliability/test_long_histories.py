@@ -1,220 +1,147 @@
-"""Long histories of work, syncs, breaks and resumptions: after each whole sync the tables are the books.
-
-The sandbox is the model of the books. What must differ is kept beside it: rows changed without their stamp,
-and rows that came unreadable, both until everything is read again.
-"""
+"""Long histories of work, syncs, breaks and resumptions; and that a broken sync does not pass them."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import pytest
 import stamina
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
 
-from bizosaas_xero import client, plugin
-from bizosaas_xero.entities import ENTITIES
-from bizosaas_xero.sandbox import serve
-from bizosaas_xero.spec import ConnectorError, ReconnectRequired
-from contract_tests.reliability.books import differences, theirs
-from contract_tests.xero.account import Account
+from bizosaas_xero import paging, sync
+from bizosaas_xero.sync import Run
+from contract_tests.reliability.histories import Books
 
-names = st.sampled_from(list(ENTITIES))
-FIELDS = {"contacts": "FirstName", "accounts": "Description"}
-BREAKS = st.sampled_from(
-    [
-        ("expire_token", {}),
-        ("cut", {"where": "body"}),
-        ("truncated", {}),
-        ("bad_row", {}),
-        ("revoke_grant", {}),
-        ("disconnect", {}),
-        ("rate_limit", {"problem": "day", "retry_after": 40_000}),
-        ("rate_limit", {"problem": "minute", "retry_after": 5}),
-        ("status", {"status": 503}),
-    ]
-)
+LONG = {"max_examples": 150, "stateful_step_count": 60}
 
 
-class Books(RuleBasedStateMachine):
-    """People work, hosts sync, things break."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.serving = serve(invoices=40, seed=11, limits=False)
-        self.box = self.serving.__enter__()
-        self.account = Account(self.box, page_size=7).connect()
-        self.store = self.box.sandbox.store(self.account.organisation_id)
-        self.cursors = dict.fromkeys(ENTITIES)
-        self.stored = {name: {} for name in ENTITIES}
-        self.blind = {name: set() for name in ENTITIES}
-        self.whole = dict.fromkeys(ENTITIES, 0)
-        self.numbers = iter(range(10_000))
-
-    def teardown(self) -> None:
-        self.box.sandbox.faults.clear()
-        for name in ENTITIES:
-            self.sync_whole(name)
-        self.serving.__exit__(None, None, None)
-        client.close()
-
-    # ------------------------------------------------------------ the host
-
-    def read(self, name, stop_after=None, **options):
-        """Sync as a host does, until it is done, stopped or broken; return whether it is done."""
-        batches = plugin.sync_entity(self.account.connection(), name, self.cursors[name], options)
-        try:
-            for number, batch in enumerate(batches, 1):
-                for record in batch.records:
-                    if record.op == "delete":
-                        self.stored[name].pop(record.key, None)
-                    else:
-                        self.stored[name][record.key] = record.data
-                        self.blind[name].discard(record.key)
-                self.blind[name] |= {row.key for row in batch.rejected}
-                self.cursors[name] = batch.cursor
-                if number == stop_after:
-                    return False
-        finally:
-            batches.close()
-        return not batch.stats.paused and batch.stats.complete is not False
-
-    def healed(self, name, **options):
-        """Sync, and do what each error's recovery says, until it is done."""
-        for _ in range(20):
-            try:
-                if self.read(name, **options):
-                    return
-            except ConnectorError as error:
-                self.recover(name, error)
-        raise AssertionError(f"{name} was not read in 20 runs")
-
-    def recover(self, name, error):
-        assert error.recovery in {"refresh", "reconnect", "wait", "retry", "restart"}, error
-        if error.recovery == "restart":
-            self.cursors[name] = None
-        elif error.recovery == "reconnect":
-            self.account.connect()
-        elif error.retry_after:
-            self.box.sandbox.clock.advance(error.retry_after)
-        if error.recovery != "reconnect":
-            try:
-                self.account.refresh()
-            except ReconnectRequired:
-                self.account.connect()
-
-    def sync_whole(self, name, **options):
-        self.healed(name, **options)
-        self.healed(name)  # what was changed while that was read
-        self.whole[name] += 1
-        wrong = differences(self.store, name, self.stored[name])
-        assert [each for each in wrong if not any(key in each for key in self.blind[name])] == []
-
-    # ------------------------------------------------------------ people at work
-
-    def keys(self, name):
-        return sorted(theirs(self.store, name))
-
-    @rule(name=names, place=st.integers(0, 99), blind=st.booleans())
-    def edit(self, name, place, blind):
-        keys = self.keys(name)
-        key = keys[place % len(keys)]
-        field = FIELDS.get(name, "Reference")
-        changed = {field: f"change {next(self.numbers)}"}
-        self.store.edit(ENTITIES[name].path, key, changed, blind=blind)
-        if blind and name != "accounts":  # a list that is read whole sees it
-            self.blind[name].add(key)
-
-    @rule(name=st.sampled_from(["invoices", "bills", "contacts", "payments", "bank_transactions"]))
-    def insert(self, name):
-        kind = {"invoices": {"Type": "ACCREC"}, "bills": {"Type": "ACCPAY"}}.get(name, {})
-        self.store.insert(ENTITIES[name].path, kind)
-
-    @rule(name=st.sampled_from(["invoices", "bills"]), place=st.integers(0, 99))
-    def void(self, name, place):
-        keys = self.keys(name)
-        self.store.edit("Invoices", keys[place % len(keys)], {"Status": "VOIDED"})
-
-    @rule(place=st.integers(0, 99), account=st.booleans())
-    def archive(self, place, account):
-        name = "accounts" if account else "contacts"
-        keys = self.keys(name)
-        self.store.archive(ENTITIES[name].path, keys[place % len(keys)])
-
-    @rule(place=st.integers(0, 99))
-    def delete_account(self, place):
-        keys = self.keys("accounts")
-        if len(keys) > 5:
-            self.store.delete("Accounts", keys[place % len(keys)])
-
-    @rule(seconds=st.sampled_from([0.5, 1, 60, 3600, 8 * 86_400]))
-    def time_passes(self, seconds):
-        self.box.sandbox.clock.advance(seconds)
-        if seconds > 1000:  # the token has ended long before a host's clock says so
-            self.account.refresh()
-
-    # ------------------------------------------------------------ syncs, whole and broken
-
-    @initialize(name=names)
-    def first(self, name):
-        self.sync_whole(name)
-
-    @rule(name=names, full=st.booleans())
-    def sync(self, name, full):
-        before = self.cursors[name]
-        if full:
-            self.blind[name].clear()
-        self.sync_whole(name, full=full and before is not None)
-
-    @rule(name=names, most=st.integers(1, 3))
-    def sync_a_part(self, name, most):
-        self.read(name, max_batches=most)
-
-    @rule(name=names, number=st.integers(1, 3))
-    def close_in_between(self, name, number):
-        self.read(name, stop_after=number)
-
-    @rule(name=names, change=st.sampled_from(["edit", "insert"]), after=st.integers(0, 3))
-    def change_while_it_is_read(self, name, change, after):
-        if name == "accounts":
-            return
-        path, kind = ENTITIES[name].path, {"invoices": "ACCREC", "bills": "ACCPAY"}.get(name)
-        changes = {FIELDS.get(name, "Reference"): f"meanwhile {next(self.numbers)}"}
-        if change == "insert" and kind:
-            changes["Type"] = kind
-        details = {"entity": path, "op": change, "which": "spread", "count": 3, "changes": changes}
-        self.box.sandbox.faults.add("mutate", match={"path": path}, after=after, **details)
-        self.healed(name)
-        self.box.sandbox.faults.clear()
-        self.sync_whole(name)
-
-    @rule(name=names, broken=BREAKS, after=st.integers(0, 3), times=st.sampled_from([1, 2, 5]))
-    def break_a_sync(self, name, broken, after, times):
-        kind, details = broken
-        self.box.sandbox.faults.add(kind, after=after, times=times, **details)
-        try:
-            self.read(name)
-        except ConnectorError as error:
-            self.box.sandbox.faults.clear()
-            self.recover(name, error)
-        self.box.sandbox.faults.clear()
-
-
-def run(examples, steps):
-    calm = settings(
-        max_examples=examples,
-        stateful_step_count=steps,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
+def run(**more):
+    calm = settings(deadline=None, suppress_health_check=list(HealthCheck), **more)
     with stamina.set_testing(True, attempts=2, cap=True):
         run_state_machine_as_test(Books, settings=calm)
 
 
 def test_after_each_whole_sync_the_tables_are_the_books():
-    run(6, 20)
+    run(max_examples=6, stateful_step_count=20)
 
 
 @pytest.mark.slow
 def test_after_each_whole_sync_of_many_long_histories_the_tables_are_the_books():
-    run(150, 60)
+    run(**LONG)
+
+
+# ---------------------------------------------------------------- broken on purpose
+
+
+def watermark_too_far(patch):
+    finished = Run._finished
+
+    def late(self, reading):
+        cursor = finished(self, reading)
+        return cursor.moved(since=cursor.since + timedelta(hours=1))
+
+    patch(Run, "_finished", late)
+
+
+def watermark_of_our_own_clock(patch):
+    finished = Run._finished
+    patch(Run, "_finished", lambda *given: finished(*given).moved(since=datetime.now(UTC)))
+
+
+def blindly_complete(patch):
+    patch(sync, "_completeness", lambda *_: (True, 0))
+
+
+def last_page_dropped(patch):
+    blindly_complete(patch)
+    made = paging.page_of
+
+    def emptied(number, *given):
+        page = made(number, *given)
+        return replace(page, rows=[]) if page.last and number > 1 else page
+
+    patch(paging, "page_of", emptied)
+
+
+def resumed_a_page_late(patch):
+    blindly_complete(patch)
+    begun = Run._begin
+
+    def late(self, **how):
+        reading = begun(self, **how)
+        return reading.model_copy(update={"page": reading.page + 1}) if reading.page > 1 else reading
+
+    patch(Run, "_begin", late)
+
+
+def pages_in_the_order_of_the_stamp(patch):
+    blindly_complete(patch)
+    init = Run.__init__
+
+    def made(self, entity, *given, **more):
+        init(self, replace(entity, order=entity.order and "UpdatedDateUTC"), *given, **more)
+
+    patch(Run, "__init__", made)
+
+
+def voided_and_archived_left_out(patch):
+    decoded = Run._decode
+    gone = {"VOIDED", "DELETED", "ARCHIVED"}
+
+    def decode(self, *given):
+        records, rejected = decoded(self, *given)
+        states = ("Status", "ContactStatus")
+        return [each for each in records if not gone & {each.data.get(name) for name in states}], rejected
+
+    patch(Run, "_decode", decode)
+
+
+def deletions_not_told(patch):
+    batched = Run._batch
+
+    def batch(self, records, *given, **more):
+        return batched(self, [each for each in records if each.op != "delete"], *given, **more)
+
+    patch(Run, "_batch", batch)
+
+
+def unreadable_rows_not_told(patch):
+    decoded = Run._decode
+    patch(Run, "_decode", lambda *given: (decoded(*given)[0], []))
+
+
+def clock_that_went_back_not_seen(patch):
+    patch(Run, "_check_clock", lambda *_: None)
+
+
+def never_read_again(patch):
+    patch(Run, "_reread_is_due", lambda _: False)
+
+
+def flags_not_looked_at_again(patch):
+    patch(Run, "_recheck", lambda *_: None)
+
+
+BROKEN = [
+    watermark_too_far,
+    watermark_of_our_own_clock,
+    last_page_dropped,
+    resumed_a_page_late,
+    pages_in_the_order_of_the_stamp,
+    voided_and_archived_left_out,
+    deletions_not_told,
+    unreadable_rows_not_told,
+    clock_that_went_back_not_seen,
+    never_read_again,
+    flags_not_looked_at_again,
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.__name__)
+def test_a_sync_broken_on_purpose_is_found(broken, monkeypatch):
+    broken(monkeypatch.setattr)
+    with pytest.raises(AssertionError, match="the table is not the books"):
+        run(**LONG, phases=[Phase.generate], database=None, print_blob=False)

@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from contract_tests.reliability import soak
 
 
-def whole(report):
-    assert report.wrong == []
+def whole(report, keys):
+    assert report.wrong == []  # also when too few calls succeeded
     assert report.organisations == 20
-    assert report.keys == 80
-    assert report.syncs + report.acts > 0
+    assert report.keys == keys
+    assert report.kills > 0
+    assert {kind.partition(" ")[0] for kind in report.calls} == {"sync", *soak.ACTIONS}
 
 
 def test_a_moment_of_trouble(tmp_path):
-    whole(soak.Soak(tmp_path / "home", seed=3).run(minutes=0.15))
+    report = soak.Soak(tmp_path / "home", seed=3).run(minutes=0.4)
+    whole(report, keys=80)
+    assert sum(report.struck.values()) > 20
+
+
+@pytest.mark.parametrize(("good", "wrong"), [(6, []), (5, ["only 56% of the calls succeeded"])])
+def test_a_soak_in_which_little_works_is_told(tmp_path, good, wrong):
+    ends = [""] * good + ["offline"] * 4 + ["sync_running"] * 50
+    lines = [json.dumps({"did": "sync bills", "told": told, "wrong": ""}) for told in ends]
+    (tmp_path / "diary-1").write_text("\n".join(lines) + '\n{"did": "sy', encoding="utf-8")
+    report = soak.Report()
+    soak.tell(report, tmp_path)
+    assert report.calls == {"sync bills": {"succeeded": good, "failed": 4, "busy": 50}}
+    assert report.wrong == wrong
 
 
 @pytest.mark.slow
 def test_ten_minutes_of_trouble(tmp_path):
     report = soak.Soak(tmp_path / "home", seed=4).run(minutes=10)
-    whole(report)
-    assert report.kills > 10
-    assert report.faults > 1000
+    whole(report, keys=280)
+    assert report.kills > 30
+    assert min(report.struck.values()) >= 10
+    assert min(ended["succeeded"] for ended in report.calls.values()) >= 50

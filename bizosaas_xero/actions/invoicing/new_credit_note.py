@@ -98,6 +98,8 @@ def contact(books: Books, params: CreateCreditNoteParams, invoice: Row | None, m
         try:
             return who.find(books, who.ContactRef(id=invoice["Contact"]["ContactID"]), mark)
         except Invalid as error:
+            if error.reason == "refused_by_xero":  # not about the contact
+                raise
             raise wrong("params.invoice", error.problems[0]["message"]) from error
     assert params.contact is not None  # noqa: S101 (its validator sees to it)
     return who.find(books, params.contact, mark)
