@@ -17,10 +17,10 @@ from bizosaas_xero.adapters.brain_gateway.file_store import FileStore
 from bizosaas_xero.adapters.brain_gateway.sql_store import TABLE, SqlStore
 from bizosaas_xero.adapters.brain_gateway.stores import change, forget
 from bizosaas_xero.spec import Misconfigured, Unavailable
+from contract_tests.host.conftest import schema, server  # noqa: F401 (fixtures)
 from contract_tests.services import needs_postgresql
 
 KEY = ("grant", "tenant", "xero")
-SERVER = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 
 
 def secret() -> dict[str, str]:
@@ -34,12 +34,11 @@ def store(request, tmp_path):
     elif request.param == "file":
         yield FileStore(tmp_path / "kept", environ={})
     else:
-        engine = sa.create_engine(
-            SERVER if request.param == "postgresql" else f"sqlite:///{tmp_path / 'kept.db'}"
-        )
-        TABLE.drop(engine, checkfirst=True)
+        url = f"sqlite:///{tmp_path / 'kept.db'}"
+        if request.param == "postgresql":
+            url = request.getfixturevalue("schema").replace("postgresql:", "postgresql+psycopg:")
+        engine = sa.create_engine(url)
         yield SqlStore(engine, environ=secret())
-        TABLE.drop(engine)
         engine.dispose()
 
 

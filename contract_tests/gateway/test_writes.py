@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import httpx
 import pytest
 
 from bizosaas_xero.adapters.brain_gateway import MemoryStore, register_connectors
+from bizosaas_xero.adapters.brain_gateway import writes as writes_module
 from bizosaas_xero.adapters.brain_gateway.terms import Terms
 from bizosaas_xero.adapters.brain_gateway.writes import LEASE, Write, Writes
 from bizosaas_xero.spec import ActionResult, Conflict, Invalid, Misconfigured, Unavailable
@@ -152,6 +155,57 @@ def test_a_write_whose_process_died_can_be_taken_over(writes):
     fail(writes, Invalid("no"))
     with pytest.raises(Conflict, match="used for another"):  # who died may have written
         writes.done(writes.it, {"another": 1})
+
+
+class Stumbling(MemoryStore):
+    """A store that is away when it is next asked."""
+
+    away = False
+
+    def read(self, key):
+        if self.away:
+            self.away = False
+            raise Unavailable("away", reason="store_unavailable")
+        return super().read(key)
+
+
+def test_a_write_that_takes_longer_than_its_lease_is_not_taken_over(monkeypatch):
+    monkeypatch.setattr(writes_module, "BEAT", timedelta(milliseconds=5))
+    clock, store, it = Clock(), Stumbling(), Write("t", "fake", "org-1", "pay", "k")
+    kept = Writes(Terms(store=store, now=clock.now))
+
+    def until():
+        return MemoryStore.read(store, writes_module._key(it)).value["until"]
+
+    with kept.claimed(it, PARAMS) as finish:
+        for _ in range(4):  # twice as long as the lease
+            before = until()
+            clock.sleep(LEASE.total_seconds() / 2)
+            store.away = True  # what fails once is tried again
+            give_up = time.monotonic() + 20
+            while store.away or until() == before:
+                assert time.monotonic() < give_up, "no sign of life"
+                time.sleep(0.005)
+            with pytest.raises(Conflict, match="already"), kept.claimed(it, PARAMS):
+                pytest.fail("a second claim on a write that is being done")
+        finish(ActionResult(action="pay", status="done", data={"n": 1}))
+    assert kept.done(it, PARAMS).data == {"n": 1}
+
+
+def test_who_lost_the_claim_gives_no_signs_of_life_for_the_next(writes, monkeypatch):
+    monkeypatch.setattr(writes_module, "BEAT", timedelta(hours=1))  # stands still, as a machine asleep
+    slow = writes.claimed(writes.it, PARAMS)
+    slow.__enter__()
+    owner = writes._terms.store.read(writes_module._key(writes.it)).value["owner"]
+    writes.clock.sleep(LEASE.total_seconds() + 1)
+    with writes.claimed(writes.it, PARAMS) as finish:
+        before = writes._terms.store.read(writes_module._key(writes.it))
+        writes.clock.sleep(1)
+        writes._sign(writes.it, owner)
+        assert writes._terms.store.read(writes_module._key(writes.it)) == before
+        finish(ActionResult(action="pay", status="done", data={"n": 2}))
+    slow.__exit__(None, None, None)
+    assert writes.done(writes.it, PARAMS).data == {"n": 2}
 
 
 def test_a_business_key_is_not_used_for_two_things(approving):

@@ -1,7 +1,12 @@
-"""One intent is written once: a claim on tenant, connector, organisation, action and business key."""
+"""One intent is written once: a claim on tenant, connector, organisation, action and business key.
+
+Who writes gives signs of life. When they stop, another takes the claim over, and the connector, which looks
+before it creates, finds what was made.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,13 +15,19 @@ from typing import Any
 
 from bizosaas_xero.adapters.brain_gateway.stores import Key, change
 from bizosaas_xero.adapters.brain_gateway.terms import Terms, new_owner
-from bizosaas_xero.spec import ActionResult, Conflict, ConnectorError
+from bizosaas_xero.host.heartbeat import beating
+from bizosaas_xero.spec import ActionResult, Conflict, ConnectorError, Unavailable
 
-LEASE = timedelta(minutes=10)
-"""How long one who writes may take. Whoever takes over then finds what was made: connectors look first."""
+LEASE = timedelta(seconds=90)
+"""How long one who writes may give no sign of life."""
+
+BEAT = LEASE / 3
+"""The time between two signs of life."""
 
 WROTE_NOTHING = frozenset({"invalid", "not_found", "missing_scope", "conflict", "misconfigured"})
 """Codes with which a connector refuses a write before it has made what the write is about."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -58,7 +69,9 @@ class Writes:
 
     @contextmanager
     def claimed(self, write: Write, params: Mapping[str, Any]) -> Iterator[Callable[[ActionResult], None]]:
-        """Claim the write; what is yielded keeps its result. A failure gives the claim back.
+        """Claim the write for as long as the block takes; what is yielded keeps its result.
+
+        A failure gives the claim back.
 
         Raises:
             Conflict: Somebody else is doing it, or has just done it.
@@ -80,7 +93,8 @@ class Writes:
             )
 
         try:
-            yield finish
+            with beating(lambda: self._sign(write, owner), BEAT, "write-claim"):
+                yield finish
         except BaseException as error:
             nothing = isinstance(error, ConnectorError) and error.code in WROTE_NOTHING and not unsure
             self._give_back(write, params, owner, nothing=nothing)
@@ -104,6 +118,18 @@ class Writes:
 
         change(self._terms.store, _key(write), edit)
         return unsure
+
+    def _sign(self, write: Write, owner: str) -> None:
+        """Say that the write is still being done, unless it is another's by now."""
+        until = (self._terms.now() + LEASE).isoformat()
+        try:
+            change(
+                self._terms.store,
+                _key(write),
+                lambda value: value | {"until": until} if value and value["owner"] == owner else None,
+            )
+        except Unavailable as error:  # once is no reason to stop: the lease lasts for three
+            log.debug("no sign of life this time: %s", error.reason)
 
     def _give_back(self, write: Write, params: Mapping[str, Any], owner: str, *, nothing: bool) -> None:
         kept = self._terms.store.read(_key(write))
