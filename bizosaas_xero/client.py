@@ -1,4 +1,4 @@
-"""The one place that knows HTTP: base URL, headers, limits, retries, and what each answer means.
+"""One organisation's calls: address, headers, limits, retries, and what each answer means.
 
 Data flows through :meth:`Client.get` and :meth:`Client.write`: count the call, send it, turn a bad
 answer into an error of :mod:`bizosaas_xero.spec.errors`, retry what is worth it, give up in time.
@@ -6,27 +6,23 @@ answer into an error of :mod:`bizosaas_xero.spec.errors`, retry what is worth it
 
 from __future__ import annotations
 
-import atexit
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http.cookiejar import DefaultCookiePolicy
 from threading import Lock, local
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, TypeVar
 
 import httpx
 
-from bizosaas_xero import __version__, answers, decode, limits, tokens
-from bizosaas_xero.settings import LOOPBACK, Settings
+from bizosaas_xero import answers, decode, limits, sending, tokens
+from bizosaas_xero.settings import Settings
 from bizosaas_xero.spec.errors import (
     ConnectorError,
-    Invalid,
     OrganisationUnavailable,
     RateLimited,
     Unavailable,
@@ -38,10 +34,9 @@ ATTEMPTS = 4
 MAX_WAIT = 65.0
 """Default seconds that limits may be waited for in one run: a little more than Xero's one-minute window."""
 
-MOST_BYTES = 128 * 1024 * 1024
-"""The longest answer that is read, unpacked: 1,000 invoices of 200 lines each have about 100 MB."""
-
 _COUNT = re.compile(r"[0-9]{1,9}")
+
+Read = TypeVar("Read")
 
 
 @dataclass
@@ -57,12 +52,12 @@ class Meter:
         self._lock = Lock()
 
     def send(self, *request: Any, **more: Any) -> httpx.Response:
-        """Send one request with :func:`send` and count it, answered or not."""
+        """Send one request with :func:`.sending.send` and count it, answered or not."""
         with self._lock:
             self.calls += 1
-        response = send(*request, **more)
+        response = sending.send(*request, **more)
         with self._lock:
-            self.bytes += response.extensions.get("wire_bytes", response.num_bytes_downloaded)
+            self.bytes += response.num_bytes_downloaded
             self.day_left = _int_header(response, "X-DayLimit-Remaining", self.day_left)
             self.minute_left = _int_header(response, "X-MinLimit-Remaining", self.minute_left)
         return response
@@ -124,6 +119,38 @@ class Client:
         Raises:
             ConnectorError: what :mod:`bizosaas_xero.answers` makes of the last answer.
         """
+        return self._read(path, params, since, _answer)
+
+    def fetch(
+        self, path: str, params: Mapping[str, str] | None = None, since: datetime | None = None
+    ) -> Callable[[], Answer]:
+        """Read like :meth:`get`, but leave the parsing to the call of what is returned.
+
+        An answer that waits for its turn takes a sixth of the room as bytes. One that turns out damaged is
+        read again then.
+
+        Raises:
+            ConnectorError: as :meth:`get`; what is returned raises it too.
+        """
+        response = self._read(path, params, since, lambda response: response)
+
+        def parsed() -> Answer:
+            try:
+                return _answer(response)
+            except Unavailable:
+                return self._read(path, params, since, _answer, ATTEMPTS - 1)
+
+        return parsed
+
+    def _read(
+        self,
+        path: str,
+        params: Mapping[str, str] | None,
+        since: datetime | None,
+        made: Callable[[httpx.Response], Read],
+        attempts: int = ATTEMPTS,
+    ) -> Read:
+        """Ask, again where that is worth it, and return what is ``made`` of the answer."""
         headers = self._headers()
         if since:
             # Every client that works sends no zone here, as Xero's guide shows; the moment is UTC.
@@ -133,10 +160,10 @@ class Client:
 
         # Jitter and pauses between attempts are stamina's; tests switch them off with its public switch.
         for attempt in stamina.retry_context(
-            on=self.pause, attempts=ATTEMPTS, timeout=None, wait_initial=0.3, wait_jitter=0.3
+            on=self.pause, attempts=attempts, timeout=None, wait_initial=0.3, wait_jitter=0.3
         ):
             with attempt:
-                return self._once("GET", url, params, headers)
+                return made(self._once("GET", url, params, headers))
         raise AssertionError("stamina either returns or raises")
 
     def write(
@@ -155,7 +182,7 @@ class Client:
             ConnectorError: what :mod:`bizosaas_xero.answers` makes of the answer, or of none.
         """
         headers = self._headers() | {"Content-Type": "application/json", "Idempotency-Key": key}
-        return self._once(method, f"{self._settings.api_url}{API_PATH}{path}", params, headers, body)
+        return _answer(self._once(method, f"{self._settings.api_url}{API_PATH}{path}", params, headers, body))
 
     def _headers(self) -> dict[str, str]:
         return {
@@ -171,18 +198,18 @@ class Client:
         params: Mapping[str, str] | None,
         headers: Mapping[str, str],
         body: bytes | None = None,
-    ) -> Answer:
+    ) -> httpx.Response:
         response = self._in_turn(method, url, params=params, headers=headers, content=body)
         # Either, where it was not asked for, would make an empty table of no answer at all.
         nothing_new = response.status_code == httpx.codes.NOT_MODIFIED and "If-Modified-Since" in headers
         if nothing_new or (response.status_code == httpx.codes.NO_CONTENT and body is not None):
-            return Answer({}, _http_date(response))
+            return response
         if response.status_code != httpx.codes.OK:
             error = answers.error_of(response, self._feature)
             if isinstance(error, OrganisationUnavailable) and self._is_connected():
                 error = answers.not_permitted(response, self._feature)
             raise error
-        return _answer(response)
+        return response
 
     def _is_connected(self) -> bool:
         """Tell a disconnected organisation from a user without the right: Xero answers both alike."""
@@ -247,6 +274,8 @@ class Client:
 
 
 def _answer(response: httpx.Response) -> Answer:
+    if response.status_code != httpx.codes.OK:  # a 304 or a 204, which hold nothing
+        return Answer({}, _http_date(response))
     try:
         body = decode.parse_json(response.content)
     except ValueError:
@@ -271,96 +300,3 @@ def _http_date(response: httpx.Response) -> datetime | None:
 def _int_header(response: httpx.Response, name: str, default: int | None) -> int | None:
     value = response.headers.get(name, "")
     return int(value) if _COUNT.fullmatch(value) else default
-
-
-def send(
-    method: str,
-    url: str,
-    settings: Settings,
-    *,
-    params: Mapping[str, str] | None = None,
-    headers: Mapping[str, str] | None = None,
-    content: bytes | None = None,
-) -> httpx.Response:
-    """Send one request over this process's connections.
-
-    Raises:
-        Invalid: What would be sent cannot stand in a header or an address.
-        Unavailable: No answer came, it broke off, could not be unpacked, or is longer than any of Xero's.
-    """
-    if not all(value.isascii() and value.isprintable() for value in (headers or {}).values()):
-        raise _unsendable()
-    client = http(settings)
-    try:
-        return client.request(method, url, params=params, headers=headers, content=content)
-    except httpx.RequestError as error:
-        raise answers.unreachable(error) from None
-    except (httpx.InvalidURL, UnicodeError):
-        raise _unsendable() from None
-
-
-def _unsendable() -> Invalid:
-    # What it is may be a token: it is not shown.
-    return Invalid(
-        "A request to Xero would hold characters that cannot be sent.",
-        remedy="Look for line breaks and stray characters in the access token, the organisation id and the "
-        "addresses among the settings.",
-        reason="unsendable",
-    )
-
-
-class _BoundedClient(httpx.Client):
-    """Reads no answer beyond :data:`MOST_BYTES`, counted as it is unpacked: a little gzip holds gigabytes."""
-
-    def send(self, request: httpx.Request, *, stream: bool = False, **more: Any) -> httpx.Response:
-        answer = super().send(request, stream=True, **more)
-        if stream:
-            return answer
-        with closing(answer):
-            pieces, size = [], 0
-            for piece in answer.iter_bytes():
-                pieces.append(piece)
-                size += len(piece)
-                if size > MOST_BYTES:
-                    raise answers.too_long()
-        headers = [(name, value) for name, value in answer.headers.raw if name.lower() not in _OF_THE_WIRE]
-        whole = httpx.Response(answer.status_code, headers=headers, content=b"".join(pieces), request=request)
-        whole.extensions["wire_bytes"] = answer.num_bytes_downloaded
-        return whole
-
-
-_OF_THE_WIRE = {b"content-encoding", b"content-length", b"transfer-encoding"}
-
-
-_clients: dict[tuple[int, str, float], httpx.Client] = {}
-
-
-def http(settings: Settings) -> httpx.Client:
-    """Return this process's HTTP client for the settings' API base.
-
-    Connections are kept per process: one client used on both sides of a ``fork`` mixes up answers.
-    """
-    key = (os.getpid(), settings.api_url, settings.timeout)
-    # A dict read needs no lock; one held by another thread over a fork would never be released.
-    return _clients.get(key) or _clients.setdefault(key, _new_client(settings))
-
-
-def _new_client(settings: Settings) -> httpx.Client:
-    timeout = settings.timeout
-    client = _BoundedClient(
-        timeout=httpx.Timeout(timeout, connect=min(10.0, timeout)),
-        headers={"User-Agent": f"bizosaas-xero/{__version__}", "Accept-Encoding": "gzip"},
-        follow_redirects=False,  # a token must not follow a redirect to another host
-        trust_env=urlsplit(settings.api_url).hostname not in LOOPBACK,  # a proxy cannot reach this machine
-        limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30),
-    )
-    # Clients are shared by organisations; a cookie must not carry anything from one to another.
-    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    return client
-
-
-@atexit.register
-def close() -> None:
-    """Close this process's connections; they open again when needed. Runs by itself at exit."""
-    for key in [key for key in _clients if key[0] == os.getpid()]:
-        _clients.pop(key).close()

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import stamina
 
-from bizosaas_xero import answers, client, decode, refusals, scopes, tokens
+from bizosaas_xero import answers, client, decode, refusals, scopes, sending, tokens
 from bizosaas_xero.settings import Settings, load
 from bizosaas_xero.spec.errors import (
     AuthExpired,
@@ -138,7 +138,7 @@ def _call(method: str, path: str, token: str, settings: Settings, fine: tuple[in
         on=Unavailable, attempts=3, timeout=None, wait_initial=0.3, wait_jitter=0.3
     ):
         with attempt:
-            response = client.send(method, settings.api_url + path, settings, headers=headers)
+            response = sending.send(method, settings.api_url + path, settings, headers=headers)
             if response.status_code not in fine:
                 raise answers.error_of(response)
     return response

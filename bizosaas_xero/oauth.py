@@ -19,7 +19,7 @@ from authlib.oauth2.auth import ClientAuth
 from authlib.oauth2.client import OAuth2Client
 from pydantic import SecretStr
 
-from bizosaas_xero import answers, client, connections, consent, refusals, scopes, tokens
+from bizosaas_xero import answers, connections, consent, refusals, scopes, sending, tokens
 from bizosaas_xero.settings import Settings, load
 from bizosaas_xero.spec.errors import Invalid, Misconfigured, RateLimited, Unavailable
 from bizosaas_xero.spec.models import App, AuthRequest, AuthResult, Grant, parse
@@ -212,7 +212,7 @@ STEPS: dict[str, Callable[[AuthRequest, Settings], AuthResult]] = {
 
 def _protocol(app: App, settings: Settings, **more: Any) -> _Protocol:
     secret = app.client_secret.get_secret_value() if app.client_secret else None
-    return _Protocol(client.http(settings), app.client_id, secret, redirect_uri=app.redirect_uri, **more)
+    return _Protocol(sending.http(settings), app.client_id, secret, redirect_uri=app.redirect_uri, **more)
 
 
 def _mint(app: App, settings: Settings, wanted: str | list[str] | None) -> Grant:

@@ -50,10 +50,8 @@ class StartOver(Exception):
     """A row left the set while it was read: what was read is right, but more must be read again."""
 
 
-Fetch = Callable[[int], Page]
-
-_AT_FIRST = 2
-"""Pages asked for ahead before it is known how fast they come and go: each held costs some 25 MB."""
+Fetch = Callable[[int], Callable[[], Page]]
+"""Asks for a page; what it returns parses the answer, once it is that page's turn."""
 
 
 def page_of(number: int, rows: list[Any], answer: Answer, size: int) -> Page:
@@ -83,7 +81,7 @@ def read(fetch: Fetch, start: int, floor: int | None, ahead: int) -> Iterator[Pa
     """Yield the pages from ``start`` on, each accepted by the rule above.
 
     Args:
-        fetch: Gets one page; called from other threads when ``ahead`` is more than 0.
+        fetch: Called from other threads when ``ahead`` is more than 0; what it returns never is.
         start: The first page's number.
         floor: The largest count that an accepted page showed before (a resumed read), or ``None``.
         ahead: How many pages more than the next one may be asked for at once. The first page is always
@@ -93,21 +91,13 @@ def read(fetch: Fetch, start: int, floor: int | None, ahead: int) -> Iterator[Pa
         StartOver: A row left the set.
         ConnectorError: From ``fetch``, after the last good page.
     """
-    number, pool, window, unwaited = start, None, min(ahead, _AT_FIRST), 0
-    coming: deque[Future[Page]] = deque()
+    number, pool = start, None
+    coming: deque[Future[Callable[[], Page]]] = deque()
     try:
         while True:
-            if coming:
-                # Pages that wait for a slow consumer only cost memory; one that it waits for, time. What
-                # was asked for together comes together: only more than that without a wait mean it is slow.
-                unwaited = unwaited + 1 if coming[0].done() else 0
-                if not unwaited:
-                    window = min(ahead, window + 1)
-                elif unwaited > ahead:
-                    window = 0
-                page = _accepted(coming.popleft().result(), fetch, floor)
-            else:
-                page = _accepted(fetch(number), fetch, floor)
+            answered = coming.popleft().result() if coming else fetch(number)
+            page = _accepted(answered(), fetch, floor)
+            del answered  # bytes of a page that is parsed
             floor = page.count if page.count is not None else floor
             last, end = page.last, _last_page(page)
             yield page
@@ -117,7 +107,7 @@ def read(fetch: Fetch, start: int, floor: int | None, ahead: int) -> Iterator[Pa
             number += 1
             if ahead:
                 pool = pool or ThreadPoolExecutor(ahead + 1, thread_name_prefix="xero-page")
-                wanted = range(number + len(coming), min(number + window, end) + 1)
+                wanted = range(number + len(coming), min(number + ahead, end) + 1)
                 coming.extend(pool.submit(fetch, upcoming) for upcoming in wanted)
     finally:
         if pool:
@@ -134,7 +124,7 @@ def _last_page(page: Page) -> int:
 def _accepted(page: Page, fetch: Fetch, floor: int | None) -> Page:
     if floor is None or page.count is None or page.count >= floor:
         return page
-    page = fetch(page.number)
+    page = fetch(page.number)()
     if page.count is not None and page.count < floor:
         raise StartOver
     return page

@@ -162,9 +162,14 @@ class Run:
 
     def _page(
         self, number: int, params: dict[str, str], size: int, since: datetime | None = None
-    ) -> paging.Page:
-        answer = self._client.get(self._entity.path, {**params, "page": str(number)}, since)
-        return paging.page_of(number, self._rows(answer), answer, size)
+    ) -> Callable[[], paging.Page]:
+        answered = self._client.fetch(self._entity.path, {**params, "page": str(number)}, since)
+
+        def parsed() -> paging.Page:
+            answer = answered()
+            return paging.page_of(number, self._rows(answer), answer, size)
+
+        return parsed
 
     def _rows(self, answer: Answer) -> list[Any]:
         rows = answer.body.get(self._entity.path, [] if not answer.body else None)
@@ -204,7 +209,7 @@ class Run:
         keys: set[str] = set()
         number, last = 1, False
         while not last:
-            page = self._page(number, params, size)
+            page = self._page(number, params, size)()
             found, bad = self._decode(page.rows, page.content)
             records += found
             rejected += bad

@@ -8,7 +8,7 @@ import pytest
 import stamina
 import time_machine
 
-from bizosaas_xero import client, plugin
+from bizosaas_xero import plugin, sending
 from bizosaas_xero.sandbox import serve
 from contract_tests.actions.company import Company
 from contract_tests.xero.account import Account
@@ -22,7 +22,7 @@ def books():
     """A sandbox of 400 documents that the tests of a module read and do not change."""
     with serve(invoices=400, seed=2, limits=False) as running:
         yield running
-    client.close()
+    sending.close()
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def company():
     """Make companies of a small sandbox of this test's own: by number, the UK one by default."""
     with time_machine.travel(MOMENT), serve(invoices=60, seed=2, limits=False) as running:
         yield lambda number=1: Company(running, number)
-        client.close()
+        sending.close()
 
 
 @pytest.fixture(autouse=True)

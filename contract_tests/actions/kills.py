@@ -22,7 +22,7 @@ from unittest import mock
 import stamina
 import time_machine
 
-from bizosaas_xero import client, plugin
+from bizosaas_xero import client, plugin, sending
 from bizosaas_xero.spec import ConnectorError
 from contract_tests.host import processes
 
@@ -135,7 +135,7 @@ def _call(
 
 @contextmanager
 def _ending(way: str, request: int) -> Iterator[None]:
-    real, counted = client.send, iter(range(1, 1000))
+    real, counted = sending.send, iter(range(1, 1000))
 
     def send(*given: Any, **more: Any) -> Any:
         here = next(counted) == request
@@ -171,7 +171,7 @@ def in_process(
     moment: datetime,
 ) -> None:
     """Run a write in a process of its own that dies at a request, without a word."""
-    real, counted = client.send, iter(range(1, 1000))
+    real, counted = sending.send, iter(range(1, 1000))
 
     def send(*given: Any, **more: Any) -> Any:
         here = next(counted) == request
@@ -182,7 +182,7 @@ def in_process(
             os._exit(_CODE)
         return answer
 
-    client.send = send
+    sending.send = send
     with time_machine.travel(moment), stamina.set_testing(True, attempts=10, cap=True):
         answers.put(plugin.run_action(connection, action, params, control).model_dump(mode="json"))
 

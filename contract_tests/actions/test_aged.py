@@ -10,7 +10,7 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from bizosaas_xero import client, plugin
+from bizosaas_xero import plugin, sending
 from bizosaas_xero.actions.reports import aged_bridge
 from bizosaas_xero.actions.reports.open_items import Item
 from bizosaas_xero.sandbox import serve
@@ -113,7 +113,7 @@ def book():
     """The book of the docstrings below; A is alder, B birch (pays in USD), C cedar."""
     with empty() as box:
         yield small_book(box)
-    client.close()
+    sending.close()
 
 
 def small_book(box, sale="ACCREC"):

@@ -10,7 +10,7 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from bizosaas_xero import client, plugin
+from bizosaas_xero import plugin, sending
 from bizosaas_xero.actions.bank.booked import Entry, folded
 from bizosaas_xero.actions.bank.unmatched import paid_and_received
 from bizosaas_xero.sandbox import serve, wire
@@ -87,7 +87,7 @@ class Hand:
 def hand():
     with serve(invoices=20, seed=4, limits=False) as box:
         yield Hand(box)
-    client.close()
+    sending.close()
 
 
 def lines(*rows):

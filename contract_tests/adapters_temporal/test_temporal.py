@@ -12,7 +12,7 @@ import pytest
 from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.testing import ActivityEnvironment
 
-from bizosaas_xero import client
+from bizosaas_xero import sending
 from bizosaas_xero.adapters import temporal
 from bizosaas_xero.adapters.temporal import (
     RETRY_POLICY,
@@ -237,4 +237,4 @@ def test_xero_is_synced_and_asked_through_activities(environment):
         done = environment.run(mine.run_action, dataclasses.replace(plan, control=control))
         assert done["status"] == "done"
         assert plain["grant"]["access_token"] not in json.dumps(environment.beats)
-    client.close()
+    sending.close()

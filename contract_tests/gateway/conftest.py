@@ -14,7 +14,7 @@ import pytest
 import stamina
 import uvicorn
 
-from bizosaas_xero import client
+from bizosaas_xero import sending
 from bizosaas_xero.adapters.brain_gateway import MemoryStore, register_connectors
 from bizosaas_xero.sandbox import serve
 from contract_tests.gateway import stand_in
@@ -26,7 +26,7 @@ REDIRECT = "http://localhost:8377/callback"
 def box():
     with serve(invoices=150, seed=9, limits=False) as running:
         yield running
-    client.close()
+    sending.close()
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from unittest import mock
 
 import httpx
 
-from bizosaas_xero import answers, client
+from bizosaas_xero import answers, client, sending
 from bizosaas_xero.sandbox import Box
 from bizosaas_xero.sandbox.front import _refusal
 
@@ -133,7 +133,7 @@ class Strike:
     @contextmanager
     def striking(self) -> Iterator[None]:
         """Strike while the block runs."""
-        real = client.send
+        real = sending.send
 
         def send(method: str, url: str, *given: Any, **more: Any) -> httpx.Response:
             if "/api.xro/" not in url or not self._due():

@@ -9,7 +9,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from bizosaas_xero import client, plugin
+from bizosaas_xero import plugin, sending
 from bizosaas_xero.entities import ENTITIES
 from bizosaas_xero.sandbox import serve
 from bizosaas_xero.spec import ConnectorError, ReconnectRequired
@@ -56,7 +56,7 @@ class Books(RuleBasedStateMachine):
                 self.sync_whole(name)
         finally:
             self.serving.__exit__(None, None, None)
-            client.close()
+            sending.close()
 
     # ------------------------------------------------------------ the host
 

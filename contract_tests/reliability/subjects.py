@@ -14,7 +14,7 @@ from unittest import mock
 import stamina
 import time_machine
 
-from bizosaas_xero import client, plugin
+from bizosaas_xero import plugin, sending
 from bizosaas_xero.actions.base import WriteRow
 from bizosaas_xero.actions.catalogue import ACTIONS
 from bizosaas_xero.entities import ENTITIES
@@ -43,7 +43,7 @@ def company() -> Iterator[tuple[Company, list[float]]]:
         at = Company(box)
         at.account.settings["page_size"] = 10
         yield at, slept
-        client.close()
+        sending.close()
 
 
 @dataclass

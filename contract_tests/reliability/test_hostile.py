@@ -17,7 +17,7 @@ import stamina
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bizosaas_xero import client, plugin
+from bizosaas_xero import plugin, sending
 from bizosaas_xero.actions.texts import in_csv
 from bizosaas_xero.adapters.mcp import tables as mcp_tables
 from bizosaas_xero.host import callbacks, discover, open_host
@@ -35,7 +35,7 @@ HOST = "http://localhost:1"
 def _no_pauses():
     with stamina.set_testing(True, attempts=1):
         yield
-    client.close()
+    sending.close()
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def asked(monkeypatch):
         return httpx.Response(200, json={bodies.get(name, name): []})
 
     transport = httpx.Client(transport=httpx.MockTransport(handler))
-    monkeypatch.setattr(client, "http", lambda _: transport)
+    monkeypatch.setattr(sending, "http", lambda _: transport)
     return seen
 
 
@@ -325,7 +325,7 @@ def test_nobody_else_may_read_what_the_host_keeps(tmp_path):
 
 def test_children_get_no_secret_by_argument_or_environment():
     """What starts a process is known, and gives it no secret. ``cli/test_secrets.py`` watches it at work."""
-    package = Path(client.__file__).parent
+    package = Path(sending.__file__).parent
     starts = {path for path in package.rglob("*.py") if "subprocess.run(" in path.read_text(encoding="utf-8")}
     assert {path.relative_to(package).as_posix() for path in starts} == {
         "contract/subject.py",

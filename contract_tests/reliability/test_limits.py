@@ -11,7 +11,7 @@ import stamina
 import time_machine
 from pyrate_limiter import InMemoryBucket
 
-from bizosaas_xero import client, limits, plugin
+from bizosaas_xero import limits, plugin, sending
 from bizosaas_xero.host import discover, open_host
 from bizosaas_xero.sandbox import serve
 from bizosaas_xero.spec import App
@@ -27,7 +27,7 @@ def _fresh():
     with stamina.set_testing(True, attempts=2, cap=True):
         yield
     limits._bucket.cache_clear()
-    client.close()
+    sending.close()
 
 
 def moments(lines):
@@ -45,7 +45,7 @@ class Time:
     def __init__(self, monkeypatch):
         self.passed, self.under_way = 0.0, 0
         self._lock, self._sleep, self.clocks = threading.Lock(), time.sleep, []
-        now, count, send = InMemoryBucket.now, limits.seconds_to_wait, client.send
+        now, count, send = InMemoryBucket.now, limits.seconds_to_wait, sending.send
         monkeypatch.setattr(InMemoryBucket, "now", lambda each: now(each) + int(self.passed * 1000))
 
         def counted(url, key, limit):
@@ -62,7 +62,7 @@ class Time:
                     self.under_way -= "/api.xro/" in given[1]
 
         monkeypatch.setattr(limits, "seconds_to_wait", counted)
-        monkeypatch.setattr(client, "send", sent)
+        monkeypatch.setattr(sending, "send", sent)
         monkeypatch.setattr("bizosaas_xero.client.time.sleep", self.pass_by)
 
     def pass_by(self, seconds):

@@ -6,7 +6,7 @@ import httpx
 import pytest
 import stamina
 
-from bizosaas_xero import client
+from bizosaas_xero import sending
 from bizosaas_xero.sandbox import serve
 from contract_tests.xero.account import Account
 
@@ -18,7 +18,7 @@ def _no_pauses():
     """Retries happen as often as they do in earnest, and do not sleep."""
     with stamina.set_testing(True, attempts=10, cap=True):
         yield
-    client.close()
+    sending.close()
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def answer_with(monkeypatch):
 
     def use(handler):
         transport = httpx.Client(transport=httpx.MockTransport(handler))
-        monkeypatch.setattr(client, "http", lambda _: transport)
+        monkeypatch.setattr(sending, "http", lambda _: transport)
 
     return use
 

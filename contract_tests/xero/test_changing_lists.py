@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bizosaas_xero import client, paging, plugin
+from bizosaas_xero import paging, plugin, sending
 from contract_tests.xero.shelf import Shelf, ShuffledExecutor
 
 CONNECTION = {"organisation_id": "o", "access_token": "t"}
@@ -51,7 +51,7 @@ class Host:
 def wire(monkeypatch):
     def connect(shelf, draw_order=range):
         transport = httpx.Client(transport=httpx.MockTransport(shelf.handle))
-        monkeypatch.setattr(client, "http", lambda _: transport)
+        monkeypatch.setattr(sending, "http", lambda _: transport)
         monkeypatch.setattr(paging, "ThreadPoolExecutor", ShuffledExecutor(draw_order))
 
     return connect

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from bizosaas_xero import client, limits, plugin
+from bizosaas_xero import client, limits, plugin, sending
 from bizosaas_xero.settings import Settings, load
 from bizosaas_xero.spec import Connection, RateLimited, Unavailable
 from contract_tests.services import needs_redis
@@ -121,11 +121,11 @@ def test_what_is_sent(answer_with, connection):
 
 
 def test_the_shared_http_client_is_safe_for_tokens():
-    http = client.http(Settings())
+    http = sending.http(Settings())
     assert http.headers["User-Agent"].startswith("bizosaas-xero/")
     assert http.headers["Accept-Encoding"] == "gzip"
     assert http.follow_redirects is False
-    assert http is client.http(Settings())
+    assert http is sending.http(Settings())
     request = httpx.Request("GET", "https://api.xero.com/")
     http.cookies.extract_cookies(httpx.Response(200, headers={"Set-Cookie": "a=b"}, request=request))
     assert not list(http.cookies.jar)
@@ -281,12 +281,12 @@ def test_credentials_are_never_taken_from_the_environment(monkeypatch):
 
 def test_a_forked_process_does_not_share_connections():
     settings = Settings()
-    parents = client.http(settings)
+    parents = sending.http(settings)
     context = multiprocessing.get_context("fork")
     here, there = context.Pipe()
 
     def child():
-        there.send(client.http(settings) is parents)
+        there.send(sending.http(settings) is parents)
 
     process = context.Process(target=child)
     process.start()
@@ -297,10 +297,10 @@ def test_a_forked_process_does_not_share_connections():
 def test_a_proxy_is_used_for_xero_and_not_for_this_machine(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
-    client.close()
-    assert client.http(Settings()).trust_env
-    assert not client.http(load({"api_url": "http://localhost:9"})).trust_env
-    client.close()
+    sending.close()
+    assert sending.http(Settings()).trust_env
+    assert not sending.http(load({"api_url": "http://localhost:9"})).trust_env
+    sending.close()
 
 
 def test_an_unreachable_server_is_unavailable():
