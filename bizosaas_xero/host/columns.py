@@ -90,11 +90,15 @@ class EntityTable:
 
     def values(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Return the published columns of a record."""
-        types = self.types
-        return {
-            name: _bound(at(data, path) if "." in path else data.get(path), types[name])
-            for name, path in self.paths.items()
-        }
+        row = {}
+        for name, path in self.paths.items():
+            value = at(data, path) if "." in path else data.get(path)
+            if value is not None:  # in place, for every column of every record comes by here
+                type_ = self.types[name]
+                written = _WRITTEN[type_].get(type(value))
+                value = written(value) if written else _bound(value, type_)
+            row[name] = value
+        return row
 
     def migrate(self, connection: sa.Connection) -> None:
         """Create the table, or add the columns that it lacks and fill them from the stored records."""
@@ -200,7 +204,7 @@ def _bound(value: Any, type_: str) -> Any:
     """Return a value as its column takes it; ``None`` for one that does not fit: ``record`` has it anyway."""
     if value is None:
         return None
-    written = _WRITTEN.get((type(value), type_))
+    written = _WRITTEN[type_].get(type(value))
     if written is not None:
         return written(value)
     if type_ == "BOOLEAN":
@@ -222,13 +226,14 @@ def _amount(value: Decimal) -> str | None:
     return text if value.is_finite() and len(text) <= _DIGITS else _parsed(text, "NUMERIC")
 
 
-# How a value of the class that its column is made for is written: every column of every record comes by here.
-_WRITTEN: dict[tuple[type, str], Callable[[Any], Any]] = {
-    (bool, "BOOLEAN"): bool,
-    (Decimal, "NUMERIC"): _amount,
-    (date, "DATE"): date.isoformat,
-    (datetime, "TIMESTAMP WITH TIME ZONE"): stamp,
-    (str, "TEXT"): lambda text: text.replace("\0", ""),  # PostgreSQL stores no NUL
+# How a value of the class that its column is made for is written.
+_WRITTEN: dict[str, dict[type, Callable[[Any], Any]]] = {
+    "BOOLEAN": {bool: bool},
+    "BIGINT": {},
+    "NUMERIC": {Decimal: _amount},
+    "DATE": {date: date.isoformat},
+    "TIMESTAMP WITH TIME ZONE": {datetime: stamp},
+    "TEXT": {str: lambda text: text.replace("\0", "")},  # PostgreSQL stores no NUL
 }
 
 

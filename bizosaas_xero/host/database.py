@@ -189,7 +189,8 @@ def _url(text: str) -> URL:
 def _configure_sqlite(connection: Any, _record: Any) -> None:
     # Python's driver would begin transactions late, at the first write; _begin_sqlite does it.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    # Records are some 3 kB each: in pages of 4 kB, SQLite's default, each would waste half of one.
+    for pragma in ("page_size=16384", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 
