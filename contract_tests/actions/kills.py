@@ -22,7 +22,7 @@ from unittest import mock
 import stamina
 import time_machine
 
-from bizosaas_xero import client, plugin, sending
+from bizosaas_xero import plugin, sending
 from bizosaas_xero.spec import ConnectorError
 from contract_tests.host import processes
 
@@ -146,7 +146,7 @@ def _ending(way: str, request: int) -> Iterator[None]:
             raise Killed
         return answer
 
-    with mock.patch.object(client, "send", send):
+    with mock.patch.object(sending, "send", send):
         yield
 
 

@@ -15,7 +15,7 @@ from unittest import mock
 
 import httpx
 
-from bizosaas_xero import answers, client, sending
+from bizosaas_xero import answers, sending
 from bizosaas_xero.sandbox import Box
 from bizosaas_xero.sandbox.front import _refusal
 
@@ -147,7 +147,7 @@ class Strike:
             self._box.sandbox.faults.add(self._fault.kind, match=match, **details)
             return real(method, url, *given, **more)
 
-        with mock.patch.object(client, "send", send):
+        with mock.patch.object(sending, "send", send):
             yield
 
     def _due(self) -> bool:
