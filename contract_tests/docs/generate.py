@@ -22,6 +22,7 @@ from bizosaas_xero.actions.catalogue import ACTIONS
 from bizosaas_xero.catalogue import info
 from bizosaas_xero.settings import Settings
 from bizosaas_xero.spec import ERRORS, models
+from contract_tests.docs import fields
 from contract_tests.docs.meanings import MEANINGS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -56,6 +57,11 @@ def parts() -> dict[str, str]:
         "entities": _entities(),
         "intervals": _intervals(),
         "columns": _columns(),
+        "fields": "\n".join(
+            f"## {name}\n\n{about}\n\n{table(['Field', 'Type', 'Meaning'], rows)}\n"
+            for name, about, rows in fields.sections()
+        ),
+        "field_holders": table(["Entity", "Its records", "Key"], fields.holders()),
         "scopes": _scopes(),
         "profiles": _profiles(),
         **{f"action_{name}": _action(row) for name, row in ACTIONS.items()},

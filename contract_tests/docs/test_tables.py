@@ -10,9 +10,9 @@ from bizosaas_xero import client, consent, scopes, sync
 from bizosaas_xero.catalogue import info
 from bizosaas_xero.settings import Settings
 from bizosaas_xero.spec import ERRORS, models
-from contract_tests.docs import generate
+from contract_tests.docs import fields, generate
 from contract_tests.docs.meanings import MEANINGS
-from contract_tests.docs.pages import DOCS, PACKAGE, first_cells, read, section
+from contract_tests.docs.pages import DOCS, PACKAGE, first_cells, read, rows, section
 
 
 @pytest.mark.parametrize("page", sorted(p.relative_to(DOCS).as_posix() for p in DOCS.rglob("*.md")))
@@ -62,6 +62,21 @@ def test_every_entity_and_column_is_documented():
         assert entity.name in first_cells(text)
         section_of_columns = section(section(text, "Columns", 2), entity.name, 3)
         assert first_cells(section_of_columns) - {"Column"} == set(entity.columns)
+
+
+def test_every_field_of_every_entity_is_documented_with_its_meaning():
+    text, told, used = read("fields.md"), fields.meanings(), set()
+    for entity in info().entities:
+        assert f"| `{entity.name}` | [{entity.json_schema['title']}](#" in text
+        for name, schema in entity.json_schema["$defs"].items():
+            rows_of = {cells[0].strip("`"): cells for cells in rows(section(text, name, 2))[1:]}
+            assert set(rows_of) == set(schema["properties"])
+            for key, cells in rows_of.items():
+                assert len(cells) == 3
+                assert cells[2], f"{name}.{key}"
+                used.add((name if key in told[name] else "every", key))
+    said = {(name, key) for name, keys in told.items() if name != "about" for key in keys}
+    assert said - used == set(), "told for nothing"
 
 
 def test_every_scope_and_profile_is_documented():
