@@ -57,11 +57,16 @@ class Gateway:
 
     box: Any
     http: httpx.Client
-    secrets: dict[str, Any]
+    secret_service: Any
     store: Any
     registry: Any
     registration: Any
     tenant: str = "tenant-1"
+
+    @property
+    def secrets(self) -> dict[str, Any]:
+        """What the gateway keeps."""
+        return self.secret_service.kept
 
     def __call__(self, method: str, path: str, tenant: str | None = None, **given: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {tenant or self.tenant}"}
@@ -144,9 +149,9 @@ def start(box):
                 settings={"xero": settings or settings_of(box)},
                 **({"names": ["xero"]} | given),
             )
-            app = stand_in.create_app(registry, changed=changed)
+            app = stand_in.create_app(registry, done, changed=changed)
             http = stack.enter_context(running(app))
-            return Gateway(box, http, app.state.secrets.kept, kept, registry, done)
+            return Gateway(box, http, app.state.secrets, kept, registry, done)
 
         yield begin
 

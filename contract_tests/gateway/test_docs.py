@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sys
 import types
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 from cryptography.fernet import Fernet
 
@@ -16,7 +18,7 @@ from bizosaas_xero.adapters.brain_gateway.bridge import Bridge
 from bizosaas_xero.adapters.brain_gateway.reading import PARAMS
 from bizosaas_xero.adapters.brain_gateway.stores import MemoryStore
 from bizosaas_xero.adapters.brain_gateway.terms import Terms
-from contract_tests.gateway import stand_in
+from contract_tests.gateway import changes, stand_in
 from contract_tests.host.fakes import Clock, Fake
 
 TEXT = (Path(__file__).parents[2] / "docs" / "brain-gateway.md").read_text(encoding="utf-8")
@@ -45,6 +47,57 @@ def test_the_lines_to_add_register_what_is_installed(monkeypatch, tmp_path, caps
     exec(SNIPPETS[0], {})  # noqa: S102 (our own documentation)
     assert "xero failed the gateway has a connector of this name already" in capsys.readouterr().out
     engine.dispose()
+
+
+def test_the_documented_changes_fit_the_stand_in():
+    """Each is made to a source, whole; and what it is made to works without it as well (``test_pains``)."""
+    files = [file for file, _ in changes.changes()]
+    assert files == [
+        "app/routers/oauth.py",
+        "app/api/connectors.py",
+        "app/api/connectors.py",
+        "app/activities/connector.py",
+    ]
+    for file, diff in changes.changes():
+        added = {row[1:] for row in diff.splitlines() if row.startswith("+")}
+        assert added <= set(changes.source_of(file, changed=True).splitlines())
+        assert not added <= set(changes.source_of(file, changed=False).splitlines())
+
+
+@pytest.mark.parametrize(
+    "diff",
+    [
+        " not there\n+new\n",
+        "-x = 1\n+x = 2\n",  # stands there twice
+        "x = 3\n",
+    ],
+)
+def test_a_change_that_does_not_fit_fails(diff):
+    with pytest.raises(AssertionError):
+        changes.applied("import y\nx = 1\nx = 1\n", diff)
+
+
+def test_the_changed_activity_reads_and_the_unchanged_one_cannot(gateway):
+    gateway.connect()
+
+    def read(*, changed):
+        given = (gateway.registry, gateway.registration, gateway.secret_service)
+        made = stand_in.load("app/activities/connector.py", *given, changed=changed)
+        return asyncio.run(made.sync_connector_data("xero", gateway.tenant, "invoices"))
+
+    assert read(changed=False)["error"]["reason"] == "not_connected"
+    first, second = read(changed=True), read(changed=True)
+    assert first["count"] > 0
+    assert not set(first["keys"]) & set(second["keys"])  # the cursor was kept
+
+
+def test_every_pain_of_the_table_has_its_test():
+    numbers = re.findall(r"^\| (\d+) \|", TEXT, re.MULTILINE)
+    assert numbers == [str(number) for number in range(1, 12)]
+    here = Path(__file__).parent
+    files = (here / "test_pains.py", here.parent / "distribution" / "test_distribution.py")
+    tests = "".join(path.read_text(encoding="utf-8") for path in files)
+    assert [number for number in numbers if f"def test_pain_{number}_" not in tests] == []
 
 
 def test_the_approver_of_the_example_approves_what_was_approved():

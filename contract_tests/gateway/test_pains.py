@@ -225,7 +225,7 @@ def of_fake(fake, store):
     """Register a scripted connector, and connect it."""
     registry = stand_in.new_registry()
     report = DiscoveryReport({"fake": fake.connector()}, [Row("fake", "loaded")])
-    register_connectors(
+    done = register_connectors(
         base_connector=stand_in.BaseConnector,
         connector_config=stand_in.ConnectorConfig,
         connector_type=stand_in.ConnectorType,
@@ -238,13 +238,13 @@ def of_fake(fake, store):
     credentials = {"client_id": "app", "kind": "custom"}
     made = registry.create_connector("fake", "t", credentials)
     assert asyncio.run(made.validate_credentials())
-    return registry, credentials
+    return registry, credentials, done
 
 
 def test_pain_6_a_slow_hook_does_not_hold_up_the_others(slow):
-    registry, credentials = of_fake(slow, MemoryStore())
+    registry, credentials, done = of_fake(slow, MemoryStore())
     slow.runs = [[batch(1, record("a"))]]
-    app = stand_in.create_app(registry, changed=True)
+    app = stand_in.create_app(registry, done, changed=True)
     app.state.secrets.kept["tenants/t/connectors/fake"] = credentials
     with running(app) as http, ThreadPoolExecutor(1) as pool:
         given = {"headers": {"Authorization": "Bearer t"}}
@@ -258,7 +258,7 @@ def test_pain_6_a_slow_hook_does_not_hold_up_the_others(slow):
 
 def test_pain_6_a_cancelled_request_ends_the_iterator_and_moves_no_cursor(slow):
     store = MemoryStore()
-    registry, credentials = of_fake(slow, store)
+    registry, credentials, _ = of_fake(slow, store)
     slow.runs = [[batch(1, record("a"), more=True), batch(2)], [batch(1, record("a"))]]
 
     async def cancelled():
