@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import types
 from datetime import timedelta
 
 import pytest
@@ -202,39 +203,76 @@ def test_an_unknown_connector_is_named(environment, fake, port):
         run(environment, fake, port, dataclasses.replace(THINGS, connector="nonsense"))
 
 
-def test_xero_is_synced_and_asked_through_activities(environment):
+@pytest.fixture
+def xero():
+    """The connector, connected to a sandbox: the sandbox, the activities and a port, all in one."""
     with serve(invoices=60, seed=3, limits=False) as box:
         settings = {key: box.info[key] for key in ("api_url", "identity_url", "login_url")}
-        settings |= {"calls_per_minute": 0, "page_size": 25}
-        xero = discover(["xero"]).connector("xero")
+        settings |= {"calls_per_minute": 0, "page_size": 10}
+        connector = discover(["xero"]).connector("xero")
         known = box.info["apps"]["custom"]
         app = {key: known[key] for key in ("client_id", "client_secret", "kind")}
-        granted = xero.auth({"step": "client_credentials", "app": app, "settings": settings})
-        plain = granted.model_dump(mode="json")
+        given = connector.auth({"step": "client_credentials", "app": app, "settings": settings})
+        plain = given.model_dump(mode="json")
+        token = plain["grant"]["access_token"]
+        organisation = plain["organisations"][0]["id"]
+        access = {"organisation_id": organisation, "access_token": token, "settings": settings}
 
-        def access(refused):
-            return {
-                "organisation_id": plain["organisations"][0]["id"],
-                "access_token": plain["grant"]["access_token"],
-                "settings": settings,
-            }
+        def activities():
+            port = Memory(lambda refused: access)
+            return Activities({"xero": connector}, port), port
 
-        port = Memory(access)
-        mine = Activities({"xero": xero}, port)
-        result = environment.run(mine.sync_entity, SyncRequest("xero", "c", "invoices"))
-        assert result.batches > 1
-        assert result.complete is not False
-        assert len(port.rows) == result.records > 0
-        again = environment.run(mine.sync_entity, SyncRequest("xero", "c", "invoices"))
-        assert again.records == 0
-        found = environment.run(mine.run_action, ActionRequest("xero", "c", "get_organisation"))
-        assert found["status"] == "done"
-        plan = ActionRequest(
-            "xero", "c", "create_contact", {"name": "Kiwi"}, {"mode": "plan", "business_key": "k"}
-        )
-        hashed = environment.run(mine.run_action, plan)["plan"]["hash"]
-        control = {"mode": "commit", "plan_hash": hashed, "business_key": "k", "approver": "ann"}
-        done = environment.run(mine.run_action, dataclasses.replace(plan, control=control))
-        assert done["status"] == "done"
-        assert plain["grant"]["access_token"] not in json.dumps(environment.beats)
+        yield types.SimpleNamespace(box=box, token=token, activities=activities)
     sending.close()
+
+
+def test_xero_is_synced_and_asked_through_activities(environment, xero):
+    mine, port = xero.activities()
+    result = environment.run(mine.sync_entity, SyncRequest("xero", "c", "invoices"))
+    assert result.batches > 1
+    assert result.complete is not False
+    assert len(port.rows) == result.records > 0
+    again = environment.run(mine.sync_entity, SyncRequest("xero", "c", "invoices"))
+    assert again.records == 0
+    found = environment.run(mine.run_action, ActionRequest("xero", "c", "get_organisation"))
+    assert found["status"] == "done"
+    plan = ActionRequest(
+        "xero", "c", "create_contact", {"name": "Kiwi"}, {"mode": "plan", "business_key": "k"}
+    )
+    hashed = environment.run(mine.run_action, plan)["plan"]["hash"]
+    control = {"mode": "commit", "plan_hash": hashed, "business_key": "k", "approver": "ann"}
+    done = environment.run(mine.run_action, dataclasses.replace(plan, control=control))
+    assert done["status"] == "done"
+    assert xero.token not in json.dumps(environment.beats)
+
+
+def test_xero_is_read_on_from_the_heartbeat_by_another_worker(environment, xero):
+    """The second worker has nothing but what Temporal kept of the first one's last heartbeat."""
+
+    def asked():
+        return sum(line["path"].endswith("/Invoices") for line in list(xero.box.sandbox.log))
+
+    whole, expected = xero.activities()
+    request = SyncRequest("xero", "c", "invoices", full=True)
+    ActivityEnvironment().run(whole.sync_entity, request)
+    calls = asked()
+
+    first, stored = xero.activities()
+    xero.box.sandbox.faults.add(
+        "rate_limit", problem="day", retry_after=40000, match={"path": "/Invoices"}, after=2, times=None
+    )
+    with pytest.raises(ApplicationError) as caught:
+        environment.run(first.sync_entity, request)
+    assert (caught.value.type, caught.value.details[0]["recovery"]) == ("rate_limited", "wait")
+    assert 0 < len(stored.rows) < len(expected.rows)
+    xero.box.sandbox.faults.clear()
+
+    second, rest = xero.activities()
+    before, there = asked(), dict(stored.rows)
+    again = ActivityEnvironment()
+    again.info = dataclasses.replace(again.info, heartbeat_details=environment.beats[-1], attempt=2)
+    result = again.run(second.sync_entity, request)
+    assert 0 < asked() - before < calls  # not from the beginning
+    assert there | rest.rows == expected.rows
+    assert len(rest.rows) < len(expected.rows)
+    assert result.records >= len(expected.rows)  # counted over both attempts
