@@ -156,3 +156,23 @@ def test_a_store_that_is_away_is_told_without_its_words(tmp_path):
     (tmp_path / "kept" / ".lock").mkdir()
     with pytest.raises(Unavailable, match="cannot be used"):
         kept.write(KEY, {}, None)
+
+
+def test_a_connection_lives_on_each_form(store, start):
+    """Each call makes a new object, so all that one knows of the other came through the store."""
+    gateway = start(store=store)
+    gateway.connect()
+    first, second = gateway.sync("invoices"), gateway.sync("invoices")
+    assert first["count"] == second["count"] == 40
+    assert not set(first["keys"]) & set(second["keys"])
+    [chosen] = gateway.act("list_organisations")["chosen"]
+    plan = gateway.act("create_contact", name="Kept", business_key="k")["plan"]
+    kinds = {
+        ("grant", gateway.tenant, "xero"),
+        ("app", gateway.tenant, "xero"),
+        ("cursor", gateway.tenant, "xero", chosen, "invoices"),
+        ("plan", gateway.tenant, "xero", chosen, plan["hash"]),
+    }
+    assert [key for key in kinds if store.read(key) is None] == []
+    assert gateway("POST", "/api/connectors/xero/disconnect").json() == {"status": "disconnected"}
+    assert [key[0] for key in kinds if store.read(key) is not None] == ["plan"]  # good for a day
