@@ -61,7 +61,7 @@ def run_action(
     params: Mapping[str, Any] | None,
     control: Mapping[str, Any] | None,
 ) -> ActionResult:
-    """Run an action. Those of this release only read."""
+    """Read with an action, or plan or do what it writes."""
     from bizosaas_xero.actions import catalogue
 
     return catalogue.run(
