@@ -190,6 +190,22 @@ SHAPES: dict[str, Shape] = {
         flags="IsDeleted",
         nested={"Invoice": "Invoice", "CreditNote": "CreditNote"},
     ),
+    # What actions read besides, and no entity holds.
+    "Organisation": Shape(
+        text="OrganisationID Name CountryCode BaseCurrency Timezone ShortCode DefaultSalesTax",
+        dates="PeriodLockDate EndOfYearLockDate",
+        flags="PaysTax IsDemoCompany",
+        integers="FinancialYearEndDay FinancialYearEndMonth",
+    ),
+    "Currency": Shape(text="Code Description"),
+    "TrackingCategory": Shape(text="TrackingCategoryID Name Status", lists={"Options": "TrackingOption"}),
+    "TrackingOption": Shape(text="TrackingOptionID Name Status"),
+    "OnlineInvoice": Shape(text="OnlineInvoiceUrl"),
+    "HistoryRecord": Shape(text="Changes User Details", stamps="DateUTC"),
+    "Report": Shape(text="ReportName", lists={"Rows": "ReportRow"}),
+    "ReportRow": Shape(text="RowType Title", lists={"Cells": "ReportCell", "Rows": "ReportRow"}),
+    "ReportCell": Shape(text="Value", lists={"Attributes": "ReportMark"}),
+    "ReportMark": Shape(text="Id Value"),
 }
 
 DECIMAL_PATTERN = r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$"

@@ -6,17 +6,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from tzlocal.windows_tz import win_tz
 
-from bizosaas_xero import decode
+from bizosaas_xero.actions.answered import Row as Row  # noqa: PLC0414 (what the actions call it by)
+from bizosaas_xero.actions.answered import typed, unreadable
 from bizosaas_xero.client import Client
 from bizosaas_xero.settings import Settings
 from bizosaas_xero.spec.errors import Invalid, NotFound, Unavailable
-
-Row = dict[str, Any]
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # Xero writes Windows' names of time zones in capitals and without spaces.
@@ -51,7 +49,7 @@ class Books:
     @cached_property
     def organisation(self) -> Row:
         """The organisation: currency, country, time zone, year end, locks. The call costs no egress."""
-        found = self._rows("Organisation", "Organisations", None, {})
+        found = self._rows("Organisation", "Organisations", "Organisation", {})
         if not found:
             raise Unavailable("Xero's answer holds no organisation.", reason="garbled_answer")
         return found[0]
@@ -69,13 +67,13 @@ class Books:
     @cached_property
     def currencies(self) -> frozenset[str]:
         """The currencies in which documents may be made."""
-        rows = self._rows("Currencies", "Currencies", None, {})
+        rows = self._rows("Currencies", "Currencies", "Currency", {})
         return frozenset(str(row["Code"]) for row in rows) | {self.base_currency}
 
     @cached_property
     def tracking(self) -> list[Row]:
         """The active tracking categories with their options."""
-        return self._rows("TrackingCategories", "TrackingCategories", None, {})
+        return self._rows("TrackingCategories", "TrackingCategories", "TrackingCategory", {})
 
     @cached_property
     def locked_until(self) -> date | None:
@@ -83,7 +81,7 @@ class Books:
 
         Xero lets an adviser's app write through the period lock; this connector does not.
         """
-        days = (self.date_of(self.organisation.get(name)) for name in ("PeriodLockDate", "EndOfYearLockDate"))
+        days = (self.organisation.get(name) for name in ("PeriodLockDate", "EndOfYearLockDate"))
         return max((day for day in days if day), default=None)
 
     def account(self, named: str) -> Row | None:
@@ -110,25 +108,22 @@ class Books:
         zone = _ZONES.get(name.upper())
         return self.now().astimezone(ZoneInfo(zone) if zone else UTC).date()
 
-    @staticmethod
-    def date_of(value: object) -> date | None:
-        """Return a date that Xero wrote, or ``None``."""
-        return decode.business_date(value) if isinstance(value, str) and value else None
-
     def year_end(self, on_or_after: date) -> date:
         """Return the end of the financial year in which a day lies."""
-        month = int(self.organisation.get("FinancialYearEndMonth") or 12)
-        day = int(self.organisation.get("FinancialYearEndDay") or 31)
-        end = _month_day(on_or_after.year, month, day)
-        return end if end >= on_or_after else _month_day(on_or_after.year + 1, month, day)
+        end = _month_day(on_or_after.year, *self._year_end)
+        return end if end >= on_or_after else _month_day(on_or_after.year + 1, *self._year_end)
 
     def year_start(self, within: date) -> date:
         """Return the first day of the financial year in which a day lies."""
-        end = self.year_end(within)
-        return _month_day(end.year - 1, end.month, self._year_end_day()) + timedelta(days=1)
+        return _month_day(self.year_end(within).year - 1, *self._year_end) + timedelta(days=1)
 
-    def _year_end_day(self) -> int:
-        return int(self.organisation.get("FinancialYearEndDay") or 31)
+    @cached_property
+    def _year_end(self) -> tuple[int, int]:
+        month = int(self.organisation.get("FinancialYearEndMonth") or 12)
+        day = int(self.organisation.get("FinancialYearEndDay") or 31)
+        if not (1 <= month <= 12 and 1 <= day <= 31):  # noqa: PLR2004 (a calendar's)
+            raise unreadable(f"the financial year ends on day {day:.0e} of month {month:.0e}")
+        return month, day
 
     def pages(
         self, path: str, shape: str, params: Mapping[str, str], most: int | None = None
@@ -192,16 +187,17 @@ class Books:
         records = answer.body.get("HistoryRecords")
         if not isinstance(records, list):
             raise Unavailable("Xero's answer holds no history.", reason="garbled_answer")
-        return [row for row in records if isinstance(row, dict)], answer.at or self.now()
+        found = [typed(row, "HistoryRecord") for row in records if isinstance(row, dict)]
+        return found, answer.at or self.now()
 
     def online_address(self, invoice_id: str) -> str | None:
         """Return where a customer sees an approved invoice, and pays it where that is set up."""
-        rows = self._rows(f"Invoices/{invoice_id}/OnlineInvoice", "OnlineInvoices", None, {})
+        rows = self._rows(f"Invoices/{invoice_id}/OnlineInvoice", "OnlineInvoices", "OnlineInvoice", {})
         return str(rows[0].get("OnlineInvoiceUrl") or "") or None if rows else None
 
     def report(self, name: str, params: Mapping[str, str]) -> Row:
         """Read a report; its values are strings, which :mod:`reports` turns into amounts."""
-        found = self._rows(f"Reports/{name}", "Reports", None, params)
+        found = self._rows(f"Reports/{name}", "Reports", "Report", params)
         if not found:
             raise Unavailable("Xero's answer holds no report.", reason="garbled_answer")
         return found[0]
@@ -213,19 +209,11 @@ class Books:
             return None
         return f"https://go.xero.com/organisationlogin/default.aspx?shortcode={short_code}&redirecturl={_LINKS[kind]}{key}"
 
-    def _rows(self, path: str, collection: str, shape: str | None, params: Mapping[str, str]) -> list[Row]:
+    def _rows(self, path: str, collection: str, shape: str, params: Mapping[str, str]) -> list[Row]:
         rows = self.client.get(path, params).body.get(collection)
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise Unavailable(f"Xero's answer holds no list of {collection}.", reason="garbled_answer")
-        if shape is None:
-            return rows
-        convert = decode.converter(shape)
-        try:
-            return [convert(row) for row in rows]
-        except decode.Undecodable as error:
-            raise Unavailable(
-                f"A record of Xero cannot be read: {error}.", reason="unreadable_record"
-            ) from None
+        return [typed(row, shape) for row in rows]
 
 
 def _month_day(year: int, month: int, day: int) -> date:

@@ -50,7 +50,7 @@ def draft(books: Books, params: CreateCreditNoteParams, write: Write) -> Draft:
 def found(books: Books, params: CreateCreditNoteParams, write: Write) -> Row | None:
     """Look for the credit note that an earlier call of this write made."""
     invoice = credited(books, params)
-    if invoice:
+    if invoice is not None:
         return credit_notes.marked(books, invoice["Contact"]["ContactID"], write.mark)
     try:
         row = contact(books, params, None, write.mark).row

@@ -143,7 +143,7 @@ def draft(books: Books, params: DeletePaymentParams, _write: Write) -> Draft:
         told = f"This payment of {named} is deleted already; nothing is done."
         return Draft(steps=(), warnings=(told,), summary=told, amount=ZERO, facts={"status": "DELETED"})
     kind = _deletable(books, row)
-    whole = books.one("Invoices", invoice["InvoiceID"], "Invoice")
+    whole = books.one("Invoices", row["Invoice"]["InvoiceID"], "Invoice")
     currency, amount, due = str(whole["CurrencyCode"]), row["Amount"], whole["AmountDue"]
     rate = ONE if currency == books.base_currency else row.get("CurrencyRate")
     account = books.accounts.get(str((row.get("Account") or {}).get("AccountID")).lower())

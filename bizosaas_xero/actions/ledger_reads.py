@@ -41,8 +41,8 @@ def get_organisation(books: Books, _params: NoParams) -> OrganisationResult:
         pays_tax=row.get("PaysTax"),
         financial_year_start=books.year_start(books.today),
         financial_year_end=books.year_end(books.today),
-        period_lock_date=books.date_of(row.get("PeriodLockDate")),
-        end_of_year_lock_date=books.date_of(row.get("EndOfYearLockDate")),
+        period_lock_date=row.get("PeriodLockDate"),
+        end_of_year_lock_date=row.get("EndOfYearLockDate"),
         is_demo=row.get("IsDemoCompany"),
     )
 

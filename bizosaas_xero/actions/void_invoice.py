@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
+from bizosaas_xero.actions.answered import unreadable
 from bizosaas_xero.actions.base import Money, Params, Result, WriteRow
 from bizosaas_xero.actions.books import Books, Row, is_guid
 from bizosaas_xero.actions.invoicing import copies
@@ -68,7 +69,9 @@ def draft(books: Books, params: VoidInvoiceParams, _write: Write) -> Draft:
     if live:
         _refuse_locked(books, row)
     _refuse_sent(row, params)
-    status = _BECOMES[str(row["Status"])]
+    status = _BECOMES.get(row["Status"])
+    if status is None:
+        raise unreadable("Status: none that is known")
     warnings = tuple(_warnings(books, row, live=live))
     effect = copies.effect(books, row, -1) if live else ()
     return Draft(

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from pydantic import ValidationError
+
+from bizosaas_xero.actions.answered import unreadable
 from bizosaas_xero.actions.books import Books, Row
 from bizosaas_xero.actions.invoicing import effects, lines
 from bizosaas_xero.actions.invoicing.lines import Line, Priced, cents
@@ -26,7 +29,7 @@ def priced(books: Books, document: Row) -> tuple[Priced, ...]:
 
 
 def _priced(books: Books, line: Row, *, inclusive: bool) -> Priced:
-    named = str(line.get("AccountID") or line.get("AccountId") or line.get("AccountCode"))
+    named = str(_account(line))
     account = books.account(named) or {"AccountID": named, "Name": "an account that is gone"}
     tax: Decimal = line.get("TaxAmount") or ZERO
     kind = str(line.get("TaxType") or "")
@@ -41,16 +44,24 @@ def copy(line: Row) -> Line:
     quantity, unit = line.get("Quantity"), line.get("UnitAmount")
     if quantity is None or unit is None or cents(quantity * unit) != amount or not _fine(quantity, unit):
         quantity, unit = _ONE, amount
-    return Line(
-        description=str(line.get("Description") or line.get("ItemCode") or "-")[:4000],
-        quantity=quantity,
-        unit_amount=unit,
-        discount_percent=ZERO,
-        account=str(line.get("AccountID") or line.get("AccountId") or line.get("AccountCode") or "") or None,
-        tax_type=line.get("TaxType") or None,
-        item_code=line.get("ItemCode") or None,
-        tracking={str(each["Name"]): str(each["Option"]) for each in line.get("Tracking") or ()},
-    )
+    try:
+        return Line(
+            description=str(line.get("Description") or line.get("ItemCode") or "-")[:4000],
+            quantity=quantity,
+            unit_amount=unit,
+            discount_percent=ZERO,
+            account=str(line.get("AccountID") or line.get("AccountId") or line.get("AccountCode") or "")
+            or None,
+            tax_type=line.get("TaxType") or None,
+            item_code=line.get("ItemCode") or None,
+            tracking={str(each["Name"]): str(each["Option"]) for each in line.get("Tracking") or ()},
+        )
+    except ValidationError:  # longer than anybody can write it in Xero
+        raise unreadable("LineItems: a line that cannot be asked for") from None
+
+
+def _account(line: Row) -> str | None:
+    return line.get("AccountID") or line.get("AccountId") or line.get("AccountCode")
 
 
 def _fine(*numbers: Decimal) -> bool:
@@ -91,6 +102,8 @@ def shares(books: Books, document: Row, amount: Decimal, description: str) -> li
         key = (line.account, line.tax_type, tuple(sorted(line.tracking.items())))
         groups[key] = groups.get(key, ZERO) + each.net + each.tax
     total = sum(groups.values(), ZERO)
+    if not total:
+        raise unreadable("LineItems: they come to nothing")
     parts = {key: cents(amount * gross / total) for key, gross in groups.items()}
     largest = max(parts, key=lambda key: abs(parts[key]))
     parts[largest] += amount - sum(parts.values(), ZERO)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from bizosaas_xero import decode
 from bizosaas_xero.actions.books import Books, Row
 from bizosaas_xero.actions.writes.commit import CACHED_SECONDS, Done, leave_note, send
 from bizosaas_xero.actions.writes.writing import Step, Write
@@ -51,18 +50,19 @@ def trail(books: Books, invoice: Row, mark: str) -> Trail:
     tries = [row for row in records if f"[{mark}]" in _details(row)]
     if not tries:
         return Trail()
-    last = max(tries, key=lambda row: (_moment(row), _is_refusal(row)))
+    last = max(tries, key=lambda row: (row["DateUTC"], _is_refusal(row)))
     if _is_refusal(last):
         return Trail()
     again = _AGAIN in _details(last)
-    sent = bool(invoice.get("SentToContact")) if not again else _sent_since(records, _moment(last))
-    return Trail((at - _moment(last)).total_seconds(), again, sent)
+    sent = bool(invoice.get("SentToContact")) if not again else _sent_since(records, last["DateUTC"])
+    return Trail((at - last["DateUTC"]).total_seconds(), again, sent)
 
 
 def _sent_since(records: list[Row], moment: datetime) -> bool:
     # Xero's own entries say so in `Changes`; ours are notes
     return any(
-        _moment(row) >= moment and str(row.get("Changes") or "").lower().startswith(("invoice sent", "email"))
+        row["DateUTC"] >= moment
+        and str(row.get("Changes") or "").lower().startswith(("invoice sent", "email"))
         for row in records
     )
 
@@ -73,13 +73,6 @@ def _details(row: Row) -> str:
 
 def _is_refusal(row: Row) -> bool:
     return _details(row).startswith(_REFUSED)
-
-
-def _moment(row: Row) -> datetime:
-    try:
-        return decode.stamp(str(row.get("DateUTC")))
-    except ValueError as error:
-        raise Unavailable("The invoice's History cannot be read.", reason="unreadable_record") from error
 
 
 def email(books: Books, write: Write, done: Done, what: str) -> Emailed:

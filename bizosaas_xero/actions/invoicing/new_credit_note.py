@@ -94,7 +94,7 @@ def credited(books: Books, params: CreateCreditNoteParams) -> Row | None:
 
 def contact(books: Books, params: CreateCreditNoteParams, invoice: Row | None, mark: str) -> who.Who:
     """Return whose credit note it is."""
-    if invoice:
+    if invoice is not None:
         try:
             return who.find(books, who.ContactRef(id=invoice["Contact"]["ContactID"]), mark)
         except Invalid as error:
@@ -127,7 +127,7 @@ class NewCreditNote:
         self.asked = [copies.without_discount(line) for line in params.lines]
         if self.authorised:
             dating.refuse_locked(books, self.date, "params.credit_date")
-        if self.invoice:
+        if self.invoice is not None:
             self._check_invoice(self.invoice)
             self.currency = str(self.invoice.get("CurrencyCode") or books.base_currency)
             self.mode, self.lines = self._of_invoice(self.invoice)
@@ -318,7 +318,7 @@ class NewCreditNote:
             warnings.append(
                 f"It is in {self.currency}; Xero turns it into {self.books.base_currency} {rate}."
             )
-        if self.invoice:
+        if self.invoice is not None:
             warnings += self._of_the_invoice(self.invoice)
         for row in self.others:
             near = isinstance(row.get("Date"), date) and abs(row["Date"] - self.date) <= _NEAR

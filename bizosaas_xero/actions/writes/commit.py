@@ -10,16 +10,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime
 
-from bizosaas_xero import answers, decode
+from bizosaas_xero import answers
+from bizosaas_xero.actions.answered import typed
 from bizosaas_xero.actions.books import Books, Row
 from bizosaas_xero.actions.writes.writing import Draft, Step, Write, encode, filled, plain
 from bizosaas_xero.client import ATTEMPTS, Answer
 from bizosaas_xero.spec.errors import ConnectorError, Invalid, RateLimited, Unavailable
 
 _NOBODY = "00000000-0000-0000-0000-000000000000"
-_ANSWERED = frozenset({"server_error", "offline", "garbled_answer"})
+_ANSWERED = frozenset({"server_error", "offline", "garbled_answer", "unreadable_record"})
 """Reasons of failures in which Xero did answer, so that its key remembers the failure."""
 
 CACHED_SECONDS = 300
@@ -178,12 +179,7 @@ def element(answer: Answer, step: Step) -> Row:
         )
     if str(row.get(step.id_field) or _NOBODY) == _NOBODY:
         raise Unavailable("Xero's answer does not say what was written.", reason="garbled_answer")
-    if not step.shape:
-        return row
-    try:
-        return decode.converter(step.shape)(row)
-    except decode.Undecodable as error:
-        raise Unavailable(f"A record of Xero cannot be read: {error}.", reason="garbled_answer") from None
+    return typed(row, step.shape)
 
 
 # ---------------------------------------------------------------- what follows
@@ -221,5 +217,6 @@ def _seconds_since_note(books: Books, write: Write, path: str) -> float | None:
     records, at = books.history(path)
     for record in records:
         if f"[{write.mark}]" in str(record.get("Details") or ""):
-            return (at - decode.stamp(str(record["DateUTC"]))).total_seconds()
+            left: datetime = record["DateUTC"]
+            return (at - left).total_seconds()
     return None
