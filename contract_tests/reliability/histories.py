@@ -219,6 +219,15 @@ class Books(RuleBasedStateMachine):
         self.box.sandbox.faults.clear()
         self.sync_whole(name)
 
+    @rule(name=names, place=st.integers(0, 99))
+    def show_a_changed_row_so_that_it_cannot_be_read(self, name, place):
+        self.healed(name)
+        self.edit(name, place, blind=False)
+        self.box.sandbox.faults.add("bad_row", match={"path": ENTITIES[name].path}, row=place)
+        self.healed(name)
+        self.box.sandbox.faults.clear()
+        self.sync_whole(name)
+
     @rule(name=names, broken=BREAKS, after=st.integers(0, 3), times=st.sampled_from([1, 2, 5]))
     def break_a_sync(self, name, broken, after, times):
         kind, details = broken

@@ -18,7 +18,6 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,14 +33,11 @@ from contract_tests.reliability.soak_work import ACTIONS, BUSY, Intent, intents,
 
 SANDBOXES, EACH = 4, 5
 WORKERS = 3
-FAULTS_PER_MINUTE = 12.0
-"""Of each organisation: about every second call is struck."""
+STRUCK = 30.0
+"""Planned for a hundred requests; a call sends some five. By the minute, a slow machine would get too many."""
 
-CHANGES_PER_MINUTE = 6.0
-"""Of each organisation: what people do in Xero meanwhile."""
-
-KILLS_PER_MINUTE = 20.0
-"""Of all workers together."""
+CHANGES, KILLS = 100.0, 8.0
+"""Per minute: what people do in Xero meanwhile, and workers that are killed."""
 
 LEAST = 0.6
 """The share of calls that must succeed while the noise lasts."""
@@ -127,7 +123,7 @@ class Soak:
     Args:
         home: The host's folder.
         seed: The same gives the same books and the same chances.
-        faults: Faults an organisation and minute.
+        struck: How many of a hundred requests are struck.
         environ: Where the host's database is; SQLite in its folder if it does not say.
     """
 
@@ -135,11 +131,11 @@ class Soak:
         self,
         home: Path,
         seed: int,
-        faults: float = FAULTS_PER_MINUTE,
+        struck: float = STRUCK,
         environ: dict[str, str] | None = None,
     ) -> None:
         self._home, self._environ, self._seed = home, environ or {}, seed
-        self._faults = faults
+        self._struck = struck
         self._chance = random.Random(seed)
         self._planned: list[tuple[str, Any]] = []
         self._boxes: list[Box] = []
@@ -206,15 +202,15 @@ class Soak:
             self._collect(workers[victim], killed=True)
             workers[victim] = begin()
 
-        rates: dict[Callable[[], None], float] = {
-            self._strike: self._faults * len(self._where) / 60,
-            self._change: CHANGES_PER_MINUTE * len(self._where) / 60,
-            kill: KILLS_PER_MINUTE / 60,
-        }
-        end = time.monotonic() + seconds
+        end, quiet = time.monotonic() + seconds, self._requests()
         while time.monotonic() < end:
-            time.sleep(self._chance.expovariate(sum(rates.values())))
-            self._chance.choices(list(rates), list(rates.values()))[0]()
+            time.sleep(self._chance.uniform(0.02, 0.1))  # a thousand times a minute
+            if self._chance.random() < CHANGES / 1000:
+                self._change()
+            if self._chance.random() < KILLS / 1000:
+                kill()
+            while self._planned_strikes() < (self._requests() - quiet) * self._struck / 100:
+                self._strike()
         for box in self._boxes:
             box.sandbox.faults.clear()
         stop.touch()
@@ -223,6 +219,12 @@ class Soak:
         for name, fault in self._planned:
             self._report.struck[name] += fault.struck
         tell(self._report, self._home)
+
+    def _planned_strikes(self) -> int:
+        return sum(fault.times for _, fault in self._planned)
+
+    def _requests(self) -> int:
+        return sum(len(box.sandbox.log) for box in self._boxes)
 
     def _strike(self) -> None:
         box, organisation = self._chance.choice(list(self._where.values()))
@@ -304,8 +306,8 @@ class Soak:
                 self._report.wrong.append(f"{intent.key} was done {times} times")
         if not host.audit.verify().ok:
             self._report.wrong.append("the audit's chain is broken")
+        self._report.requests = self._requests()
         for box in self._boxes:
-            self._report.requests += len(box.sandbox.log)
             if box.sandbox.limits.peak > box.sandbox.limits.at_once:
                 self._report.wrong.append(f"{box.sandbox.limits.peak} requests in flight at once")
 
@@ -315,12 +317,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--faults-per-minute", type=float, default=FAULTS_PER_MINUTE, help="of each organisation"
-    )
+    parser.add_argument("--struck", type=float, default=STRUCK, help="of a hundred requests")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        report = Soak(Path(folder) / "home", asked.seed, asked.faults_per_minute).run(asked.minutes)
+        report = Soak(Path(folder) / "home", asked.seed, asked.struck).run(asked.minutes)
     sys.stdout.write(json.dumps(report.to_dict(), indent=2) + "\n")
     return bool(report.wrong)
 
