@@ -34,7 +34,7 @@ from contract_tests.reliability.soak_work import ACTIONS, BUSY, Intent, intents,
 SANDBOXES, EACH = 4, 5
 WORKERS = 3
 STRUCK = 30.0
-"""Planned for a hundred requests; a call sends some five. By the minute, a slow machine would get too many."""
+"""Planned for a hundred requests; a call sends some five. By the minute, slow machines would get too many."""
 
 CHANGES, KILLS = 100.0, 8.0
 """Per minute: what people do in Xero meanwhile, and workers that are killed."""
