@@ -9,10 +9,10 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from bizosaas_xero.adapters.brain_gateway import MemoryStore, register_connectors
-from bizosaas_xero.adapters.brain_gateway import writes as writes_module
+from bizosaas_xero.adapters.brain_gateway import MemoryStore, register_connectors, stores
+from bizosaas_xero.adapters.brain_gateway.stores import LEASE
 from bizosaas_xero.adapters.brain_gateway.terms import Terms
-from bizosaas_xero.adapters.brain_gateway.writes import LEASE, Write, Writes
+from bizosaas_xero.adapters.brain_gateway.writes import Write, Writes, _key
 from bizosaas_xero.spec import ActionResult, Conflict, Invalid, Misconfigured, Unavailable
 from contract_tests.host.fakes import Clock
 
@@ -170,12 +170,12 @@ class Stumbling(MemoryStore):
 
 
 def test_a_write_that_takes_longer_than_its_lease_is_not_taken_over(monkeypatch):
-    monkeypatch.setattr(writes_module, "BEAT", timedelta(milliseconds=5))
+    monkeypatch.setattr(stores, "BEAT", timedelta(milliseconds=5))
     clock, store, it = Clock(), Stumbling(), Write("t", "fake", "org-1", "pay", "k")
     kept = Writes(Terms(store=store, now=clock.now))
 
     def until():
-        return MemoryStore.read(store, writes_module._key(it)).value["until"]
+        return MemoryStore.read(store, _key(it)).value["until"]
 
     with kept.claimed(it, PARAMS) as finish:
         for _ in range(4):  # twice as long as the lease
@@ -193,16 +193,15 @@ def test_a_write_that_takes_longer_than_its_lease_is_not_taken_over(monkeypatch)
 
 
 def test_who_lost_the_claim_gives_no_signs_of_life_for_the_next(writes, monkeypatch):
-    monkeypatch.setattr(writes_module, "BEAT", timedelta(hours=1))  # stands still, as a machine asleep
+    monkeypatch.setattr(stores, "BEAT", timedelta(hours=1))  # stands still, as a machine asleep
     slow = writes.claimed(writes.it, PARAMS)
     slow.__enter__()
-    owner = writes._terms.store.read(writes_module._key(writes.it)).value["owner"]
+    owner = writes._terms.store.read(_key(writes.it)).value["owner"]
     writes.clock.sleep(LEASE.total_seconds() + 1)
     with writes.claimed(writes.it, PARAMS) as finish:
-        before = writes._terms.store.read(writes_module._key(writes.it))
+        before = writes._terms.store.read(_key(writes.it))
         writes.clock.sleep(1)
-        writes._sign(writes.it, owner)
-        assert writes._terms.store.read(writes_module._key(writes.it)) == before
+        assert writes._longer(dict(before.value), owner) is None
         finish(ActionResult(action="pay", status="done", data={"n": 2}))
     slow.__exit__(None, None, None)
     assert writes.done(writes.it, PARAMS).data == {"n": 2}

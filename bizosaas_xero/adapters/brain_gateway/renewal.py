@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from bizosaas_xero.adapters.brain_gateway.stores import change
+from bizosaas_xero.adapters.brain_gateway.stores import LEASE, alive, change
 from bizosaas_xero.adapters.brain_gateway.terms import new_owner
 from bizosaas_xero.spec import ConnectorError, Grant, ReconnectRequired, Unavailable, parse
 
@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 
 MARGIN = timedelta(minutes=5)
 """A token is renewed so long before its end, or a fifth of its life before."""
-
-LEASE = timedelta(minutes=4)
-"""How long one who renews is waited for: longer than a renewal with its retries takes, and for clocks that
-differ. Until a token's end nobody waits: the others go on with it."""
 
 PATIENCE = 20.0
 """Seconds that a request waits for another's renewal before it says so."""
@@ -50,7 +46,8 @@ class Renewal:
     def fresh(self, tenant: str, refused: str | None = None) -> dict[str, Any]:
         """Return the tenant's grant, renewed if its end is near.
 
-        Of many processes one renews. The others go on with the token while it is good, and else wait.
+        Of many processes one renews, and gives signs of life meanwhile. The others go on with the token while
+        it is good, and else wait.
 
         Args:
             tenant: Whose.
@@ -90,7 +87,7 @@ class Renewal:
 
     def _lease(self, tenant: str, held: Held, owner: str) -> bool:
         """Take the right to renew this very grant."""
-        lease = {"owner": owner, "until": (self._access.terms.now() + LEASE).isoformat()}
+        lease = self._lease_of(owner)
 
         def edit(value: dict[str, Any] | None) -> dict[str, Any] | None:
             same = value is not None and (value["grant"], value["lease"]) == (held.grant, held.lease)
@@ -104,7 +101,12 @@ class Renewal:
     ) -> dict[str, Any] | None:
         """Renew under the lease, and save before use; ``None`` if the store has another grant by now."""
         try:
-            fresh = self._asked(tenant, grant)
+            with alive(
+                self._access.terms.store,
+                self._access.key("grant", tenant),
+                lambda value: self._longer(value, owner),
+            ):
+                fresh = self._asked(tenant, grant)
         except BaseException as error:
             kept = self._settle(tenant, grant, owner, None)
             if not isinstance(error, ConnectorError) or (kept and kept["grant"] == grant):
@@ -115,6 +117,13 @@ class Renewal:
         new = fresh.model_dump(mode="json") | {"identity": grant["identity"]}
         kept = self._settle(tenant, grant, owner, new)
         return new if kept and kept["grant"] == new else None
+
+    def _lease_of(self, owner: str) -> dict[str, str]:
+        return {"owner": owner, "until": (self._access.terms.now() + LEASE).isoformat()}
+
+    def _longer(self, value: dict[str, Any] | None, owner: str) -> dict[str, Any] | None:
+        mine = value is not None and value["lease"] is not None and value["lease"]["owner"] == owner
+        return value | {"lease": self._lease_of(owner)} if mine and value is not None else None
 
     def _asked(self, tenant: str, grant: dict[str, Any]) -> Grant:
         fresh = self._access.ask(tenant, {"step": "refresh", "grant": grant}).grant

@@ -11,11 +11,15 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from datetime import timedelta
 from threading import Lock
 from typing import Any, NamedTuple, Protocol
 
+from bizosaas_xero.host.heartbeat import beating
 from bizosaas_xero.spec import Unavailable
 
 Key = tuple[str, ...]
@@ -23,6 +27,14 @@ Key = tuple[str, ...]
 
 TRIES = 50
 """How often a change is tried anew because somebody else's came between."""
+
+LEASE = timedelta(seconds=90)
+"""How long one who renews or writes may give no sign of life; then another takes over."""
+
+BEAT = LEASE / 3
+"""The time between two signs of life."""
+
+log = logging.getLogger(__name__)
 
 
 class Kept(NamedTuple):
@@ -84,6 +96,26 @@ def change(
         if store.write(key, edited, kept.version if kept else None):
             return edited
     raise Unavailable("The gateway's store is changed by others all the time.", reason="store_busy")
+
+
+def alive(
+    store: Store, key: Key, edit: Callable[[dict[str, Any] | None], dict[str, Any] | None]
+) -> AbstractContextManager[None]:
+    """Give signs of life until the block ends: however long it takes, nobody takes it over.
+
+    Args:
+        store: Where.
+        key: Of the value that has the lease.
+        edit: Makes the lease longer, as in :func:`change`; leaves it if it is another's by now.
+    """
+
+    def sign() -> None:
+        try:
+            change(store, key, edit)
+        except Unavailable as error:  # once is no reason to stop: the lease lasts for three
+            log.debug("no sign of life this time: %s", error.reason)
+
+    return beating(sign, BEAT, "bridge-lease")
 
 
 def forget(store: Store, key: Key) -> None:

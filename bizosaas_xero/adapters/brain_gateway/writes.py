@@ -6,28 +6,18 @@ before it creates, finds what was made.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from bizosaas_xero.adapters.brain_gateway.stores import Key, change
+from bizosaas_xero.adapters.brain_gateway.stores import LEASE, Key, alive, change
 from bizosaas_xero.adapters.brain_gateway.terms import Terms, new_owner
-from bizosaas_xero.host.heartbeat import beating
-from bizosaas_xero.spec import ActionResult, Conflict, ConnectorError, Unavailable
-
-LEASE = timedelta(seconds=90)
-"""How long one who writes may give no sign of life."""
-
-BEAT = LEASE / 3
-"""The time between two signs of life."""
+from bizosaas_xero.spec import ActionResult, Conflict, ConnectorError
 
 WROTE_NOTHING = frozenset({"invalid", "not_found", "missing_scope", "conflict", "misconfigured"})
 """Codes with which a connector refuses a write before it has made what the write is about."""
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -93,7 +83,7 @@ class Writes:
             )
 
         try:
-            with beating(lambda: self._sign(write, owner), BEAT, "write-claim"):
+            with alive(self._terms.store, _key(write), lambda value: self._longer(value, owner)):
                 yield finish
         except BaseException as error:
             nothing = isinstance(error, ConnectorError) and error.code in WROTE_NOTHING and not unsure
@@ -119,17 +109,10 @@ class Writes:
         change(self._terms.store, _key(write), edit)
         return unsure
 
-    def _sign(self, write: Write, owner: str) -> None:
-        """Say that the write is still being done, unless it is another's by now."""
-        until = (self._terms.now() + LEASE).isoformat()
-        try:
-            change(
-                self._terms.store,
-                _key(write),
-                lambda value: value | {"until": until} if value and value["owner"] == owner else None,
-            )
-        except Unavailable as error:  # once is no reason to stop: the lease lasts for three
-            log.debug("no sign of life this time: %s", error.reason)
+    def _longer(self, value: dict[str, Any] | None, owner: str) -> dict[str, Any] | None:
+        if value is None or value["owner"] != owner:
+            return None  # another's by now
+        return value | {"until": (self._terms.now() + LEASE).isoformat()}
 
     def _give_back(self, write: Write, params: Mapping[str, Any], owner: str, *, nothing: bool) -> None:
         kept = self._terms.store.read(_key(write))
