@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -25,7 +26,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Write the report, if it is wanted."""
+    """Write the report, if it is wanted, and forget settings that somebody exported for the connector."""
+    name = config.getoption("--bizosaas-connector")
+    if name and (config.getoption("--record-mode", None) or "none") == "none":
+        # XERO_API_URL, for one, would lead a replay to another address than the recorded one.
+        exported = [key for key in os.environ if key.startswith(f"{name.upper()}_")]
+        kept = {key: os.environ.pop(key) for key in exported}
+        config.add_cleanup(lambda: os.environ.update(kept))
     report = config.getoption("--bizosaas-report")
     if report:
         from bizosaas_xero.contract.reporter import Reporter

@@ -121,10 +121,8 @@ def check(
             command += [f"--junitxml={Path(junit).resolve()}"]
         if scenario:
             command += ["--bizosaas-scenario", scenario]
-        # Plugins of other people's tests, and options meant for them, would change what is found. So would
-        # settings of the connector that somebody exported, such as XERO_API_URL.
-        foreign = ("PYTEST_ADDOPTS", f"{name.upper()}_")
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
+        # Plugins of other people's tests, and options meant for them, would change what is found.
+        environment = {key: value for key, value in os.environ.items() if key != "PYTEST_ADDOPTS"}
         environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         try:
             done = subprocess.run(  # noqa: S603 (our own command)
