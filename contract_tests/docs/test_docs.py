@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import subprocess
 import sys
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from contract_tests.docs.pages import DOCS, ROOT, read
+from contract_tests.docs import drawings
+from contract_tests.docs.pages import DOCS, PACKAGE, ROOT, read
 
 
 def commands():
@@ -80,6 +82,23 @@ def test_every_folder_of_proofs_is_named():
     for path in (ROOT / "contract_tests").rglob("test_*.py"):
         first = path.relative_to(ROOT / "contract_tests").parts[0]
         assert f"`contract_tests/{first}" in named, path
+
+
+@pytest.mark.parametrize("name", drawings.PICTURES)
+def test_each_drawing_is_as_it_is_drawn(name):
+    """If this fails: ``python -m contract_tests.docs.drawings``."""
+    assert read(f"pictures/{name}.svg") == drawings.drawn(name)
+    assert any(f"pictures/{name}.svg" in page.read_text(encoding="utf-8") for page in DOCS.rglob("*.md"))
+
+
+def test_the_picture_of_the_demo_shows_its_steps():
+    """If this fails: ``python -m contract_tests.docs.picture``."""
+    shown = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", read("pictures/demo.svg"))).split())
+    source = (PACKAGE / "cli" / "demo.py").read_text(encoding="utf-8")
+    steps = re.findall(r'_step\(output, (\d), "(.+?)"\)', source)
+    assert [number for number, _ in steps] == ["1", "2", "3", "4", "5"]
+    for number, text in steps:
+        assert f"{number}. {text}" in shown
 
 
 def test_no_page_names_a_path_of_somebodys_machine():
