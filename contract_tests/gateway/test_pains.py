@@ -16,10 +16,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from bizosaas_xero import client
 from bizosaas_xero.adapters.brain_gateway import MemoryStore, WebhookReceiver, register_connectors
 from bizosaas_xero.host.discovery import DiscoveryReport, Row
 from contract_tests.gateway import stand_in
-from contract_tests.gateway.conftest import form_of, running
+from contract_tests.gateway.conftest import form_of, running, settings_of
 from contract_tests.host.fakes import Clock, Fake, batch, record
 
 
@@ -153,6 +154,20 @@ def test_pain_3_another_process_goes_on_where_the_first_stopped(start, gateway):
     second = other.sync("invoices")
     assert first["has_more"]
     assert not set(first["keys"]) & set(second["keys"])
+
+
+def test_pain_3_all_objects_count_their_calls_together(start, box, monkeypatch):
+    """With a ``limiter_url`` so do all processes (``contract_tests/xero/test_client.py``)."""
+    monkeypatch.setattr(client, "MAX_WAIT", 0)
+    gateway = start(settings=settings_of(box, calls_per_minute=4))
+    gateway.connect()
+    box.sandbox.log.clear()
+    told = [gateway.act("get_organisation") for _ in range(6)]  # a new object each time
+    sent = [line for line in list(box.sandbox.log) if line["path"].startswith("/api.xro/")]
+    assert {each["status"] for each in told} == {"success", "error"}
+    assert told[-1]["error"]["code"] == "rate_limited"
+    assert told[-1]["error"]["recovery"] == "wait"
+    assert 0 < len(sent) <= 4
 
 
 # ---------------------------------------------------------------- 4
