@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from bizosaas_xero import client
 from bizosaas_xero.adapters.brain_gateway import MemoryStore, WebhookReceiver, register_connectors
 from bizosaas_xero.host.discovery import DiscoveryReport, Row
+from bizosaas_xero.spec import RateLimited
 from contract_tests.gateway import stand_in
 from contract_tests.gateway.conftest import form_of, running, settings_of
 from contract_tests.host.fakes import Clock, Fake, batch, record
@@ -269,6 +270,21 @@ def test_pain_6_a_slow_hook_does_not_hold_up_the_others(slow):
         assert not page.done()
         slow.gate.set()
         assert page.result().json()["keys"] == ["a"]
+
+
+def test_pain_6_nobody_waits_longer_than_the_gateways_agents_do(slow):
+    registry, credentials, _ = of_fake(slow, MemoryStore())
+    slow.runs = [[RateLimited("used up", retry_after=50)], [batch(1, record("a"))]]
+    slow.gate.set()
+    made = registry.create_connector("fake", "t", credentials)
+    told = asyncio.run(made.sync_data("things"))
+    assert slow.calls[0]["max_wait"] < 30
+    assert (told["error"]["code"], told["error"]["retry_after"], told["has_more"]) == (
+        "rate_limited",
+        50,
+        True,
+    )
+    assert asyncio.run(made.sync_data("things"))["keys"] == ["a"]
 
 
 def test_pain_6_a_cancelled_request_ends_the_iterator_and_moves_no_cursor(slow):

@@ -26,6 +26,10 @@ WORDS = ("again", "full")
 """What may follow the resource after a colon, since the host's route passes no params: ``invoices:again``."""
 
 
+WAIT = 20
+"""Seconds that a page may wait for the vendor's limits: the gateway's agents give up after 30."""
+
+
 class Reading:
     """Reads entities of one connector, a page a call.
 
@@ -66,7 +70,12 @@ class Reading:
             start = before["previous"]
         else:
             start = None if asked.get("full") else before["cursor"]
-        options = {"max_batches": 1, "full": bool(asked.get("full")), "recheck": asked.get("recheck") or []}
+        options = {
+            "max_batches": 1,
+            "max_wait": WAIT,
+            "full": bool(asked.get("full")),
+            "recheck": asked.get("recheck") or [],
+        }
         try:
             batch = self._batch(tenant, organisation, entity, start, options)
         except CursorRejected:
