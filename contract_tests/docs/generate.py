@@ -22,7 +22,8 @@ from bizosaas_xero.actions.catalogue import ACTIONS
 from bizosaas_xero.catalogue import info
 from bizosaas_xero.settings import Settings
 from bizosaas_xero.spec import ERRORS, models
-from contract_tests.docs import fields
+from contract_tests.docs import fields, parameters
+from contract_tests.docs.markdown import code, codes, kind, table
 from contract_tests.docs.meanings import MEANINGS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -81,41 +82,6 @@ def rewritten(page: str, found: dict[str, str]) -> str:
 # ---------------------------------------------------------------- tables
 
 
-def table(head: list[str], rows: list[list[str]]) -> str:
-    """Return a Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
-def code(text: Any) -> str:
-    """Return a text as Markdown code."""
-    return f"`{text}`"
-
-
-def codes(texts: Any) -> str:
-    """Return several texts as Markdown code."""
-    return ", ".join(map(code, texts))
-
-
-def kind(schema: dict[str, Any]) -> str:
-    """Return the type of a JSON Schema in words."""
-    if "$ref" in schema:
-        name = schema["$ref"].rsplit("/", 1)[1]
-        return f"[{name}](#{name.lower()})"
-    if "anyOf" in schema:
-        return " or ".join(kind(choice) for choice in schema["anyOf"] if choice.get("type") != "null")
-    if "enum" in schema or "const" in schema:
-        return codes(schema.get("enum", [schema.get("const")]))
-    found = schema.get("type", "any value")
-    if found == "array":
-        return f"array of {kind(schema['items'])}"
-    if found == "object" and isinstance(schema.get("additionalProperties"), dict):
-        inner = kind(schema["additionalProperties"])
-        return "object" if inner == "any value" else f"object of {inner}"
-    named = {"date-time": "date-time", "password": "secret", "date": "date"}.get(schema.get("format", ""))
-    return f"string ({named})" if named else found
-
-
 def _model(name: str) -> str:
     model = getattr(models, name)
     properties = model.model_json_schema()["properties"]
@@ -134,27 +100,9 @@ def _model(name: str) -> str:
     return f"### {name}\n\n{text}\n\n{table(['Key', 'Type', 'Default', 'Meaning'], rows)}\n"
 
 
-def _parameters(schema: dict[str, Any], model: dict[str, Any], before: str = "") -> list[list[str]]:
-    """Return a row for each parameter, and for each key of those that are objects."""
-    rows = []
-    for name, about in model.get("properties", {}).items():
-        default = (
-            "**needed**" if name in model.get("required", ()) else code(json.dumps(about.get("default", [])))
-        )
-        inner = re.search(r"#/\$defs/(\w+)", json.dumps(about))
-        several = "array" in {about.get("type"), *(each.get("type") for each in about.get("anyOf", ()))}
-        told = ("array of objects" if several else "object") if inner else kind(about)
-        rows.append([code(before + name), told, default, about.get("description", "")])
-        if inner:
-            rows += _parameters(
-                schema, schema["$defs"][inner[1]], f"{before}{name}{'[]' if several else ''}."
-            )
-    return rows
-
-
 def _action(row: ActionRow | WriteRow) -> str:
     schema = row.params.model_json_schema()
-    rows = _parameters(schema, schema)
+    rows = parameters.rows(row.name, schema, schema)
     params = table(["Parameter", "Type", "Default", "Meaning"], rows) if rows else "It takes no parameters."
     found = scopes.needed(row.name)
     allowed = f"Needs {codes(found['granular'])}, or of the legacy scopes {codes(found['legacy'])}."

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
 from bizosaas_xero import client, consent, scopes, sync
+from bizosaas_xero.actions.catalogue import ACTIONS
 from bizosaas_xero.catalogue import info
 from bizosaas_xero.settings import Settings
 from bizosaas_xero.spec import ERRORS, models
-from contract_tests.docs import fields, generate
+from contract_tests.docs import fields, generate, parameters
 from contract_tests.docs.meanings import MEANINGS
 from contract_tests.docs.pages import DOCS, PACKAGE, first_cells, read, rows, section
 
@@ -77,6 +79,22 @@ def test_every_field_of_every_entity_is_documented_with_its_meaning():
                 used.add((name if key in told[name] else "every", key))
     said = {(name, key) for name, keys in told.items() if name != "about" for key in keys}
     assert said - used == set(), "told for nothing"
+
+
+def test_no_words_for_a_parameter_are_kept_for_nothing():
+    used = set()
+
+    def walk(action, schema, model, before=""):
+        for name, about in model.get("properties", {}).items():
+            if not about.get("description"):
+                used.add(parameters.bare_words(action, before + name))
+            for inner in re.findall(r"#/\$defs/(\w+)", json.dumps(about)):
+                many = "array" in json.dumps(about)
+                walk(action, schema, schema["$defs"][inner], f"{before}{name}{'[]' if many else ''}.")
+
+    for name, row in ACTIONS.items():
+        walk(name, row.params.model_json_schema(), row.params.model_json_schema())
+    assert used == set(parameters.PARAMETERS)
 
 
 def test_every_scope_and_profile_is_documented():
