@@ -237,7 +237,7 @@ def slow():
     gate.set()
 
 
-def of_fake(fake, store):
+def of_fake(fake, store, **given):
     """Register a scripted connector, and connect it."""
     registry = stand_in.new_registry()
     report = DiscoveryReport({"fake": fake.connector()}, [Row("fake", "loaded")])
@@ -250,6 +250,7 @@ def of_fake(fake, store):
         registry=registry,
         store=store,
         report=report,
+        **given,
     )
     credentials = {"client_id": "app", "kind": "custom"}
     made = registry.create_connector("fake", "t", credentials)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -14,7 +16,9 @@ from bizosaas_xero.adapters.brain_gateway.stores import LEASE
 from bizosaas_xero.adapters.brain_gateway.terms import Terms
 from bizosaas_xero.adapters.brain_gateway.writes import Write, Writes, _key
 from bizosaas_xero.spec import ActionResult, Conflict, Invalid, Misconfigured, Unavailable
+from contract_tests.gateway.test_pains import of_fake
 from contract_tests.host.fakes import Clock
+from contract_tests.host.ledger import Payer
 
 PARAMS = {"name": "Kiwi & Sons"}
 
@@ -215,6 +219,35 @@ def test_a_business_key_is_not_used_for_two_things(approving):
         told = approving.act("create_contact", **commit)
         assert told["status"] == ("success" if number == 0 else "error")
     assert told["error"]["reason"] == "business_key_reused"
+
+
+def test_a_write_whose_caller_gave_up_is_finished_and_told_when_asked_again():
+    there, gate = threading.Event(), threading.Event()
+    payer = Payer(Clock(), after=lambda: (there.set(), gate.wait(20)))
+    payer.clock.moment = datetime.now(UTC)
+    registry, credentials, _ = of_fake(payer, MemoryStore(), approve=lambda _: "ann")
+
+    def pay(**payload):
+        made = registry.create_connector("fake", "t", credentials)
+        return made.perform_action("pay", {"to": "Kiwi", "business_key": "k", **payload})
+
+    plan = asyncio.run(pay())["plan"]
+    commit = {"mode": "commit", "plan_hash": plan["hash"]}
+
+    async def give_up():
+        task = asyncio.create_task(pay(**commit))
+        await asyncio.to_thread(there.wait, 20)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        busy = await pay(**commit)  # it is still being done
+        gate.set()
+        return busy
+
+    assert asyncio.run(give_up())["error"]["reason"] == "in_progress"  # its end waits for the thread
+    again = asyncio.run(pay(**commit))
+    assert (again["outcome"], again["repeated"]) == ("done", True)
+    assert len(payer.ledger) == 1
 
 
 def test_a_read_takes_no_mode(approving):
