@@ -14,7 +14,7 @@ from bizosaas_xero.actions.invoicing.new_invoice import CreateInvoiceParams, New
 from bizosaas_xero.actions.writes import who
 from bizosaas_xero.actions.writes.commit import Done, leave_note, make, verify
 from bizosaas_xero.actions.writes.writing import Draft, Write
-from bizosaas_xero.spec.errors import ConnectorError
+from bizosaas_xero.spec.errors import ConnectorError, Invalid, NotFound
 
 
 class CreatedInvoice(Result):
@@ -48,7 +48,7 @@ def found(books: Books, params: CreateInvoiceParams, write: Write) -> Row | None
     """Look for the invoice that an earlier call of this write made."""
     try:
         contact = who.find(books, params.contact, write.mark).row
-    except ConnectorError:
+    except (Invalid, NotFound):
         contact = None  # renamed, archived or doubled since: look among all that this app made
     return marked(books, contact["ContactID"] if contact else None, write.mark)
 

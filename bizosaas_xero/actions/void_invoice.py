@@ -256,7 +256,8 @@ def commit(books: Books, params: VoidInvoiceParams, write: Write, ready: Draft |
     if not ready.steps:  # voided between looking and planning
         return Done(documents.the_one(books, params.invoice, params.kind), repeated=True)
     row = documents.the_one(books, params.invoice, params.kind)
-    leave_note(books, write, f"Invoices/{row['InvoiceID']}", f"To be voided by {write.action}", Done(row))
+    before = Done(row, repeated=True)  # a call that ended between the two may have left the note
+    leave_note(books, write, f"Invoices/{row['InvoiceID']}", f"To be voided by {write.action}", before)
     return make(books, write, ready)
 
 
@@ -283,7 +284,7 @@ ACTION = WriteRow(
     "Take back a sales invoice or bill that should never have been: a draft is deleted, an approved one "
     "voided at its own date. Use it for mistakes nobody has acted on. Not for one the customer has, or of a "
     "past or locked period (create_credit_note), nor for one that is paid (delete the payment first). Void "
-    "already is a success that says so. Changes Xero and cannot be undone. 2 to 4 calls to plan, 5 to 7 to "
+    "already is a success that says so. Changes Xero and cannot be undone. 2 to 4 calls to plan, 6 to 8 to "
     "commit.",
     VoidInvoiceParams,
     VoidedInvoice,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bizosaas_xero.spec import RateLimited
 from contract_tests.actions import kills
 from contract_tests.actions.colleague import balances, moved, planned
 
@@ -92,3 +93,12 @@ def test_eight_identical_calls_at_once_make_it_once(company, mode):
     made = {name: count - held.get(name, 0) for name, count in at.holds().items()}
     assert (made["Invoices"], made["Contacts"], made["e-mails"], made["notes"]) == (1, 1, 1, 1)
     assert len({result.data["invoice_id"] for result in results}) == 1
+
+
+def test_a_days_limit_that_is_met_while_looking_for_the_contact_ends_the_call(company):
+    at = company()
+    at.box.sandbox.faults.add("rate_limit", match={"path": "/Contacts"}, problem="day", retry_after=40_000)
+    with pytest.raises(RateLimited) as caught:
+        at.act(MAKE, params_of("x"), mode="run", business_key="k")
+    assert caught.value.retry_after == 40_000
+    assert caught.value.cost["calls"] == 1  # no more is asked of what is used up

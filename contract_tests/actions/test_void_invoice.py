@@ -273,3 +273,17 @@ def test_an_answer_that_is_lost_leaves_it_void_once(at, where):
     voided = [each for each in at.store.history["Invoices", row["InvoiceID"]] if each["Changes"] == "Voided"]
     assert len(voided) == 1
     assert len(at.notes("Invoices", row["InvoiceID"])) == 1
+
+
+def test_the_note_is_left_once_though_the_voiding_follows_hours_later(at):
+    row = invoice(at)
+    path = f"Invoices/{row['InvoiceID']}"
+    at.box.sandbox.faults.add(
+        "rate_limit", match={"path": path, "method": "POST"}, problem="day", retry_after=40_000
+    )
+    with pytest.raises(ConnectorError):
+        at.act(VOID, named(row), mode="run", business_key="k")
+    at.box.sandbox.clock.advance(40_000)
+    at.account.refresh()
+    assert at.act(VOID, named(row), mode="run", business_key="k").data["status"] == "VOIDED"
+    assert len(at.notes("Invoices", row["InvoiceID"])) == 1

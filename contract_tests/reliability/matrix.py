@@ -88,7 +88,12 @@ def run(chosen: Iterable[Cell], processes: int = 0) -> dict[Cell, Ending]:
     """Try cells, in so many processes; by default two for each processor, as half of a cell is waiting."""
     chosen = list(chosen)
     with ProcessPoolExecutor(processes or 2 * (os.cpu_count() or 1), get_context("forkserver")) as pool:
-        return dict(zip(chosen, pool.map(tried, chosen, chunksize=4), strict=True))
+        endings = {}
+        for cell, ending in zip(chosen, pool.map(tried, chosen, chunksize=4), strict=True):
+            endings[cell] = ending
+            if len(endings) % 500 == 0:
+                sys.stderr.write(f"{len(endings):,} of {len(chosen):,} cells\n")
+        return endings
 
 
 # ---------------------------------------------------------------- how a host goes on
