@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
 import time
@@ -16,6 +17,7 @@ import uvicorn
 
 from bizosaas_xero import sending
 from bizosaas_xero.adapters.brain_gateway import MemoryStore, register_connectors
+from bizosaas_xero.host.discovery import DiscoveryReport, Row
 from bizosaas_xero.sandbox import serve
 from contract_tests.gateway import stand_in
 
@@ -113,6 +115,27 @@ class Gateway:
 
     def status(self, tenant: str | None = None) -> str:
         return self("GET", "/api/connectors/xero/status", tenant).raise_for_status().json()["status"]
+
+
+def of_fake(fake, store, **given):
+    """Register a scripted connector, and connect it."""
+    registry = stand_in.new_registry()
+    report = DiscoveryReport({"fake": fake.connector()}, [Row("fake", "loaded")])
+    done = register_connectors(
+        base_connector=stand_in.BaseConnector,
+        connector_config=stand_in.ConnectorConfig,
+        connector_type=stand_in.ConnectorType,
+        connector_status=stand_in.ConnectorStatus,
+        oauth_mixin=stand_in.OAuthMixin,
+        registry=registry,
+        store=store,
+        report=report,
+        **given,
+    )
+    credentials = {"client_id": "app", "kind": "custom"}
+    made = registry.create_connector("fake", "t", credentials)
+    assert asyncio.run(made.validate_credentials())
+    return registry, credentials, done
 
 
 @contextlib.contextmanager

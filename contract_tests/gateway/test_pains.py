@@ -17,11 +17,10 @@ import pytest
 from fastapi import FastAPI
 
 from bizosaas_xero import client
-from bizosaas_xero.adapters.brain_gateway import MemoryStore, WebhookReceiver, register_connectors
-from bizosaas_xero.host.discovery import DiscoveryReport, Row
+from bizosaas_xero.adapters.brain_gateway import MemoryStore, WebhookReceiver
 from bizosaas_xero.spec import RateLimited
 from contract_tests.gateway import stand_in
-from contract_tests.gateway.conftest import form_of, running, settings_of
+from contract_tests.gateway.conftest import form_of, of_fake, running, settings_of
 from contract_tests.host.fakes import Clock, Fake, batch, record
 
 
@@ -235,27 +234,6 @@ def slow():
     fake.gate, fake.there = gate, there
     yield fake
     gate.set()
-
-
-def of_fake(fake, store, **given):
-    """Register a scripted connector, and connect it."""
-    registry = stand_in.new_registry()
-    report = DiscoveryReport({"fake": fake.connector()}, [Row("fake", "loaded")])
-    done = register_connectors(
-        base_connector=stand_in.BaseConnector,
-        connector_config=stand_in.ConnectorConfig,
-        connector_type=stand_in.ConnectorType,
-        connector_status=stand_in.ConnectorStatus,
-        oauth_mixin=stand_in.OAuthMixin,
-        registry=registry,
-        store=store,
-        report=report,
-        **given,
-    )
-    credentials = {"client_id": "app", "kind": "custom"}
-    made = registry.create_connector("fake", "t", credentials)
-    assert asyncio.run(made.validate_credentials())
-    return registry, credentials, done
 
 
 def test_pain_6_a_slow_hook_does_not_hold_up_the_others(slow):

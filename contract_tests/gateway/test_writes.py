@@ -16,7 +16,7 @@ from bizosaas_xero.adapters.brain_gateway.stores import LEASE
 from bizosaas_xero.adapters.brain_gateway.terms import Terms
 from bizosaas_xero.adapters.brain_gateway.writes import Write, Writes, _key
 from bizosaas_xero.spec import ActionResult, Conflict, Invalid, Misconfigured, Unavailable
-from contract_tests.gateway.test_pains import of_fake
+from contract_tests.gateway.conftest import of_fake
 from contract_tests.host.fakes import Clock
 from contract_tests.host.ledger import Payer
 
