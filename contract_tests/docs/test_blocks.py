@@ -15,11 +15,14 @@ from pathlib import Path
 import pytest
 
 from bizosaas_xero.sandbox import serve
+from contract_tests.docs import ways
 from contract_tests.docs.blocks import PAGES, Block, Command, Newcomer, blocks_of, check_shown, commands_of
 from contract_tests.docs.every_block import HOOKS, SYNCED, WAYS
 from contract_tests.docs.pages import ROOT
 from contract_tests.docs.test_hooks import EXAMPLES
 from contract_tests.docs.ways import Console, Elsewhere, Python, Read, Saved, Sql, Way
+
+SOAK, BENCH = "python -m contract_tests.reliability.soak", "python -m contract_tests.benchmarks"
 
 
 def row_of(block: Block) -> tuple[str, str] | None:
@@ -178,3 +181,33 @@ def test_what_is_not_run_is_right_as_far_as_it_can_be_read(block):
     way = BLOCKS[block]
     assert way.reason
     way.check(block)
+
+
+@pytest.mark.parametrize(
+    ("check", "text"),
+    [
+        (lambda block: ways.accepted(block.text), "bizosaas-xero record --no-such-option"),
+        (lambda block: ways.accepted(block.text), "bizosaas-xero no-such-command"),
+        (lambda block: ways.accepted(block.text), "bizosaas-xero sandbox --port many"),
+        (ways.by_claude, "$ claude mcp add --transport stdio xero -- bizosaas-xero mcp --no-such-option\n"),
+        (ways.by_claude, "$ claude mcp add --transport http xero http://127.0.0.1:1/mcp\n"),
+        (ways.collected, "$ pytest contract_tests/no_such_test.py\n"),
+        (
+            ways.understood("contract_tests.reliability.soak"),
+            f"{SOAK} --no-such-option\n",
+        ),
+        (
+            ways.understood("contract_tests.benchmarks"),
+            f"{BENCH} no-such-benchmark\n",
+        ),
+        (ways.a_unit, "[Unit]\n[Service]\nExecStart=/bin/bizosaas-xero sync --no-such-option\n[Install]\n"),
+        (ways.a_change, "-x = 1\n+x = (1\n"),
+        (ways.a_payload, '{"moode": "commit"}\n'),
+        (ways.a_scenario, '[[scenarios]]\nname = "accounts-first-read"\nhook = "auth"\n'),
+        (ways.an_exemption, '[[exempt]]\nclause = "sync.no-such-clause"\nreason = "long enough to be one"\n'),
+        (ways.a_distribution, '[project]\nname = "x"\ndependencies = []\n[project.entry-points.x]\n'),
+    ],
+)
+def test_what_reads_a_block_sees_what_is_wrong(check, text):
+    with pytest.raises(AssertionError):
+        check(Block("page.md", 1, "", text))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import configparser
-import contextlib
 import json
 import shlex
 import subprocess
 import sys
-import textwrap
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -96,7 +93,14 @@ def accepted(words: str) -> None:
     group = typer.main.get_command(app)
     with group.make_context("bizosaas-xero", shlex.split(words)[1:], resilient_parsing=True) as context:
         name, command, rest = group.resolve_command(context, [*context._protected_args, *context.args])
-        command.make_context(name, list(rest), parent=context)
+        assert command, words
+        try:
+            command.make_context(name, list(rest), parent=context)
+        except Exception as error:
+            # typer brings its own copy of click's errors, or click's, as its version pleases
+            if getattr(error, "exit_code", None) == 2:
+                raise AssertionError(f"{words}: {error}") from error
+            raise
 
 
 def by_claude(block: Block) -> None:
@@ -159,27 +163,6 @@ def a_unit(block: Block) -> None:
     assert unit["Service"]["EnvironmentFile"] in (DOCS / block.page).read_text(encoding="utf-8").replace(
         block.text, ""
     )
-
-
-def statements_of(source: str) -> None:
-    """Fail unless the lines are statements, one after the other (lines between may be left out)."""
-    waiting = ""
-    for line in source.splitlines():
-        waiting += line + "\n"
-        piece = textwrap.dedent(waiting)
-        piece += "    ...\n" if piece.startswith("@") and piece.endswith(":\n") else ""
-        with contextlib.suppress(SyntaxError):
-            ast.parse(f"async def route():\n{textwrap.indent(piece, ' ')} ...\n")
-            waiting = ""
-    assert not waiting, waiting
-
-
-def a_change(block: Block) -> None:
-    """Something is added, and before and after are Python."""
-    for side in "-+":
-        lines = [line for line in block.text.splitlines() if line[:1] in {side, " ", ""}]
-        statements_of("\n".join(line[1:] for line in lines))
-    assert any(line.startswith("+") for line in block.text.splitlines())
 
 
 def a_payload(block: Block) -> None:
