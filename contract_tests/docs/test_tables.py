@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 
 import pytest
 
@@ -14,7 +15,7 @@ from bizosaas_xero.settings import Settings
 from bizosaas_xero.spec import ERRORS, models
 from contract_tests.docs import fields, generate, parameters
 from contract_tests.docs.meanings import MEANINGS
-from contract_tests.docs.pages import DOCS, PACKAGE, first_cells, read, rows, section
+from contract_tests.docs.pages import DOCS, PACKAGE, ROOT, first_cells, read, rows, section
 
 
 @pytest.mark.parametrize("page", sorted(p.relative_to(DOCS).as_posix() for p in DOCS.rglob("*.md")))
@@ -123,6 +124,11 @@ def test_every_environment_variable_is_documented():
     text = read("settings.md")
     for name in sorted(fixed | named):
         assert f"`{name}`" in text, name
+
+
+def test_every_extra_is_documented():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(extras) <= first_cells(read("versioning.md"))
 
 
 # ---------------------------------------------------------------- numbers
