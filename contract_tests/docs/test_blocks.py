@@ -201,7 +201,6 @@ def test_what_is_not_run_is_right_as_far_as_it_can_be_read(block):
             f"{BENCH} no-such-benchmark\n",
         ),
         (ways.a_unit, "[Unit]\n[Service]\nExecStart=/bin/bizosaas-xero sync --no-such-option\n[Install]\n"),
-        (ways.a_change, "-x = 1\n+x = (1\n"),
         (ways.a_payload, '{"moode": "commit"}\n'),
         (ways.a_scenario, '[[scenarios]]\nname = "accounts-first-read"\nhook = "auth"\n'),
         (ways.an_exemption, '[[exempt]]\nclause = "sync.no-such-clause"\nreason = "long enough to be one"\n'),
