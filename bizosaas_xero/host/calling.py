@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bizosaas_xero.host import foreign
 from bizosaas_xero.host.claims import Key
 from bizosaas_xero.host.connector import Connector
 from bizosaas_xero.host.grants import Grants
@@ -94,6 +95,7 @@ class Caller:
             return ActionResult.model_validate(result.model_dump(mode="json"))
 
     def _count(self, call: Call, cost: Mapping[str, int | None]) -> None:
+        cost = foreign.cost(cost)
         calls, size = cost.get("calls") or 0, cost.get("bytes") or 0
         if calls or size:
             self._store.count_usage(call.kept.organisation_id, calls, size, cost.get("day_left"))

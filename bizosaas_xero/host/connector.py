@@ -14,18 +14,17 @@ from typing import Any, TypeVar
 
 import pluggy
 
+from bizosaas_xero.host.foreign import Unstorable, adopt, require_storable
 from bizosaas_xero.spec import (
     Action,
     ActionResult,
     AuthResult,
     Batch,
-    ConnectorError,
     ConnectorInfo,
     EntityInfo,
     Invalid,
     NotFound,
     Unavailable,
-    error_from_dict,
     parse,
 )
 from bizosaas_xero.spec.models import Model
@@ -75,7 +74,7 @@ class Connector:
             while True:
                 with self._blamed():
                     item = next(iterator, None)
-                    batch = None if item is None else self._output(Batch, item)
+                    batch = None if item is None else self._batch(item)
                 if batch is None:
                     return
                 yield batch
@@ -84,6 +83,14 @@ class Connector:
             close = getattr(iterator, "close", None)
             if close is not None:
                 close()
+
+    def _batch(self, item: Any) -> Batch:
+        batch = self._output(Batch, item)
+        try:
+            require_storable(batch)
+        except Unstorable as error:
+            raise self.failure(str(error)) from None
+        return batch
 
     def list_actions(self, connection: Mapping[str, Any] | None) -> list[Action]:
         """List the connector's actions; with a connection, also whether its grant allows each."""
@@ -145,8 +152,6 @@ class Connector:
     def _blamed(self) -> Iterator[None]:
         try:
             yield
-        except ConnectorError:
-            raise
         except Exception as error:  # noqa: BLE001 (the edge: whatever a connector raises, it is to blame)
             adopted = adopt(error)
             if adopted is not None:
@@ -164,26 +169,6 @@ class Connector:
             remedy="If this stays, report it to the connector's author. Nothing was lost.",
             reason="connector_failed",
         )
-
-
-def adopt(error: Exception) -> ConnectorError | None:
-    """Read a connector's own error through its ``code`` and ``recovery``, as the contract asks of hosts.
-
-    Returns:
-        An error of the contract's tree, or ``None`` if ``error`` does not carry the two strings.
-    """
-    code, recovery = getattr(error, "code", None), getattr(error, "recovery", None)
-    if not isinstance(code, str) or not isinstance(recovery, str):
-        return None
-    names = ("message", "remedy", "reason", "retry_after", "correlation_id", "problems", "scopes", "cost")
-    known = error_from_dict({"code": code} | {name: getattr(error, name, None) for name in names})
-    if (known.code, known.recovery) == (code, recovery):
-        return known
-    # A code of a later release: its recovery still says what to do.
-    newer = type("NewerError", (ConnectorError,), {"code": code, "recovery": recovery})
-    data = known.to_dict()
-    adopted = newer(data.pop("message"), **{name: data[name] for name in names[1:]})
-    return adopted if isinstance(adopted, ConnectorError) else None
 
 
 def defects(manager: pluggy.PluginManager, module: object, required: tuple[str, ...]) -> list[str]:

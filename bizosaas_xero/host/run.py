@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bizosaas_xero.host.foreign import cost
 from bizosaas_xero.host.leases import Lease
 from bizosaas_xero.host.sink import Counts
-from bizosaas_xero.spec import ConnectorError, ReconnectRequired, Stats
+from bizosaas_xero.spec import Batch, ConnectorError, ReconnectRequired, Stats
 
 PAUSES = (2.0, 8.0, 30.0)
 """Seconds before each repetition of a run that failed without progress."""
+
+
+MOST_EMPTY = 10_000
+"""Batches in a row without a record that a run takes: an iterator of nothing would hold a worker for ever."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,8 @@ class Run:
     bytes: int = 0
     day_left: int | None = None
     batches: int = 0
+    empty: int = 0
+    more: bool = False
     progressed: bool = False
     failures: int = 0
     refreshed: bool = False
@@ -79,13 +86,18 @@ class Run:
     def begin(self, version: int) -> None:
         """Start an attempt with this version of the grant."""
         self.version, self.stats, self.batches, self.progressed = version, None, 0, False
-        self.cost = {}
+        self.cost, self.more = {}, False
+
+    def looked_at(self, batch: Batch) -> None:
+        """Note what a batch is, before it is stored."""
+        self.more = batch.has_more
+        self.empty = 0 if batch.records or batch.rejected else self.empty + 1
 
     def stored(self, stats: Stats | None, *, moved: bool) -> None:
         """Note a stored batch. Only one that moves the cursor is progress, or a loop would never end."""
         self.batches += 1
         self.stats = stats or self.stats
-        self.cost = vars(stats) if stats else self.cost
+        self.cost = cost(vars(stats)) if stats else self.cost
         self.kind = self.kind or (self.stats.kind if self.stats else None)
         self.full = False  # from here on the cursor knows that everything is being read
         if moved:

@@ -10,10 +10,11 @@ from typing import Any
 
 from bizosaas_xero.host.connector import Connector
 from bizosaas_xero.host.discovery import DiscoveryReport
+from bizosaas_xero.host.foreign import Unstorable
 from bizosaas_xero.host.grants import Grants
 from bizosaas_xero.host.kept import StoredConnection
 from bizosaas_xero.host.leases import LOST, PATIENCE, RUNNING, Leases
-from bizosaas_xero.host.run import PAUSES, Progress, Run, SyncOutcome
+from bizosaas_xero.host.run import MOST_EMPTY, PAUSES, Progress, Run, SyncOutcome
 from bizosaas_xero.host.sink import Sink
 from bizosaas_xero.host.store import Store
 from bizosaas_xero.host.troubles import is_own
@@ -164,13 +165,21 @@ class Runner:
                 for batch in batches:
                     if batch.entity != run.entity:
                         raise connector.failure(f"it gave a batch of {batch.entity!r} for {run.entity!r}")
-                    run.counts += self._sink.write(kept, batch, run.lease)
+                    run.looked_at(batch)
+                    if run.empty > MOST_EMPTY:
+                        raise connector.failure(f"it gave {MOST_EMPTY:,} batches without a record")
+                    try:
+                        run.counts += self._sink.write(kept, batch, run.lease)
+                    except Unstorable as error:
+                        raise connector.failure(str(error)) from None
                     run.stored(batch.stats, moved=batch.cursor != cursor)
                     cursor = batch.cursor
                     on_progress(Progress(run.entity, run.counts, run.stats))
                     del batch  # not to be held while the next one is fetched
             if not run.batches:
                 raise connector.failure("sync_entity gave no batch")
+            if run.more:
+                raise connector.failure("its iterator ended, and its last batch had promised another")
         except ConnectorError as error:
             run.cost = error.cost or run.cost  # calls that brought no batch were sent, too
             raise

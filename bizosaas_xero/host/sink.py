@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from bizosaas_xero.host import columns, tables
 from bizosaas_xero.host.database import Database, put
 from bizosaas_xero.host.events import Events
+from bizosaas_xero.host.foreign import Unstorable
 from bizosaas_xero.host.kept import StoredConnection
 from bizosaas_xero.host.leases import Lease
 from bizosaas_xero.spec import Batch, EntityInfo, Recheck, Record, Rejected
@@ -73,6 +74,7 @@ class Sink:
 
         Raises:
             Unavailable: if the ``lease`` under which the batch was read is lost; nothing is stored then.
+            Unstorable: if a record is no JSON; nothing is stored.
         """
         table = self._tables[batch.entity]
         newest = {record.key: record for record in batch.records}
@@ -274,8 +276,15 @@ def _nameless(item: Rejected) -> str:
 
 
 def _encode(value: Any) -> bytes:
-    """Write JSON as the contract has it: decimals as strings with all their digits, stamps with zone."""
-    return msgspec.json.encode(value)
+    """Write JSON as the contract has it: decimals as strings with all their digits, stamps with zone.
+
+    Raises:
+        Unstorable: It holds what is no JSON.
+    """
+    try:
+        return msgspec.json.encode(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Unstorable(f"a record holds what is no JSON ({type(error).__name__})") from None
 
 
 def _decode(record: str) -> Any:

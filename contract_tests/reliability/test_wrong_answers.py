@@ -8,7 +8,7 @@ import httpx
 import pytest
 import stamina
 import time_machine
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from bizosaas_xero import plugin, sending
@@ -29,8 +29,12 @@ few = settings(
     max_examples=25 if not SEARCHING else 1000, suppress_health_check=list(HealthCheck), deadline=None
 )
 live = settings(
-    max_examples=4 if not SEARCHING else 100, suppress_health_check=list(HealthCheck), deadline=None
+    max_examples=4 if not SEARCHING else 100,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+    deadline=None,
 )
+MAKES = ("Contacts", "Invoices", "CreditNotes", "Payments", "BankTransactions", "notes", "e-mails")
 
 
 @pytest.fixture(autouse=True)
@@ -182,10 +186,9 @@ def test_after_a_wrong_answer_the_same_call_writes_once(name):
                 answered_by(inner, Wrong(number, shape, place, junk))
                 read_or_refused(plugin.run_action, at.connection(), name, params, CONTROL)
             done = at.act(name, params, **CONTROL)
+            assert done.status in {"done", "partial"}
             found = made(before, at.holds())
-            if name == "email_invoice" and done.data["emailed"] == "unknown":
-                assert found.get("e-mails", 0) <= 1
-            else:
-                assert found == wanted
+            # A wrong amount that could be right is paid; but nothing is made twice.
+            assert {key: found.get(key, 0) for key in MAKES if found.get(key, 0) > wanted.get(key, 0)} == {}
 
     search()
