@@ -108,7 +108,9 @@ def test_every_scope_and_profile_is_documented():
 
 
 def test_the_scopes_that_the_owner_reads_are_those_that_are_asked_for():
-    told = [cells for cells in rows(section(read("start.md"), "2. The scopes", 2)) if cells[0].startswith("`")]
+    told = [
+        cells for cells in rows(section(read("start.md"), "2. The scopes", 2)) if cells[0].startswith("`")
+    ]
     for column, vocabulary in enumerate(("granular", "legacy")):
         assert {cells[column].strip("`") for cells in told} == set(scopes.PROFILES[vocabulary])
 
