@@ -230,17 +230,21 @@ class Client:
         It is counted with the slot in hand. Counted before, it might wait for one, and arrive with the calls
         of the minute after.
         """
-        per_minute, counted_at = self._settings.calls_per_minute, self._settings.limiter_url
-        owed = [(self._key, per_minute, "limit_minute")] if per_minute else []
-        owed += [(self._app, limits.APP_CALLS_PER_MINUTE, "limit_app_minute")] if per_minute else []
+        per_minute, shared = self._settings.calls_per_minute, self._settings.limiter_url
+        # Here as well as where all count: a Redis that comes back empty has forgotten what was sent. There
+        # first: what cannot be counted there is not sent, and must not count here.
+        places = [shared, None] if shared else [None]
+        owed = [(place, self._key, per_minute, "limit_minute") for place in places if per_minute]
+        most = limits.APP_CALLS_PER_MINUTE
+        owed += [(place, self._app, most, "limit_app_minute") for place in places if per_minute]
         while True:
             with limits.slots(os.getpid(), self._key):
                 wait = 0.0
-                while owed and not (wait := limits.seconds_to_wait(counted_at, *owed[0][:2])):
+                while owed and not (wait := limits.seconds_to_wait(*owed[0][:3])):
                     del owed[0]
                 if not owed:
                     return self.meter.send(method, url, self._settings, **more)
-            self._spend(wait, answers.limit_reached(owed[0][2], wait))
+            self._spend(wait, answers.limit_reached(owed[0][3], wait))
             time.sleep(wait)
 
     def pause(self, error: Exception) -> bool | float:

@@ -11,16 +11,19 @@ from functools import lru_cache
 from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING, Any, cast
 
-from bizosaas_xero.spec.errors import Misconfigured
+from bizosaas_xero.spec.errors import Misconfigured, Unavailable
 
 if TYPE_CHECKING:  # it brings in asyncio and multiprocessing, which nobody needs who only describes
-    from pyrate_limiter import AbstractBucket, Rate
+    from pyrate_limiter import AbstractBucket
 
 AT_ONCE = 5
 APP_CALLS_PER_MINUTE = 10_000
 
 WINDOW = 61_000
 """Milliseconds that a call counts for: a second over the minute, as calls do not all travel equally long."""
+
+PATIENCE = 3.0
+"""Seconds that Redis may take to answer."""
 
 
 def seconds_to_wait(limiter_url: str | None, key: str, per_minute: int) -> float:
@@ -35,18 +38,54 @@ def seconds_to_wait(limiter_url: str | None, key: str, per_minute: int) -> float
         0 when the call is counted and may be sent; else the seconds after which to ask again.
 
     Raises:
-        Misconfigured: The address is of no kind known here, or nobody answers there.
+        Misconfigured: The address is of no kind known here, or who answers there refuses us.
+        Unavailable: Nobody answers there; no call may be sent, for nobody would know of it.
     """
+    with _counting(os.getpid()):
+        if limiter_url is None:
+            return _counted(_bucket(os.getpid(), key, per_minute), key)
+        return _counted_in_redis(limiter_url, key, per_minute)
+
+
+def _counted(bucket: AbstractBucket, key: str) -> float:
     from pyrate_limiter import RateItem
 
-    with _counting(os.getpid()):
-        bucket = _bucket(os.getpid(), limiter_url, key, per_minute)
-        now = cast("int", cast("Any", bucket).now())
-        bucket.leak(now)
-        item = RateItem(key, now)
-        if bucket.put(item):
-            return 0
-        return max(0.001, cast("int", bucket.waiting(item)) / 1000)
+    now = cast("int", cast("Any", bucket).now())
+    bucket.leak(now)
+    item = RateItem(key, now)
+    if bucket.put(item):
+        return 0
+    return max(0.001, cast("int", bucket.waiting(item)) / 1000)
+
+
+def _counted_in_redis(url: str, key: str, per_minute: int) -> float:
+    """Count in Redis, which may go, come back, and have forgotten its scripts and counts."""
+    redis = _redis()
+    try:
+        try:
+            return _counted(_shared(os.getpid(), url, key, per_minute), key)
+        except redis.exceptions.NoScriptError:
+            _shared.cache_clear()
+            return _counted(_shared(os.getpid(), url, key, per_minute), key)
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        if isinstance(error, redis.AuthenticationError):
+            raise _unusable(error) from None
+        raise Unavailable(
+            f"The limiter at limiter_url does not answer ({type(error).__name__}).",
+            remedy="Start Redis, or correct or unset limiter_url. Nothing was sent to Xero; it goes on by "
+            "itself when Redis is back.",
+            reason="limiter_unreachable",
+        ) from None
+    except (redis.RedisError, ValueError) as error:
+        raise _unusable(error) from None
+
+
+def _unusable(error: Exception) -> Misconfigured:
+    return Misconfigured(
+        f"The limiter at limiter_url cannot be used ({type(error).__name__}).",
+        remedy="Correct limiter_url, its user and password, or unset it.",
+        reason="limiter_refused",
+    )
 
 
 # Of each process its own: what is inherited over a fork might be held for ever. Made by setdefault: a cached
@@ -60,24 +99,29 @@ def _counting(pid: int) -> Lock:
 
 
 @lru_cache(maxsize=4096)
-def _bucket(_pid: int, limiter_url: str | None, key: str, per_minute: int) -> AbstractBucket:
+def _bucket(_pid: int, _key: str, per_minute: int) -> AbstractBucket:
     # One bucket a key: pyrate-limiter's own default would let all organisations share one.
     from pyrate_limiter import InMemoryBucket, Rate
 
-    rates = [Rate(per_minute, WINDOW)]
-    if limiter_url is None:
-        return InMemoryBucket(rates)
-    if limiter_url.startswith(("redis://", "rediss://")):
-        return _redis_bucket(limiter_url, key, rates)
-    raise Misconfigured(
-        "The setting limiter_url is of no known kind.",
-        remedy="Use redis://HOST:PORT/DB, or leave it unset to count within one process.",
-        reason="bad_setting",
-        problems=[{"field": "settings.limiter_url", "message": "must begin with redis:// or rediss://"}],
-    )
+    return InMemoryBucket([Rate(per_minute, WINDOW)])
 
 
-def _redis_bucket(url: str, key: str, rates: list[Rate]) -> AbstractBucket:
+@lru_cache(maxsize=4096)
+def _shared(_pid: int, url: str, key: str, per_minute: int) -> AbstractBucket:
+    from pyrate_limiter import Rate, RedisBucket
+
+    if not url.startswith(("redis://", "rediss://")):
+        raise Misconfigured(
+            "The setting limiter_url is of no known kind.",
+            remedy="Use redis://HOST:PORT/DB, or leave it unset to count within one process.",
+            reason="bad_setting",
+            problems=[{"field": "settings.limiter_url", "message": "must begin with redis:// or rediss://"}],
+        )
+    known = _redis().Redis.from_url(url, socket_connect_timeout=PATIENCE, socket_timeout=PATIENCE)
+    return cast("AbstractBucket", RedisBucket.init([Rate(per_minute, WINDOW)], known, f"xero:{key}"))
+
+
+def _redis() -> Any:
     try:
         import redis
     except ImportError:
@@ -86,16 +130,7 @@ def _redis_bucket(url: str, key: str, rates: list[Rate]) -> AbstractBucket:
             remedy="Install bizosaas-xero[redis].",
             reason="missing_extra",
         ) from None
-    from pyrate_limiter import RedisBucket
-
-    try:
-        return cast("AbstractBucket", RedisBucket.init(rates, redis.Redis.from_url(url), f"xero:{key}"))
-    except (redis.RedisError, ValueError) as error:
-        raise Misconfigured(
-            f"The limiter at limiter_url cannot be used ({type(error).__name__}).",
-            remedy="Start Redis, correct limiter_url, or unset it.",
-            reason="limiter_unreachable",
-        ) from None
+    return redis
 
 
 def slots(pid: int, key: str) -> BoundedSemaphore:

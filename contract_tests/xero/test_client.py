@@ -195,14 +195,13 @@ def test_a_short_wait_for_a_turn_is_waited(answer_with, connection, monkeypatch)
 
 
 @pytest.mark.usefixtures("_fresh_counts")
-def test_a_limiter_that_is_unknown_or_away_is_a_wrong_setting(answer_with, connection):
+@pytest.mark.parametrize("url", ["ftp://x", "redis://127.0.0.1:99999999/0", "redis://127.0.0.1:x"])
+def test_a_limiter_at_no_address_is_a_wrong_setting(answer_with, connection, url):
     answer_with(lambda _: httpx.Response(200, json=EMPTY))
-    connection["settings"]["calls_per_minute"] = 1
-    for url in ("ftp://x", "redis://127.0.0.1:1/0"):
-        connection["settings"]["limiter_url"] = url
-        error = fail(connection)
-        assert (error.code, error.recovery) == ("misconfigured", "fix")
-        assert "limiter_url" in error.message
+    connection["settings"] |= {"calls_per_minute": 1, "limiter_url": url}
+    error = fail(connection)
+    assert (error.code, error.recovery) == ("misconfigured", "fix")
+    assert "limiter_url" in error.message
 
 
 @needs_redis

@@ -1,0 +1,165 @@
+"""The Redis that counts calls for several processes goes, hangs, comes back empty, or is not one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+import stamina
+
+from bizosaas_xero import limits, sending
+from bizosaas_xero.host import discover, open_host
+from bizosaas_xero.sandbox import serve
+from bizosaas_xero.spec import ConnectorError
+from contract_tests.host.processes import connect
+from contract_tests.xero.account import Account, calls
+
+pytest.importorskip("redis")
+SERVER = shutil.which("redis-server")
+pytestmark = pytest.mark.skipif(
+    SERVER is None and os.environ.get("REQUIRE_SERVICES") != "1", reason="there is no redis-server here"
+)
+MOST = 12
+
+
+class Redis:
+    """A server of this test's own, without a disk: what it counted is gone when it is."""
+
+    def __init__(self, folder) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url, self._folder, self.process = f"redis://127.0.0.1:{self.port}/0", folder, None
+
+    def start(self):
+        options = ("--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._folder))
+        self.process = subprocess.Popen([SERVER, *options], stdout=subprocess.DEVNULL)  # noqa: S603 (our own)
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                time.sleep(0.02)
+            else:
+                return self
+        raise AssertionError("redis-server did not start")
+
+    def kill(self):
+        if self.process is not None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.kill()
+            self.process.wait(20)
+            self.process = None
+
+
+@pytest.fixture
+def redis(tmp_path):
+    server = Redis(tmp_path).start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(autouse=True)
+def _fresh():
+    limits._bucket.cache_clear()
+    with stamina.set_testing(True, attempts=2, cap=True):
+        yield
+    limits._bucket.cache_clear()
+    sending.close()
+
+
+@pytest.fixture
+def box():
+    with serve(invoices=60, seed=3) as served:
+        yield served
+
+
+def read(account, **options):
+    return list(account.sync("invoices", max_wait=0, **options))
+
+
+def failing(account):
+    """Return the error of a read, which must come soon."""
+    began = time.monotonic()
+    with pytest.raises(ConnectorError) as caught:
+        read(account)
+    assert time.monotonic() - began < 60
+    return caught.value
+
+
+def test_redis_dies_and_comes_back_empty_and_no_limit_is_exceeded(redis, box):
+    account = Account(box, limiter_url=redis.url, calls_per_minute=MOST, page_size=20).connect()
+    first = len(read(account))
+    assert 0 < len(calls(box)) < MOST
+    redis.kill()
+    sent = len(calls(box))
+    error = failing(account)
+    assert (error.code, error.recovery, error.reason) == ("unavailable", "retry", "limiter_unreachable")
+    assert len(calls(box)) == sent, "what nobody counts is not sent"
+    redis.start()
+    assert len(read(account)) == first, "it has neither its scripts nor its counts, and goes on"
+    while len(calls(box)) < MOST:
+        read(account, max_batches=1)
+    assert failing(account).reason == "limit_minute"
+    assert len(calls(box)) == MOST, "this process has not forgotten what it sent"
+
+
+def test_redis_dies_between_two_pages_and_the_host_goes_on_where_it_was(redis, box, tmp_path):
+    """A run of the host waits out a Redis that is away for a moment; nothing is read twice or lost."""
+    pauses = []
+
+    def back(seconds):
+        pauses.append(seconds)
+        redis.start()
+
+    with open_host(tmp_path / "home", report=discover(["xero"]), environ={}, sleep=back) as host:
+        id_ = connect(host, box, limiter_url=redis.url, calls_per_minute=60, page_size=10, concurrency=1)
+
+        def die(progress):
+            if progress.counts.new == 10:
+                redis.kill()
+
+        outcome = host.runner.sync(id_, "invoices", on_progress=die)
+        assert outcome.problem is None
+        assert pauses == [2.0]
+        assert outcome.same == 0
+        organisation = host.store.connection(id_).organisation_id
+        wanted = [row for row in box.sandbox.store(organisation).rows("Invoices") if row["Type"] == "ACCREC"]
+        assert host.sink.rows(organisation, "invoices") == len(wanted) == outcome.new
+
+
+def test_a_redis_that_hangs_holds_no_worker(redis, box):
+    account = Account(box, limiter_url=redis.url, calls_per_minute=60).connect()
+    read(account)
+    redis.process.send_signal(signal.SIGSTOP)
+    errors = []
+    workers = [threading.Thread(target=lambda: errors.append(failing(account))) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(90)
+    assert [error.reason for error in errors] == ["limiter_unreachable"] * 2
+
+
+def test_a_redis_that_wants_a_password_is_a_wrong_setting(redis, box):
+    import redis as library
+
+    library.Redis.from_url(redis.url).config_set("requirepass", "secret-word")
+    account = Account(box, limiter_url=redis.url, calls_per_minute=60).connect()
+    error = failing(account)
+    assert (error.code, error.recovery, error.reason) == ("misconfigured", "fix", "limiter_refused")
+    account.settings["limiter_url"] = redis.url.replace("//", "//:secret-word@")
+    assert read(account)
+
+
+def test_something_else_that_listens_there_is_said_so(box):
+    """A server that speaks no Redis, and one that takes connections and says nothing."""
+    account = Account(box, limiter_url=box.info["api_url"].replace("http", "redis"), calls_per_minute=60)
+    account.connect()
+    assert failing(account).reason in {"limiter_refused", "limiter_unreachable"}
