@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import importlib.util
 import re
 import subprocess
 import sys
@@ -11,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from contract_tests.docs import drawings
+from contract_tests.docs.blocks import PAGES
 from contract_tests.docs.pages import DOCS, PACKAGE, ROOT, read
+from contract_tests.docs.ways import accepted
 
 
 def commands():
@@ -107,3 +110,29 @@ def test_no_page_names_a_path_of_somebodys_machine():
     for path in committed:
         if path != Path(__file__):
             assert not foreign.search(path.read_text(encoding="utf-8")), path
+
+
+def inline(program):
+    """Return every command between single marks, with its page."""
+    return [
+        (page.name, " ".join(words.split()))
+        for page in PAGES
+        for words in re.findall(rf"(?<!`)`({program}\s+[^`-][^`]*)`", page.read_text(encoding="utf-8"))
+    ]
+
+
+def test_every_command_in_a_sentence_would_be_taken():
+    found = inline("bizosaas-xero")
+    assert len(found) > 10
+    for page, words in found:
+        if len(words.split()) == 2:
+            assert words.split()[1] in commands(), page
+        else:
+            accepted(words)
+
+
+def test_every_module_in_a_sentence_is_there():
+    found = inline(r"python\s+-m")
+    assert len(found) > 5
+    for page, words in found:
+        assert importlib.util.find_spec(words.split()[2]), page
