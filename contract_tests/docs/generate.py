@@ -22,7 +22,7 @@ from bizosaas_xero.actions.catalogue import ACTIONS
 from bizosaas_xero.catalogue import info
 from bizosaas_xero.settings import Settings
 from bizosaas_xero.spec import ERRORS, models
-from contract_tests.docs import fields, parameters
+from contract_tests.docs import fields, parameters, reasons
 from contract_tests.docs.markdown import code, codes, kind, table
 from contract_tests.docs.meanings import MEANINGS
 
@@ -61,6 +61,9 @@ def parts() -> dict[str, str]:
         "fields": "\n".join(
             f"## {name}\n\n{about}\n\n{table(['Field', 'Type', 'Meaning'], rows)}\n"
             for name, about, rows in fields.sections()
+        ),
+        "host_errors": "\n".join(
+            f"## {place}\n\n{table(reasons.HEAD, reasons.rows(at))}\n" for place, at in reasons.PLACES.items()
         ),
         "field_holders": table(["Entity", "Its records", "Key"], fields.holders()),
         "scopes": _scopes(),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from bizosaas_xero.spec import ERRORS, Invalid, Recovery
-from contract_tests.docs.pages import CONNECTOR, PACKAGE, first_cells, read, rows, section
+from contract_tests.docs import reasons
+from contract_tests.docs.pages import CONNECTOR, DOCS, PACKAGE, first_cells, read, rows, section
 
 
 def test_every_code_and_recovery_is_documented():
@@ -81,6 +83,16 @@ def test_what_the_person_sees_is_what_the_code_says():
             assert any(piece in text for text in said), piece
         assert len(cells) == 3
         assert cells[2]
+
+
+def test_every_reason_around_the_connector_is_told():
+    text = "".join(page.read_text(encoding="utf-8") for page in DOCS.rglob("*.md"))
+    raised = set()
+    for place in reasons.PLACES.values():
+        for path in reasons.modules(place):
+            raised |= set(re.findall(r'reason="(\w+)"', path.read_text(encoding="utf-8")))
+    assert len(raised) > 60
+    assert [reason for reason in sorted(raised) if f"`{reason}`" not in text] == []
 
 
 def test_what_the_owner_is_told_to_do_names_real_errors():

@@ -1,0 +1,67 @@
+"""The reasons of errors that host, command line and adapters raise themselves, read from their source."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from bizosaas_xero.spec import ERRORS
+
+PACKAGE = Path(__file__).parents[2] / "bizosaas_xero"
+PLACES = {
+    "The embedded host": "host",
+    "The command line": "cli",
+    "Agents (MCP)": "adapters/mcp",
+    "The brain-gateway": "adapters/brain_gateway",
+    "Temporal": "adapters/temporal.py",
+}
+HEAD = ["Code", "Reason", "What the person sees", "What to do"]
+CLASSES = {error.__name__: code for code, error in ERRORS.items()} | {"wrong": "invalid"}
+"""What makes an error; ``wrong`` takes the field and the complaint."""
+
+
+def modules(place: str) -> list[Path]:
+    """Return the modules of a place."""
+    path = PACKAGE / place
+    return [path] if path.suffix else sorted(path.rglob("*.py"))
+
+
+def said(node: ast.expr | None) -> str:
+    """Return a text of the source; what is only known when it runs is ``…``."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=parts):
+            return "".join(said(part) for part in parts)
+        case ast.BinOp(left=left, right=right):
+            return said(left) + said(right)
+        case None:
+            return ""
+    return "…"
+
+
+def rows(place: str) -> list[list[str]]:
+    """Return code, reason, message and remedy of each error that is made with a reason of its own."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for path in modules(place):
+        for call in calls(path):
+            words = {keyword.arg: keyword.value for keyword in call.keywords}
+            if isinstance(words.get("reason"), ast.Constant) and call.args:
+                code, reason = CLASSES[call.func.id], words["reason"].value
+                parts = call.args[: 2 if call.func.id == "wrong" else 1]
+                told = [" ".join(map(said, parts)), said(words.get("remedy"))]
+                found.setdefault((code, reason), [f"`{code}`", f"`{reason}`", *map(_cell, told)])
+    return [found[key] for key in sorted(found)]
+
+
+def calls(path: Path) -> Iterator[ast.Call]:
+    """Return each call of an error's class in a module."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CLASSES:
+            yield node
+
+
+def _cell(text: str) -> str:
+    plain = " ".join(text.split()).replace("<", "&lt;").replace("*", "\\*")
+    return plain if plain.strip("… .") else "(said with the error)"
