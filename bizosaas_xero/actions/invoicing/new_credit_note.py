@@ -307,12 +307,7 @@ class NewCreditNote:
         return in_base(self.total, self.rate) if self.rate else None
 
     def _warnings(self) -> list[str]:
-        warnings = []
-        locked = self.books.locked_until
-        if locked and self.date <= locked:
-            warnings.append(f"The books are locked up to {locked}: this draft cannot be approved as dated.")
-        elif self.date < self.books.today:
-            warnings.append(f"It is dated back to {self.date}; today is {self.books.today}.")
+        warnings = dating.noteworthy(self.books, self.date)
         if self.currency != self.books.base_currency:
             rate = f"at the invoice's rate {self.rate}" if self.rate else "at the rate of the day"
             warnings.append(

@@ -189,12 +189,7 @@ class NewInvoice:
         return acts + (["send"] if self.params.send else [])
 
     def _warnings(self) -> list[str]:
-        warnings = []
-        locked = self.books.locked_until
-        if locked and self.date <= locked:
-            warnings.append(f"The books are locked up to {locked}: this draft cannot be approved as dated.")
-        elif self.date < self.books.today:
-            warnings.append(f"It is dated back to {self.date}; today is {self.books.today}.")
+        warnings = dating.noteworthy(self.books, self.date)
         if self.currency != self.books.base_currency:
             warnings.append(
                 f"It is in {self.currency}; Xero turns it into {self.books.base_currency} itself."

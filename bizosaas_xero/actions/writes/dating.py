@@ -58,3 +58,11 @@ def refuse_locked(books: Books, on: date, field: str) -> None:
             "Choose a later date, or have an accountant move the lock date in Xero.",
             reason="locked_period",
         )
+
+
+def noteworthy(books: Books, on: date) -> list[str]:
+    """Return what a person should know of a document's day before agreeing to it."""
+    locked = books.locked_until
+    if locked and on <= locked:
+        return [f"The books are locked up to {locked}: this draft cannot be approved as dated."]
+    return [f"It is dated back to {on}; today is {books.today}."] if on < books.today else []
