@@ -202,6 +202,7 @@ class Soak:
             self._collect(workers[victim], killed=True)
             workers[victim] = begin()
 
+        processes.until(lambda: len(list(self._home.glob("diary-*"))) == WORKERS, seconds=60)
         end, quiet = time.monotonic() + seconds, self._requests()
         while time.monotonic() < end:
             time.sleep(self._chance.uniform(0.02, 0.1))  # a thousand times a minute
