@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from datetime import datetime
 from pathlib import Path
+from string import Formatter
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from bizosaas_xero.spec import ERRORS
 
 SYNC_SCRIPTS = (
     "once",  # read from nothing to the end
@@ -36,6 +40,9 @@ ACTION_SCRIPTS = {
 what is done ``again`` has the same business key, ``stale`` and ``wait N`` happen to the world.
 """
 
+_SECONDS = re.compile(r"[0-9]{1,9}")
+_SHOWN, _LONGEST = 10, 1_500
+
 _REFUSED = {"no mode", "no plan"}
 _EVENTS = {"stale", "wait"}
 
@@ -58,8 +65,8 @@ class Expect(_Strict):
 
     records: tuple[int, ...] | None = None
     batches: tuple[int, ...] | None = None
-    rejected: int = 0
-    error: str | None = None
+    rejected: int = Field(0, ge=0)
+    error: Literal[*ERRORS] | None = None  # type: ignore[valid-type]
     reason: str | None = None
     status: str | None = None
 
@@ -70,6 +77,15 @@ class Exemption(_Strict):
     clause: str
     reason: str = Field(min_length=10)
     scenario: str | None = None
+
+
+def _names_only_state(callback: str) -> bool:
+    try:
+        return all(
+            part[1:] in {("state", "", None), (None, None, None)} for part in Formatter().parse(callback)
+        )
+    except ValueError:
+        return False
 
 
 class Scenario(_Strict):
@@ -87,7 +103,7 @@ class Scenario(_Strict):
         callback: The query with which the person comes back; ``{state}`` is the one that was sent.
     """
 
-    name: str = Field(pattern=r"^[a-z0-9-]+$", max_length=80)
+    name: str = Field(pattern=r"\A[a-z0-9-]+\z", max_length=80)
     hook: Literal["auth", "sync_entity", "run_action"]
     script: str = "once"
     steps: tuple[str, ...] = ()
@@ -117,6 +133,11 @@ class Scenario(_Strict):
         lacking = {"sync_entity": self.entity, "run_action": self.action, "auth": self.steps}[self.hook]
         if not lacking:
             raise ValueError("it names no entity, action or steps")
+        if not _names_only_state(self.callback):
+            raise ValueError("callback holds braces that are not those of {state}")
+        waits = [step.partition(" ")[2] for step in self.steps if step.partition(" ")[0] == "wait"]
+        if not all(_SECONDS.fullmatch(seconds) for seconds in waits):
+            raise ValueError("its steps are wrong; after wait stands a whole number of seconds")
         if self.hook == "run_action" and self.steps:
             strange = {step.partition(" ")[0] if step.startswith("wait ") else step for step in self.steps}
             strange -= {step for steps in ACTION_SCRIPTS.values() for step in steps} | _EVENTS
@@ -155,7 +176,7 @@ class Contract(_Strict):
     cassettes: str = "."
     entities: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
-    import_ms: float = 1500
+    import_ms: float = Field(1500, gt=0, allow_inf_nan=False)
     frozen: AwareDatetime | None = None
     apps: dict[str, dict[str, Any]] = Field(default_factory=dict)
     grants: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -173,6 +194,14 @@ class Contract(_Strict):
             raise ValueError(f"scenarios named twice: {', '.join(sorted(twice))}")
         if self.transport == "none" and not self.fixtures:
             raise ValueError('transport = "none" needs fixtures, the module that stands for the source')
+        for scenario in self.scenarios:
+            for one in ("app", "connection", "grant"):
+                name, known = getattr(scenario, one), getattr(self, f"{one}s")
+                if name and known and name not in known:  # a fixtures module gives what no table holds
+                    raise ValueError(f"scenario {scenario.name} names {name!r}, which is not among {one}s")
+        unmeant = {each.scenario for each in self.exempt if each.scenario} - set(names)
+        if unmeant:
+            raise ValueError(f"exempt names scenarios that are not there: {', '.join(sorted(unmeant))}")
         return self
 
     def cassette(self, scenario: Scenario) -> Path:
@@ -210,11 +239,21 @@ def load(path: Path) -> Contract:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         return Contract.model_validate(data | {"folder": path.resolve().parent})
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise ContractFileError(f"{path}: {error}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise _unusable(path, str(error)) from None
+    except RecursionError:
+        raise _unusable(path, "it is nested too deep") from None
     except ValidationError as error:
-        complaints = [_complaint(".".join(map(str, e["loc"])), e["msg"]) for e in error.errors()]
-        raise ContractFileError(f"{path}: {'; '.join(complaints)}") from None
+        found = error.errors()
+        complaints = [_complaint(".".join(map(str, e["loc"])), e["msg"]) for e in found[:_SHOWN]]
+        more = [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
+        raise _unusable(path, "; ".join(complaints + more)) from None
+
+
+def _unusable(path: Path, why: str) -> ContractFileError:
+    return ContractFileError(
+        f"{path}: {why[:_LONGEST]}. Correct it; docs/contract.md says what stands in it."
+    )
 
 
 def _complaint(where: str, message: str) -> str:
