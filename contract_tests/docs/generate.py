@@ -8,6 +8,7 @@ what the code says now.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
 import re
@@ -48,6 +49,7 @@ OUTPUTS = (
 )
 
 
+@functools.cache
 def parts() -> dict[str, str]:
     """Return every generated part by its name."""
     return {
