@@ -115,6 +115,9 @@ WAYS: dict[str, dict[str, Way]] = {
         "python -m contract_tests.reliability.soak": Read(
             "10 minutes", ways.understood("contract_tests.reliability.soak")
         ),
+        "python -m contract_tests.reliability.fuzz": Read(
+            "minutes, with atheris", ways.understood("contract_tests.reliability.fuzz")
+        ),
         "HYPOTHESIS_PROFILE=search": Read("minutes; .ci/full runs it", ways.collected),
     },
     "temporal.md": {

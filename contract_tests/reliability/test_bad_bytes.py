@@ -257,6 +257,25 @@ def test_a_gzip_bomb_is_not_unpacked(monkeypatch, status):
 
 
 @pytest.mark.usefixtures("_unzipping")
+@pytest.mark.parametrize("status", [200, 400])
+def test_an_answer_that_is_too_long_is_not_read(monkeypatch, status):
+    """Without any gzip, and without a length that says so: reading stops at the limit."""
+    monkeypatch.setattr(sending, "MOST_BYTES", 200_000)
+    read = []
+
+    class Endless(httpx.SyncByteStream):
+        def __iter__(self):
+            for number in range(10_000):
+                read.append(number)
+                yield b"[" * 10_000
+
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, stream=Endless()))
+    bounded = sending.BoundedClient(transport=transport)
+    monkeypatch.setattr(sending, "http", lambda _: bounded)
+    assert read_or_refused(sync).reason == "answer_too_long"
+    assert len(read) < 100
+
+
 def test_an_answer_within_the_limit_arrives_whole_and_is_counted_as_sent(packed):
     packed["body"] = GOOD
     [batch] = sync()

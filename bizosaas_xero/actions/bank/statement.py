@@ -156,7 +156,7 @@ def _ofx_account(text: str) -> Any:
     body = b"ENCODING:UTF-8\n\n" + text[start.start() :].encode("utf-8", "replace")
     try:
         accounts = soup_maker(OfxPreprocessedFile(io.BytesIO(body)).fh).find_all(["stmtrs", "ccstmtrs"])
-    except (ValueError, AssertionError):
+    except (ValueError, AssertionError, IndexError):  # ofxparse stumbles over a tag that is none
         raise refuse("ofx", "it cannot be read as OFX") from None
     if len(accounts) != 1:
         raise refuse("ofx", f"it holds {len(accounts)} accounts, and one is wanted")
