@@ -77,6 +77,8 @@ class Books(RuleBasedStateMachine):
                     return False
         finally:
             batches.close()
+        if batch.stats.kind != "incremental" and not batch.stats.paused:
+            self.read_whole_at[name] = self.box.sandbox.clock.now()
         return not batch.stats.paused and batch.stats.complete is not False
 
     def healed(self, name, **options):
@@ -104,12 +106,12 @@ class Books(RuleBasedStateMachine):
                 self.account.connect()
 
     def sync_whole(self, name, **options):
-        now = self.box.sandbox.clock.now()
-        if options.get("full") or now > self.read_whole_at[name] + 8 * 86_400:  # a week, and a little
+        week_is_over = self.box.sandbox.clock.now() > self.read_whole_at[name] + 8 * 86_400  # and a little
+        if options.get("full") or week_is_over:
+            self.healed(name)  # what was begun long ago does not show what changed behind it
             self.blind[name].clear()
-            self.read_whole_at[name] = now
         self.healed(name, **options)
-        self.healed(name)  # what was changed while that was read; and the week is seen to be over
+        self.healed(name)  # what was changed while that was read; and now the week is seen to be over
         wrong = differences(self.store, name, self.stored[name])
         wrong = [each for each in wrong if not any(key in each for key in self.blind[name])]
         if wrong:
