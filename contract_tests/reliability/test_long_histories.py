@@ -124,7 +124,7 @@ def flags_not_looked_at_again(patch):
     patch(Run, "_recheck", lambda *_: None)
 
 
-AT_ONCE = [last_page_dropped, voided_and_archived_left_out, deletions_not_told]
+AT_ONCE = [last_page_dropped, voided_and_archived_left_out]
 LATER = [
     watermark_too_far,
     watermark_of_our_own_clock,
@@ -134,6 +134,7 @@ LATER = [
     clock_that_went_back_not_seen,
     never_read_again,
     flags_not_looked_at_again,
+    deletions_not_told,
 ]
 SLOW = [pytest.param(broken, marks=pytest.mark.slow) for broken in LATER]
 
