@@ -86,7 +86,6 @@ def test_no_wait_of_theirs_is_endless_negative_or_no_number(
         {"code": "brand_new", "recovery": "wait", "retry_after": float("inf")},
         {"code": "rate_limited", "recovery": "none"},
     ],
-    ids=repr,
 )
 def test_whatever_their_errors_hold_is_told_as_json(host, connected, fake, sync, words):
     fake.runs = [[A, Theirs(**words)] for _ in range(9)]
