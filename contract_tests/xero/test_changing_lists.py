@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -63,7 +65,7 @@ def apply(shelf, changes):
 
 
 @settings(
-    max_examples=400,
+    max_examples=1000 if os.environ.get("HYPOTHESIS_PROFILE") == "search" else 150,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
