@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from bizosaas_xero.host import columns, tables
 from bizosaas_xero.host.database import Database, put
@@ -236,10 +237,20 @@ def _selected(
     transaction: sa.Connection, table: sa.Table, organisation_id: str, keys: list[str], *names: str
 ) -> Iterator[Any]:
     """Give the named columns of the rows of these keys, the key first."""
-    c = table.c
-    statement = sa.select(c.key, *(c[name] for name in names)).where(c.organisation_id == organisation_id)
+    columns_ = [table.c[name] for name in ("key", *names)]
+    mine = sa.select(*columns_).where(table.c.organisation_id == organisation_id)
     for start in range(0, len(keys), CHUNK):
-        yield from map(tuple, transaction.execute(statement.where(c.key.in_(keys[start : start + CHUNK]))))
+        part = keys[start : start + CHUNK]
+        if transaction.dialect.name == "postgresql":
+            # Key by key: of a table that it has not analysed yet, it would read every row for a long IN.
+            wanted = (
+                sa.func.unnest(sa.literal(part, ARRAY(sa.Text))).table_valued("key").render_derived("wanted")
+            )
+            found = mine.where(table.c.key == wanted.c.key).limit(1).lateral("found")
+            statement = sa.select(found).select_from(wanted.join(found, sa.true()))
+        else:
+            statement = mine.where(table.c.key.in_(part))
+        yield from map(tuple, transaction.execute(statement))
 
 
 def _upsert(database: Database, table: sa.Table) -> Any:
