@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -157,14 +156,14 @@ def _grow(count: int) -> dict[str, Any]:
         for entity in entities:
             host.runner.sync(first, entity)  # everything is imported, nothing is new any more
         stage.log()
-        base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        base = readers.peak_kb()
         wall, cpu = time.perf_counter(), time.process_time()
         for connection in others:
             for entity in entities:
                 outcome = host.runner.sync(connection, entity)
                 assert outcome.problem is None, outcome.problem
         cpu = time.process_time() - cpu
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        peak = readers.peak_kb()
         return {
             "cpu_ms_each": round(cpu * 1000 / count, 1),
             "wall_ms_each": round((time.perf_counter() - wall) * 1000 / count, 1),
