@@ -29,7 +29,7 @@ def found() -> dict[str, float]:
     done = doing.actions(400, 1, peers=False).rows
     return {
         **_read(),
-        "first_read_to_least": speed.first_read(20_000, ["hook"]).rows["hook"]["of_least"],
+        "first_read_to_least": speed.first_read(10_000, ["hook"]).rows["hook"]["of_least"],
         "import_to_pydantic": started["import bizosaas_xero.plugin"]["of_pydantic"],
         "discovery_to_pydantic": started["discovery, describe, list_actions"]["of_pydantic"],
         "help_to_pydantic": started["bizosaas-xero --help"]["of_pydantic"],
