@@ -80,12 +80,15 @@ class Person:
     def connect(self, *args: str, pasted=None, after: str = "", **given: object) -> tuple[int, dict, str]:
         """Connect by pasting the callback; return exit code, JSON and what was said on stderr."""
         process = self.start("connect", "--no-browser", "--json", *args)
-        said = ""
+        said = url = ""
         for line in process.stderr:
             said += line
             if "/identity/connect/authorize" in line:
+                url = line.strip()
+            # What follows the address must be read here: a line that came with it is lost to `communicate`.
+            if url and "registered with your app" in line:
                 try:
-                    callback = pasted or self.consent(line.strip(), **given)
+                    callback = pasted or self.consent(url, **given)
                 except httpx.HTTPStatusError:
                     callback = ""  # the login showed an error page: nobody comes back
                 out, err = process.communicate(f"{callback}\n{after}", timeout=60)
