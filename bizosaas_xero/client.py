@@ -126,8 +126,8 @@ class Client:
     ) -> Callable[[], Answer]:
         """Read like :meth:`get`, but leave the parsing to the call of what is returned.
 
-        An answer that waits for its turn takes a sixth of the room as bytes. One that turns out damaged is
-        read again then.
+        An answer that waits for its turn takes a fiftieth of the room as it came. One that turns out damaged
+        is read again then.
 
         Raises:
             ConnectorError: as :meth:`get`; what is returned raises it too.

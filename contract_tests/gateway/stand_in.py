@@ -94,7 +94,7 @@ def new_registry() -> type:
         def register(cls, connector: type) -> type:
             try:
                 cls.classes[connector.get_config().id] = connector
-            except Exception:
+            except Exception:  # the gateway's registry only logs; the bridge must not rely on more
                 log.exception("not registered")
             return connector
 

@@ -67,7 +67,7 @@ def refusal(data: bytes) -> None:
 def cursor(data: bytes) -> None:
     """A stored cursor."""
     from bizosaas_xero import plugin
-    from contract_tests.reliability.test_bad_bytes import CONNECTION, CURSOR
+    from contract_tests.reliability.reading import CONNECTION, CURSOR
 
     found = _json(data)
     if isinstance(found, dict):

@@ -25,7 +25,7 @@ from bizosaas_xero.sandbox import serve
 from bizosaas_xero.spec import ConnectorError, Invalid
 from contract_tests.actions.company import Company
 from contract_tests.actions.examples import WRITES
-from contract_tests.reliability.test_bad_bytes import APP, CONNECTION, ORGANISATION, WHERE
+from contract_tests.reliability.reading import APP, CONNECTION, ORGANISATION, WHERE
 from contract_tests.xero.account import Account, callback, calls
 
 HOST = "http://localhost:1"

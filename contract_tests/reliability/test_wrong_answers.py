@@ -21,7 +21,7 @@ from contract_tests.actions.conftest import MOMENT
 from contract_tests.actions.examples import WRITES
 from contract_tests.actions.test_reads import EXAMPLES
 from contract_tests.reliability.mutations import JUNK, Recording, changed, mutations, paths, places
-from contract_tests.reliability.test_bad_bytes import SEARCHING, read_or_refused
+from contract_tests.reliability.reading import SEARCHING, read_or_refused
 
 CONTROL = {"mode": "run", "business_key": "k"}
 WRITING = [name for name, row in ACTIONS.items() if isinstance(row, WriteRow)]

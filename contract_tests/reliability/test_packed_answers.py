@@ -1,0 +1,132 @@
+"""Packed answers: unpacked within bounds, and refused when they are damaged."""
+
+from __future__ import annotations
+
+import gzip
+import importlib
+import tracemalloc
+import zlib
+from decimal import Decimal
+
+import httpx
+import pytest
+import stamina
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from bizosaas_xero import sending
+from bizosaas_xero.spec import ConnectorError
+from contract_tests.reliability.reading import calm, read_or_refused, sync
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses():
+    with stamina.set_testing(True, attempts=1):
+        yield
+    sending.close()
+
+
+def bomb(size):
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    return b"".join([*(packer.compress(bytes(1_000_000)) for _ in range(size // 1_000_000)), packer.flush()])
+
+
+@pytest.fixture(params=["zlib", "isal.isal_zlib"])
+def _unzipping(request, monkeypatch):
+    """Unpack with the standard library, and with what the extra `fast` brings."""
+    monkeypatch.setattr(sending, "unzipping", importlib.import_module(request.param))
+
+
+@pytest.fixture
+def packed(monkeypatch):
+    """Answer every request with what is set, packed."""
+    answer = {"encoding": "gzip"}
+
+    def handler(_request):
+        headers = {"Content-Encoding": answer["encoding"]}
+        return httpx.Response(200, headers=headers, stream=httpx.ByteStream(answer["body"]))
+
+    client = sending.BoundedClient(transport=httpx.MockTransport(handler))
+    monkeypatch.setattr(sending, "http", lambda _: client)
+    return answer
+
+
+GOOD = gzip.compress(b'{"Invoices": [{"InvoiceID": "a", "Total": 1.10}], "Padding": "%s"}' % (b"x" * 100_000))
+
+
+@pytest.mark.usefixtures("_unzipping")
+@calm
+@given(
+    body=st.binary(max_size=40)
+    | st.binary(max_size=40).map(lambda tail: GOOD[:10] + tail)
+    | st.integers(0, len(GOOD) - 1).map(lambda cut: GOOD[:cut])
+    | st.integers(0, len(GOOD) * 8 - 1).map(lambda bit: flipped(GOOD, bit))
+)
+@example(body=b"")
+def test_damaged_gzip_is_refused(packed, body):
+    """Cut off or changed anywhere, it is refused: a checksum stands at its end."""
+    packed["body"] = body
+    found = read_or_refused(sync)
+    # Of a good file's head, the name of the system that packed it and the like may change.
+    assert isinstance(found, ConnectorError) or found[0].records[0].data["Total"] == Decimal("1.10")
+
+
+def flipped(data, bit):
+    return data[: bit // 8] + bytes([data[bit // 8] ^ (1 << bit % 8)]) + data[bit // 8 + 1 :]
+
+
+@pytest.mark.usefixtures("_unzipping")
+@pytest.mark.parametrize("status", [200, 400])
+def test_a_gzip_bomb_is_not_unpacked(monkeypatch, status):
+    """A few kilobytes of gzip hold 60 MB here; no more of it is unpacked than the limit."""
+    packed = bomb(60_000_000)
+    assert len(packed) < 100_000
+    monkeypatch.setattr(sending, "MOST_BYTES", 2_000_000)
+
+    class Pieces(httpx.SyncByteStream):
+        def __iter__(self):
+            yield from (packed[start : start + 1000] for start in range(0, len(packed), 1000))
+
+    def handler(_request):
+        return httpx.Response(status, headers={"Content-Encoding": "gzip"}, stream=Pieces())
+
+    bounded = sending.BoundedClient(transport=httpx.MockTransport(handler))
+    monkeypatch.setattr(sending, "http", lambda _: bounded)
+    tracemalloc.start()
+    found = read_or_refused(sync)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (found.code, found.recovery, found.reason) == ("unavailable", "retry", "answer_too_long")
+    assert peak < 6_000_000
+
+
+@pytest.mark.usefixtures("_unzipping")
+@pytest.mark.parametrize("status", [200, 400])
+def test_an_answer_that_is_too_long_is_not_read(monkeypatch, status):
+    """Without any gzip, and without a length that says so: reading stops at the limit."""
+    monkeypatch.setattr(sending, "MOST_BYTES", 200_000)
+    read = []
+
+    class Endless(httpx.SyncByteStream):
+        def __iter__(self):
+            for number in range(10_000):
+                read.append(number)
+                yield b"[" * 10_000
+
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, stream=Endless()))
+    bounded = sending.BoundedClient(transport=transport)
+    monkeypatch.setattr(sending, "http", lambda _: bounded)
+    assert read_or_refused(sync).reason == "answer_too_long"
+    assert len(read) < 100
+
+
+def test_an_answer_within_the_limit_arrives_whole_and_is_counted_as_sent(packed):
+    packed["body"] = GOOD
+    [batch] = sync()
+    assert batch.stats.bytes == len(GOOD)
+    assert batch.records[0].data["Total"] == Decimal("1.10")
+
+
+def test_an_encoding_that_nobody_asked_for_is_refused(packed):
+    packed |= {"encoding": "br", "body": b'{"Invoices":[]}'}
+    assert read_or_refused(sync).reason == "garbled_answer"
