@@ -117,16 +117,22 @@ class Gateway:
         return self("GET", "/api/connectors/xero/status", tenant).raise_for_status().json()["status"]
 
 
+OF_THE_GATEWAY = {
+    "base_connector": stand_in.BaseConnector,
+    "connector_config": stand_in.ConnectorConfig,
+    "connector_type": stand_in.ConnectorType,
+    "connector_status": stand_in.ConnectorStatus,
+    "oauth_mixin": stand_in.OAuthMixin,
+}
+"""What the gateway has and the bridge is given; each gateway has a registry of its own."""
+
+
 def of_fake(fake, store, **given):
     """Register a scripted connector, and connect it."""
     registry = stand_in.new_registry()
     report = DiscoveryReport({"fake": fake.connector()}, [Row("fake", "loaded")])
     done = register_connectors(
-        base_connector=stand_in.BaseConnector,
-        connector_config=stand_in.ConnectorConfig,
-        connector_type=stand_in.ConnectorType,
-        connector_status=stand_in.ConnectorStatus,
-        oauth_mixin=stand_in.OAuthMixin,
+        **OF_THE_GATEWAY,
         registry=registry,
         store=store,
         report=report,
@@ -162,11 +168,7 @@ def start(box):
         def begin(*, changed=True, settings=None, store=None, **given):
             registry, kept = stand_in.new_registry(), store or MemoryStore()
             done = register_connectors(
-                base_connector=stand_in.BaseConnector,
-                connector_config=stand_in.ConnectorConfig,
-                connector_type=stand_in.ConnectorType,
-                connector_status=stand_in.ConnectorStatus,
-                oauth_mixin=stand_in.OAuthMixin,
+                **OF_THE_GATEWAY,
                 registry=registry,
                 store=kept,
                 settings={"xero": settings or settings_of(box)},
