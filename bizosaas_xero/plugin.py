@@ -26,7 +26,7 @@ from bizosaas_xero.spec import (
 @hookimpl
 def auth(request: Mapping[str, Any]) -> AuthResult:
     """Do one step of getting, keeping or ending access to Xero."""
-    from bizosaas_xero import oauth
+    from bizosaas_xero.connector.auth import oauth
 
     return oauth.run(request)
 
@@ -39,9 +39,9 @@ def sync_entity(
     options: Mapping[str, Any] | None,
 ) -> Iterator[Batch]:
     """Read an entity's records that are new or changed since the cursor."""
-    from bizosaas_xero import catalogue
+    from bizosaas_xero.connector import describe as registry
 
-    return catalogue.run_of(
+    return registry.run_of(
         parse(Connection, connection, "connection"), entity, cursor, parse(SyncOptions, options, "options")
     ).batches()
 
@@ -49,9 +49,9 @@ def sync_entity(
 @hookimpl
 def list_actions(connection: Mapping[str, Any] | None) -> list[Action]:
     """List the actions, with what the connection's grant lacks for each."""
-    from bizosaas_xero import published
+    from bizosaas_xero.connector import manifest
 
-    return published.actions(None if connection is None else parse(Connection, connection, "connection"))
+    return manifest.actions(None if connection is None else parse(Connection, connection, "connection"))
 
 
 @hookimpl
@@ -62,16 +62,14 @@ def run_action(
     control: Mapping[str, Any] | None,
 ) -> ActionResult:
     """Read with an action, or plan or do what it writes."""
-    from bizosaas_xero.actions import catalogue
+    from bizosaas_xero.connector.actions import registry
 
-    return catalogue.run(
-        parse(Connection, connection, "connection"), action, params, parse(Control, control, "control")
-    )
+    return registry.run(parse(Connection, connection, "connection"), action, params, parse(Control, control, "control"))
 
 
 @hookimpl(optionalhook=True)
 def describe() -> ConnectorInfo:
     """Describe the connector: entities with their schemas and intervals, scopes, settings."""
-    from bizosaas_xero import published
+    from bizosaas_xero.connector import manifest
 
-    return published.info()
+    return manifest.info()

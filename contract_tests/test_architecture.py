@@ -39,14 +39,16 @@ def test_importing_the_plugin_is_light():
 
 def test_what_hosts_ask_first_loads_neither_the_actions_nor_what_requests_need():
     asked = (
-        "from bizosaas_xero.host.discovery import discover; found = discover(['xero']).connector('xero');"
+        "from bizosaas_xero.host.plugins.discovery import discover; found = discover(['xero']).connector('xero');"
         "found.describe(); found.list_actions({'organisation_id': 'x', 'access_token': 'x'})"
     )
     loaded = set(fresh(f"{asked}; {MODULES}"))
-    assert "bizosaas_xero.published" in loaded
+    assert "bizosaas_xero.connector.manifest" in loaded
     assert not HEAVY & loaded
     assert not [
-        name for name in loaded if name.startswith(("bizosaas_xero.actions", "bizosaas_xero.settings"))
+        name
+        for name in loaded
+        if name.startswith(("bizosaas_xero.connector.actions", "bizosaas_xero.connector.settings"))
     ]
 
 

@@ -17,7 +17,7 @@ from temporalio import activity
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, CancelledError
 
-from bizosaas_xero.host.connector import Connector
+from bizosaas_xero.host.plugins.connector import Connector
 from bizosaas_xero.spec import ERRORS, ConnectorError, CursorRejected, Invalid, NotFound, ReconnectRequired
 
 T = TypeVar("T")

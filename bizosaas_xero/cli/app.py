@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from bizosaas_xero.cli import base
+from bizosaas_xero.cli import common
+from bizosaas_xero.cli.options import AsJson, Invoices, Organisation, Seed
 
 app = typer.Typer(
     name="bizosaas-xero",
@@ -18,11 +19,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value, and nothing else, on stdout.")]
-Organisation = Annotated[str | None, typer.Option("--organisation", "-o", help="Its id or name.")]
-Invoices = Annotated[int, typer.Option(min=0, help="Invoices and bills in the demo company.")]
-Seed = Annotated[int, typer.Option(help="The same seed gives the same books and credentials.")]
 
 
 class Kind(StrEnum):
@@ -48,29 +44,29 @@ def _main(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    base.set_debug(on=debug)
+    common.set_debug(on=debug)
 
 
 @app.command()
-@base.ends_well
+@common.ends_well
 def demo(*, invoices: Invoices = 500, seed: Seed = 1, as_json: AsJson = False) -> int:
     """Show the whole road, without a Xero account."""
-    from bizosaas_xero.cli import demo as command
+    from bizosaas_xero.cli.commands import demo as command
 
-    return command.demo(base.open_output(as_json=as_json), invoices, seed)
+    return command.demo(common.open_output(as_json=as_json), invoices, seed)
 
 
 @app.command()
-@base.ends_well
+@common.ends_well
 def connectors(*, as_json: AsJson = False) -> int:
     """List the installed connectors, and why one cannot be used."""
-    from bizosaas_xero.cli import connectors as command
+    from bizosaas_xero.cli.commands import connectors as command
 
-    return command.connectors(base.open_output(as_json=as_json))
+    return command.connectors(common.open_output(as_json=as_json))
 
 
 @app.command()
-@base.ends_well
+@common.ends_well
 def connect(  # noqa: PLR0913 (options)
     *,
     kind: Annotated[Kind, typer.Option(help="The kind of app that you registered with Xero.")] = Kind.WEB,
@@ -96,7 +92,7 @@ def connect(  # noqa: PLR0913 (options)
     as_json: AsJson = False,
 ) -> int:
     """Authorise with Xero, and connect an organisation."""
-    from bizosaas_xero.cli import connect as command
+    from bizosaas_xero.cli.commands import connect as command
 
     asked = command.Request(
         kind=kind.value,
@@ -108,24 +104,24 @@ def connect(  # noqa: PLR0913 (options)
         browser=not no_browser,
         secret_on_stdin=client_secret_stdin,
     )
-    return command.connect(base.open_output(as_json=as_json), asked)
+    return command.connect(common.open_output(as_json=as_json), asked)
 
 
 @app.command()
-@base.ends_well
+@common.ends_well
 def organisations(
     *,
     connect: Annotated[str | None, typer.Option(help="Connect this one too: its id or name.")] = None,
     as_json: AsJson = False,
 ) -> int:
     """List the organisations that your sign-ins reach."""
-    from bizosaas_xero.cli import connect as command
+    from bizosaas_xero.cli.commands import connect as command
 
-    return command.organisations(base.open_output(as_json=as_json), connect)
+    return command.organisations(common.open_output(as_json=as_json), connect)
 
 
 @app.command()
-@base.ends_well
+@common.ends_well
 def sync(
     entities: Annotated[
         list[str] | None,
@@ -141,25 +137,25 @@ def sync(
 ) -> int:
     """Bring the tables up to date."""
     if watch:
-        from bizosaas_xero.cli.watch import watch as go_on
+        from bizosaas_xero.cli.commands.watch import watch as go_on
 
-        return go_on(base.open_output(as_json=as_json), alone=not (entities or full or organisation))
-    from bizosaas_xero.cli import sync as command
+        return go_on(common.open_output(as_json=as_json), alone=not (entities or full or organisation))
+    from bizosaas_xero.cli.commands import sync as command
 
-    return command.sync(base.open_output(as_json=as_json), entities or [], organisation, full=full)
+    return command.sync(common.open_output(as_json=as_json), entities or [], organisation, full=full)
 
 
 @app.command()
-@base.ends_well
+@common.ends_well
 def status(*, as_json: AsJson = False) -> int:
     """Say how the tables stand, and what needs you."""
-    from bizosaas_xero.cli import status as command
+    from bizosaas_xero.cli.commands import status as command
 
-    return command.status(base.open_output(as_json=as_json))
+    return command.status(common.open_output(as_json=as_json))
 
 
 @app.command()
-@base.ends_well
+@common.ends_well
 def disconnect(
     *,
     organisation: Organisation = None,
@@ -170,13 +166,13 @@ def disconnect(
     as_json: AsJson = False,
 ) -> int:
     """End the access to an organisation. What was read stays."""
-    from bizosaas_xero.cli import connect as command
+    from bizosaas_xero.cli.commands import connect as command
 
-    return command.disconnect(base.open_output(as_json=as_json), organisation, revoke=revoke, sure=yes)
+    return command.disconnect(common.open_output(as_json=as_json), organisation, revoke=revoke, sure=yes)
 
 
 @app.command()
-@base.ends_well
+@common.ends_well
 def sandbox(
     *,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8378,
@@ -185,9 +181,9 @@ def sandbox(
     as_json: AsJson = False,
 ) -> int:
     """Run a local imitation of Xero."""
-    from bizosaas_xero.cli import demo as command
+    from bizosaas_xero.cli.commands import demo as command
 
-    return command.sandbox(base.open_output(as_json=as_json), invoices, seed, port)
+    return command.sandbox(common.open_output(as_json=as_json), invoices, seed, port)
 
 
-from bizosaas_xero.cli import asking, keeping, kit, mcp  # noqa: E402, F401 (register their commands)
+from bizosaas_xero.cli.commands import actions_group, admin_group, contract_group, mcp_group  # noqa: E402, F401 (register their commands)

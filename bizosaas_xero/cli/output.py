@@ -133,9 +133,7 @@ _MANY = 7  # columns; from here on a gap of one keeps a table within 80
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Sequence[str] = ()) -> Table:
     """Make a table; ``numbers`` names the columns that are right-aligned."""
-    made = Table(
-        box=None, pad_edge=False, padding=(0, 2 if len(columns) < _MANY else 1, 0, 0), header_style="bold"
-    )
+    made = Table(box=None, pad_edge=False, padding=(0, 2 if len(columns) < _MANY else 1, 0, 0), header_style="bold")
     for column in columns:
         right = column in numbers
         made.add_column(column, justify="right" if right else "left", no_wrap=right or not made.columns)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bizosaas_xero.contract import fixtures, replay
-from bizosaas_xero.contract.driver import play
-from bizosaas_xero.contract.observe import Observation, World
+from bizosaas_xero.contract.clause_registry import NO_SCENARIO, Broken, Clause
+from bizosaas_xero.contract.connector import Subject
+from bizosaas_xero.contract.observation import Observation, World
+from bizosaas_xero.contract.player import play
 from bizosaas_xero.contract.recording import record
-from bizosaas_xero.contract.registry import NO_SCENARIO, Broken, Clause
 from bizosaas_xero.contract.scenarios import Scenario
 from bizosaas_xero.contract.scrub import Scrubber
 from bizosaas_xero.contract.session import BARE, scenarios_of, subject_of
-from bizosaas_xero.contract.subject import Subject
 
 if TYPE_CHECKING:
     from vcr import VCR
@@ -119,9 +119,7 @@ def player(
     played.clear()
 
 
-def _play(
-    subject: Subject, scenario: Scenario, vcr: dict[str, Any], folder: str, config: pytest.Config
-) -> Observation:
+def _play(subject: Subject, scenario: Scenario, vcr: dict[str, Any], folder: str, config: pytest.Config) -> Observation:
     from pytest_recording._vcr import use_cassette
     from pytest_recording.network import blocking_context
 

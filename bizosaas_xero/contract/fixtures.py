@@ -36,11 +36,11 @@ from typing import Any
 
 import time_machine
 
-from bizosaas_xero.contract.driver import plain
-from bizosaas_xero.contract.observe import Inputs, Sent
-from bizosaas_xero.contract.registry import Broken
+from bizosaas_xero.contract.clause_registry import Broken
+from bizosaas_xero.contract.connector import Subject
+from bizosaas_xero.contract.observation import Inputs, Sent
+from bizosaas_xero.contract.player import plain
 from bizosaas_xero.contract.scenarios import Contract, Expect, Scenario
-from bizosaas_xero.contract.subject import Subject
 
 APP = {"client_id": "contract-kit", "redirect_uri": "http://localhost:8377/callback"}
 

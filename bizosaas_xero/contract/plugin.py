@@ -20,9 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--bizosaas-contract", metavar="FILE", help="Its contract.toml, if not in its package.")
     group.addoption("--bizosaas-scenario", metavar="PART", help="Only scenarios with this in their names.")
     group.addoption("--bizosaas-report", metavar="FILE", help="Write what was found as JSON.")
-    group.addoption(
-        "--bizosaas-world", metavar="MODULE", help="What is recorded, with --record-mode=rewrite."
-    )
+    group.addoption("--bizosaas-world", metavar="MODULE", help="What is recorded, with --record-mode=rewrite.")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -11,11 +11,11 @@ import time_machine
 from vcr.cassette import Cassette
 
 from bizosaas_xero.contract import replay
-from bizosaas_xero.contract.driver import play
-from bizosaas_xero.contract.observe import Inputs, Observation, Sent
+from bizosaas_xero.contract.connector import Subject
+from bizosaas_xero.contract.observation import Inputs, Observation, Sent
+from bizosaas_xero.contract.player import play
 from bizosaas_xero.contract.scenarios import Scenario
 from bizosaas_xero.contract.scrub import Scrubber
-from bizosaas_xero.contract.subject import Subject
 
 
 class Stage(Protocol):
@@ -75,9 +75,7 @@ class _Recording:
         return 0
 
 
-def record(
-    subject: Subject, scenario: Scenario, make: MakeStage, folder: str, config: pytest.Config
-) -> Observation:
+def record(subject: Subject, scenario: Scenario, make: MakeStage, folder: str, config: pytest.Config) -> Observation:
     """Record one scenario; its former cassette is written anew."""
     from pytest_recording._vcr import use_cassette
 

@@ -15,7 +15,7 @@ import time_machine
 from vcr.cassette import Cassette
 from vcr.request import Request
 
-from bizosaas_xero.contract.observe import Inputs, Sent
+from bizosaas_xero.contract.observation import Inputs, Sent
 from bizosaas_xero.contract.scenarios import Contract, Scenario
 from bizosaas_xero.contract.scrub import Scrubber
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from bizosaas_xero.contract.registry import AREAS
+from bizosaas_xero.contract.clause_registry import AREAS
 
 HERE = Path(__file__).parent
 PLUGINS = ("pytest_recording.plugin", "bizosaas_xero.contract.plugin")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bizosaas_xero.contract.registry import Broken, Clause
+from bizosaas_xero.contract.clause_registry import Broken, Clause
 
 CLAUSE = "bizosaas_clause"
 

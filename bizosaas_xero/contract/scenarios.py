@@ -81,9 +81,7 @@ class Exemption(_Strict):
 
 def _names_only_state(callback: str) -> bool:
     try:
-        return all(
-            part[1:] in {("state", "", None), (None, None, None)} for part in Formatter().parse(callback)
-        )
+        return all(part[1:] in {("state", "", None), (None, None, None)} for part in Formatter().parse(callback))
     except ValueError:
         return False
 
@@ -251,9 +249,7 @@ def load(path: Path) -> Contract:
 
 
 def _unusable(path: Path, why: str) -> ContractFileError:
-    return ContractFileError(
-        f"{path}: {why[:_LONGEST]}. Correct it; docs/contract.md says what stands in it."
-    )
+    return ContractFileError(f"{path}: {why[:_LONGEST]}. Correct it; docs/contract.md says what stands in it.")
 
 
 def _complaint(where: str, message: str) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bizosaas_xero.contract import fixtures
+from bizosaas_xero.contract.connector import MissingConnectorError, Subject, find
 from bizosaas_xero.contract.scenarios import Scenario
-from bizosaas_xero.contract.subject import MissingConnectorError, Subject, find
 
 if TYPE_CHECKING:
     from types import ModuleType

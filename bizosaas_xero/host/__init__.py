@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bizosaas_xero.host.embedded import (
+    from bizosaas_xero.host.host import (
         Acting,
         Approvals,
         Asked,
@@ -84,6 +84,6 @@ def __getattr__(name: str) -> Any:
     # When it is asked for: who takes discovery or the key alone needs no SQLAlchemy.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from bizosaas_xero.host import embedded
+    from bizosaas_xero.host import host
 
-    return getattr(embedded, name)
+    return getattr(host, name)

@@ -18,12 +18,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bizosaas_xero.sandbox.api import Api
-from bizosaas_xero.sandbox.clock import Clock
-from bizosaas_xero.sandbox.control import Control, consent
-from bizosaas_xero.sandbox.errors import not_found
-from bizosaas_xero.sandbox.front import Front, Line
-from bizosaas_xero.sandbox.identity import Identity
+from bizosaas_xero.sandbox.core.clock import Clock
+from bizosaas_xero.sandbox.http.accounting_api import Api
+from bizosaas_xero.sandbox.http.control_api import Control, consent
+from bizosaas_xero.sandbox.http.errors import not_found
+from bizosaas_xero.sandbox.http.middleware import Front, Line
+from bizosaas_xero.sandbox.oauth.endpoints import Identity
 from bizosaas_xero.sandbox.state import State
 
 _START_SECONDS = 30
@@ -43,10 +43,7 @@ class Sandbox(State):
             Route("/identity/connect/authorize", identity.authorize, methods=["GET", "POST"]),
             Route("/connect/token", identity.token, methods=["POST"]),
             Route("/connect/revocation", identity.revoke, methods=["POST"]),
-            *(
-                Route(f"/{name}", identity.connections, methods=["GET"])
-                for name in ("connections", "Connections")
-            ),
+            *(Route(f"/{name}", identity.connections, methods=["GET"]) for name in ("connections", "Connections")),
             *(
                 Route(f"/{name}/{{connection_id}}", identity.connections, methods=["DELETE"])
                 for name in ("connections", "Connections")
@@ -85,9 +82,7 @@ class Sandbox(State):
         return consent(self, Identity(self), asked, given)["callback_url"]
 
     @contextlib.contextmanager
-    def serving(
-        self, host: str = "127.0.0.1", port: int = 0, *, allow_remote: bool = False
-    ) -> Iterator["Box"]:
+    def serving(self, host: str = "127.0.0.1", port: int = 0, *, allow_remote: bool = False) -> Iterator["Box"]:
         """Serve from a background thread until the block ends.
 
         Args:
@@ -101,9 +96,7 @@ class Sandbox(State):
         """
         if not allow_remote and not _is_loopback(host):
             raise ValueError(f"{host} is not a loopback address; the sandbox is open to whoever reaches it")
-        listener = socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
-        )
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         bound = listener.getsockname()[1]
         name = f"[{host}]" if ":" in host else host
         config = uvicorn.Config(

@@ -6,18 +6,18 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from bizosaas_xero.sandbox.apps import App, Switches, demo_apps, demo_users
-from bizosaas_xero.sandbox.books import Books
-from bizosaas_xero.sandbox.clock import Clock
-from bizosaas_xero.sandbox.company import Company
-from bizosaas_xero.sandbox.countries import Organisation, organisation_row, organisations
-from bizosaas_xero.sandbox.faults import Faults
-from bizosaas_xero.sandbox.idempotency import Memory
-from bizosaas_xero.sandbox.limits import Limits
-from bizosaas_xero.sandbox.lists import Lists
-from bizosaas_xero.sandbox.tables import tables
-from bizosaas_xero.sandbox.tokens import Access, Family, Tokens
-from bizosaas_xero.sandbox.webhooks import Webhooks
+from bizosaas_xero.sandbox.core.clock import Clock
+from bizosaas_xero.sandbox.core.countries import Organisation, organisation_row, organisations
+from bizosaas_xero.sandbox.http.faults import Faults
+from bizosaas_xero.sandbox.http.idempotency import Memory
+from bizosaas_xero.sandbox.http.rate_limits import Limits
+from bizosaas_xero.sandbox.ledger.company import Company
+from bizosaas_xero.sandbox.oauth.apps import App, Switches, demo_apps, demo_users
+from bizosaas_xero.sandbox.oauth.tokens import Access, Family, Tokens
+from bizosaas_xero.sandbox.queries.lists import Lists
+from bizosaas_xero.sandbox.seed.documents import Books
+from bizosaas_xero.sandbox.seed.tables import tables
+from bizosaas_xero.sandbox.webhooks.subscriptions import Webhooks
 
 LOG_ENTRIES = 20_000
 
@@ -118,8 +118,7 @@ class State:
             "identity_url": base,
             "login_url": base,
             "organisations": [
-                {"id": o.id, "name": o.name, "country": o.country, "currency": o.currency}
-                for o in self.organisations
+                {"id": o.id, "name": o.name, "country": o.country, "currency": o.currency} for o in self.organisations
             ],
             "apps": {name: app.public() for name, app in self.apps.items()},
             "control_url": f"{base}/_sandbox/",

@@ -31,9 +31,7 @@ Secret = Annotated[
 ]
 """A secret: hidden everywhere except in a JSON dump, without which a stored grant would be dead."""
 
-ScopeList = Annotated[
-    list[str], BeforeValidator(lambda value: value.split() if isinstance(value, str) else value)
-]
+ScopeList = Annotated[list[str], BeforeValidator(lambda value: value.split() if isinstance(value, str) else value)]
 """Scopes as a list, or as the one space-separated string in which OAuth 2.0 writes them."""
 
 
@@ -90,9 +88,7 @@ class Connection(Model):
 class AuthRequest(Model):
     """The input of ``auth``. Which keys a step reads is told at the hook."""
 
-    step: Literal[
-        "authorize", "callback", "client_credentials", "refresh", "organisations", "check", "disconnect"
-    ]
+    step: Literal["authorize", "callback", "client_credentials", "refresh", "organisations", "check", "disconnect"]
     app: App | None = None
     scopes: str | list[str] | None = Field(
         None, description="A profile name (`granular`, `legacy`), or the scopes as list or one string."
@@ -159,8 +155,7 @@ class AuthResult(Model):
     grant: Grant | None = None
     organisations: list[Organisation] | None = None
     status: (
-        Literal["ok", "expired", "reconnect", "missing_scope", "organisation_unavailable", "misconfigured"]
-        | None
+        Literal["ok", "expired", "reconnect", "missing_scope", "organisation_unavailable", "misconfigured"] | None
     ) = None
     missing_scopes: dict[str, list[str]] | None = Field(
         None, description="Feature (entity or action) to the scopes it lacks."
@@ -194,9 +189,7 @@ class Stats(Model):
     """What one run did so far; final in its last batch."""
 
     kind: Literal["first", "incremental", "reread"]
-    complete: bool | None = Field(
-        None, description="All was read. `None`: not known, because the read was resumed."
-    )
+    complete: bool | None = Field(None, description="All was read. `None`: not known, because the read was resumed.")
     missing: int | None = Field(None, description="How many records are known to be unread.")
     paused: bool = Field(False, description="Stopped by `max_batches` or `deadline`; call again to go on.")
     calls: int = Field(0, description="Requests sent in this run, retries included.")
@@ -294,9 +287,7 @@ class EventRule(Model):
     )
     date: str | None = Field(None, description="A business date: the rule holds from that day on.")
     days: int = Field(0, description="Days after `date` from which it holds.")
-    again: str | None = Field(
-        None, description="A path: while the rule holds, each new value is told as well."
-    )
+    again: str | None = Field(None, description="A path: while the rule holds, each new value is told as well.")
 
 
 class EntityInfo(Model):

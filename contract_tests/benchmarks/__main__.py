@@ -28,9 +28,7 @@ BENCHMARKS: dict[str, Callable[[], report.Table]] = {
 def main() -> None:
     """Run what the command line names."""
     parser = argparse.ArgumentParser(prog="python -m contract_tests.benchmarks", description=__doc__)
-    parser.add_argument(
-        "names", nargs="*", choices=[*BENCHMARKS, []], metavar="NAME", help=", ".join(BENCHMARKS)
-    )
+    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--json", type=Path, help="keep the figures in this file")
     parser.add_argument("--check", action="store_true", help="compare a small form with expected.toml")
     given = parser.parse_args()

@@ -106,17 +106,13 @@ def quiet_day(invoices: int = 10_000, changes: int = 200, *, peers: bool = True)
             advance(86_400)
             list(host.schedule.step())
             again = stage.log()
-            table.add(
-                "weekly re-read", calls=len(again), kilobytes=round(sum(c["bytes"] for c in again) / 1000)
-            )
+            table.add("weekly re-read", calls=len(again), kilobytes=round(sum(c["bytes"] for c in again) / 1000))
         if peers:
             _peer_day(stage, table, organisation, ids, changes, empty)
     return table
 
 
-def _peer_day(
-    stage: Stage, table: Table, organisation: str, ids: list[str], changes: int, empty: int
-) -> None:
+def _peer_day(stage: Stage, table: Table, organisation: str, ids: list[str], changes: int, empty: int) -> None:
     """Run tap-xero each hour, with the state of its last run, as its users do; a library has no schedule."""
     account = stage.account() | {"streams": STREAMS}
     run = readers.measured("tap-xero", account, python=tap.python())

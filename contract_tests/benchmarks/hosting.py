@@ -33,8 +33,6 @@ def connected(host: Host, info: dict[str, Any], organisation: str | None = None,
         settings=known | {"calls_per_minute": 0} | settings,
     )
     chosen = organisation or info["organisations"][0]["id"]
-    answer = httpx.post(
-        f"{info['control_url']}consent", json={"url": url, "organisations": [chosen]}, trust_env=False
-    )
+    answer = httpx.post(f"{info['control_url']}consent", json={"url": url, "organisations": [chosen]}, trust_env=False)
     offer = host.connecting.finish(answer.raise_for_status().json()["callback_url"])
     return host.connecting.choose(offer, chosen).id

@@ -17,7 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parents[2]
+from contract_tests.helpers.paths import ROOT
+
+HERE = ROOT
 
 
 def measured(name: str, account: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -46,7 +48,7 @@ def bound(account: dict[str, Any]) -> Iterator[Sized]:
 
 def paused_bound(account: dict[str, Any]) -> Iterator[Sized]:
     """Read with the least work, and like the plugin without looking for garbage while a page is parsed."""
-    from bizosaas_xero import decode
+    from bizosaas_xero.connector.records import decode
     from contract_tests.benchmarks import bound
 
     bound.parse = decode.parse_json
@@ -58,7 +60,7 @@ def hook(account: dict[str, Any]) -> Iterator[Sized]:
     import pluggy
     import stamina  # noqa: F401 (imported before the clock runs)
 
-    import bizosaas_xero.sync  # noqa: F401 (the same)
+    import bizosaas_xero.connector.sync.run  # noqa: F401 (the same)
     from bizosaas_xero import plugin, spec
 
     manager = pluggy.PluginManager("bizosaas")
@@ -85,7 +87,7 @@ def table(account: dict[str, Any]) -> Iterator[Sized]:
         connection = connected(host, account["info"], calls_per_minute=limit)
         import stamina  # noqa: F401 (imported before the clock runs)
 
-        import bizosaas_xero.sync  # noqa: F401 (the same)
+        import bizosaas_xero.connector.sync.run  # noqa: F401 (the same)
 
         yield range(0)
         outcome = host.runner.sync(connection, "invoices")
@@ -127,9 +129,7 @@ def pyxero(account: dict[str, Any]) -> Iterator[Sized]:
         "scope": account["scope"].split(),
         "expires_at": time.time() + 1700,
     }
-    credentials = OAuth2Credentials(
-        account["client_id"], account["client_secret"], scope=token["scope"], token=token
-    )
+    credentials = OAuth2Credentials(account["client_id"], account["client_secret"], scope=token["scope"], token=token)
     credentials.base_url, credentials.tenant_id = account["url"], account["organisation"]
     books = Xero(credentials)
     size = {"pageSize": account["page_size"]} if account.get("page_size") else {}

@@ -14,16 +14,16 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from bizosaas_xero.actions.bank import booked, matching
-from bizosaas_xero.actions.bank.booked import Entry
-from bizosaas_xero.actions.bank.statement import BankLine
-from bizosaas_xero.actions.books import Books
-from bizosaas_xero.client import Client
+from bizosaas_xero.connector.actions.bank import ledger_entries, matching
+from bizosaas_xero.connector.actions.bank.ledger_entries import Entry
+from bizosaas_xero.connector.actions.bank.statement import BankLine
+from bizosaas_xero.connector.actions.books import Books
+from bizosaas_xero.connector.http.client import Client
+from bizosaas_xero.connector.settings import load
 from bizosaas_xero.sandbox import Box, serve
-from bizosaas_xero.sandbox.statements import generate
-from bizosaas_xero.settings import load
+from bizosaas_xero.sandbox.bank_statements.generate import generate
 from bizosaas_xero.spec import models
-from contract_tests.xero.account import Account
+from contract_tests.helpers.xero_account import Account
 
 ENTITIES = {
     "Payments": "payment",
@@ -59,10 +59,7 @@ class Figures:
     def told(self) -> str:
         """Return the figures as a text."""
         rows = [f"{self.lines} lines; recall by amount {self.recall:.4f} (certain and likely)"]
-        rows += [
-            f"  {tier:8} right {self.right[tier]:5}  wrong {self.wrong[tier]:3}"
-            for tier in ("certain", "likely")
-        ]
+        rows += [f"  {tier:8} right {self.right[tier]:5}  wrong {self.wrong[tier]:3}" for tier in ("certain", "likely")]
         for name, tiers in sorted(self.by_kind.items()):
             rows.append(f"  {name:24} " + "  ".join(f"{k} {v}" for k, v in sorted(tiers.items())))
         return "\n".join(rows)
@@ -91,9 +88,7 @@ def judge(
         if chosen:
             (figures.right if right else figures.wrong)[tier] += 1
         if chosen and not right:
-            figures.mistakes.append(
-                f"{tier} {name}: {line}\n   -> {each.entries}, {each.reasons}\n   truth {truth}"
-            )
+            figures.mistakes.append(f"{tier} {name}: {line}\n   -> {each.entries}, {each.reasons}\n   truth {truth}")
         figures.by_kind[name][tier if right or not chosen else f"{tier} wrong"] += 1
     return figures
 
@@ -121,10 +116,10 @@ def of_sandbox(
         belongs = {(ENTITIES[match["entity"]], match["id"]) for match in answer["matches"]}
         answers[number] = answer["kind"], belongs
     books = books_of(Account(box).connect())
-    entries = booked.moved(books, f"Date>={booked.day_filter(since)}", account)
-    entries = booked.folded(entries, [e for e in booked.batches(books) if e.account_id == account])
-    entries += [e for e in booked.transfers(books) if e.account_id == account]
-    entries += booked.open_documents(books, books.base_currency, books.today)
+    entries = ledger_entries.moved(books, f"Date>={ledger_entries.day_filter(since)}", account)
+    entries = ledger_entries.folded(entries, [e for e in ledger_entries.batches(books) if e.account_id == account])
+    entries += [e for e in ledger_entries.transfers(books) if e.account_id == account]
+    entries += ledger_entries.open_documents(books, books.base_currency, books.today)
     return lines, entries, answers
 
 

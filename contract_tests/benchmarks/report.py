@@ -30,9 +30,7 @@ class Table:
         lines = [["", *(name.replace("_", " ") for name in names)]]
         lines += [[label, *(_shown(row.get(name)) for name in names)] for label, row in self.rows.items()]
         widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
-        written = [
-            "| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |" for line in lines
-        ]
+        written = ["| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |" for line in lines]
         rule = "| " + " | ".join("-" * w for w in widths) + " |"
         return "\n".join([f"## {self.name}: {self.title}", "", written[0], rule, *written[1:]])
 
@@ -46,11 +44,7 @@ def _shown(value: Any) -> str:
 def machine() -> dict[str, Any]:
     """Say where and when the figures were taken."""
     cpu = next(
-        (
-            line.split(":")[1].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if "model name" in line
-        ),
+        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
         platform.processor(),
     )
     commit = subprocess.run(

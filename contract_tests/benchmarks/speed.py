@@ -103,9 +103,7 @@ def first_read(invoices: int = 100_000, labels: list[str] | None = None) -> Tabl
     table = Table("first-read", f"{invoices:,} invoices, 1.5 s a page of 1,000, 5 at once, 60 a minute")
     # At 100 a page nobody can be under 16 minutes, so only those who can ask for 1,000 are worth the wait.
     chosen = labels or ["hook", "sqlite", "xero-python, 1,000 a page", "pyxero, 1,000 a page"]
-    table.add(
-        "the least, 100 a page", seconds=round(least(invoices, 100), 1), calls=math.ceil(invoices / 100)
-    )
+    table.add("the least, 100 a page", seconds=round(least(invoices, 100), 1), calls=math.ceil(invoices / 100))
     best = min(least(invoices, size) for size in LATENCY)
     table.add("the least", seconds=round(best, 1), of_least=1.0, calls=math.ceil(invoices / 1000))
     with staged(invoices, limits=True) as stage:

@@ -31,7 +31,7 @@ LINES = 2  # which of a book's random numbers chooses how many lines
 def sales_of_three_lines() -> None:
     """Make every invoice that is seeded from now on a sale of three lines."""
     from bizosaas_xero.sandbox import state
-    from bizosaas_xero.sandbox.books import Books
+    from bizosaas_xero.sandbox.seed.documents import Books
 
     class Sales(Books):
         def bits(self, salt: int, number: int) -> int:
@@ -46,7 +46,8 @@ def sales_of_three_lines() -> None:
 
 def more_organisations(count: int) -> None:
     """Serve so many organisations from now on, those after the usual ones with books of 40 documents."""
-    from bizosaas_xero.sandbox import countries, state
+    from bizosaas_xero.sandbox import state
+    from bizosaas_xero.sandbox.core import countries
 
     def organisations(seed: int) -> list[countries.Organisation]:
         found = list(countries.organisations(seed))
@@ -109,9 +110,7 @@ class Stage:
 
 
 @contextlib.contextmanager
-def staged(
-    invoices: int, *, limits: bool = False, mixed: bool = False, organisations: int = 0
-) -> Iterator[Stage]:
+def staged(invoices: int, *, limits: bool = False, mixed: bool = False, organisations: int = 0) -> Iterator[Stage]:
     """Serve books of so many invoices until the block ends; ``mixed`` books are the sandbox's usual ones."""
     command = [sys.executable, "-m", __name__, str(invoices), "--organisations", str(organisations)]
     command += ["--limits"] * limits + ["--mixed"] * mixed

@@ -25,7 +25,7 @@ PROGRAMS = {
     ),
     "import bizosaas_xero.plugin": "import bizosaas_xero.plugin",
     "discovery, describe, list_actions": (
-        "from bizosaas_xero.host.discovery import discover\n"
+        "from bizosaas_xero.host.plugins.discovery import discover\n"
         "connector = discover(['xero']).connector('xero')\n"
         "assert connector.describe().entities and connector.list_actions(None)"
     ),

@@ -32,9 +32,7 @@ class Person:
         self.spoken: list[str] = []
         if sandbox:
             credentials = sandbox["apps"][app]
-            self.environ |= {
-                f"XERO_{n.upper()}": sandbox[n] for n in ("api_url", "identity_url", "login_url")
-            }
+            self.environ |= {f"XERO_{n.upper()}": sandbox[n] for n in ("api_url", "identity_url", "login_url")}
             self.environ |= {"XERO_CLIENT_ID": credentials["client_id"]}
             if credentials["client_secret"]:
                 self.environ["XERO_CLIENT_SECRET"] = credentials["client_secret"]

@@ -161,9 +161,7 @@ def test_params_come_from_the_line_a_file_or_standard_input(quick, tmp_path):
         assert len(found["data"]["contacts"]) == 2
 
 
-@pytest.mark.parametrize(
-    "params", ["{", "[]", "@nowhere.json", "NaN", '"x"', "[" * 100_000, '{"limit": NaN}']
-)
+@pytest.mark.parametrize("params", ["{", "[]", "@nowhere.json", "NaN", '"x"', "[" * 100_000, '{"limit": NaN}'])
 def test_wrong_params_are_named(quick, params):
     problem = quick.json("run", "find_contacts", "--params", params, code=2)["error"]
     assert problem["reason"] == "invalid"
@@ -209,9 +207,7 @@ def test_amounts_keep_their_digits_from_the_line_to_the_plan(quick, invoice):
 
 
 def test_a_plan_is_shown_with_what_comes_next(quick, invoice):
-    done = quick.run(
-        "run", "create_invoice", "--params", invoice(status="authorised"), "--plan", "--as", "agent"
-    )
+    done = quick.run("run", "create_invoice", "--params", invoice(status="authorised"), "--plan", "--as", "agent")
     assert done.returncode == 0
     assert "Effect on the books" in done.stdout
     assert re.search(r"bizosaas-xero approve [0-9a-f]{12}\n", done.stdout)
@@ -254,9 +250,7 @@ def test_policies_are_told_in_words(quick):
     assert quick.json("configure", "--plan-hours", "2")["connections"][0]["plan_hours"] == 2
     assert quick.json("configure", "--plan-hours", "")["connections"][0]["plan_hours"] == 24
     for wrong in ("0", "721", "x", "-1", "²"):
-        assert (
-            quick.json("configure", "--plan-hours", wrong, code=2)["error"]["reason"] == "bad_configuration"
-        )
+        assert quick.json("configure", "--plan-hours", wrong, code=2)["error"]["reason"] == "bad_configuration"
     for wrong in ("always,,,yes", "approval,,,no", "approval,1,2,3,yes"):
         problem = quick.json("configure", "--policy", f"create_invoice={wrong}", code=2)["error"]
         assert problem["reason"] == "bad_configuration"
@@ -269,9 +263,7 @@ def test_policies_are_told_in_words(quick):
 def lived(quick, invoice):
     """Somebody who asked for three things."""
     quick.json("run", "get_organisation", "--as", "agent")
-    quick.json(
-        "run", "create_invoice", "--params", invoice(reference="a"), "--business-key", "a", "--as", "agent"
-    )
+    quick.json("run", "create_invoice", "--params", invoice(reference="a"), "--business-key", "a", "--as", "agent")
     quick.json("run", "get_invoice", "--params", '{"invoice": "nothing"}', code=2)
     return quick
 

@@ -119,9 +119,7 @@ def test_a_person_reads_all_of_it_and_says_yes(quick, asked, customer):
     assert quick.json("approve", hashed, "--as", "Ann", "--refuse", code=4)["error"]["reason"] == "plan_done"
 
 
-@pytest.mark.parametrize(
-    ("answer", "code", "kind"), [("no", 0, "refusal"), ("", 3, None), ("maybe", 3, None)]
-)
+@pytest.mark.parametrize(("answer", "code", "kind"), [("no", 0, "refusal"), ("", 3, None), ("maybe", 3, None)])
 def test_any_other_answer_approves_nothing(quick, asked, answer, code, kind):
     hashed = asked(f"answer {answer}")
     assert at_terminal(quick, "approve", hashed, "--as", "Ann", answer=answer)[0] == code
@@ -198,8 +196,6 @@ def test_no_text_of_a_document_fakes_what_is_shown(quick, asked):
         known = ["create_invoice in Demo Company (NZ)", "Effect on the books", "Warnings", "About this plan"]
         assert [line for line in margin if line in known] == known
         rest = [line for line in margin if line not in known]
-        assert not [
-            line for line in rest if "Nothing was decided" not in line and "approve create_" not in line
-        ]
+        assert not [line for line in rest if "Nothing was decided" not in line and "approve create_" not in line]
         assert "[bold]approved[/bold]" in " ".join(text.split())
         assert "<script>" in text

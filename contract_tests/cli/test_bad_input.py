@@ -95,10 +95,7 @@ def test_the_secret_may_come_on_stdin(person):
 def test_not_connected_yet(stranger):
     for command in ("sync", "status", "organisations"):
         told = stranger.json(command, code=3)
-        assert (
-            refused(3, told, exit_code=3, error="reconnect_required", words="demo")["reason"]
-            == "not_connected"
-        )
+        assert refused(3, told, exit_code=3, error="reconnect_required", words="demo")["reason"] == "not_connected"
     stranger.json("disconnect", "--yes", code=3)
     shown = stranger.run("sync")
     assert shown.stdout == ""
@@ -188,9 +185,7 @@ def test_a_row_that_cannot_be_read_is_told_and_kept(connected):
     assert "the table 'rejected'" in connected.run("sync", "invoices", "--full").stdout
 
 
-@pytest.mark.parametrize(
-    "command", [["connect", "--port", "0"], ["connect", "--no-browser"], ["sync", "accounts"]]
-)
+@pytest.mark.parametrize("command", [["connect", "--port", "0"], ["connect", "--no-browser"], ["sync", "accounts"]])
 def test_ctrl_c_ends_quietly(connected, command):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -208,9 +203,7 @@ def test_ctrl_c_ends_quietly(connected, command):
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize(
-    ("library", "words"), [("starlette", "bizosaas-xero[all]"), ("typer", "bizosaas-xero[all]")]
-)
+@pytest.mark.parametrize(("library", "words"), [("starlette", "bizosaas-xero[all]"), ("typer", "bizosaas-xero[all]")])
 def test_a_missing_extra_is_named(stranger, tmp_path, library, words):
     (tmp_path / f"{library}.py").write_text(f"raise ModuleNotFoundError('gone', name='{library}')")
     done = stranger.run("demo", PYTHONPATH=str(tmp_path))

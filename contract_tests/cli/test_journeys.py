@@ -40,9 +40,7 @@ def test_demo_needs_nothing_and_can_be_run_twice(stranger):
         assert {item["status"] for item in acted.values()} == {"done"}
         assert acted["create_invoice"]["data"]["subtotal"] == "1234.50"
         assert acted["mark_invoice_paid"]["data"]["status"] == "PAID"
-        assert stat.S_IMODE(stranger.home.stat().st_mode) == stat.S_IMODE(
-            (stranger.home / "demo").stat().st_mode
-        )
+        assert stat.S_IMODE(stranger.home.stat().st_mode) == stat.S_IMODE((stranger.home / "demo").stat().st_mode)
         assert stat.S_IMODE(stranger.home.stat().st_mode) == 0o700
     with sqlite3.connect(shown["database"]) as database:
         assert database.execute("SELECT count(*) FROM invoices").fetchone()[0] == shown["first"][0]["new"]
@@ -55,9 +53,7 @@ def test_what_the_demo_says_fits_the_terminal_and_its_commands_work(stranger):
     assert done.stderr == ""
     lines = done.stdout.splitlines()
     commands = [line.strip() for line in lines[lines.index("Try next:") :] if line.startswith("  ")]
-    assert all(
-        len(line) <= 80 for line in lines if line.strip() not in commands and "bizosaas.db" not in line
-    )
+    assert all(len(line) <= 80 for line in lines if line.strip() not in commands and "bizosaas.db" not in line)
     assert "\x1b" not in done.stdout
     for command in [line for line in commands if not line.startswith("#")][:2]:
         runnable = command.replace("bizosaas-xero", f'"{sys.executable}" -c "{COMMAND[2]}"')
@@ -84,9 +80,7 @@ def test_connect_sync_status_disconnect(person):
     assert [item["rows"] for item in told["entities"]] == [item["new"] for item in first]
     assert told["state"] == "active"
     listed = person.json("organisations")["organisations"]
-    assert [item["id"] for item in listed if item["connected"]] == [
-        connected["connection"]["organisation_id"]
-    ]
+    assert [item["id"] for item in listed if item["connected"]] == [connected["connection"]["organisation_id"]]
     assert person.json("disconnect", code=2)["error"]["reason"] == "not_confirmed"
     assert len(person.json("disconnect", "--yes")["disconnected"]) == 1
     assert person.json("status", code=3)["error"]["reason"] == "not_connected"

@@ -136,9 +136,7 @@ def test_decide_then_a_deal_is_paid_and_the_crm_hears_of_it(quick):
     person = quick
     with crm() as (url, came):
         person.json("sync", "accounts", "invoices")
-        decided = person.json(
-            "configure", "--sales-account", "200", "--interval", "invoices=600", "--callback", url
-        )
+        decided = person.json("configure", "--sales-account", "200", "--interval", "invoices=600", "--callback", url)
         assert decided["callback_secret"]
         assert decided["connections"][0]["settings"] == {"sales_account": "200"}
         told = person.json("status")["connections"][0]["configured"]
@@ -257,9 +255,7 @@ def test_the_bundle_holds_nothing_that_is_anybodys_business(quick, tmp_path):
         secrets = {grant["access_token"], grant["refresh_token"], person.environ["XERO_CLIENT_SECRET"]}
         problem = {"code": PLANTED + " x@y.example", "reason": "no", "message": PLANTED, "remedy": PLANTED}
         host.store.set_state(kept.id, "fix", problem | {"recovery": "fix"})
-        host.store.set_decisions(
-            kept.id, {"api_url": kept.settings.get("api_url"), "x": PLANTED}, {"callback": None}
-        )
+        host.store.set_decisions(kept.id, {"api_url": kept.settings.get("api_url"), "x": PLANTED}, {"callback": None})
         outcome = {"problem": problem | {"recovery": "retry"}, "kind": PLANTED + "!", "calls": 3}
         host.store.note(kept.id, "contacts", outcome=outcome, cursor={"secret": PLANTED})
     target = tmp_path / "bundle.zip"

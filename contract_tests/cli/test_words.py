@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
+from bizosaas_xero.cli.commands.status import status
 from bizosaas_xero.cli.output import LATER, OK, PERSON, Output
-from bizosaas_xero.cli.status import status
 from bizosaas_xero.host import open_host
 
 

@@ -12,17 +12,14 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from contract_tests.helpers.paths import ROOT
+
 CONSTRAINTS = ROOT / "constraints.txt"
 
 
 def run(*command: object, cwd: Path, seconds: int = 600, codes: tuple[int, ...] = (0,)) -> str:
     """Run a program away from this checkout, and return what it printed."""
-    env = {
-        key: value
-        for key, value in os.environ.items()
-        if not key.startswith(("PYTHON", "PYTEST", "COVERAGE"))
-    }
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "PYTEST", "COVERAGE"))}
     done = subprocess.run(  # noqa: S603 (our own programs)
         [str(part) for part in command],
         cwd=cwd, env=env, capture_output=True, text=True, timeout=seconds, check=False,

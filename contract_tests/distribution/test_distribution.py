@@ -56,7 +56,7 @@ QUIET = ("-W", "ignore::PendingDeprecationWarning")
 
 FOUND = """
 import json
-from bizosaas_xero.host.discovery import discover
+from bizosaas_xero.host.plugins.discovery import discover
 row = next(row for row in discover().rows if row.name == "xero")
 print(json.dumps([row.status, row.distribution, row.target]))
 """
@@ -85,7 +85,7 @@ def test_wheel_and_sdist_hold_what_they_should(built, wheel, tmp_path):
     for needed in (
         "py.typed",
         "plugin.py",
-        "published.json",
+        "connector/published.json",
         "spec/hooks.py",
         "cassettes/xero/contract.toml",
     ):
@@ -185,9 +185,7 @@ def test_it_installs_and_keeps_the_contract_on_this_python(version, wheel, tmp_p
     new = Environment(tmp_path / "new", python)
     new.install("-c", CONSTRAINTS, f"{wheel}[all]")
     assert new.says("import sys; print('%d.%d' % sys.version_info[:2])") == version
-    marker = (
-        "from importlib.resources import files; print(files('bizosaas_xero').joinpath('py.typed').is_file())"
-    )
+    marker = "from importlib.resources import files; print(files('bizosaas_xero').joinpath('py.typed').is_file())"
     assert new.says(marker) == "True"
     assert json.loads(new.says(FOUND)) == ["loaded", "bizosaas-xero", "bizosaas_xero.plugin"]
     assert new.broken_promises() == []
@@ -197,9 +195,7 @@ def test_the_base_is_enough_for_a_host_of_ones_own(wheel, tmp_path):
     new = Environment(tmp_path / "new")
     new.install("-c", CONSTRAINTS, wheel)
     assert not {"sqlalchemy", "stevedore", "starlette", "pytest", "mcp"} & set(new.versions())
-    code = (
-        "from bizosaas_xero import plugin; print(plugin.describe().name, len(plugin.list_actions(None)) > 5)"
-    )
+    code = "from bizosaas_xero import plugin; print(plugin.describe().name, len(plugin.list_actions(None)) > 5)"
     assert new.says(code) == "xero True"
 
 

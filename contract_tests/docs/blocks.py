@@ -152,9 +152,7 @@ class Newcomer:
         browser.write_text(BROWSER.format(python=sys.executable, login_url=box.info["login_url"]))
         browser.chmod(0o700)
         self.environ = clean_environment()
-        self.environ |= {
-            f"XERO_{name.upper()}": box.info[name] for name in ("api_url", "identity_url", "login_url")
-        }
+        self.environ |= {f"XERO_{name.upper()}": box.info[name] for name in ("api_url", "identity_url", "login_url")}
         self.environ |= {
             "HOME": str(folder),
             "LOGNAME": "maria",

@@ -10,9 +10,9 @@ from contract_tests.docs.ways import Console, Elsewhere, Python, Read, Saved, Sq
 
 HOOKS = "contract_tests/docs/test_hooks.py"
 HOSTS = "contract_tests/hosts/test_hosts.py"
-GATEWAY = "contract_tests/gateway/test_docs.py"
+GATEWAY = "contract_tests/adapters/brain_gateway/test_docs.py"
 AGENTS = "contract_tests/docs/test_agents.py"
-TEMPORAL = "contract_tests/adapters_temporal/test_docs.py"
+TEMPORAL = "contract_tests/adapters/temporal/test_docs.py"
 ASKED = "bizosaas-xero run create_invoice --params @invoice.json --business-key D-1042 --as sales-agent"
 SHOP = "$ cd {repository}/contract_tests/selftest/csvshop\n"
 SANDBOX = {"8900": "{port}"}
@@ -21,9 +21,7 @@ SANDBOX = {"8900": "{port}"}
 
 WAYS: dict[str, dict[str, Way]] = {
     "README.md": {
-        "pip install -c constraints.txt '.[all]'": Console(
-            {"'.[all]'": "'bizosaas-xero[all]'"}, in_repository=True
-        ),
+        "pip install -c constraints.txt '.[all]'": Console({"'.[all]'": "'bizosaas-xero[all]'"}, in_repository=True),
         "pip install -c constraints.txt -e '.[test]'": Console(
             {
                 "-e '.[test]'": "'bizosaas-xero[test]'",
@@ -34,7 +32,7 @@ WAYS: dict[str, dict[str, Way]] = {
         "export XERO_CLIENT_ID=…": Console(
             {"XERO_CLIENT_ID=…": "XERO_CLIENT_ID={client_id}", "SECRET=…": "SECRET={client_secret}"}
         ),
-        "bizosaas-xero contract xero": Console(slow=True),  # contract_tests/kit runs it at every change
+        "bizosaas-xero contract xero": Console(slow=True),  # contract_tests/contract runs it at every change
     },
     "actions/": {"python:*": Elsewhere(f"{HOOKS}::test_every_example_runs")},
     "hooks/": {"python:*": Elsewhere(f"{HOOKS}::test_every_example_runs")},
@@ -49,7 +47,7 @@ WAYS: dict[str, dict[str, Way]] = {
         ),
         "import os\n\ntool": Elsewhere(f"{AGENTS}::test_the_configurations_that_are_shown_are_accepted"),
         "import anyio": Elsewhere(
-            "contract_tests/mcp/test_reading.py::test_the_agent_of_the_documentation_runs"
+            "contract_tests/adapters/mcp/test_reading.py::test_the_agent_of_the_documentation_runs"
         ),
     },
     "brain-gateway.md": {
@@ -57,22 +55,19 @@ WAYS: dict[str, dict[str, Way]] = {
         "python:*": Elsewhere(f"{GATEWAY}::test_the_lines_to_add_register_what_is_installed"),
         "diff:*": Elsewhere(f"{GATEWAY}::test_the_documented_changes_fit_the_stand_in"),
         "json:*": Read(
-            "it is the body of a request that contract_tests/gateway/test_writes.py makes", ways.a_payload
+            "it is the body of a request that contract_tests/adapters/brain_gateway/test_writes.py makes",
+            ways.a_payload,
         ),
     },
     "cassettes.md": {
-        '[[scenarios]]\nname = "invoices-incremental': Read(
-            "the kit's run in README.md plays it", ways.a_scenario
-        ),
-        '[[scenarios]]\nname = "payment-planned': Read(
-            "the kit's run in README.md plays it", ways.a_scenario
-        ),
+        '[[scenarios]]\nname = "invoices-incremental': Read("the kit's run in README.md plays it", ways.a_scenario),
+        '[[scenarios]]\nname = "payment-planned': Read("the kit's run in README.md plays it", ways.a_scenario),
         "pytest --pyargs bizosaas_xero.contract": Read(
-            "it writes all cassettes anew, which takes minutes (contract_tests/kit does it for some)",
+            "it writes all cassettes anew, which takes minutes (contract_tests/contract does it for some)",
             ways.collected,
         ),
         "XERO_CLIENT_ID=… XERO_CLIENT_SECRET=…": Read(
-            "it needs a real Xero account; contract_tests/kit/test_record.py runs it with the sandbox",
+            "it needs a real Xero account; contract_tests/contract/test_record.py runs it with the sandbox",
             lambda block: ways.accepted(block.text.split("SECRET=… ")[1]),
         ),
     },
@@ -100,16 +95,10 @@ WAYS: dict[str, dict[str, Way]] = {
     "hosts/processes.md": {
         "python:*": Elsewhere(f"{HOSTS}::test_a_connector_in_a_process_of_its_own_is_read_over_json_lines")
     },
-    "hosts/strict.md": {
-        "python:*": Elsewhere(f"{HOSTS}::test_the_strict_host_reads_what_it_allows_and_nothing_else")
-    },
-    "hosts/synchronous.md": {
-        "python:*": Elsewhere(f"{HOSTS}::test_the_synchronous_host_reads_only_what_changed")
-    },
+    "hosts/strict.md": {"python:*": Elsewhere(f"{HOSTS}::test_the_strict_host_reads_what_it_allows_and_nothing_else")},
+    "hosts/synchronous.md": {"python:*": Elsewhere(f"{HOSTS}::test_the_synchronous_host_reads_only_what_changed")},
     "performance.md": {
-        "python -m contract_tests.benchmarks ": Read(
-            "25 minutes", ways.understood("contract_tests.benchmarks")
-        )
+        "python -m contract_tests.benchmarks ": Read("25 minutes", ways.understood("contract_tests.benchmarks"))
     },
     "reliability.md": {
         "python -m contract_tests.reliability.soak": Read(
@@ -130,9 +119,7 @@ WAYS: dict[str, dict[str, Way]] = {
         'transport = "none"': Saved("contract.toml"),
         '"""The shop, as the contract kit': Saved("csvshop_fixtures.py"),
         "bizosaas-xero contract csvshop": Console(),
-        "[build-system]": Read(
-            "building needs the network; contract_tests/selftest installs it", ways.a_distribution
-        ),
+        "[build-system]": Read("building needs the network; contract_tests/selftest installs it", ways.a_distribution),
     },
     "approval.md": {
         '{\n  "contact"': Saved("invoice.json"),
@@ -163,9 +150,7 @@ WAYS: dict[str, dict[str, Way]] = {
         "bizosaas-xero demo": Console(),
         "export BIZOSAAS_HOME=~/bizosaas-try/demo": Console(),
         "sql:*": Sql(),
-        "bizosaas-xero sandbox": Console(
-            {"sandbox": "sandbox --port 0"}, serves={"bizosaas-xero sandbox": "connect"}
-        ),
+        "bizosaas-xero sandbox": Console({"sandbox": "sandbox --port 0"}, serves={"bizosaas-xero sandbox": "connect"}),
         "export BIZOSAAS_HOME=~/bizosaas-try/by-hand": Console(
             {"export ": "export XERO_CLIENT_ID={client_id} XERO_CLIENT_SECRET={client_secret} "}
         ),

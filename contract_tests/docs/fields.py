@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from bizosaas_xero.catalogue import info
+from bizosaas_xero.connector.describe import info
 
 Meanings = dict[str, dict[str, str]]
 
@@ -53,10 +53,7 @@ def sections() -> list[tuple[str, str, list[list[str]]]]:
         (
             name,
             told["about"][name],
-            [
-                [f"`{key}`", kind(field), meaning(told, name, key)]
-                for key, field in schema["properties"].items()
-            ],
+            [[f"`{key}`", kind(field), meaning(told, name, key)] for key, field in schema["properties"].items()],
         )
         for name, schema in shapes().items()
     ]

@@ -14,21 +14,21 @@ import json
 import re
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, get_args
 
-from bizosaas_xero import scopes
-from bizosaas_xero.actions.base import ActionRow, WriteRow
-from bizosaas_xero.actions.catalogue import ACTIONS
-from bizosaas_xero.catalogue import info
-from bizosaas_xero.settings import Settings
+from bizosaas_xero.connector.actions.definition import ActionRow, WriteRow
+from bizosaas_xero.connector.actions.registry import ACTIONS
+from bizosaas_xero.connector.auth import scopes
+from bizosaas_xero.connector.describe import info
+from bizosaas_xero.connector.settings import Settings
 from bizosaas_xero.spec import ERRORS, models
 from contract_tests.docs import fields, parameters, reasons
 from contract_tests.docs.markdown import code, codes, kind, table
 from contract_tests.docs.meanings import MEANINGS
+from contract_tests.helpers.paths import ROOT
 
-DOCS = Path(__file__).parents[2] / "docs"
-PUBLISHED = DOCS.parent / "bizosaas_xero" / "published.json"
+DOCS = ROOT / "docs"
+PUBLISHED = DOCS.parent / "bizosaas_xero" / "connector" / "published.json"
 
 INPUTS = ("AuthRequest", "App", "Grant", "Connection", "SyncOptions", "Control")
 OUTPUTS = (

@@ -30,8 +30,6 @@ def first_cells(text):
 
 def section(text, heading, level):
     marks = "#" * level
-    found = re.search(
-        rf"^{marks} {re.escape(heading)}\n(.*?)(?=^#{{1,{level}}} |\Z)", text, re.MULTILINE | re.DOTALL
-    )
+    found = re.search(rf"^{marks} {re.escape(heading)}\n(.*?)(?=^#{{1,{level}}} |\Z)", text, re.MULTILINE | re.DOTALL)
     assert found, f"there is no section '{heading}'"
     return found[1]

@@ -56,16 +56,12 @@ def rows(action: str, schema: dict[str, Any], model: dict[str, Any], before: str
     """Return a row for each parameter, and for each key of those that are objects."""
     found = []
     for name, about in model.get("properties", {}).items():
-        default = (
-            "**needed**" if name in model.get("required", ()) else code(json.dumps(about.get("default", [])))
-        )
+        default = "**needed**" if name in model.get("required", ()) else code(json.dumps(about.get("default", [])))
         inner = re.search(r"#/\$defs/(\w+)", json.dumps(about))
         several = "array" in {about.get("type"), *(each.get("type") for each in about.get("anyOf", ()))}
         told = ("array of objects" if several else "object") if inner else kind(about)
         meaning = about.get("description") or PARAMETERS[bare_words(action, before + name)]
         found.append([code(before + name), told, default, meaning])
         if inner:
-            found += rows(
-                action, schema, schema["$defs"][inner[1]], f"{before}{name}{'[]' if several else ''}."
-            )
+            found += rows(action, schema, schema["$defs"][inner[1]], f"{before}{name}{'[]' if several else ''}.")
     return found

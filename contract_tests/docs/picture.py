@@ -10,7 +10,7 @@ import tempfile
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
-from bizosaas_xero.cli.demo import demo
+from bizosaas_xero.cli.commands.demo import demo
 from bizosaas_xero.cli.output import Output
 from contract_tests.docs.pages import DOCS
 

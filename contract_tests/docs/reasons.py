@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bizosaas_xero.spec import ERRORS
+from contract_tests.helpers.paths import ROOT
 
-PACKAGE = Path(__file__).parents[2] / "bizosaas_xero"
+PACKAGE = ROOT / "bizosaas_xero"
 PLACES = {
     "The embedded host": "host",
     "The command line": "cli",

@@ -17,9 +17,7 @@ def named_tests():
     return set(
         re.findall(
             r"^def (test_\w+)",
-            "\n".join(
-                path.read_text(encoding="utf-8") for path in (ROOT / "contract_tests").rglob("test_*.py")
-            ),
+            "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "contract_tests").rglob("test_*.py")),
             re.MULTILINE,
         )
     )

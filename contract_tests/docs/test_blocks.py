@@ -52,9 +52,7 @@ def is_slow(block: Block) -> bool:
 
 
 def test_every_block_has_a_row_and_every_row_a_block():
-    assert [str(block) for block, row in ROWS.items() if row is None] == [], (
-        "say in every_block.py how it is tried"
-    )
+    assert [str(block) for block, row in ROWS.items() if row is None] == [], "say in every_block.py how it is tried"
     assert set(ROWS.values()) == {(page, words) for page, rows in WAYS.items() for words in rows}
     assert len(ROWS) > 100
 
@@ -66,9 +64,7 @@ def test_commands_are_told_from_what_they_print():
     assert [command.words for command in commands_of("export A=1\ntrue\n")] == ["export A=1", "true"]
 
 
-@pytest.mark.parametrize(
-    "printed", ["Done: 7 rows, 2026-01-02\nwell\n", "more\nDone:   12 rows, 2027-01-02\nwell"]
-)
+@pytest.mark.parametrize("printed", ["Done: 7 rows, 2026-01-02\nwell\n", "more\nDone:   12 rows, 2027-01-02\nwell"])
 def test_numbers_and_days_may_differ_from_what_is_shown(printed):
     check_shown(Block("page", 1, "", ""), Command("x", ["Done: 5 rows, 2026-11-22", "...", "we…"]), printed)
 
@@ -168,11 +164,7 @@ def test_what_is_run_elsewhere_is_run_there(block):
     path, name = BLOCKS[block].test.split("::")
     text = (ROOT / path).read_text(encoding="utf-8")
     assert f"\ndef {name}(" in text
-    named = (
-        EXAMPLES
-        if path == HOOKS
-        else [*re.findall(r'"([\w-]+\.md)"', text), *re.findall(r"HOSTS = \[.*\]", text)]
-    )
+    named = EXAMPLES if path == HOOKS else [*re.findall(r'"([\w-]+\.md)"', text), *re.findall(r"HOSTS = \[.*\]", text)]
     assert any(block.page in each or f'"{Path(block.page).stem}"' in each for each in named)
 
 

@@ -10,7 +10,7 @@ import pluggy
 import pytest
 
 from bizosaas_xero import plugin
-from bizosaas_xero.actions.catalogue import ACTIONS
+from bizosaas_xero.connector.actions.registry import ACTIONS
 from bizosaas_xero.spec import ERRORS, PROJECT, hooks, models
 from contract_tests.docs.pages import first_cells, read, section
 

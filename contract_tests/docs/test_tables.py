@@ -8,10 +8,12 @@ import tomllib
 
 import pytest
 
-from bizosaas_xero import client, consent, scopes, sync
-from bizosaas_xero.actions.catalogue import ACTIONS
-from bizosaas_xero.catalogue import info
-from bizosaas_xero.settings import Settings
+from bizosaas_xero.connector.actions.registry import ACTIONS
+from bizosaas_xero.connector.auth import pending, scopes
+from bizosaas_xero.connector.describe import info
+from bizosaas_xero.connector.http import client
+from bizosaas_xero.connector.settings import Settings
+from bizosaas_xero.connector.sync import run
 from bizosaas_xero.spec import ERRORS, models
 from contract_tests.docs import fields, generate, parameters
 from contract_tests.docs.meanings import MEANINGS
@@ -108,9 +110,7 @@ def test_every_scope_and_profile_is_documented():
 
 
 def test_the_scopes_that_the_owner_reads_are_those_that_are_asked_for():
-    told = [
-        cells for cells in rows(section(read("start.md"), "2. The scopes", 2)) if cells[0].startswith("`")
-    ]
+    told = [cells for cells in rows(section(read("start.md"), "2. The scopes", 2)) if cells[0].startswith("`")]
     for column, vocabulary in enumerate(("granular", "legacy")):
         assert {cells[column].strip("`") for cells in told} == set(scopes.PROFILES[vocabulary])
 
@@ -153,9 +153,9 @@ def test_the_numbers_in_the_text_are_those_of_the_code():
         ("entities.md", "1,000 rows a page", default["page_size"] == 1000),
         ("entities.md", "an *overlap* of 5 minutes", default["overlap"] == 300),
         ("entities.md", "7 days after the last one", default["reread_days"] == 7),
-        ("entities.md", "up to three times in one run", sync.RESTARTS == 3),
-        ("hooks/auth.md", "good for 30 minutes", consent.LIFETIME.total_seconds() == 1800),
-        ("start.md", "Finish within half an hour", consent.LIFETIME.total_seconds() == 1800),
+        ("entities.md", "up to three times in one run", run.RESTARTS == 3),
+        ("hooks/auth.md", "good for 30 minutes", pending.LIFETIME.total_seconds() == 1800),
+        ("start.md", "Finish within half an hour", pending.LIFETIME.total_seconds() == 1800),
         ("hooks/sync_entity.md", "waiting for limits; default 65", client.MAX_WAIT == 65),
         ("hooks/sync_entity.md", "Four tries were made", client.ATTEMPTS == 4),
         ("errors.md", "one of eleven errors", len(ERRORS) == 11),

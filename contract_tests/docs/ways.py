@@ -160,13 +160,11 @@ def a_unit(block: Block) -> None:
     program, *words = unit["Service"]["ExecStart"].split()
     assert Path(program).name == "bizosaas-xero"
     accepted(shlex.join(["bizosaas-xero", *words]))
-    assert unit["Service"]["EnvironmentFile"] in (DOCS / block.page).read_text(encoding="utf-8").replace(
-        block.text, ""
-    )
+    assert unit["Service"]["EnvironmentFile"] in (DOCS / block.page).read_text(encoding="utf-8").replace(block.text, "")
 
 
 def a_payload(block: Block) -> None:
-    from bizosaas_xero.adapters.brain_gateway.acting import CONTROL
+    from bizosaas_xero.adapters.brain_gateway.actions import CONTROL
 
     assert set(json.loads(block.text)) <= set(CONTROL)
 

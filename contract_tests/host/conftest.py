@@ -11,8 +11,8 @@ import pytest
 
 from bizosaas_xero.host import DiscoveryReport, Host, open_host
 from bizosaas_xero.spec import App
-from contract_tests.host.fakes import Clock, Fake
-from contract_tests.services import needs_postgresql
+from contract_tests.helpers.fake_connector import Clock, Fake
+from contract_tests.helpers.services import needs_postgresql
 
 SERVER = "postgresql://postgres@127.0.0.1:5432/test"
 
@@ -60,9 +60,7 @@ def fake(clock: Clock) -> Fake:
 
 
 @pytest.fixture
-def make_host(
-    fake: Fake, clock: Clock, tmp_path: Path, environ: dict[str, str]
-) -> Iterator[Callable[..., Host]]:
+def make_host(fake: Fake, clock: Clock, tmp_path: Path, environ: dict[str, str]) -> Iterator[Callable[..., Host]]:
     opened = []
 
     def make(**given: Any) -> Host:

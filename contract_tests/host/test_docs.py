@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
 from bizosaas_xero.cli.output import EXIT_CODES
 from bizosaas_xero.sandbox import serve
+from contract_tests.helpers.paths import ROOT
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = ROOT / "docs"
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +24,7 @@ def test_the_embedded_example_runs(box, tmp_path, monkeypatch):
     for name in ("api_url", "identity_url", "login_url"):
         monkeypatch.setenv(f"XERO_{name.upper()}", box.info[name])
     monkeypatch.setenv("BIZOSAAS_HOME", str(tmp_path))
-    source = re.search(r"^```python\n(.*?)^```", (DOCS / "hosting.md").read_text(), re.MULTILINE | re.DOTALL)[
-        1
-    ]
+    source = re.search(r"^```python\n(.*?)^```", (DOCS / "hosting.md").read_text(), re.MULTILINE | re.DOTALL)[1]
     source = source.replace('client_id="..."', f'client_id="{credentials["client_id"]}"')
     source = source.replace('client_secret="..."', f'client_secret="{credentials["client_secret"]}"')
     source = source.replace("https://shop.example/callback", "http://localhost:1/callback")

@@ -11,7 +11,7 @@ import stamina
 from bizosaas_xero.host import discover, open_host
 from bizosaas_xero.sandbox import serve
 from bizosaas_xero.spec import App, ConnectorError
-from contract_tests.xero.account import calls
+from contract_tests.helpers.xero_account import calls
 
 LISTS = {
     "invoices": ("Invoices", "InvoiceID", "ACCREC"),

@@ -8,22 +8,20 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from bizosaas_xero.sandbox import serve
-from contract_tests.services import needs_redis
+from contract_tests.helpers.paths import ROOT
+from contract_tests.helpers.services import needs_redis
 
-PAGES = Path(__file__).parents[2] / "docs" / "hosts"
+PAGES = ROOT / "docs" / "hosts"
 HOSTS = ["synchronous", "asyncio", "processes", "strict"]
 REDIS = "redis://127.0.0.1:6379/9"
 
 
 def source_of(name):
-    [source] = re.findall(
-        r"^```python\n(.*?)^```", (PAGES / f"{name}.md").read_text(), re.DOTALL | re.MULTILINE
-    )
+    [source] = re.findall(r"^```python\n(.*?)^```", (PAGES / f"{name}.md").read_text(), re.DOTALL | re.MULTILINE)
     return source
 
 

@@ -15,9 +15,9 @@ from unittest import mock
 
 import httpx
 
-from bizosaas_xero import answers, sending
+from bizosaas_xero.connector.http import errors, transport
 from bizosaas_xero.sandbox import Box
-from bizosaas_xero.sandbox.front import _refusal
+from bizosaas_xero.sandbox.http.middleware import _refusal
 
 BEFORE, BODY, AFTER = "before", "body", "after"
 MOMENTS = (BEFORE, BODY, AFTER)
@@ -53,9 +53,7 @@ class Fault:
 
 def _status(status: int, ends: str, *, lasting: bool = False, **more: Any) -> Fault:
     # What a status says after the effect, a write finds out by looking.
-    return Fault(
-        "status", (NOTHING, ends), {"status": status, "body": "json"} | more, (BEFORE, AFTER), lasting
-    )
+    return Fault("status", (NOTHING, ends), {"status": status, "body": "json"} | more, (BEFORE, AFTER), lasting)
 
 
 def _limit(problem: str, seconds: float | None, *, lasting: bool = False, ends: str = NOTHING) -> Fault:
@@ -133,7 +131,7 @@ class Strike:
     @contextmanager
     def striking(self) -> Iterator[None]:
         """Strike while the block runs."""
-        real = sending.send
+        real = transport.send
 
         def send(method: str, url: str, *given: Any, **more: Any) -> httpx.Response:
             if "/api.xro/" not in url or not self._due():
@@ -147,7 +145,7 @@ class Strike:
             self._box.sandbox.faults.add(self._fault.kind, match=match, **details)
             return real(method, url, *given, **more)
 
-        with mock.patch.object(sending, "send", send):
+        with mock.patch.object(transport, "send", send):
             yield
 
     def _due(self) -> bool:
@@ -161,7 +159,7 @@ class Strike:
         sandbox, kind = self._box.sandbox, self._fault.kind
         token, tenant = headers["Authorization"].partition(" ")[2], headers["Xero-Tenant-Id"].lower()
         if kind == "cut":
-            raise answers.unreachable(httpx.ReadError("cut"))
+            raise errors.unreachable(httpx.ReadError("cut"))
         if kind == "mutate":
             sandbox.faults.mutate(self._fault.details, tenant)
             return answer

@@ -29,7 +29,7 @@ MOST_BYTES = 4096
 
 
 def _json(data: bytes) -> Any:
-    from bizosaas_xero import decode
+    from bizosaas_xero.connector.records import decode
 
     try:
         return decode.parse_json(data)
@@ -39,9 +39,9 @@ def _json(data: bytes) -> Any:
 
 def row(data: bytes) -> None:
     """A row of a sync, and the same as an action reads it."""
-    from bizosaas_xero import decode
-    from bizosaas_xero.actions import answered
-    from bizosaas_xero.shapes import SHAPES
+    from bizosaas_xero.connector.actions import typed_rows
+    from bizosaas_xero.connector.records import decode
+    from bizosaas_xero.connector.records.fields import SHAPES
 
     names = sorted(SHAPES)
     name = names[data[0] % len(names)] if data else names[0]
@@ -51,23 +51,23 @@ def row(data: bytes) -> None:
             decode.converter(name)(found)
         except decode.Undecodable:
             return
-        answered.typed(found, name)
+        typed_rows.typed(found, name)
 
 
 def refusal(data: bytes) -> None:
     """An answer that refuses, of any status."""
     import httpx
 
-    from bizosaas_xero import answers
+    from bizosaas_xero.connector.http import errors
 
     status = 400 + (data[0] if data else 0)
-    answers.error_of(httpx.Response(status % 600, content=data[1:]), "invoices").to_dict()
+    errors.error_of(httpx.Response(status % 600, content=data[1:]), "invoices").to_dict()
 
 
 def cursor(data: bytes) -> None:
     """A stored cursor."""
     from bizosaas_xero import plugin
-    from contract_tests.reliability.reading import CONNECTION, CURSOR
+    from contract_tests.helpers.byte_readers import CONNECTION, CURSOR
 
     found = _json(data)
     if isinstance(found, dict):
@@ -78,22 +78,22 @@ def cursor(data: bytes) -> None:
 
 def token(data: bytes) -> None:
     """An access token."""
-    from bizosaas_xero import tokens
+    from bizosaas_xero.connector.auth import jwt
 
-    tokens.claims(data.decode("utf-8", "surrogateescape"))
-    tokens.claims(f"a.{base64.urlsafe_b64encode(data).decode()}.c")
+    jwt.claims(data.decode("utf-8", "surrogateescape"))
+    jwt.claims(f"a.{base64.urlsafe_b64encode(data).decode()}.c")
 
 
 def csv(data: bytes) -> None:
     """A bank statement as CSV."""
-    from bizosaas_xero.actions.bank.statement_csv import from_csv
+    from bizosaas_xero.connector.actions.bank.statement_csv import from_csv
 
     from_csv(data.decode("utf-8", "replace"), None, None)
 
 
 def ofx(data: bytes) -> None:
     """A bank statement as OFX."""
-    from bizosaas_xero.actions.bank.statement import from_ofx
+    from bizosaas_xero.connector.actions.bank.statement import from_ofx
 
     from_ofx(data.decode("utf-8", "replace"))
 
@@ -198,9 +198,7 @@ def main() -> int:
     failed = []
     for name in asked.readers or READERS:
         command = [sys.executable, "-m", "contract_tests.reliability.fuzz", name, "--here"]
-        ended = subprocess.run(
-            [*command, "--seconds", str(asked.seconds)], capture_output=True, text=True, check=False
-        )
+        ended = subprocess.run([*command, "--seconds", str(asked.seconds)], capture_output=True, text=True, check=False)
         told = ended.stderr.strip().splitlines() + ended.stdout.strip().splitlines()
         runs = next((line for line in reversed(told) if line.startswith("Done ")), "")
         print(f"{name}: {runs or 'failed'}", flush=True)

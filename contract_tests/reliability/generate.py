@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
+from contract_tests.helpers.paths import ROOT
 from contract_tests.reliability import matrix
 
-PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
+PAGE = ROOT / "docs" / "reliability.md"
 PART = re.compile(r"(<!-- matrix -->\n\n).*?(\n\n<!-- end of matrix -->)", re.DOTALL)
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from bizosaas_xero import plugin, sending
-from bizosaas_xero.entities import ENTITIES
+from bizosaas_xero import plugin
+from bizosaas_xero.connector.http import transport
+from bizosaas_xero.connector.sync.entities import ENTITIES
 from bizosaas_xero.sandbox import serve
 from bizosaas_xero.spec import ConnectorError, ReconnectRequired
-from contract_tests.reliability.books import differences, theirs
-from contract_tests.xero.account import Account
+from contract_tests.helpers.compare_books import differences, theirs
+from contract_tests.helpers.xero_account import Account
 
 names = st.sampled_from(list(ENTITIES))
 SECONDS = st.sampled_from([0.5, 1, 60, 3600, 3 * 3600, 8 * 86_400])
@@ -56,7 +57,7 @@ class Books(RuleBasedStateMachine):
                 self.sync_whole(name)
         finally:
             self.serving.__exit__(None, None, None)
-            sending.close()
+            transport.close()
 
     # ------------------------------------------------------------ the host
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 
 from bizosaas_xero.spec import ConnectorError
-from contract_tests.actions.company import Company
+from contract_tests.helpers.company import Company
 from contract_tests.reliability.faults import FAULTS, MOMENTS, NOTHING, Fault, Strike
 from contract_tests.reliability.subjects import (
     MAX_WAIT,
@@ -154,8 +154,7 @@ def _renew(at: Company, fault: Fault, ending: Ending) -> None:
     try:
         at.account.refresh()
         reached = {
-            row["id"]
-            for row in at.account.auth("organisations", grant=at.account.grant).model_dump()["organisations"]
+            row["id"] for row in at.account.auth("organisations", grant=at.account.grant).model_dump()["organisations"]
         }
     except ConnectorError as error:
         ending.told.append(error)
@@ -203,9 +202,7 @@ def table(endings: dict[Cell, Ending]) -> str:
         alone = sum(ending.ended == NOTHING for ending in found)
         ends = sorted({f"`{ending.ended}`" for ending in found if ending.ended})
         people = sum(bool(ending.people) for ending in found)
-        lines.append(
-            f"| {name} | {moment} | {alone} | {', '.join(ends) or '-'} | {people or '-'} | {len(found)} |"
-        )
+        lines.append(f"| {name} | {moment} | {alone} | {', '.join(ends) or '-'} | {people or '-'} | {len(found)} |")
     lines += ["", "| Struck | Requests of a call | Cells | Wrong |", "| --- | --- | --- | --- |"]
     for name in SUBJECTS:
         found = [ending for cell, ending in endings.items() if cell.subject == name]

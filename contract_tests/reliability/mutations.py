@@ -115,9 +115,7 @@ def mutations(recording: Recording) -> st.SearchStrategy[tuple[int, Any]]:
 
     @st.composite
     def drawn(draw: st.DrawFn) -> tuple[int, Any]:
-        number = draw(
-            st.sampled_from([n for n, sent in enumerate(recording.sent) if sent.answer is not None])
-        )
+        number = draw(st.sampled_from([n for n, sent in enumerate(recording.sent) if sent.answer is not None]))
         answer = recording.sent[number].answer
         for _ in range(draw(st.integers(1, 3))):
             found = places(answer)

@@ -23,12 +23,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bizosaas_xero.entities import ENTITIES
+from bizosaas_xero.connector.sync.entities import ENTITIES
 from bizosaas_xero.host import Host
 from bizosaas_xero.sandbox import Box, serve
 from bizosaas_xero.spec import App, ConnectorError
-from contract_tests.host import processes
-from contract_tests.reliability.books import differences
+from contract_tests.helpers import processes
+from contract_tests.helpers.compare_books import differences
 from contract_tests.reliability.soak_work import ACTIONS, BUSY, Intent, intents, made, opened, work
 
 SANDBOXES, EACH = 4, 5
@@ -191,9 +191,7 @@ class Soak:
 
         def begin() -> Any:
             seed = self._seed * 1000 + next(numbers)
-            return processes.started(
-                work, self._home, self._environ, seed, list(self._where), given, str(stop)
-            )
+            return processes.started(work, self._home, self._environ, seed, list(self._where), given, str(stop))
 
         workers = [begin() for _ in range(WORKERS)]
 

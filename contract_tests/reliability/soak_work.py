@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bizosaas_xero.entities import ENTITIES
+from bizosaas_xero.connector.sync.entities import ENTITIES
 from bizosaas_xero.host import Host
 from bizosaas_xero.sandbox import Box
 from bizosaas_xero.spec import ConnectorError
-from contract_tests.host import processes
+from contract_tests.helpers import processes
 
 ACTIONS = ("create_invoice", "mark_invoice_paid")
 BUSY = frozenset({"sync_running", "sync_taken_over", "in_progress"})

@@ -14,16 +14,17 @@ from unittest import mock
 import stamina
 import time_machine
 
-from bizosaas_xero import plugin, sending
-from bizosaas_xero.actions.base import WriteRow
-from bizosaas_xero.actions.catalogue import ACTIONS
-from bizosaas_xero.entities import ENTITIES
+from bizosaas_xero import plugin
+from bizosaas_xero.connector.actions.definition import WriteRow
+from bizosaas_xero.connector.actions.registry import ACTIONS
+from bizosaas_xero.connector.http import transport
+from bizosaas_xero.connector.sync.entities import ENTITIES
 from bizosaas_xero.sandbox import serve
-from contract_tests.actions.company import Company
-from contract_tests.actions.conftest import MOMENT
-from contract_tests.actions.examples import WRITES
-from contract_tests.actions.test_reads import EXAMPLES
-from contract_tests.reliability.books import differences
+from contract_tests.connector.actions.conftest import MOMENT
+from contract_tests.connector.actions.test_lookups import EXAMPLES
+from contract_tests.helpers.company import Company
+from contract_tests.helpers.compare_books import differences
+from contract_tests.helpers.write_examples import WRITES
 
 MAX_WAIT = 65.0
 SUBJECTS = (*ENTITIES, *ACTIONS)
@@ -37,13 +38,13 @@ def company() -> Iterator[tuple[Company, list[float]]]:
     with (
         time_machine.travel(MOMENT),
         stamina.set_testing(True, attempts=10, cap=True),
-        mock.patch("bizosaas_xero.client.time.sleep", slept.append),
+        mock.patch("bizosaas_xero.connector.http.client.time.sleep", slept.append),
         serve(invoices=60, seed=2, limits=False) as box,
     ):
         at = Company(box)
         at.account.settings["page_size"] = 10
         yield at, slept
-        sending.close()
+        transport.close()
 
 
 @dataclass
@@ -79,9 +80,7 @@ def _sync(at: Company, entity: str) -> Subject:
     state: dict[str, Any] = {"cursor": None, "rejected": 0}
 
     def call(**options: Any) -> None:
-        batches = plugin.sync_entity(
-            at.connection(), entity, state["cursor"], {"max_wait": MAX_WAIT, **options}
-        )
+        batches = plugin.sync_entity(at.connection(), entity, state["cursor"], {"max_wait": MAX_WAIT, **options})
         for batch in batches:
             for record in batch.records:
                 stored[record.key] = None if record.op == "delete" else record.data

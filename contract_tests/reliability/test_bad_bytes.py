@@ -14,15 +14,17 @@ import stamina
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bizosaas_xero import plugin, sending, tokens
-from bizosaas_xero import settings as connection_settings
-from bizosaas_xero.actions.bank.statement import from_ofx
-from bizosaas_xero.actions.bank.statement_csv import from_csv
-from bizosaas_xero.actions.catalogue import ACTIONS
+from bizosaas_xero import plugin
 from bizosaas_xero.adapters.brain_gateway.webhooks import WebhookReceiver
-from bizosaas_xero.entities import ENTITIES
+from bizosaas_xero.connector import settings as connection_settings
+from bizosaas_xero.connector.actions.bank.statement import from_ofx
+from bizosaas_xero.connector.actions.bank.statement_csv import from_csv
+from bizosaas_xero.connector.actions.registry import ACTIONS
+from bizosaas_xero.connector.auth import jwt
+from bizosaas_xero.connector.http import transport as http_transport
+from bizosaas_xero.connector.sync.entities import ENTITIES
 from bizosaas_xero.spec import ConnectorError
-from contract_tests.reliability.reading import APP, CONNECTION, CURSOR, WHERE, calm, read_or_refused, sync
+from contract_tests.helpers.byte_readers import APP, CONNECTION, CURSOR, WHERE, calm, read_or_refused, sync
 
 DEEP = b"[" * 100_000 + b"]" * 100_000
 
@@ -46,7 +48,7 @@ values = st.recursive(
 def _no_pauses():
     with stamina.set_testing(True, attempts=1):
         yield
-    sending.close()
+    http_transport.close()
 
 
 @pytest.fixture
@@ -58,7 +60,7 @@ def wire(monkeypatch):
         return httpx.Response(answer["status"], headers=answer.get("headers"), content=answer["body"])
 
     transport = httpx.Client(transport=httpx.MockTransport(handler))
-    monkeypatch.setattr(sending, "http", lambda _: transport)
+    monkeypatch.setattr(http_transport, "http", lambda _: transport)
     return answer
 
 
@@ -66,9 +68,7 @@ def wire(monkeypatch):
 
 
 @pytest.mark.parametrize("status", [200, 204, 302, 400, 401, 403, 404, 429, 500, 503])
-@pytest.mark.parametrize(
-    "body", [DEEP, b'{"a":' * 900 + b"1" + b"}" * 900, b"\xff\xfe", b"\0" * 100, b"9" * 9999]
-)
+@pytest.mark.parametrize("body", [DEEP, b'{"a":' * 900 + b"1" + b"}" * 900, b"\xff\xfe", b"\0" * 100, b"9" * 9999])
 def test_bodies_that_no_parser_likes(wire, status, body):
     wire |= {"status": status, "body": body}
     assert isinstance(read_or_refused(sync), ConnectorError)
@@ -115,9 +115,7 @@ def test_numbers_too_long_to_write_out(wire, number):
 
 @calm
 @given(
-    name=st.sampled_from(
-        ["Retry-After", "Date", "X-DayLimit-Remaining", "X-Rate-Limit-Problem", "WWW-Authenticate"]
-    ),
+    name=st.sampled_from(["Retry-After", "Date", "X-DayLimit-Remaining", "X-Rate-Limit-Problem", "WWW-Authenticate"]),
     value=st.binary(max_size=30) | st.sampled_from([b"inf", b"nan", b"1e400", b"-1", b"\xb2", b"9" * 5000]),
     status=st.sampled_from([200, 401, 429, 503]),
 )
@@ -131,7 +129,7 @@ def test_headers_of_any_bytes(wire, name, value, status):
 @given(token=texts | st.binary(max_size=60).map(lambda raw: f"a.{base64.urlsafe_b64encode(raw).decode()}.c"))
 @example(token=f"a.{base64.urlsafe_b64encode(DEEP).decode()}.c")
 def test_tokens_of_any_text(wire, token):
-    assert isinstance(tokens.claims(token), dict)
+    assert isinstance(jwt.claims(token), dict)
     wire |= {"status": 200, "body": b'{"Invoices":[]}'}
     read_or_refused(lambda: sync(access_token=token))
 
@@ -146,10 +144,7 @@ readings = st.dictionaries(
 
 
 @calm
-@given(
-    cursor=values
-    | st.fixed_dictionaries({}, optional={"since": moments, "full_at": moments, "read": readings})
-)
+@given(cursor=values | st.fixed_dictionaries({}, optional={"since": moments, "full_at": moments, "read": readings}))
 @example(cursor={"since": "0001-01-01T00:00:00+00:00", "full_at": "9999-12-31T23:59:59+00:00"})
 def test_cursors_of_any_json(wire, cursor):
     wire |= {"status": 200, "body": b'{"Invoices":[]}'}
@@ -214,9 +209,7 @@ lines = st.lists(
 
 
 @calm
-@given(
-    text=texts | lines.map(lambda rows: "\n".join(["date,amount,payee", *(",".join(row) for row in rows)]))
-)
+@given(text=texts | lines.map(lambda rows: "\n".join(["date,amount,payee", *(",".join(row) for row in rows)])))
 @example(text="date,amount\n2026-01-01," + "9" * 100_000)
 @example(text="date,amount\n2026-01-01," + "1,000" * 3000)
 @example(text='"' * 100_001)
@@ -240,9 +233,7 @@ def test_ofx_files_of_any_text(text):
 
 
 @calm
-@given(
-    body=st.binary(max_size=100) | values.map(lambda value: json.dumps(value).encode()), signed=st.booleans()
-)
+@given(body=st.binary(max_size=100) | values.map(lambda value: json.dumps(value).encode()), signed=st.booleans())
 @example(body=DEEP, signed=True)
 @example(body=b"[1]", signed=True)
 def test_webhooks_of_any_bytes(body, signed):

@@ -17,16 +17,18 @@ import stamina
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bizosaas_xero import plugin, sending
-from bizosaas_xero.actions.texts import in_csv
-from bizosaas_xero.adapters.mcp import tables as mcp_tables
-from bizosaas_xero.host import callbacks, discover, open_host
+from bizosaas_xero import plugin
+from bizosaas_xero.adapters.mcp import resources as mcp_tables
+from bizosaas_xero.connector.actions.escaping import in_csv
+from bizosaas_xero.connector.http import transport as http_transport
+from bizosaas_xero.host import discover, open_host
+from bizosaas_xero.host.sync import webhooks
 from bizosaas_xero.sandbox import serve
 from bizosaas_xero.spec import ConnectorError, Invalid
-from contract_tests.actions.company import Company
-from contract_tests.actions.examples import WRITES
-from contract_tests.reliability.reading import APP, CONNECTION, ORGANISATION, WHERE
-from contract_tests.xero.account import Account, callback, calls
+from contract_tests.helpers.byte_readers import APP, CONNECTION, ORGANISATION, WHERE
+from contract_tests.helpers.company import Company
+from contract_tests.helpers.write_examples import WRITES
+from contract_tests.helpers.xero_account import Account, callback, calls
 
 HOST = "http://localhost:1"
 
@@ -35,7 +37,7 @@ HOST = "http://localhost:1"
 def _no_pauses():
     with stamina.set_testing(True, attempts=1):
         yield
-    sending.close()
+    http_transport.close()
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ def asked(monkeypatch):
         return httpx.Response(200, json={bodies.get(name, name): []})
 
     transport = httpx.Client(transport=httpx.MockTransport(handler))
-    monkeypatch.setattr(sending, "http", lambda _: transport)
+    monkeypatch.setattr(http_transport, "http", lambda _: transport)
     return seen
 
 
@@ -231,7 +233,7 @@ def test_business_key_and_requester_reach_no_header():
 )
 def test_call_backs_go_only_where_they_may(url):
     with pytest.raises(Invalid):
-        callbacks._require_safe(url)
+        webhooks._require_safe(url)
 
 
 # ---------------------------------------------------------------- exports
@@ -325,7 +327,7 @@ def test_nobody_else_may_read_what_the_host_keeps(tmp_path):
 
 def test_children_get_no_secret_by_argument_or_environment():
     """What starts a process is known, and gives it no secret. ``cli/test_secrets.py`` watches it at work."""
-    package = Path(sending.__file__).parent
+    package = Path(http_transport.__file__).parent
     starts = {path for path in package.rglob("*.py") if "subprocess.run(" in path.read_text(encoding="utf-8")}
     assert {path.relative_to(package).as_posix() for path in starts} == {
         "contract/subject.py",

@@ -13,12 +13,12 @@ import time
 import pytest
 import stamina
 
-from bizosaas_xero import limits, sending
+from bizosaas_xero.connector.http import rate_limits, transport
 from bizosaas_xero.host import discover, open_host
 from bizosaas_xero.sandbox import serve
 from bizosaas_xero.spec import ConnectorError
-from contract_tests.host.processes import connect
-from contract_tests.xero.account import Account, calls
+from contract_tests.helpers.processes import connect
+from contract_tests.helpers.xero_account import Account, calls
 
 pytest.importorskip("redis")
 SERVER = shutil.which("redis-server")
@@ -67,11 +67,11 @@ def redis(tmp_path):
 
 @pytest.fixture(autouse=True)
 def _fresh():
-    limits._bucket.cache_clear()
+    rate_limits._bucket.cache_clear()
     with stamina.set_testing(True, attempts=2, cap=True):
         yield
-    limits._bucket.cache_clear()
-    sending.close()
+    rate_limits._bucket.cache_clear()
+    transport.close()
 
 
 @pytest.fixture

@@ -11,11 +11,12 @@ import stamina
 import time_machine
 from pyrate_limiter import InMemoryBucket
 
-from bizosaas_xero import limits, plugin, sending
+from bizosaas_xero import plugin
+from bizosaas_xero.connector.http import rate_limits, transport
 from bizosaas_xero.host import discover, open_host
 from bizosaas_xero.sandbox import serve
 from bizosaas_xero.spec import App
-from contract_tests.xero.account import Account, calls
+from contract_tests.helpers.xero_account import Account, calls
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SYNCED = ("invoices", "bills", "contacts", "payments", "bank_transactions")
@@ -23,11 +24,11 @@ SYNCED = ("invoices", "bills", "contacts", "payments", "bank_transactions")
 
 @pytest.fixture(autouse=True)
 def _fresh():
-    limits._bucket.cache_clear()
+    rate_limits._bucket.cache_clear()
     with stamina.set_testing(True, attempts=2, cap=True):
         yield
-    limits._bucket.cache_clear()
-    sending.close()
+    rate_limits._bucket.cache_clear()
+    transport.close()
 
 
 def moments(lines):
@@ -45,7 +46,7 @@ class Time:
     def __init__(self, monkeypatch):
         self.passed, self.under_way = 0.0, 0
         self._lock, self._sleep, self.clocks = threading.Lock(), time.sleep, []
-        now, count, send = InMemoryBucket.now, limits.seconds_to_wait, sending.send
+        now, count, send = InMemoryBucket.now, rate_limits.seconds_to_wait, transport.send
         monkeypatch.setattr(InMemoryBucket, "now", lambda each: now(each) + int(self.passed * 1000))
 
         def counted(url, key, limit):
@@ -61,9 +62,9 @@ class Time:
                 with self._lock:
                     self.under_way -= "/api.xro/" in given[1]
 
-        monkeypatch.setattr(limits, "seconds_to_wait", counted)
-        monkeypatch.setattr(sending, "send", sent)
-        monkeypatch.setattr("bizosaas_xero.client.time.sleep", self.pass_by)
+        monkeypatch.setattr(rate_limits, "seconds_to_wait", counted)
+        monkeypatch.setattr(transport, "send", sent)
+        monkeypatch.setattr("bizosaas_xero.connector.http.client.time.sleep", self.pass_by)
 
     def pass_by(self, seconds):
         while True:
@@ -175,7 +176,7 @@ def test_a_day_limit_is_met_once_and_kept_over_restarts(tmp_path, box):
 
 def test_a_day_limit_blocks_no_worker_and_no_other_organisation(tmp_path, box, monkeypatch):
     slept = []
-    monkeypatch.setattr("bizosaas_xero.client.time.sleep", slept.append)
+    monkeypatch.setattr("bizosaas_xero.connector.http.client.time.sleep", slept.append)
     with opened(tmp_path) as host:
         first, second = connect(host, box, 2)
         box.sandbox.limits.per_day = 1000

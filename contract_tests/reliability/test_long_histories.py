@@ -10,8 +10,9 @@ import stamina
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from bizosaas_xero import paging, sync
-from bizosaas_xero.sync import Run
+from bizosaas_xero.connector.sync import paging
+from bizosaas_xero.connector.sync import run as sync_run
+from bizosaas_xero.connector.sync.run import Run
 from contract_tests.reliability.histories import Books
 
 LONG = {"max_examples": 150, "stateful_step_count": 60}
@@ -51,7 +52,7 @@ def watermark_of_our_own_clock(patch):
 
 
 def blindly_complete(patch):
-    patch(sync, "_completeness", lambda *_: (True, 0))
+    patch(sync_run, "_completeness", lambda *_: (True, 0))
 
 
 def last_page_dropped(patch):

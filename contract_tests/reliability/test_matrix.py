@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from bizosaas_xero.actions.writes import commit
-from bizosaas_xero.sandbox.faults import KINDS
+from bizosaas_xero.connector.actions.writes import execute
+from bizosaas_xero.sandbox.http.faults import KINDS
 from contract_tests.reliability import generate, matrix
 from contract_tests.reliability.faults import FAULTS
 
@@ -40,8 +40,8 @@ def test_a_struck_call_is_whole_in_the_end(name):
 
 def test_the_matrix_sees_a_write_that_is_done_twice(monkeypatch):
     keys = itertools.count()
-    monkeypatch.setattr(commit, "_key", lambda *_: f"another each time {next(keys)}")
-    monkeypatch.setattr(commit, "_there", lambda *_: None)
+    monkeypatch.setattr(execute, "_key", lambda *_: f"another each time {next(keys)}")
+    monkeypatch.setattr(execute, "_there", lambda *_: None)
     cells = reversed(matrix.cells("create_contact"))  # what writes comes late in a call
     assert any(matrix.tried(cell).wrong for cell in cells if (cell.fault, cell.moment) == ("cut", "after"))
 

@@ -14,16 +14,16 @@ import stamina
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bizosaas_xero import sending
+from bizosaas_xero.connector.http import transport as http_transport
 from bizosaas_xero.spec import ConnectorError
-from contract_tests.reliability.reading import calm, read_or_refused, sync
+from contract_tests.helpers.byte_readers import calm, read_or_refused, sync
 
 
 @pytest.fixture(autouse=True)
 def _no_pauses():
     with stamina.set_testing(True, attempts=1):
         yield
-    sending.close()
+    http_transport.close()
 
 
 def bomb(size):
@@ -34,7 +34,7 @@ def bomb(size):
 @pytest.fixture(params=["zlib", "isal.isal_zlib"])
 def _unzipping(request, monkeypatch):
     """Unpack with the standard library, and with what the extra `fast` brings."""
-    monkeypatch.setattr(sending, "unzipping", importlib.import_module(request.param))
+    monkeypatch.setattr(http_transport, "unzipping", importlib.import_module(request.param))
 
 
 @pytest.fixture
@@ -46,8 +46,8 @@ def packed(monkeypatch):
         headers = {"Content-Encoding": answer["encoding"]}
         return httpx.Response(200, headers=headers, stream=httpx.ByteStream(answer["body"]))
 
-    client = sending.BoundedClient(transport=httpx.MockTransport(handler))
-    monkeypatch.setattr(sending, "http", lambda _: client)
+    client = http_transport.BoundedClient(transport=httpx.MockTransport(handler))
+    monkeypatch.setattr(http_transport, "http", lambda _: client)
     return answer
 
 
@@ -81,7 +81,7 @@ def test_a_gzip_bomb_is_not_unpacked(monkeypatch, status):
     """A few kilobytes of gzip hold 60 MB here; no more of it is unpacked than the limit."""
     packed = bomb(60_000_000)
     assert len(packed) < 100_000
-    monkeypatch.setattr(sending, "MOST_BYTES", 2_000_000)
+    monkeypatch.setattr(http_transport, "MOST_BYTES", 2_000_000)
 
     class Pieces(httpx.SyncByteStream):
         def __iter__(self):
@@ -90,8 +90,8 @@ def test_a_gzip_bomb_is_not_unpacked(monkeypatch, status):
     def handler(_request):
         return httpx.Response(status, headers={"Content-Encoding": "gzip"}, stream=Pieces())
 
-    bounded = sending.BoundedClient(transport=httpx.MockTransport(handler))
-    monkeypatch.setattr(sending, "http", lambda _: bounded)
+    bounded = http_transport.BoundedClient(transport=httpx.MockTransport(handler))
+    monkeypatch.setattr(http_transport, "http", lambda _: bounded)
     tracemalloc.start()
     found = read_or_refused(sync)
     peak = tracemalloc.get_traced_memory()[1]
@@ -104,7 +104,7 @@ def test_a_gzip_bomb_is_not_unpacked(monkeypatch, status):
 @pytest.mark.parametrize("status", [200, 400])
 def test_an_answer_that_is_too_long_is_not_read(monkeypatch, status):
     """Without any gzip, and without a length that says so: reading stops at the limit."""
-    monkeypatch.setattr(sending, "MOST_BYTES", 200_000)
+    monkeypatch.setattr(http_transport, "MOST_BYTES", 200_000)
     read = []
 
     class Endless(httpx.SyncByteStream):
@@ -114,8 +114,8 @@ def test_an_answer_that_is_too_long_is_not_read(monkeypatch, status):
                 yield b"[" * 10_000
 
     transport = httpx.MockTransport(lambda _: httpx.Response(status, stream=Endless()))
-    bounded = sending.BoundedClient(transport=transport)
-    monkeypatch.setattr(sending, "http", lambda _: bounded)
+    bounded = http_transport.BoundedClient(transport=transport)
+    monkeypatch.setattr(http_transport, "http", lambda _: bounded)
     assert read_or_refused(sync).reason == "answer_too_long"
     assert len(read) < 100
 

@@ -31,9 +31,7 @@ KNOWN = {
 }
 """What looks dangerous and is not: module and a part of the complaint, to the reason."""
 
-SQL = re.compile(
-    r"\b(SELECT\s.+\sFROM|INSERT\s+INTO|UPDATE\s.+\sSET|DELETE\s+FROM|ALTER\s+TABLE|DROP\s)", re.DOTALL
-)
+SQL = re.compile(r"\b(SELECT\s.+\sFROM|INSERT\s+INTO|UPDATE\s.+\sSET|DELETE\s+FROM|ALTER\s+TABLE|DROP\s)", re.DOTALL)
 
 
 def problems(tree):

@@ -11,23 +11,22 @@ import time_machine
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from bizosaas_xero import plugin, sending
-from bizosaas_xero.actions.base import WriteRow
-from bizosaas_xero.actions.catalogue import ACTIONS
+from bizosaas_xero import plugin
+from bizosaas_xero.connector.actions.definition import WriteRow
+from bizosaas_xero.connector.actions.registry import ACTIONS
+from bizosaas_xero.connector.http import transport
 from bizosaas_xero.sandbox import serve
 from bizosaas_xero.spec import ConnectorError
-from contract_tests.actions.company import Company
-from contract_tests.actions.conftest import MOMENT
-from contract_tests.actions.examples import WRITES
-from contract_tests.actions.test_reads import EXAMPLES
+from contract_tests.connector.actions.conftest import MOMENT
+from contract_tests.connector.actions.test_lookups import EXAMPLES
+from contract_tests.helpers.byte_readers import SEARCHING, read_or_refused
+from contract_tests.helpers.company import Company
+from contract_tests.helpers.write_examples import WRITES
 from contract_tests.reliability.mutations import JUNK, Recording, changed, mutations, paths, places
-from contract_tests.reliability.reading import SEARCHING, read_or_refused
 
 CONTROL = {"mode": "run", "business_key": "k"}
 WRITING = [name for name, row in ACTIONS.items() if isinstance(row, WriteRow)]
-few = settings(
-    max_examples=25 if not SEARCHING else 1000, suppress_health_check=list(HealthCheck), deadline=None
-)
+few = settings(max_examples=25 if not SEARCHING else 1000, suppress_health_check=list(HealthCheck), deadline=None)
 live = settings(
     max_examples=4 if not SEARCHING else 100,
     phases=[Phase.explicit, Phase.generate],
@@ -41,7 +40,7 @@ MAKES = ("Contacts", "Invoices", "CreditNotes", "Payments", "BankTransactions", 
 def _no_pauses():
     with time_machine.travel(MOMENT, tick=False), stamina.set_testing(True, attempts=4, cap=True):
         yield
-    sending.close()
+    transport.close()
 
 
 def asked(at, name):
@@ -68,7 +67,7 @@ def recorded(name):
 
 def answered_by(patch, handler):
     over = httpx.Client(transport=httpx.MockTransport(handler))
-    patch.setattr(sending, "http", lambda _: over)
+    patch.setattr(transport, "http", lambda _: over)
 
 
 def again(name, number, answer):
@@ -144,9 +143,7 @@ class Wrong:
             return httpx.Response(answer.status_code, content=sent)
         found = places(body)
         shape = sorted(found, key=str)[self.shape % len(found)]
-        return httpx.Response(
-            200, json=changed(body, found[shape][self.place % len(found[shape])], self.junk)
-        )
+        return httpx.Response(200, json=changed(body, found[shape][self.place % len(found[shape])], self.junk))
 
     def _is_meant(self, answer, sent):
         return self.seen == self.number and answer.status_code == httpx.codes.OK and sent[:1] == b"{"

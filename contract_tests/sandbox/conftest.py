@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
@@ -12,8 +11,9 @@ import pytest
 import yaml
 
 from bizosaas_xero.sandbox import Box, serve
+from contract_tests.helpers.paths import ROOT
 
-OPENAPI = Path(__file__).parents[2].parent / "shared" / "reference" / "xero-openapi"
+OPENAPI = ROOT.parent / "shared" / "reference" / "xero-openapi"
 SCOPES = (
     "offline_access accounting.settings accounting.contacts accounting.invoices accounting.payments "
     "accounting.banktransactions"

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bizosaas_xero.sandbox import Sandbox, wire
-from bizosaas_xero.sandbox.endpoints import ENDPOINTS
-from bizosaas_xero.sandbox.guids import guid_of
-from bizosaas_xero.sandbox.parts import answer
-from bizosaas_xero.sandbox.postings import ACCRUAL, CASH
-from bizosaas_xero.sandbox.work import Who, Work
-from bizosaas_xero.sandbox.writing import Asked, write
+from bizosaas_xero.sandbox import Sandbox
+from bizosaas_xero.sandbox.core import xero_json
+from bizosaas_xero.sandbox.core.guids import guid_of
+from bizosaas_xero.sandbox.ledger.ledger import ACCRUAL, CASH
+from bizosaas_xero.sandbox.queries.endpoints import ENDPOINTS
+from bizosaas_xero.sandbox.writes.dispatch import Asked, write
+from bizosaas_xero.sandbox.writes.subresources import answer
+from bizosaas_xero.sandbox.writes.unit_of_work import Who, Work
 
 WATCHED = ("Invoices", "CreditNotes", "Payments", "BankTransactions", "Prepayments", "Overpayments",
            "BankTransfers", "ManualJournals", "BatchPayments", "Contacts")  # fmt: skip
@@ -36,9 +37,7 @@ class History:
         self.sales_tax, self.none = rules.standard("out")[0], rules.untaxed
         self.foreign = self.sandbox.organisations[organisation].foreign
         self.count = 0
-        self.whom = [r["ContactID"] for r in self.store.rows("Contacts") if r["ContactStatus"] == "ACTIVE"][
-            :2
-        ]
+        self.whom = [r["ContactID"] for r in self.store.rows("Contacts") if r["ContactStatus"] == "ACTIVE"][:2]
 
     def new_id(self):
         self.count += 1
@@ -97,7 +96,7 @@ class History:
         """Return all of what is left, part of it, or nonsense."""
         if self.chance(60):
             return float(left)
-        return float(wire.cents(left / 3)) if self.chance(60) else self.rng.choice(AMOUNTS)
+        return float(xero_json.cents(left / 3)) if self.chance(60) else self.rng.choice(AMOUNTS)
 
     def document(self, entity, sales):
         kind = ("ACCREC" if sales else "ACCPAY") + ("CREDIT" if entity == "CreditNotes" else "")
@@ -153,9 +152,7 @@ class History:
     def batch(self):
         kind = self.rng.choice(("ACCREC", "ACCPAY"))
         rows = [self.some("Invoices", Status="AUTHORISED", Type=kind) for _ in range(self.rng.randint(1, 3))]
-        parts = [
-            {"Invoice": {"InvoiceID": r["InvoiceID"]}, "Amount": self.part_of(r["AmountDue"])} for r in rows
-        ]
+        parts = [{"Invoice": {"InvoiceID": r["InvoiceID"]}, "Amount": self.part_of(r["AmountDue"])} for r in rows]
         self.ask("PUT", "BatchPayments", {"Account": {"Code": "090"}, "Date": self.day(), "Payments": parts})
 
     def delete_batch(self):
@@ -290,7 +287,7 @@ def owed(store, *, sales):
         for row in store.rows(entity):
             if row["Type"] == kind and row["Status"] == "AUTHORISED":
                 rate = row.get("CurrencyRate") or 1
-                total += sign * (row[left] if rate == 1 else wire.cents(row[left] / rate))
+                total += sign * (row[left] if rate == 1 else xero_json.cents(row[left] / rate))
     return total if sales else -total
 
 

@@ -35,9 +35,7 @@ def validator(openapi, components):
         components.update(json.loads(json.dumps(loaded, default=str)))  # its examples hold YAML dates
 
     def make(schema):
-        return jsonschema_rs.Draft4Validator(
-            {"$ref": f"#/components/schemas/{schema}", "components": components}
-        )
+        return jsonschema_rs.Draft4Validator({"$ref": f"#/components/schemas/{schema}", "components": components})
 
     return make
 

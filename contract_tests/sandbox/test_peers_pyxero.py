@@ -10,7 +10,7 @@ from xero import Xero
 from xero.auth import OAuth2Credentials
 from xero.exceptions import XeroBadRequest, XeroForbidden, XeroNotFound, XeroUnauthorized
 
-from contract_tests.sandbox.test_reports import SCOPES as REPORT_SCOPES
+from contract_tests.sandbox.reports.test_endpoint import SCOPES as REPORT_SCOPES
 
 SCOPES = (
     "offline_access accounting.settings accounting.contacts accounting.invoices accounting.payments "
@@ -26,9 +26,7 @@ def credentials(box, monkeypatch):
     monkeypatch.setattr(xero.auth, "XERO_OAUTH2_AUTHORIZE_URL", f"{box.url}/identity/connect/authorize")
     monkeypatch.setattr(xero.auth, "XERO_OAUTH2_TOKEN_URL", f"{box.url}/connect/token")
     app = box.info["apps"]["web"]
-    made = OAuth2Credentials(
-        app["client_id"], app["client_secret"], callback_uri=CALLBACK, scope=SCOPES.split()
-    )
+    made = OAuth2Credentials(app["client_id"], app["client_secret"], callback_uri=CALLBACK, scope=SCOPES.split())
     made.base_url = box.url
     return made
 
@@ -105,9 +103,7 @@ def test_it_asks_for_some(books):
     assert all(row["Date"].date() >= since for row in recent)
 
 
-@pytest.mark.parametrize(
-    "report", ["ProfitAndLoss", "BalanceSheet", "TrialBalance", "BankSummary", "ExecutiveSummary"]
-)
+@pytest.mark.parametrize("report", ["ProfitAndLoss", "BalanceSheet", "TrialBalance", "BankSummary", "ExecutiveSummary"])
 def test_it_reads_reports(report, books):
     (made,) = books.reports.get(report)
     assert made["ReportType"] == report

@@ -8,7 +8,7 @@ pytest.importorskip("xero_python")
 from xero_python.accounting import AccountingApi
 from xero_python.exceptions import AccountingBadRequestException
 
-from contract_tests.sandbox.test_reports import SCOPES
+from contract_tests.sandbox.reports.test_endpoint import SCOPES
 from contract_tests.sandbox.test_sdk import sdk
 
 __all__ = ["sdk"]

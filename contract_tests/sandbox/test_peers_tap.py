@@ -111,9 +111,7 @@ def test_it_syncs_everything(tap, box, tmp_path):
         name: len(store.table(entity)) for name, entity in STREAMS.items() if len(store.table(entity))
     }
     invoice = synced["invoices"][0]
-    assert store.get("Invoices", invoice["InvoiceID"])["Total"] == pytest.approx(
-        Decimal(str(invoice["Total"]))
-    )
+    assert store.get("Invoices", invoice["InvoiceID"])["Total"] == pytest.approx(Decimal(str(invoice["Total"])))
     assert invoice["LineItems"]
 
     state = tmp_path / "state.json"

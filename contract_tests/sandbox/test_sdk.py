@@ -58,12 +58,8 @@ def test_the_sdk_reads_everything(sdk, client, box):
     api = AccountingApi(sdk, base_url=f"{box.url}/api.xro/2.0")
     store = box.sandbox.store(tenant)
     assert len(pages(api.get_invoices, tenant, "invoices")) == len(store.table("Invoices"))
-    assert len(pages(api.get_contacts, tenant, "contacts", include_archived=True)) == len(
-        store.table("Contacts")
-    )
-    assert len(pages(api.get_bank_transactions, tenant, "bank_transactions")) == len(
-        store.table("BankTransactions")
-    )
+    assert len(pages(api.get_contacts, tenant, "contacts", include_archived=True)) == len(store.table("Contacts"))
+    assert len(pages(api.get_bank_transactions, tenant, "bank_transactions")) == len(store.table("BankTransactions"))
     assert len(pages(api.get_payments, tenant, "payments")) == len(store.table("Payments"))
     assert len(pages(api.get_credit_notes, tenant, "credit_notes")) == len(store.table("CreditNotes"))
     assert len(api.get_accounts(tenant).accounts) == len(store.table("Accounts"))
@@ -124,9 +120,7 @@ def test_the_sdk_does_a_days_work(api, client, box):
     ).payments[0]  # fmt: skip
     assert paid.payment_type == "ACCRECPAYMENT"
     assert api.get_invoice(tenant, made[0].invoice_id).invoices[0].status == "PAID"
-    voided = api.update_invoice(
-        tenant, made[1].invoice_id, Invoices(invoices=[Invoice(status="VOIDED")])
-    ).invoices[0]
+    voided = api.update_invoice(tenant, made[1].invoice_id, Invoices(invoices=[Invoice(status="VOIDED")])).invoices[0]
     assert voided.status == "VOIDED"
     assert api.get_online_invoice(tenant, made[0].invoice_id).online_invoices[0].online_invoice_url
     assert api.get_invoice_history(tenant, made[0].invoice_id).history_records

@@ -8,29 +8,54 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from bizosaas_xero.sandbox.apps import Switches
+from bizosaas_xero.sandbox.oauth.apps import Switches
+from contract_tests.helpers.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
-
-CONNECT = ("xero/test_auth.py", "xero/test_auth_tokens.py", "xero/test_auth_keeping.py",
-           "sandbox/test_identity.py", "sandbox/test_sdk.py")  # fmt: skip
-READ = ("xero/test_sync.py", "xero/test_faults.py", "strangers", "sandbox/test_lists.py",
-        "actions/test_aged.py", "actions/test_reads.py", "actions/test_reconcile.py")  # fmt: skip
-REPORT = ("sandbox/test_reports_statements.py", "sandbox/test_reports_debts.py", "sandbox/test_peers_sdk.py",
-          "sandbox/test_peers_pyxero.py", "actions/test_aged.py", "actions/test_balance_sheet.py",
-          "actions/test_pnl.py")  # fmt: skip
+CONNECT = (
+    "connector/auth/test_consent.py",
+    "connector/auth/test_token_endpoint.py",
+    "connector/auth/test_organisations_and_disconnect.py",
+    "sandbox/oauth/test_endpoints.py",
+    "sandbox/test_sdk.py",
+)
+READ = (
+    "connector/sync/test_sync.py",
+    "connector/http/test_faults.py",
+    "hosts/test_independent_host.py",
+    "sandbox/queries/test_lists.py",
+    "connector/actions/reports/test_get_aged.py",
+    "connector/actions/test_lookups.py",
+    "connector/actions/bank/test_reconcile_bank_feeds.py",
+)
+REPORT = (
+    "sandbox/reports/test_layout.py",
+    "sandbox/reports/test_aged.py",
+    "sandbox/test_peers_sdk.py",
+    "sandbox/test_peers_pyxero.py",
+    "connector/actions/reports/test_get_aged.py",
+    "connector/actions/reports/test_get_balance_sheet.py",
+    "connector/actions/reports/test_generate_pnl_report.py",
+)
 # these ask no sandbox for anything that a switch decides
-APART = {f"actions/test_{name}.py" for name in ("ageing", "reconcile_files", "reconcile_matching")}
-ACT = sorted({f"actions/{path.name}" for path in (ROOT / "contract_tests/actions").glob("test_*.py")}
-             - APART - {*READ, *REPORT})  # fmt: skip
-WRITE = (*ACT, "sandbox/test_writes_invoices.py", "sandbox/test_sdk.py", "sandbox/test_peers_pyxero.py")
-SETTLE = (*ACT, "sandbox/test_writes_money.py", "sandbox/test_writes_bank.py", "sandbox/test_writes_rules.py",
-          "sandbox/test_histories.py")  # fmt: skip
-HEAR = ("sandbox/test_webhooks.py", "sandbox/test_webhooks_served.py")
+ACTIONS = "connector/actions"
+APART = {f"{ACTIONS}/{name}.py" for name in ("reports/test_ageing", "bank/test_statement_files", "bank/test_matching")}
+ALL_ACTIONS = {
+    path.relative_to(ROOT / "contract_tests").as_posix()
+    for path in (ROOT / "contract_tests" / ACTIONS).rglob("test_*.py")
+}
+ACT = sorted(ALL_ACTIONS - APART - {*READ, *REPORT})
+WRITE = (*ACT, "sandbox/writes/test_invoices.py", "sandbox/test_sdk.py", "sandbox/test_peers_pyxero.py")
+SETTLE = (
+    *ACT,
+    "sandbox/writes/test_payments.py",
+    "sandbox/writes/test_bank.py",
+    "sandbox/writes/test_rules.py",
+    "sandbox/test_histories.py",
+)
+HEAR = ("sandbox/webhooks/test_subscriptions.py", "sandbox/webhooks/test_delivery.py")
 
 # which tests a switch can matter to
 ABOUT = {
@@ -39,8 +64,8 @@ ABOUT = {
     "invalid_client_status": CONNECT,
     "refused_scope_as": CONNECT,
     "web_pkce": CONNECT,
-    "missing_scope_status": (*CONNECT, *READ, "sandbox/test_access.py"),
-    "multi_select": (*CONNECT, "strangers"),
+    "missing_scope_status": (*CONNECT, *READ, "sandbox/oauth/test_access.py"),
+    "multi_select": (*CONNECT, "hosts/test_independent_host.py"),
     "custom_scope_required": CONNECT,
     "write_ms_dates": WRITE,
     "reconciled_delete": SETTLE,
@@ -59,8 +84,8 @@ ABOUT = {
 EVERY = sorted(
     {
         "host/test_with_xero.py",
-        "sandbox/test_reports.py",
-        "sandbox/test_reports_sums.py",
+        "sandbox/reports/test_endpoint.py",
+        "sandbox/reports/test_sums.py",
         *(path for paths in ABOUT.values() for path in paths),
     }
 )
@@ -80,11 +105,21 @@ def test_every_switch_has_tests():
 def hold(paths, **settings):
     """Run tests in a process of their own, with these settings in every sandbox they start."""
     run = subprocess.run(  # noqa: S603 - our own tests
-        [sys.executable, "-m", "pytest", "-q", "-p", "contract_tests.sandbox.switched",
-         *(f"contract_tests/{path}" for path in dict.fromkeys(paths))],
-        cwd=ROOT, env=os.environ | {"SANDBOX_SWITCHES": json.dumps(settings)}, capture_output=True, text=True,
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "contract_tests.helpers.sandbox_switches",
+            *(f"contract_tests/{path}" for path in dict.fromkeys(paths)),
+        ],
+        cwd=ROOT,
+        env=os.environ | {"SANDBOX_SWITCHES": json.dumps(settings)},
+        capture_output=True,
+        text=True,
         check=False,
-    )  # fmt: skip
+    )
     assert run.returncode == 0, run.stdout[-8000:] + run.stderr
     started = re.search(r"sandboxes with switches turned: (\d+)", run.stdout)
     assert started, run.stdout

@@ -13,14 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from bizosaas_xero.contract.registry import table
+from bizosaas_xero.contract.clause_registry import table
+from contract_tests.helpers.paths import ROOT
 from contract_tests.selftest.broken_toys import TOYS
 from contract_tests.selftest.broken_xeros import TOML, XEROS
 
 TOY = Path(__file__).parent / "toy"
 TOY_MODULES = ("toyshop.py", "toyshop_auth.py", "toyshop_errors.py")
 SHOP_FOLDER = Path(__file__).parent / "csvshop"
-CASSETTES = Path(__file__).parents[2] / "cassettes" / "xero"
+CASSETTES = ROOT / "cassettes" / "xero"
 COMMAND = [sys.executable, "-c", "from bizosaas_xero.cli import main; main()", "contract"]
 AT_ONCE = 2
 ENVIRONMENT = dict(os.environ)  # a copy: threads that start processes must not read one that changes
@@ -91,9 +92,7 @@ def run(folder, name):
 
 
 BROKEN = [("toy", toy, *row) for row in TOYS] + [("xero", xero, *row) for row in XEROS]
-IDS = [
-    re.sub(r"[^a-z0-9.]+", "-", f"{kind} {clause} {wrong}".lower()) for kind, _, clause, wrong, _ in BROKEN
-]
+IDS = [re.sub(r"[^a-z0-9.]+", "-", f"{kind} {clause} {wrong}".lower()) for kind, _, clause, wrong, _ in BROKEN]
 
 
 def chosen(session):
@@ -204,7 +203,7 @@ def test_only_its_own_tests_are_taken_for_breakages_whatever_runs_beside_it(tmp_
     one = f"{mine}[{IDS[0]}]"
     done = subprocess.run(  # noqa: S603 (our own tests)
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path), one],
-        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
         env=ENVIRONMENT,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:]

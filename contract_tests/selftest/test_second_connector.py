@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from contract_tests.helpers.paths import ROOT
 from contract_tests.selftest.test_broken import COMMAND, run
 
 SHOP = Path(__file__).parent / "csvshop"
@@ -59,7 +60,7 @@ def test_it_keeps_the_contract():
 
 
 def test_the_page_leads_from_an_empty_folder_to_a_green_kit(tmp_path):
-    page = (Path(__file__).parents[2] / "docs" / "write-a-connector.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "write-a-connector.md").read_text(encoding="utf-8")
     blocks = re.findall(r"<!-- file: ([\w.]+) -->\n\n```\w+\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     lines = 0
     for name, text in blocks:

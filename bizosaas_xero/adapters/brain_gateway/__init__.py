@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bizosaas_xero.adapters.brain_gateway.bridge import Bridge
+from bizosaas_xero.adapters.brain_gateway.config import ApprovalRequest, Approve, Terms
 from bizosaas_xero.adapters.brain_gateway.connector import Gateway, connector_class
 from bizosaas_xero.adapters.brain_gateway.stores import MemoryStore, Store
-from bizosaas_xero.adapters.brain_gateway.terms import ApprovalRequest, Approve, Terms
 from bizosaas_xero.adapters.brain_gateway.webhooks import WebhookReceiver
-from bizosaas_xero.host.discovery import DiscoveryReport, Row, discover
+from bizosaas_xero.host.plugins.discovery import DiscoveryReport, Row, discover
 from bizosaas_xero.spec import Misconfigured, NotFound
 
 __all__ = [

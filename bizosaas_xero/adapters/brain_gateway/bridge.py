@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 from threading import Event
 from typing import Any, Literal
 
-from bizosaas_xero.adapters.brain_gateway.access import Access
-from bizosaas_xero.adapters.brain_gateway.acting import CONTROL, Acting
+from bizosaas_xero.adapters.brain_gateway.actions import CONTROL, Acting
+from bizosaas_xero.adapters.brain_gateway.config import REFERENCE, Terms, tenant_of, wrong
 from bizosaas_xero.adapters.brain_gateway.consent import Consent
-from bizosaas_xero.adapters.brain_gateway.reading import Reading
-from bizosaas_xero.adapters.brain_gateway.renewal import Held
+from bizosaas_xero.adapters.brain_gateway.grants import Access
+from bizosaas_xero.adapters.brain_gateway.refresh import Held
 from bizosaas_xero.adapters.brain_gateway.stores import change, forget
-from bizosaas_xero.adapters.brain_gateway.terms import REFERENCE, Terms, tenant_of, wrong
-from bizosaas_xero.host.connector import Connector
+from bizosaas_xero.adapters.brain_gateway.sync import Reading
+from bizosaas_xero.host.plugins.connector import Connector
 from bizosaas_xero.spec import (
     AuthExpired,
     ConnectorError,
@@ -86,9 +86,7 @@ class Bridge:
         if app is None:
             raise wrong("credentials.client_id", "is missing", "Enter the client id of your app.")
         if app.get("kind") == "custom":
-            given = self._access.granted(
-                tenant, self._access.ask(tenant, {"step": "client_credentials"}, app)
-            )
+            given = self._access.granted(tenant, self._access.ask(tenant, {"step": "client_credentials"}, app))
         else:
             self._access.ask(tenant, {"step": "authorize"}, app)  # tells what is wrong with an app
             given = self._access.reserve(tenant)
@@ -278,9 +276,7 @@ class Bridge:
     def _held(self, tenant: str, credentials: Mapping[str, Any]) -> Held:
         held = self._access.recognised(tenant, credentials)
         if held is None:
-            raise ReconnectRequired(
-                f"This tenant is not connected to {self.connector.name}.", reason="not_connected"
-            )
+            raise ReconnectRequired(f"This tenant is not connected to {self.connector.name}.", reason="not_connected")
         return held
 
     def _granted(self, held: Held) -> None:

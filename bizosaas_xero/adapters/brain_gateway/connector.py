@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Any, TypeVar
 
-from bizosaas_xero.adapters.brain_gateway import reading
+from bizosaas_xero.adapters.brain_gateway import sync
 from bizosaas_xero.adapters.brain_gateway.bridge import Bridge
 from bizosaas_xero.spec import ConnectorError, ConnectorInfo
 
@@ -57,13 +57,11 @@ def connector_class(  # noqa: C901 (one class of one-line methods)
         async def sync_data(self, resource_type: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
             try:
                 return await _stoppable(
-                    lambda stopped: bridge.page(
-                        self.tenant_id, self.credentials, resource_type, params, stopped
-                    )
+                    lambda stopped: bridge.page(self.tenant_id, self.credentials, resource_type, params, stopped)
                 )
             except ConnectorError as error:
                 self._warn(resource_type, error)
-                return reading.failed(error)
+                return sync.failed(error)
 
         async def perform_action(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:
             try:
@@ -75,9 +73,7 @@ def connector_class(  # noqa: C901 (one class of one-line methods)
         async def get_auth_url(self, redirect_uri: str, state: str) -> str:
             return await asyncio.to_thread(bridge.begin, self.tenant_id, redirect_uri, state)
 
-        async def exchange_code(
-            self, code: str, redirect_uri: str, state: str | None = None
-        ) -> dict[str, Any]:
+        async def exchange_code(self, code: str, redirect_uri: str, state: str | None = None) -> dict[str, Any]:
             return await asyncio.to_thread(bridge.finish, self.tenant_id, code, redirect_uri, state)
 
         async def refresh_token(self, refresh_token: str) -> dict[str, Any]:  # noqa: ARG002 (the mixin's)

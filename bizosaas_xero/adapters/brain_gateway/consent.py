@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from bizosaas_xero.adapters.brain_gateway.access import Access
+from bizosaas_xero.adapters.brain_gateway.config import wrong
+from bizosaas_xero.adapters.brain_gateway.grants import Access
 from bizosaas_xero.adapters.brain_gateway.stores import Key, change
-from bizosaas_xero.adapters.brain_gateway.terms import wrong
 from bizosaas_xero.spec import Invalid, Misconfigured
 
 CONSENT_TIME = timedelta(minutes=30)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from bizosaas_xero.adapters.brain_gateway.stores import Kept, Key, dumped, new_version
-from bizosaas_xero.host.crypto import Keyring
-from bizosaas_xero.host.home import FILE_MODE, prepare_folder
+from bizosaas_xero.host.storage.crypto import Keyring
+from bizosaas_xero.host.storage.paths import FILE_MODE, prepare_folder
 from bizosaas_xero.spec import Misconfigured, Unavailable
 
 

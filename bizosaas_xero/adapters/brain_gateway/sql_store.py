@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bizosaas_xero.adapters.brain_gateway.stores import Kept, Key, dumped, new_version
-from bizosaas_xero.host.crypto import VARIABLE, Keyring
+from bizosaas_xero.host.storage.crypto import VARIABLE, Keyring
 from bizosaas_xero.spec import Misconfigured, Unavailable
 
 TABLE = sa.Table(

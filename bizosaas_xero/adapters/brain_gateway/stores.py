@@ -19,7 +19,7 @@ from datetime import timedelta
 from threading import Lock
 from typing import Any, NamedTuple, Protocol
 
-from bizosaas_xero.host.heartbeat import beating
+from bizosaas_xero.host.storage.heartbeat import beating
 from bizosaas_xero.spec import Unavailable
 
 Key = tuple[str, ...]

@@ -46,9 +46,7 @@ class Door:
         if host not in self._hosts:
             return _refused(421, "host_not_allowed", "This server is not reached by this name: --allow-host.")
         if origin is not None and origin.lower() not in self._origins:
-            return _refused(
-                403, "origin_not_allowed", "Pages of this origin may not call here: --allow-origin."
-            )
+            return _refused(403, "origin_not_allowed", "Pages of this origin may not call here: --allow-origin.")
         kind, _, given = headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._token):
             return _refused(401, "token_refused", "Send the server's token: Authorization: Bearer TOKEN.")

@@ -17,16 +17,16 @@ from mcp_types import (
     PaginatedRequestParams,
 )
 
-from bizosaas_xero.adapters.mcp import answers
-from bizosaas_xero.adapters.mcp.asking import Context, Person
-from bizosaas_xero.adapters.mcp.tables import Tables
+from bizosaas_xero.adapters.mcp import results
+from bizosaas_xero.adapters.mcp.concurrency import Turns, unexpected
+from bizosaas_xero.adapters.mcp.elicitation import Context, Person
+from bizosaas_xero.adapters.mcp.resources import Tables
 from bizosaas_xero.adapters.mcp.tools import COMMIT, HOST_ARGUMENTS, ORGANISATIONS, tools
-from bizosaas_xero.adapters.mcp.turns import Turns, unexpected
 from bizosaas_xero.host import Asked, Host, Outcome, StoredConnection
-from bizosaas_xero.host.audit import canonical
-from bizosaas_xero.host.guard import Guard
-from bizosaas_xero.host.plan_text import visible
-from bizosaas_xero.host.policy import Verdict
+from bizosaas_xero.host.actions.agent_limits import Guard
+from bizosaas_xero.host.actions.audit import canonical
+from bizosaas_xero.host.actions.plan_markdown import visible
+from bizosaas_xero.host.actions.policy import Verdict
 from bizosaas_xero.spec import (
     Action,
     ConnectorError,
@@ -125,26 +125,22 @@ class Agents:
         found = self._host.report.connector(self._options.connector).list_actions(None)
         return {action.name: action for action in found}
 
-    async def _call_tool(
-        self, context: Context, params: CallToolRequestParams
-    ) -> CallToolResult | InputRequiredResult:
+    async def _call_tool(self, context: Context, params: CallToolRequestParams) -> CallToolResult | InputRequiredResult:
         try:
             return await self._call(context, params)
         except ConnectorError as error:
-            return answers.error(error)
+            return results.error(error)
         except Exception as error:  # noqa: BLE001 - the edge: an agent gets an error of ours, and no traceback
-            return answers.error(unexpected(error))
+            return results.error(unexpected(error))
 
-    async def _call(
-        self, context: Context, params: CallToolRequestParams
-    ) -> CallToolResult | InputRequiredResult:
+    async def _call(self, context: Context, params: CallToolRequestParams) -> CallToolResult | InputRequiredResult:
         arguments = dict(params.arguments or {})
         requester = self._requester(context)
         if not self._person.is_asked(params):  # else it is the same call, with a person's answer
             self._guard.call(f"{requester} {params.name} {canonical(arguments)}")
         if params.name == ORGANISATIONS:
             _nothing_else(arguments, ())
-            return answers.value({"organisations": [_short(kept) for kept in self.served()]})
+            return results.value({"organisations": [_short(kept) for kept in self.served()]})
         if params.name == COMMIT:
             self._must_allow_writes(COMMIT)
             return await self._commit(context, params, arguments, requester)
@@ -163,40 +159,28 @@ class Agents:
         found = await self.turns.take(
             context, lambda kept: do(kept, action, arguments, requester), arguments.get("organisation")
         )
-        return answers.outcome(found, writes=writes)
+        return results.outcome(found, writes=writes)
 
-    def _read(
-        self, kept: StoredConnection, action: Action, arguments: dict[str, Any], requester: str
-    ) -> Outcome:
+    def _read(self, kept: StoredConnection, action: Action, arguments: dict[str, Any], requester: str) -> Outcome:
         given = {name: value for name, value in arguments.items() if name != "organisation"}
         return self._host.act(kept.id, action.name, given, requester=requester)
 
-    def _write(
-        self, kept: StoredConnection, action: Action, arguments: dict[str, Any], requester: str
-    ) -> Outcome:
+    def _write(self, kept: StoredConnection, action: Action, arguments: dict[str, Any], requester: str) -> Outcome:
         given = {name: value for name, value in arguments.items() if name not in HOST_ARGUMENTS}
         key, plan_only = arguments.get("business_key"), arguments.get("plan_only", False)
         if not isinstance(key, str) or not key.strip():
-            raise _wrong(
-                "business_key", "is missing: it names the intent, and keeps it from being done twice"
-            )
+            raise _wrong("business_key", "is missing: it names the intent, and keeps it from being done twice")
         if not isinstance(plan_only, bool):
             raise _wrong("plan_only", "must be true or false")
         self._guard.plan(kept)
         if plan_only:
-            return self._host.act(
-                kept.id, action.name, given, requester=requester, mode="plan", business_key=key
-            )
+            return self._host.act(kept.id, action.name, given, requester=requester, mode="plan", business_key=key)
         self._guard.write(kept)
         return self._do(kept, action.name, given, requester=requester, business_key=key)
 
-    def _do(
-        self, kept: StoredConnection, action: str, params: Mapping[str, Any] | None = None, **how: Any
-    ) -> Outcome:
+    def _do(self, kept: StoredConnection, action: str, params: Mapping[str, Any] | None = None, **how: Any) -> Outcome:
         with self.turns.writing():
-            return self._host.acting.act(
-                kept.id, action, params, bound=partial(self._guard.write, kept), **how
-            )
+            return self._host.acting.act(kept.id, action, params, bound=partial(self._guard.write, kept), **how)
 
     # ------------------------------------------------------------ plans
 
@@ -225,14 +209,14 @@ class Agents:
         if said is None:
             found = await self.turns.take(context, do, where)
             if found.status != "needs_approval" or not self._asks(context):
-                return answers.outcome(found, writes=True)
+                return results.outcome(found, writes=True)
             answer = await self._person.ask(context, asked, verdict, requester)
             if isinstance(answer, InputRequiredResult):
                 return answer
             said = answer or ""
         if said:
             await self.turns.take(context, lambda _kept: self._decide(asked, said), where)
-        return answers.outcome(await self.turns.take(context, do, where), writes=True)
+        return results.outcome(await self.turns.take(context, do, where), writes=True)
 
     def _asks(self, context: Context) -> bool:
         return self._options.ask and self._person.can_answer(context)

@@ -7,11 +7,11 @@ from typing import Any
 
 import jsonschema_rs
 
-from bizosaas_xero.contract.driver import plain
-from bizosaas_xero.contract.observe import Observation, Run
-from bizosaas_xero.contract.registry import Broken, require
+from bizosaas_xero.contract.clause_registry import Broken, require
+from bizosaas_xero.contract.connector import Subject
+from bizosaas_xero.contract.observation import Observation, Run
+from bizosaas_xero.contract.player import plain
 from bizosaas_xero.contract.scenarios import Scenario
-from bizosaas_xero.contract.subject import Subject
 
 
 def script(*names: str, **more: Any) -> Callable[[Scenario], bool]:

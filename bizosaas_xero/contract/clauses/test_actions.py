@@ -6,13 +6,13 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from bizosaas_xero.contract.clause_registry import Broken, clause, require
 from bizosaas_xero.contract.clauses.reading import validator
-from bizosaas_xero.contract.driver import plain
-from bizosaas_xero.contract.observe import Call, Observation, World
-from bizosaas_xero.contract.registry import Broken, clause, require
+from bizosaas_xero.contract.connector import Subject
+from bizosaas_xero.contract.observation import Call, Observation, World
+from bizosaas_xero.contract.player import plain
 from bizosaas_xero.contract.scenarios import Scenario
 from bizosaas_xero.contract.session import scenarios_of
-from bizosaas_xero.contract.subject import Subject
 from bizosaas_xero.spec import Action, ActionResult, Invalid, parse
 
 
@@ -257,9 +257,7 @@ def test_unknown_not_found(subject: Subject, world: World) -> None:
     error = None
     connection = dict(world.inputs().connection) or {"organisation_id": "x", "access_token": "x"}
     try:
-        subject.hook.run_action(
-            connection=connection, action="no_such_action", params={}, control={"mode": "plan"}
-        )
+        subject.hook.run_action(connection=connection, action="no_such_action", params={}, control={"mode": "plan"})
     except Exception as caught:  # noqa: BLE001 (its code is what is asked)
         error = caught
     require(getattr(error, "code", None) == "not_found", f"it gave {error!r}")

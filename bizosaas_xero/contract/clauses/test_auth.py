@@ -11,12 +11,12 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BaseModel
 
-from bizosaas_xero.contract.driver import plain
-from bizosaas_xero.contract.observe import Call, Observation, World
-from bizosaas_xero.contract.registry import Broken, clause, require
+from bizosaas_xero.contract.clause_registry import Broken, clause, require
+from bizosaas_xero.contract.connector import Subject
+from bizosaas_xero.contract.observation import Call, Observation, World
+from bizosaas_xero.contract.player import plain
 from bizosaas_xero.contract.scenarios import Scenario
 from bizosaas_xero.contract.session import scenarios_of
-from bizosaas_xero.contract.subject import Subject
 
 NEEDED = {
     "custom": {"client_credentials"},
@@ -46,9 +46,7 @@ def _given(call: Call) -> dict[str, Any]:
 
 def _grants(seen: Observation) -> list[dict[str, Any]]:
     found = [
-        _given(call).get("grant")
-        for call in seen.calls
-        if call.name in {"callback", "client_credentials", "refresh"}
+        _given(call).get("grant") for call in seen.calls if call.name in {"callback", "client_credentials", "refresh"}
     ]
     require(all(found), "a step gave no grant")
     return [grant for grant in found if grant]
@@ -79,9 +77,7 @@ def test_authorize_state(seen: Observation) -> None:
         pendings.add(given.get("pending"))
     require(None not in pendings and "" not in pendings, "there is no `pending`")
     require(len(states) == len(pendings) == len(begun), "two consents have the same state or `pending`")
-    require(
-        not states & {None, *pendings}, "`pending` is the state itself, which anybody on the way can read"
-    )
+    require(not states & {None, *pendings}, "`pending` is the state itself, which anybody on the way can read")
 
 
 @clause(
@@ -147,9 +143,7 @@ def test_grant_whole(seen: Observation) -> None:
 @clause(
     "auth.organisations",
     "A new grant comes with the organisations that it reaches, each with id and name.",
-    shown_by=lambda one: (
-        steps("callback")(one) or steps("client_credentials")(one) or steps("organisations")(one)
-    ),
+    shown_by=lambda one: steps("callback")(one) or steps("client_credentials")(one) or steps("organisations")(one),
 )
 def test_organisations(seen: Observation) -> None:
     for call in seen.calls:
@@ -184,9 +178,7 @@ def test_refresh_keeps_identity(seen: Observation) -> None:
     for call in seen.call("refresh"):
         new, old = _given(call).get("grant") or {}, call.before or {}
         for name in ("identity", "client_id", "kind"):
-            require(
-                new.get(name) == old.get(name), f"{name} changed from {old.get(name)!r} to {new.get(name)!r}"
-            )
+            require(new.get(name) == old.get(name), f"{name} changed from {old.get(name)!r} to {new.get(name)!r}")
 
 
 @clause(
@@ -211,16 +203,12 @@ def test_dump_refreshes(seen: Observation) -> None:
 @clause(
     "auth.revoked-reconnects",
     "Refreshing a grant that was revoked is `reconnect_required`.",
-    shown_by=lambda one: (
-        one.hook == "auth" and one.expect.error == "reconnect_required" and "refresh" in one.steps
-    ),
+    shown_by=lambda one: one.hook == "auth" and one.expect.error == "reconnect_required" and "refresh" in one.steps,
     unless=no_person,
 )
 def test_revoked_reconnects(seen: Observation) -> None:
     call = seen.call("refresh")[-1]
-    require(
-        getattr(call.error, "code", None) == "reconnect_required", f"it gave {call.error or call.result!r}"
-    )
+    require(getattr(call.error, "code", None) == "reconnect_required", f"it gave {call.error or call.result!r}")
 
 
 @clause(
@@ -232,9 +220,7 @@ def test_check_tells(seen: Observation) -> None:
     given = _given(seen.call("check")[-1])
     wanted = seen.scenario.expect.status or "ok"
     require(given.get("status") == wanted, f"it says {given.get('status')!r}, not {wanted!r}")
-    require(
-        wanted == "ok" or (given.get("problem") or {}).get("code"), "`problem` does not say what is wrong"
-    )
+    require(wanted == "ok" or (given.get("problem") or {}).get("code"), "`problem` does not say what is wrong")
     require(wanted != "ok" or given.get("organisation"), "it does not say which organisation it is")
 
 

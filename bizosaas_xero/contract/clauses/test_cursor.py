@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from bizosaas_xero.contract.clause_registry import clause, require
 from bizosaas_xero.contract.clauses.reading import (
     ends_well,
     good,
@@ -13,8 +14,7 @@ from bizosaas_xero.contract.clauses.reading import (
     script,
     stored,
 )
-from bizosaas_xero.contract.observe import Observation, Run
-from bizosaas_xero.contract.registry import clause, require
+from bizosaas_xero.contract.observation import Observation, Run
 
 MAX_CURSOR = 16_384
 """Bytes of a cursor's JSON: it is stored after every batch."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
+from bizosaas_xero.contract.clause_registry import Broken, clause, require
 from bizosaas_xero.contract.clauses.reading import validator
-from bizosaas_xero.contract.observe import World
-from bizosaas_xero.contract.registry import Broken, clause, require
-from bizosaas_xero.contract.subject import Subject, loads_in_four_hook_host
+from bizosaas_xero.contract.connector import Subject, loads_in_four_hook_host
+from bizosaas_xero.contract.observation import World
 from bizosaas_xero.spec import SPEC_VERSION, ConnectorInfo, Invalid, parse
 
 HOSTS = ("bizosaas_xero.host", "bizosaas_xero.cli", "bizosaas_xero.sandbox", "stevedore", "brain_gateway")
@@ -25,9 +25,7 @@ def _probed(subject: Subject) -> dict:  # type: ignore[type-arg]
     return found
 
 
-@clause(
-    "discovery.loads", "Its entry point names a module that can be imported, and nobody else offers its name."
-)
+@clause("discovery.loads", "Its entry point names a module that can be imported, and nobody else offers its name.")
 def test_loads(subject: Subject) -> None:
     _none_of(subject, "discovery.loads")
     require(subject.plugin is not None, "it was not loaded")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import pickle
 
-from bizosaas_xero.contract.observe import Observation
-from bizosaas_xero.contract.registry import clause, require
+from bizosaas_xero.contract.clause_registry import clause, require
+from bizosaas_xero.contract.connector import Subject
+from bizosaas_xero.contract.observation import Observation
 from bizosaas_xero.contract.scenarios import Scenario
-from bizosaas_xero.contract.subject import Subject
 from bizosaas_xero.spec import ERRORS
 
 FIELDS = (
@@ -145,9 +145,7 @@ def test_invalid_names_field(seen: Observation) -> None:
         problems = getattr(error, "problems", None) or []
         require(problems, "it names no field")
         for problem in problems:
-            require(
-                {"field", "message"} <= set(problem) and problem["message"], f"a problem is told as {problem}"
-            )
+            require({"field", "message"} <= set(problem) and problem["message"], f"a problem is told as {problem}")
 
 
 @clause(

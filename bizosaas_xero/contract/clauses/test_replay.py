@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bizosaas_xero.contract.observe import Observation
-from bizosaas_xero.contract.registry import clause, require
+from bizosaas_xero.contract.clause_registry import clause, require
+from bizosaas_xero.contract.connector import Subject
+from bizosaas_xero.contract.observation import Observation
 from bizosaas_xero.contract.scenarios import Scenario
-from bizosaas_xero.contract.subject import Subject
 
 
 def recorded(one: Scenario) -> bool:
@@ -30,9 +30,7 @@ def test_only_recorded(seen: Observation) -> None:
     require(not strange, f"it asked for what was not recorded: {'; '.join(strange[:3])}")
 
 
-@clause(
-    "replay.all-played", "Everything that was recorded is asked for.", shown_by=recorded, unless=without_http
-)
+@clause("replay.all-played", "Everything that was recorded is asked for.", shown_by=recorded, unless=without_http)
 def test_all_played(seen: Observation) -> None:
     require(seen.sent, "it made no request at all")
     require(not seen.unused, f"{seen.unused} recorded answers were not asked for")

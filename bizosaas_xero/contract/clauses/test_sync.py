@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from bizosaas_xero.contract.clause_registry import clause, require
 from bizosaas_xero.contract.clauses.reading import (
     data_of,
     ends_well,
@@ -21,11 +22,10 @@ from bizosaas_xero.contract.clauses.reading import (
     validator,
     with_recheck,
 )
-from bizosaas_xero.contract.driver import plain
-from bizosaas_xero.contract.observe import Observation, World
-from bizosaas_xero.contract.registry import clause, require
+from bizosaas_xero.contract.connector import Subject
+from bizosaas_xero.contract.observation import Observation, World
+from bizosaas_xero.contract.player import plain
 from bizosaas_xero.contract.session import scenarios_of
-from bizosaas_xero.contract.subject import Subject
 from bizosaas_xero.spec import Batch, Invalid, parse
 
 NUMBER = re.compile(r"-?\d+\.\d+")
@@ -171,9 +171,7 @@ def test_keys_present(seen: Observation, subject: Subject) -> None:
     names = {row.name: row.key for row in subject.info.entities} if subject.info else {}
     for run in good(seen):
         for record in run.records:
-            require(
-                isinstance(record.key, str) and record.key.strip(), f"a record has the key {record.key!r}"
-            )
+            require(isinstance(record.key, str) and record.key.strip(), f"a record has the key {record.key!r}")
             field = names.get(str(seen.scenario.entity), "")
             if record.op == "upsert" and field in data_of(record):
                 found = str(data_of(record)[field])

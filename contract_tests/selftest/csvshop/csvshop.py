@@ -75,9 +75,7 @@ def batches(file, after, kind, options):
 def rows(file, after):
     try:
         with Path(file).open(newline="", encoding="utf-8") as text:
-            return sorted(
-                (row for row in csv.DictReader(text, restkey="more") if place(row) > after), key=place
-            )
+            return sorted((row for row in csv.DictReader(text, restkey="more") if place(row) > after), key=place)
     except (OSError, KeyError, ValueError, csv.Error) as error:
         raise spec.Unavailable("The file of products cannot be read.") from error
 

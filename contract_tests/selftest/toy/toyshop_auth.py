@@ -62,12 +62,8 @@ def authorize(asked):
     state = secrets.token_urlsafe(24)
     end = (now() + timedelta(minutes=30)).isoformat()
     pending = seal({"state": state, "end": end, "salt": secrets.token_urlsafe(8)})
-    query = urlencode(
-        {"state": state, "redirect_uri": asked.app.redirect_uri, "client_id": asked.app.client_id}
-    )
-    return AuthResult(
-        step=asked.step, url=f"https://shop.example.com/allow?{query}", pending=SecretStr(pending)
-    )
+    query = urlencode({"state": state, "redirect_uri": asked.app.redirect_uri, "client_id": asked.app.client_id})
+    return AuthResult(step=asked.step, url=f"https://shop.example.com/allow?{query}", pending=SecretStr(pending))
 
 
 def callback(asked):

@@ -97,12 +97,8 @@ class Shop:
         if self.break_after is not None and after:
             self.break_after = None
             raise Refused(503)
-        rows = [
-            row for key, row in sorted(self.rows[entity].items()) if key > after and row["changed"] >= since
-        ]
-        return json.dumps(
-            {"now": self._stamp(), "rows": rows[:PAGE], "more": len(rows) > PAGE, "left": len(rows)}
-        )
+        rows = [row for key, row in sorted(self.rows[entity].items()) if key > after and row["changed"] >= since]
+        return json.dumps({"now": self._stamp(), "rows": rows[:PAGE], "more": len(rows) > PAGE, "left": len(rows)})
 
     def one(self, token: str, entity: str, key: str) -> str:
         self._ask(token)

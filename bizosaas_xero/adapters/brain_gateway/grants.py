@@ -1,0 +1,241 @@
+"""Access of a tenant to its organisations: apps, grants, what they reach and what was chosen."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Mapping
+from secrets import token_urlsafe
+from typing import Any, TypeVar
+
+from bizosaas_xero.adapters.brain_gateway.config import REFERENCE, Terms
+from bizosaas_xero.adapters.brain_gateway.refresh import Held, Renewal
+from bizosaas_xero.adapters.brain_gateway.stores import Key, change
+from bizosaas_xero.host.plugins.connector import Connector
+from bizosaas_xero.spec import (
+    App,
+    AuthResult,
+    ConnectorError,
+    Invalid,
+    Misconfigured,
+    Organisation,
+    OrganisationUnavailable,
+    ReconnectRequired,
+    parse,
+)
+
+T = TypeVar("T")
+
+APP_FIELDS = ("client_id", "client_secret", "redirect_uri", "kind", "scopes")
+
+
+class Access:
+    """Keeps the apps and grants of one connector.
+
+    Args:
+        connector: Which.
+        terms: The operator's.
+    """
+
+    def __init__(self, connector: Connector, terms: Terms) -> None:
+        self.connector = connector
+        self.terms = terms
+        self._renewal = Renewal(self)
+
+    # ------------------------------------------------------------ apps
+
+    def entered(self, credentials: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the app that was entered in the portal's form; ``None`` if none was."""
+        given = {name: str(credentials[name]).strip() for name in APP_FIELDS if credentials.get(name)}
+        return given if given.get("client_id") else None
+
+    def app(self, tenant: str) -> dict[str, Any]:
+        """Return the platform's app, or the one that this tenant entered.
+
+        Raises:
+            Misconfigured: if there is neither.
+        """
+        platform = self.terms.apps.get(self.connector.name)
+        if platform is not None:
+            return dict(platform)
+        kept = self.terms.store.read(self.key("app", tenant))
+        if kept is None:
+            raise Misconfigured(
+                "No app is known with which to sign in.",
+                remedy="Enter the app's client id and secret in the connector's form, and connect without "
+                "force_connect. Or ask the operator to give the platform's app to the bridge.",
+                reason="no_app",
+            )
+        return kept.value
+
+    def keep_app(self, tenant: str, app: Mapping[str, Any]) -> None:
+        """Keep the app that a tenant entered.
+
+        Raises:
+            Invalid: if it is none.
+        """
+        parse(App, app, "credentials")
+        change(self.terms.store, self.key("app", tenant), lambda _: dict(app))
+
+    # ------------------------------------------------------------ what is held
+
+    def held(self, tenant: str) -> Held | None:
+        """Return the tenant's connection; ``None`` if there is none."""
+        kept = self.terms.store.read(self.key("grant", tenant))
+        return Held(**kept.value) if kept else None
+
+    def recognised(self, tenant: str, credentials: Mapping[str, Any]) -> Held | None:
+        """Return the tenant's connection if the host still holds the reference to it.
+
+        The host's route for disconnecting only deletes its credentials. From then on nothing may be read.
+        """
+        held = self.held(tenant)
+        given = credentials.get(REFERENCE)
+        if held is None or not isinstance(given, str):
+            return None
+        return held if hmac.compare_digest(given.encode(), held.reference.encode()) else None
+
+    def reserve(self, tenant: str) -> dict[str, str]:
+        """Make a connection that waits for a consent, and return the credentials for the host.
+
+        An earlier grant is forgotten: whoever fills in a form has not shown that it is his.
+        """
+        empty: dict[str, Any] = {"grant": None, "organisations": [], "chosen": [], "lease": None}
+        reference = token_urlsafe(24)
+        change(self.terms.store, self.key("grant", tenant), lambda _: empty | {"reference": reference})
+        return {REFERENCE: reference}
+
+    def granted(self, tenant: str, result: AuthResult) -> dict[str, str]:
+        """Keep a new grant; it replaces the one before. Returns the credentials for the host.
+
+        A further consent of the same person adds its organisation to what was chosen, at the end.
+        """
+        if result.grant is None:
+            raise self.connector.failure(f"{result.step} gave no grant")
+        grant = result.grant.model_dump(mode="json")
+        offered = _plain(result.organisations or [])
+
+        def edit(value: dict[str, Any] | None) -> dict[str, Any]:
+            before = value or {"reference": token_urlsafe(24), "grant": None}
+            same = (before["grant"] or {}).get("identity") == grant["identity"]
+            known = {each["id"]: each for each in (before["organisations"] if same else [])}
+            chosen = list(before["chosen"]) if same else []
+            new = [each["id"] for each in offered if each["id"] not in chosen]
+            if len(offered) == 1:  # several are never chosen silently
+                chosen += new
+            known |= {each["id"]: each for each in offered}
+            found = {"organisations": list(known.values()), "chosen": chosen}
+            return before | found | {"grant": grant, "lease": None}
+
+        kept = change(self.terms.store, self.key("grant", tenant), edit)
+        return {REFERENCE: str((kept or {})["reference"])}
+
+    def choose(self, tenant: str, offered: list[Organisation], chosen: list[str] | None) -> None:
+        """Keep what the grant reaches now and, unless ``None``, what of it the person chose."""
+
+        def edit(value: dict[str, Any] | None) -> dict[str, Any] | None:
+            if value is None:
+                return None
+            ids = [each.id for each in offered]
+            wanted = [each for each in value["chosen"] if each in ids] if chosen is None else chosen
+            return value | {"organisations": _plain(offered), "chosen": wanted}
+
+        change(self.terms.store, self.key("grant", tenant), edit)
+
+    # ------------------------------------------------------------ calls with a grant that lasts
+
+    def ask(self, tenant: str, request: Mapping[str, Any], app: Mapping[str, Any] | None = None) -> AuthResult:
+        """Do a step of ``auth`` with the tenant's app."""
+        known = dict(app or self.app(tenant))
+        scopes = known.pop("scopes", None)
+        more = {"scopes": scopes} if scopes and request["step"] in {"authorize", "client_credentials"} else {}
+        settings = self.terms.settings_of(self.connector.name, tenant)
+        return self.connector.auth({**request, **more, "app": known, "settings": settings})
+
+    def ask_with_grant(self, tenant: str, request: Mapping[str, Any]) -> AuthResult:
+        """Do a step of ``auth`` that needs the grant."""
+        return self._lasting(tenant, lambda grant: self.ask(tenant, {**request, "grant": grant}))
+
+    def organisation(self, held: Held, wanted: object = None) -> str:
+        """Return the organisation that is meant: the one named, or the first that was chosen.
+
+        Raises:
+            Invalid: if none was chosen, or the named one was not.
+            ReconnectRequired: if nobody consented yet.
+        """
+        if held.grant is None:
+            raise ReconnectRequired(
+                f"Access to {self.connector.name} was not given yet.",
+                remedy="Open the address that the gateway's authorize route gives, and allow access.",
+                reason="no_grant",
+            )
+        if not held.chosen:
+            raise Invalid(
+                "No organisation was chosen.",
+                remedy="Run the action list_organisations, then choose_organisation with its id.",
+                reason="organisation_not_chosen",
+                problems=[{"field": "organisation_id", "message": "choose one"}],
+            )
+        if wanted is None:
+            return held.chosen[0]
+        if wanted not in held.chosen:
+            raise OrganisationUnavailable(
+                f"The organisation {str(wanted)[:64]!r} was not chosen for this tenant.",
+                remedy=f"Use one of: {', '.join(held.chosen)}. Or run choose_organisation.",
+                reason="organisation_not_chosen",
+            )
+        return str(wanted)
+
+    def call(self, tenant: str, organisation_id: str, work: Callable[[dict[str, Any]], T]) -> T:
+        """Call a hook with a connection; once more, with a new token, if its token is refused.
+
+        Args:
+            tenant: Whose.
+            organisation_id: Which of its books.
+            work: Is given the ``connection``.
+
+        Raises:
+            ConnectorError: of the hook, or of the grant.
+        """
+        return self._lasting(tenant, lambda grant: work(self._connection(tenant, organisation_id, grant)))
+
+    def connection(self, tenant: str, organisation_id: str, refused: str | None) -> dict[str, Any]:
+        """Return a ``connection`` whose token will last, for hooks that are called elsewhere.
+
+        Args:
+            tenant: Whose.
+            organisation_id: Which of its books.
+            refused: The access token that was refused although its time is not over.
+        """
+        return self._connection(tenant, organisation_id, self._renewal.fresh(tenant, refused))
+
+    def _connection(self, tenant: str, organisation_id: str, grant: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "id": f"{self.connector.name}:{organisation_id}",
+            "organisation_id": organisation_id,
+            "access_token": grant["access_token"],
+            "scopes": grant["scopes"],
+            "settings": self.terms.settings_of(self.connector.name, tenant),
+        }
+
+    def _lasting(self, tenant: str, work: Callable[[dict[str, Any]], T]) -> T:
+        refused: str | None = None
+        while True:
+            grant = self._renewal.fresh(tenant, refused)
+            try:
+                return work(grant)
+            except ConnectorError as error:
+                if error.recovery != "refresh":
+                    raise
+                if refused is not None:
+                    raise ReconnectRequired(
+                        "Access was renewed, and is still refused.", correlation_id=error.correlation_id
+                    ) from None
+                refused = grant["access_token"]
+
+    def key(self, kind: str, tenant: str) -> Key:
+        """Return under what something of a tenant is kept."""
+        return (kind, tenant, self.connector.name)
+
+
+def _plain(organisations: list[Organisation]) -> list[dict[str, Any]]:
+    return [each.model_dump(mode="json") for each in organisations]

@@ -1,0 +1,12 @@
+"""Options that several commands take."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value, and nothing else, on stdout.")]
+Organisation = Annotated[str | None, typer.Option("--organisation", "-o", help="Its id or name.")]
+Invoices = Annotated[int, typer.Option(min=0, help="Invoices and bills in the demo company.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same books and credentials.")]

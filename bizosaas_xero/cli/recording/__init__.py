@@ -1,0 +1,1 @@
+"""Recording cassettes: the stages and their recipes."""

@@ -1,0 +1,1 @@
+"""All that knows Xero: sign-in, HTTP, records, sync and actions."""

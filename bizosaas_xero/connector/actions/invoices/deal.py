@@ -1,0 +1,78 @@
+"""A deal of a CRM, in either of the shapes that BizOSaaS passes, as the lines of an invoice."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from bizosaas_xero.connector.actions.invoices.lines import Line
+from bizosaas_xero.connector.actions.writes.errors import wrong
+from bizosaas_xero.connector.actions.writes.plan import ZERO
+
+
+class Deal(BaseModel):
+    """A won deal. What of it does not matter here (stage, pipeline, close date) is ignored."""
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, defer_build=True)
+
+    id: str | None = Field(None, max_length=255, description="The deal's number; printed as the reference.")
+    external_id: str | None = Field(None, max_length=255, description="The same, in the other shape.")
+    title: str = Field(min_length=1, max_length=4000)
+    value: Decimal | None = Field(None, gt=0, max_digits=18, decimal_places=2)
+    amount: Decimal | None = Field(
+        None, gt=0, max_digits=18, decimal_places=2, description="The value, in the other shape."
+    )
+    currency: str | None = Field(
+        None, description="A CRM's default, so it is believed only where customer and books agree with it."
+    )
+
+    @field_validator("id", "external_id", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @field_validator("value", "amount", mode="before")
+    @classmethod
+    def _exact(cls, value: Any) -> Any:
+        # A CRM keeps money as float: its shortest form is what a person typed.
+        return str(value) if isinstance(value, float) else value
+
+    @model_validator(mode="after")
+    def _one_value(self) -> Deal:
+        given = {each for each in (self.value, self.amount) if each is not None}
+        if len(given) != 1:
+            raise ValueError("says no one value: give `value` (or `amount`)")
+        return self
+
+    @property
+    def worth(self) -> Decimal:
+        """What the deal is worth, in its currency."""
+        return self.value if self.value is not None else self.amount or ZERO
+
+    @property
+    def number(self) -> str | None:
+        """The number by which people know the deal."""
+        return self.id or self.external_id
+
+
+def deal_lines(deal: Deal, lines: list[Line], rounding_line: bool, rounding_account: str | None) -> list[Line]:
+    """Return the lines of a deal: its own, which must add up to its value, or one of its title and value.
+
+    Raises:
+        Invalid: The lines do not add up, and no rounding line was asked for.
+    """
+    if not lines:
+        return [Line(description=deal.title, unit_amount=deal.worth)]
+    difference = deal.worth - sum((line.amount for line in lines), ZERO)
+    if not difference:
+        return lines
+    if not rounding_line:
+        complaint = f"they add up to {deal.worth - difference}, but the deal's value is {deal.worth}"
+        raise wrong(
+            "params.lines",
+            complaint,
+            "Correct the lines or the value, or ask for a visible line with `rounding_line`.",
+        )
+    return [*lines, Line(description="Rounding", unit_amount=difference, account=rounding_account)]

@@ -1,0 +1,111 @@
+"""Money as a write sees it: what it recorded itself, and what looks like the same money recorded before.
+
+The write's mark stands at the end of a payment's Reference, because a payment has no Url; on a bank
+transaction it stands in the Url, because Xero keeps a Reference only on plain ones (its OpenAPI file).
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+from bizosaas_xero.connector.actions.bank.ledger_entries import day_filter
+from bizosaas_xero.connector.actions.books import Books, Row
+from bizosaas_xero.connector.actions.writes.document_lookup import Kind, contact_name
+from bizosaas_xero.connector.actions.writes.plan import MARK
+
+NEAR = timedelta(days=14)
+"""A bank transaction of the same amount this near in time may be the same money."""
+
+LONGEST_REFERENCE = 80
+"""Xero does not say how long a payment's Reference may be; with the mark it stays near a hundred."""
+
+_SEPARATOR = " · "
+
+
+def reference(words: str | None) -> str:
+    """Return a payment's Reference: what a person wants to read, then the write's mark."""
+    return f"{words}{_SEPARATOR}{MARK}" if words else MARK
+
+
+def url(books: Books) -> str:
+    """Return a bank transaction's Url: the platform's, then the write's mark."""
+    return f"{books.settings.document_url}#{MARK}"
+
+
+def payments_of(books: Books, invoice_id: str) -> list[Row]:
+    """Return the payments of an invoice or bill, deleted ones too."""
+    query = {"where": f'Invoice.InvoiceID==Guid("{invoice_id}")', "order": "PaymentID ASC"}
+    return books.listed("Payments", "Payment", query)
+
+
+def marked_payment(books: Books, invoice_id: str, mark: str) -> Row | None:
+    """Return the payment that carries a write's mark."""
+    rows = payments_of(books, invoice_id)
+    return next((row for row in rows if str(row.get("Reference") or "").endswith(mark)), None)
+
+
+def marked_transaction(books: Books, kind: str, on: date, mark: str) -> Row | None:
+    """Return the bank transaction of a type and day that carries a write's mark."""
+    query = {"where": f'Type=="{kind}" AND Date=={day_filter(on)}', "order": "BankTransactionID ASC"}
+    for row in books.listed("BankTransactions", "BankTransaction", query):
+        if str(row.get("Url") or "").endswith(f"#{mark}"):
+            # an overpayment may be listed under its own id alone
+            return {**row, "BankTransactionID": row.get("BankTransactionID") or row.get("OverpaymentID")}
+    return None
+
+
+def same_again(
+    books: Books,
+    invoice: Row,
+    kind: Kind,
+    amount: Decimal,
+    banked: set[Decimal],
+    currency: str,
+    on: date,
+    mark: str,
+) -> list[str]:
+    """Return warnings of money already recorded that may be the money of this payment.
+
+    Args:
+        books: Where to look.
+        invoice: What is paid.
+        kind: Which way the money goes.
+        amount: In the invoice's currency.
+        banked: What may have reached the bank, in its currency.
+        currency: Of the account.
+        on: The day of the payment.
+        mark: Of the write; what carries it is its own.
+    """
+    warnings = [
+        f"A payment of {row['Amount']} on {row['Date']} is already recorded on it."
+        for row in payments_of(books, invoice["InvoiceID"])
+        if row.get("Status") != "DELETED"
+        and row["Amount"] == amount
+        and not str(row.get("Reference") or "").endswith(mark)
+    ]
+    way = "RECEIVE" if kind == "invoice" else "SPEND"
+    where = (
+        f'Type=="{way}" AND Status=="AUTHORISED" AND Date>={day_filter(on - NEAR)} AND Date<={day_filter(on + NEAR)}'
+    )
+    query = {"where": where, "order": "BankTransactionID ASC"}
+    for row in books.listed("BankTransactions", "BankTransaction", query):
+        theirs = _contact(row) == _contact(invoice)
+        matched = row.get("IsReconciled") is True
+        if row["Total"] not in banked or row.get("CurrencyCode", currency) != currency:
+            continue
+        if (matched and not theirs) or str(row.get("Url") or "").endswith(f"#{mark}"):
+            continue
+        state = "A bank line is matched to" if matched else "Not matched to a bank line yet:"
+        what = "money received" if kind == "invoice" else "money spent"
+        warnings.append(
+            f"{state} {what}, {row['Total']} on {row['Date']}, "
+            f"{contact_name(row)}, in "
+            f"{(row.get('BankAccount') or {}).get('Name') or 'a bank account'}: it may be this payment, "
+            "recorded once already."
+        )
+    return warnings[:5]
+
+
+def _contact(row: Row) -> str:
+    return str((row.get("Contact") or {}).get("ContactID") or "").lower()

@@ -1,0 +1,152 @@
+"""``mark_invoice_paid``: a payment of an invoice or bill, once, with its surplus and the processor's fee."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from pydantic import Field
+
+from bizosaas_xero.connector.actions.books import Books, Row
+from bizosaas_xero.connector.actions.definition import WriteRow
+from bizosaas_xero.connector.actions.models import Money, Result
+from bizosaas_xero.connector.actions.payments.find_payments import marked_payment
+from bizosaas_xero.connector.actions.payments.payment_draft import MarkInvoicePaidParams, NewPayment, besides
+from bizosaas_xero.connector.actions.writes.document_lookup import Kind, candidates, number_of, the_one
+from bizosaas_xero.connector.actions.writes.execute import Done, leave_note, make, once, passes
+from bizosaas_xero.connector.actions.writes.plan import Draft, Step, Write
+from bizosaas_xero.spec.errors import Conflict, ConnectorError
+
+
+class PaidInvoice(Result):
+    """The invoice after the payment, and what was recorded."""
+
+    invoice_id: str
+    number: str | None
+    kind: Kind
+    status: str = Field(description="The invoice's, now.")
+    currency: str
+    amount_due: Money = Field(description="Still, in the invoice's currency.")
+    already_paid: bool = Field(description="It was paid before; nothing was recorded.")
+    payment_id: str | None
+    amount: Money | None = Field(description="Of this payment, in the invoice's currency.")
+    payment_date: date | None
+    account_id: str | None
+    reference: str | None
+    overpayment_id: str | None = Field(description="The surplus, kept as a credit.")
+    fee_id: str | None = Field(description="The bank transaction of the fee.")
+    repeated: bool = Field(description="The payment was there already, made by a call with the same key.")
+    link: str | None
+
+
+def draft(books: Books, params: MarkInvoicePaidParams, write: Write) -> Draft:
+    """Work out the payment as it would be made now."""
+    return NewPayment(books, params, write.mark).draft()
+
+
+def found(books: Books, params: MarkInvoicePaidParams, write: Write) -> Row | None:
+    """Look for the payment that an earlier call of this write made.
+
+    Raises:
+        Conflict: It was made, and deleted since.
+    """
+    for invoice in candidates(books, params.invoice, params.kind):
+        row = marked_payment(books, invoice["InvoiceID"], write.mark)
+        if row and row.get("Status") == "DELETED":
+            raise Conflict(
+                f"This payment of {number_of(invoice)} was recorded before, and was deleted since.",
+                remedy="If it is to be recorded again, use a new business key.",
+                reason="payment_deleted",
+            )
+        if row:
+            return row
+    return None
+
+
+def commit(books: Books, params: MarkInvoicePaidParams, write: Write, ready: Draft | Row) -> Done:
+    """Make the payment, or take the one that was made; then what goes with it, and leave a note."""
+    if isinstance(ready, Draft) and not ready.steps:
+        books.forget()  # another worker with the same key may have paid it a moment ago
+        there = found(books, params, write)
+        if there is None:
+            invoice = the_one(books, params.invoice, params.kind)
+            return Done({}, warnings=list(ready.warnings), facts={"invoice": invoice["InvoiceID"]})
+        ready = there
+    if isinstance(ready, Draft):
+        done, after = make(books, write, ready), ready.after
+    else:
+        account = books.accounts[str(ready["Account"]["AccountID"]).lower()]
+        rest = besides(books, params, ready["Invoice"], account, ready["Date"], ready["Amount"], write.mark)
+        done, after = Done(ready, repeated=True), tuple(rest.steps())
+    done.facts["invoice"] = str(done.row["Invoice"]["InvoiceID"])
+    if done.partial and after:
+        done.failed("Nothing more was recorded with it: look at it in Xero first.")
+    else:
+        _follow(books, write, after, done)
+    _note(books, write, done)
+    return done
+
+
+def _follow(books: Books, write: Write, steps: Iterable[Step], done: Done) -> None:
+    for step in steps:
+        try:
+            row, _ = once(books, write, step, {"write": write.mark})
+        except ConnectorError as error:
+            if passes(error):
+                raise
+            done.failed(f"The payment stands, but not the {step.name}: {error.message} Record it in Xero.")
+        else:
+            done.facts[step.name] = str(row[step.id_field])
+
+
+def _note(books: Books, write: Write, done: Done) -> None:
+    beside = [f", with {name} {done.facts[name]}" for name in ("overpayment", "fee") if name in done.facts]
+    text = f"Payment of {done.row['Amount']} recorded by {write.action}{''.join(beside)}"
+    try:
+        leave_note(books, write, f"Invoices/{done.facts['invoice']}", text, done)
+    except ConnectorError as error:
+        if passes(error):
+            raise
+        done.failed(f"The payment stands, but no note was left in the invoice's History: {error.message}")
+
+
+def result(books: Books, params: MarkInvoicePaidParams, done: Done) -> PaidInvoice:
+    """Return the invoice as it is now, and what was recorded."""
+    books.forget()
+    invoice, row = books.one("Invoices", done.facts["invoice"], "Invoice"), done.row
+    return PaidInvoice(
+        invoice_id=invoice["InvoiceID"],
+        number=invoice.get("InvoiceNumber") or None,
+        kind=params.kind,
+        status=invoice["Status"],
+        currency=invoice["CurrencyCode"],
+        amount_due=invoice["AmountDue"],
+        already_paid=not row,
+        payment_id=row.get("PaymentID"),
+        amount=row.get("Amount"),
+        payment_date=row.get("Date"),
+        account_id=(row.get("Account") or {}).get("AccountID"),
+        reference=row.get("Reference") or None,
+        overpayment_id=done.facts.get("overpayment"),
+        fee_id=done.facts.get("fee"),
+        repeated=done.repeated,
+        link=books.link(params.kind, invoice["InvoiceID"]),
+    )
+
+
+ACTION = WriteRow(
+    "mark_invoice_paid",
+    "Mark Invoice Paid",
+    "Record that an invoice was paid by the customer (or, with kind `bill`, that the organisation paid a "
+    "bill): in full or in part, into a bank or clearing account. Use it when the money is known to have "
+    "moved. Do not use it to move money, for refunds, or when the bank feed has already brought the "
+    "receipt (the plan warns of one). Plan first: it shows the effect on the books and warnings. Changes "
+    "the ledger; taken back with delete_payment. An invoice that is paid already is a success, and "
+    "nothing is recorded. About 5 calls to plan and 8 to commit; surplus and fee 2 more each.",
+    MarkInvoicePaidParams,
+    PaidInvoice,
+    draft=draft,
+    found=found,
+    commit=commit,
+    result=result,
+)

@@ -1,0 +1,276 @@
+"""The payment that ``mark_invoice_paid`` is asked for, worked out from the books as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from bizosaas_xero.connector.actions.books import Books, Row, account_name
+from bizosaas_xero.connector.actions.models import Params
+from bizosaas_xero.connector.actions.money import in_base
+from bizosaas_xero.connector.actions.payments import payment_markdown
+from bizosaas_xero.connector.actions.payments.fee_and_overpayment import Besides, Fee
+from bizosaas_xero.connector.actions.payments.find_payments import (
+    LONGEST_REFERENCE,
+    marked_payment,
+    reference,
+    same_again,
+)
+from bizosaas_xero.connector.actions.writes import dates, ledger_effect
+from bizosaas_xero.connector.actions.writes.document_lookup import Kind, contact_name, number_of, the_one
+from bizosaas_xero.connector.actions.writes.errors import wrong
+from bizosaas_xero.connector.actions.writes.plan import ONE, ZERO, Draft, Step
+
+_UNPAYABLE = {
+    "DRAFT": ("it is a draft", "Have it approved in Xero first."),
+    "SUBMITTED": ("it waits for approval", "Have it approved in Xero first."),
+    "VOIDED": ("it is voided", "Look with find_invoices which invoice the money is for."),
+    "DELETED": ("it is deleted", "Look with find_invoices which invoice the money is for."),
+}
+
+
+class MarkInvoicePaidParams(Params):
+    """A payment: of what, how much, and where the money went."""
+
+    invoice: str = Field(min_length=1, max_length=255, description="Its id, or its number.")
+    kind: Kind = Field("invoice", description="`bill`: the organisation pays a supplier.")
+    amount: Decimal | None = Field(
+        None,
+        gt=0,
+        max_digits=18,
+        decimal_places=2,
+        description="What was paid, before any fee, in the invoice's currency. Default: all that is due.",
+    )
+    account: str | None = Field(
+        None, min_length=1, description="Where the money is: code or id. Default: as `via` says."
+    )
+    via: Literal["bank", "clearing"] = Field(
+        "bank",
+        description="Without `account`: the connection's `payment_account`, or its `clearing_account` for "
+        "card payments that reach the bank later.",
+    )
+    payment_date: date | None = Field(None, description="Default: today, as the organisation sees it.")
+    reference: str | None = Field(
+        None, min_length=1, max_length=LONGEST_REFERENCE, description="Such as the payout's number."
+    )
+    currency_rate: Decimal | None = Field(
+        None,
+        gt=0,
+        max_digits=18,
+        decimal_places=10,
+        description="Of an invoice in a foreign currency: foreign units for one unit of base currency. "
+        "Default: Xero's rate of the day.",
+    )
+    on_surplus: Literal["refuse", "overpayment"] = Field(
+        "refuse", description="When more was paid than is due. `overpayment` keeps the surplus as a credit."
+    )
+    fee: Fee | None = Field(None, description="What a payment processor kept of it.")
+
+    @model_validator(mode="after")
+    def _has_a_surplus(self) -> MarkInvoicePaidParams:
+        if self.on_surplus == "overpayment" and self.amount is None:
+            raise ValueError("amount is needed with on_surplus `overpayment`: what was really paid")
+        return self
+
+
+def besides(
+    books: Books,
+    params: MarkInvoicePaidParams,
+    invoice: Row,
+    account: Row,
+    on: date,
+    paid: Decimal,
+    mark: str,
+) -> Besides:
+    """Return what goes with a payment of ``paid``: the rest of the amount, and the fee."""
+    surplus = (params.amount or paid) - paid
+    contact_id = str(invoice["Contact"]["ContactID"])
+    named = number_of(invoice)
+    return Besides(books, params.kind, named, contact_id, account, on, params.currency_rate, surplus, params.fee, mark)
+
+
+class NewPayment:
+    """The payment, as it would be made now.
+
+    Args:
+        books: Whose.
+        params: What is asked for.
+        mark: Of the write.
+
+    Raises:
+        Invalid: naming the parameter that does not fit the books, and what would.
+        NotFound: There is no such invoice.
+    """
+
+    def __init__(self, books: Books, params: MarkInvoicePaidParams, mark: str) -> None:
+        self.books, self.params, self.mark = books, params, mark
+        self.invoice = the_one(books, params.invoice, params.kind)
+        self.status = str(self.invoice.get("Status"))
+        self.due = self.invoice.get("AmountDue") or ZERO
+        self.already = self.status == "PAID"
+        if self.already:
+            return
+        self._check_status()
+        self.date = params.payment_date or books.today
+        dates.refuse_locked(books, self.date, "params.payment_date")
+        self.currency = str(self.invoice["CurrencyCode"])
+        self.foreign = self.currency != books.base_currency
+        self.account = self._account()
+        self._check_currencies()
+        self.amount = min(params.amount or self.due, self.due)
+        self.besides = besides(books, params, self.invoice, self.account, self.date, self.amount, mark)
+        self._check_surplus()
+        self.besides.check()
+
+    def _check_status(self) -> None:
+        if self.status != "AUTHORISED":
+            why, remedy = _UNPAYABLE.get(self.status, (f"its status is {self.status}", "Look at it in Xero."))
+            complaint = f"{number_of(self.invoice)} cannot be paid: {why}"
+            raise wrong("params.invoice", complaint, remedy, reason="not_payable")
+
+    def _account(self) -> Row:
+        field, settings = "params.account", self.books.settings
+        setting = "payment_account" if self.params.via == "bank" else "clearing_account"
+        named = self.params.account or getattr(settings, setting)
+        if not named:
+            complaint = f"is needed: this connection has no {setting}"
+            raise wrong(field, complaint, f"Name an account (list_accounts), or set {setting}.")
+        row = self.books.account(named)
+        if row is None:
+            raise wrong(field, f"no account has the code or id {named!r}", "See list_accounts.")
+        if row.get("Status") != "ACTIVE":
+            complaint = f"{account_name(row)} is archived in Xero"
+            raise wrong(field, complaint, "Restore it there, or name another.", reason="archived_account")
+        if row.get("Type") != "BANK" and row.get("EnablePaymentsToAccount") is not True:
+            raise wrong(
+                field,
+                f"{account_name(row)} takes no payments",
+                "Name a bank account, or enable payments to this account in Xero's chart of accounts.",
+            )
+        return row
+
+    @property
+    def account_currency(self) -> str:
+        """The currency of the account; only bank accounts have one of their own."""
+        return str(self.account.get("CurrencyCode") or self.books.base_currency)
+
+    def _check_currencies(self) -> None:
+        if self.account_currency not in {self.currency, self.books.base_currency}:
+            raise wrong(
+                "params.account",
+                f"{account_name(self.account)} is in {self.account_currency}, and the "
+                f"{self.params.kind} in {self.currency}",
+                f"Name an account in {self.currency} or in {self.books.base_currency}.",
+                reason="wrong_currency",
+            )
+        if self.params.currency_rate and not self.foreign:
+            raise wrong("params.currency_rate", f"the {self.params.kind} is in base currency: it has no rate")
+
+    def _check_surplus(self) -> None:
+        surplus = self.besides.surplus
+        if surplus and self.params.on_surplus == "refuse":
+            raise wrong(
+                "params.amount",
+                f"{number_of(self.invoice)} has {self.due} due, and {self.params.amount} is {surplus} more",
+                "Correct the amount, or pass on_surplus = `overpayment` if that much was really paid.",
+                reason="overpaid",
+            )
+        if surplus and self.account_currency != self.currency:
+            raise wrong(
+                "params.on_surplus",
+                f"a surplus in {self.currency} cannot be kept on an account in {self.account_currency}",
+                f"Use an account in {self.currency}, or record the surplus in Xero.",
+            )
+
+    # ------------------------------------------------------------ what is sent
+
+    @property
+    def step(self) -> Step:
+        """The request that makes it. ``IsReconciled`` is never sent: it would claim a bank line."""
+        body: dict[str, Any] = {
+            "Invoice": {"InvoiceID": self.invoice["InvoiceID"]},
+            "Account": {"AccountID": self.account["AccountID"]},
+            "Date": str(self.date),
+            "Amount": self.amount,
+            "Reference": reference(self.params.reference),
+        }
+        if self.params.currency_rate:
+            body["CurrencyRate"] = self.params.currency_rate
+        return Step(
+            "payment",
+            "PUT",
+            "Payments",
+            {"Payments": [body]},
+            collection="Payments",
+            id_field="PaymentID",
+            shape="Payment",
+            find=self._made,
+        )
+
+    def _made(self, books: Books, names: Mapping[str, str]) -> Row | None:
+        return marked_payment(books, self.invoice["InvoiceID"], names["write"])
+
+    def draft(self) -> Draft:
+        """Return it as a draft of a write; one without a request when nothing is left to pay."""
+        seen = {
+            "status": self.status,
+            "due": self.due,
+            "contact": contact_name(self.invoice),
+        }
+        if self.already:
+            told = f"{number_of(self.invoice)} is paid already; nothing is recorded."
+            return Draft(steps=(), warnings=(told,), summary=told, undo="", amount=ZERO, facts=seen)
+        warnings = tuple(self._warnings())
+        received = self.amount + self.besides.surplus
+        rate = self.params.currency_rate
+        return Draft(
+            steps=(self.step,),
+            after=tuple(self.besides.steps()),
+            effect=(
+                *ledger_effect.settled(
+                    self.books, self.params.kind, self.invoice, self.account, self.amount, rate,
+                    self.besides.surplus,
+                ),
+                *self.besides.effect(),
+            ),
+            warnings=warnings,
+            undo=self._undo(),
+            summary=payment_markdown.summary(self, warnings),
+            acts=("pay", "backdate") if self.date < self.books.today else ("pay",),
+            amount=None if self.foreign and rate is None else in_base(received, rate or ONE),
+            expect={"Amount": self.amount, "Date": self.date, "Status": "AUTHORISED"},
+            facts=seen,
+        )  # fmt: skip
+
+    def _undo(self) -> str:
+        rest = [name for name, there in (("overpayment", self.besides.surplus), ("fee", self.params.fee)) if there]
+        more = f" The {' and the '.join(rest)} would have to be removed in Xero." if rest else ""
+        return f"delete_payment, until it is reconciled or its day is locked.{more}"
+
+    def _warnings(self) -> list[str]:
+        warnings, today = [], self.books.today
+        dated = self.invoice.get("Date")
+        if self.date < today:
+            warnings.append(f"It is dated back to {self.date}; today is {today}.")
+        if self.date > today:
+            warnings.append(f"It is dated in the future: {self.date}; today is {today}.")
+        if isinstance(dated, date) and self.date < dated:
+            warnings.append(f"It is dated before the {self.params.kind} itself, which is of {dated}.")
+        if self.foreign and not self.params.currency_rate:
+            warnings.append(f"It is in {self.currency}, and no currency_rate is given: Xero takes its rate of the day.")
+        received = self.amount + self.besides.surplus
+        rate = self.params.currency_rate
+        if self.account_currency == self.currency:
+            banked = {self.amount, received}
+        else:
+            banked = {in_base(received, rate)} if rate else set()
+        if self.params.fee:
+            banked |= {amount - self.params.fee.amount for amount in banked}
+        return warnings + same_again(
+            self.books, self.invoice, self.params.kind, self.amount, banked, self.account_currency, self.date,
+            self.mark,
+        )  # fmt: skip

@@ -1,0 +1,59 @@
+"""Aged receivables or payables for a person: as a Markdown table, or a CSV file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from bizosaas_xero.connector.actions.escaping import in_csv, in_markdown
+
+if TYPE_CHECKING:
+    from bizosaas_xero.connector.actions.reports.get_aged import AgedResult
+
+
+def markdown(result: AgedResult) -> str:
+    """Return a table by contact, with what is counted and whether it ties."""
+    labels = [bucket.label for bucket in result.buckets]
+    width = len(labels) + 1
+    rows = [(in_markdown(each.contact), [*each.buckets, each.total]) for each in result.contacts]
+    if result.others.contacts:
+        named = f"{result.others.contacts} others"
+        rows.append((named, [*result.others.buckets, result.others.total]))
+    rows.append(("**Total**", [*(bucket.amount for bucket in result.buckets), result.total]))
+    out = [
+        f"**{in_markdown(result.organisation)}: aged {result.kind} on {result.as_of}, {result.currency}**",
+        "",
+        f"By {result.age_by.replace('_', ' ')}. {result.counted}",
+        "",
+        f"| Contact | {' | '.join(labels)} | Total |",
+        f"| --- |{' ---: |' * width}",
+        *(f"| {name} | {' | '.join(f'{amount:,}' for amount in amounts)} |" for name, amounts in rows),
+    ]
+    if result.prepayments.documents:
+        out += ["", f"Prepayments, not included: {result.prepayments.base:,}"]
+    if result.bridge.control:
+        control = result.bridge.control
+        parts = f"documents {control.documents:,}, revaluation {control.revaluation:,}"
+        out += ["", f"{in_markdown(control.account)} in the trial balance: {control.balance:,} ({parts})"]
+    if result.bridge.not_tied_because:
+        out += ["", f"Not tied: {in_markdown(result.bridge.not_tied_because)}"]
+    return "\n".join(out) + "\n"
+
+
+def as_csv(result: AgedResult) -> str:
+    """Return a row for each contact; names that a spreadsheet would run are defused."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["contact_id", "contact", *(b.label for b in result.buckets), f"total_{result.currency}"])
+    for each in result.contacts:
+        writer.writerow([each.contact_id, in_csv(each.contact), *each.buckets, each.total])
+    if result.others.contacts:
+        writer.writerow(["", f"{result.others.contacts} others", *result.others.buckets, result.others.total])
+    writer.writerow(["", "total", *(bucket.amount for bucket in result.buckets), result.total])
+    return out.getvalue()
+
+
+FORMATS: dict[str, Callable[[AgedResult], str]] = {"markdown": markdown, "csv": as_csv}
+"""What `formats` may name."""

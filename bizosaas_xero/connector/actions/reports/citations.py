@@ -1,0 +1,204 @@
+"""Citations: how a figure of a result is named, and how it is read again from Xero.
+
+======================================================= =====================================================
+``invoice:ID.FIELD``                                     total, subtotal, tax, amount_due, amount_paid,
+                                                         amount_credited of an invoice or bill (id or number)
+``contact:ID.owes``                                      what a contact owes
+``pnl:FROM..TO:BASIS:WHAT``                              an account's id, a section's name, gross_profit,
+                                                         net_profit or unrealised_currency
+``balance_sheet:DATE:BASIS:WHAT``                        an account's id, assets, liabilities, equity,
+                                                         net_assets or current_year_earnings
+``aged_receivables:DATE:WHO:WHAT``, ``aged_payables:…``  WHO a contact's id or ``all``; total, overdue (all)
+======================================================= =====================================================
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Literal, cast
+
+from bizosaas_xero.connector.actions.books import Books, guid
+from bizosaas_xero.connector.actions.reports import generate_pnl_report, get_aged, get_balance_sheet
+from bizosaas_xero.connector.actions.reports.open_items import PAYABLES, RECEIVABLES
+from bizosaas_xero.spec.errors import Invalid, NotFound
+
+Basis = Literal["accrual", "cash"]
+
+INVOICE_FIELDS = {
+    "total": "Total",
+    "subtotal": "SubTotal",
+    "tax": "TotalTax",
+    "amount_due": "AmountDue",
+    "amount_paid": "AmountPaid",
+    "amount_credited": "AmountCredited",
+}
+FORMS = (
+    "invoice:ID.FIELD, contact:ID.owes, pnl:FROM..TO:BASIS:WHAT, balance_sheet:DATE:BASIS:WHAT, "
+    "aged_receivables:DATE:WHO:WHAT or aged_payables:DATE:WHO:WHAT"
+)
+_SAFE = re.compile(r"[^/?#%\\\s]+")
+_ZERO = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Cited:
+    """What a citation stands for now."""
+
+    amount: Decimal
+    currency: str
+
+
+class Reader:
+    """Reads what citations stand for; each source is read once.
+
+    Args:
+        books: Where.
+    """
+
+    def __init__(self, books: Books) -> None:
+        self._books = books
+        self._kept: dict[tuple[str, ...], Any] = {}
+
+    def read(self, ref: str) -> Cited:
+        """Return what a citation stands for.
+
+        Raises:
+            Invalid: It has no known form.
+            NotFound: There is no such figure.
+        """
+        kind, _, rest = ref.partition(":")
+        readers: dict[str, Callable[[str], Cited]] = {
+            "invoice": self._invoice,
+            "contact": self._contact,
+            "pnl": self._pnl,
+            "balance_sheet": self._balance_sheet,
+            "aged_receivables": lambda rest: self._aged(kind, rest),
+            "aged_payables": lambda rest: self._aged(kind, rest),
+        }
+        if kind not in readers:
+            raise _unknown(f"There is no {kind!r} to cite.")
+        return readers[kind](rest)
+
+    def _once(self, *key: str, read: Callable[[], Any]) -> Any:
+        if key not in self._kept:
+            self._kept[key] = read()
+        return self._kept[key]
+
+    def _invoice(self, rest: str) -> Cited:
+        key, _, field = rest.rpartition(".")
+        if field not in INVOICE_FIELDS or not _SAFE.fullmatch(key):
+            raise _unknown(f"An invoice's figure is invoice:ID.FIELD with one of: {', '.join(INVOICE_FIELDS)}.")
+        row = self._books.one("Invoices", key, "Invoice")
+        return Cited(row.get(INVOICE_FIELDS[field]) or _ZERO, str(row.get("CurrencyCode")))
+
+    def _contact(self, rest: str) -> Cited:
+        key, _, field = rest.rpartition(".")
+        if field != "owes":
+            raise _unknown("A contact's figure is contact:ID.owes.")
+        row = self._books.one("Contacts", guid(key, "ref"), "Contact")
+        balances = (row.get("Balances") or {}).get("AccountsReceivable") or {}
+        return Cited(balances.get("Outstanding") or _ZERO, self._books.base_currency)
+
+    def _pnl(self, rest: str) -> Cited:
+        period, basis, what = _parts(rest, "pnl:FROM..TO:BASIS:WHAT")
+        first, dots, last = period.partition("..")
+        if not dots:
+            raise _unknown("A period is FROM..TO.")
+        params = generate_pnl_report.PnlParams.model_construct(
+            from_date=_day(first),
+            to_date=_day(last),
+            basis=_basis(basis),
+            tracking=None,
+            formats=[],
+        )
+        if params.from_date > params.to_date:
+            raise _unknown("A period does not end before it begins.")
+        found: generate_pnl_report.PnlResult = self._once(
+            "pnl", period, basis, read=lambda: generate_pnl_report.run(self._books, params)
+        )
+        totals = {section.name: section.total for section in found.sections}
+        totals |= {"gross_profit": found.gross_profit, "net_profit": found.net_profit}
+        totals |= {"unrealised_currency": found.unrealised_currency}
+        rows = {each.account_id.lower(): each.amount for section in found.sections for each in section.accounts}
+        return self._figure(what, totals, rows, found.currency)
+
+    def _balance_sheet(self, rest: str) -> Cited:
+        day, basis, what = _parts(rest, "balance_sheet:DATE:BASIS:WHAT")
+        params = get_balance_sheet.BalanceSheetParams.model_construct(
+            on_date=_day(day), basis=_basis(basis), compare=False
+        )
+        found: get_balance_sheet.BalanceSheetResult = self._once(
+            "balance_sheet", day, basis, read=lambda: get_balance_sheet.run(self._books, params)
+        )
+        sheet = found.sheets[0]
+        if sheet.as_of != _day(day):
+            raise NotFound(f"Xero's balance sheet of {day} is of {sheet.as_of}.", reason="unknown_figure")
+        totals = {"assets": sheet.assets.total, "liabilities": sheet.liabilities.total}
+        totals |= {"equity": sheet.equity.total, "net_assets": sheet.net_assets}
+        totals |= {"current_year_earnings": sheet.current_year_earnings}
+        rows = {
+            each.account_id.lower(): each.amount
+            for part in (sheet.assets, sheet.liabilities, sheet.equity)
+            for each in part.accounts
+            if each.account_id
+        }
+        return self._figure(what, totals, rows, found.currency)
+
+    def _figure(self, what: str, totals: dict[str, Decimal], rows: dict[str, Decimal], currency: str) -> Cited:
+        if what in totals:
+            return Cited(totals[what], currency)
+        key = what.lower()
+        if key not in self._books.accounts:
+            raise NotFound(
+                f"{what!r} is neither an account's id nor one of: {', '.join(totals)}.",
+                reason="unknown_figure",
+            )
+        return Cited(rows.get(key, _ZERO), currency)  # reports leave out accounts without a figure
+
+    def _aged(self, kind: str, rest: str) -> Cited:
+        day, who, what = _parts(rest, f"{kind}:DATE:WHO:WHAT")
+        side = RECEIVABLES if kind == "aged_receivables" else PAYABLES
+        contact = None if who == "all" else guid(who, "ref")
+        if what not in ({"total", "overdue"} if contact is None else {"total"}):
+            raise _unknown(f"{kind} has the figures all:total, all:overdue and CONTACT_ID:total.")
+        params = get_aged.AgedParams(as_of=_day(day), contact_limit=500, overdue_limit=0)
+        found: get_aged.AgedResult = self._once(kind, day, read=lambda: get_aged.run(self._books, params, side))
+        if contact is None:
+            return Cited(found.total if what == "total" else found.overdue.base, found.currency)
+        totals = {each.contact_id.lower(): each.total for each in found.contacts}
+        if contact in totals:
+            return Cited(totals[contact], found.currency)
+        if not found.others.contacts:
+            self._books.one("Contacts", contact, "Contact")  # an id of nobody is unknown, and does not owe 0
+            return Cited(_ZERO, found.currency)
+        alone = params.model_copy(update={"contact_id": contact})
+        one: get_aged.AgedResult = self._once(kind, day, contact, read=lambda: get_aged.run(self._books, alone, side))
+        return Cited(one.total, one.currency)
+
+
+def _parts(rest: str, form: str) -> tuple[str, str, str]:
+    parts = rest.split(":")
+    if len(parts) != 3:  # noqa: PLR2004 (as its form says)
+        raise _unknown(f"Its form is {form}.")
+    return parts[0], parts[1], parts[2]
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise _unknown(f"{text!r} is no day, as YYYY-MM-DD.") from None
+
+
+def _basis(text: str) -> Basis:
+    if text not in {"accrual", "cash"}:
+        raise _unknown(f"{text!r} is no basis: accrual or cash.")
+    return cast("Basis", text)
+
+
+def _unknown(message: str) -> Invalid:
+    return Invalid(message, remedy=f"Cite one of: {FORMS}.", reason="unknown_citation")

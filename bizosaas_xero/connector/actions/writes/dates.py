@@ -1,0 +1,68 @@
+"""When: due dates by terms, and days on which the books are closed."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from bizosaas_xero.connector.actions.books import Books, Row
+from bizosaas_xero.connector.actions.writes.errors import wrong
+
+
+def due_date(books: Books, contact: Row | None, on: date) -> date | None:
+    """Return when a sales document of a day is due: the contact's terms, the organisation's, the settings'.
+
+    Returns:
+        ``None`` when nobody has terms.
+    """
+    for holder in (contact, books.organisation):
+        terms = ((holder or {}).get("PaymentTerms") or {}).get("Sales") or {}
+        if terms.get("Type") and terms.get("Day") is not None:
+            return by_terms(terms, on)
+    days = books.settings.payment_days
+    return None if days is None else on + timedelta(days=days)
+
+
+def by_terms(terms: Mapping[str, Any], on: date) -> date:
+    """Return the day that Xero's payment terms give (its types of payment terms)."""
+    day, kind = int(terms["Day"]), str(terms["Type"])
+    if kind == "DAYSAFTERBILLMONTH":
+        return _of_month(on, 0, 31) + timedelta(days=day)
+    if kind == "OFCURRENTMONTH":
+        this = _of_month(on, 0, day)
+        return this if this >= on else _of_month(on, 1, day)
+    if kind == "OFFOLLOWINGMONTH":
+        return _of_month(on, 1, day)
+    return on + timedelta(days=day)
+
+
+def _of_month(on: date, ahead: int, day: int) -> date:
+    year, month = divmod(on.year * 12 + on.month - 1 + ahead, 12)
+    return date(year, month + 1, min(day, monthrange(year, month + 1)[1]))
+
+
+def refuse_locked(books: Books, on: date, field: str) -> None:
+    """Refuse a day on which the books are closed, even where Xero would let an adviser write.
+
+    Raises:
+        Invalid: naming the lock.
+    """
+    locked = books.locked_until
+    if locked and on <= locked:
+        complaint = f"the books are locked up to {locked}; a later date is needed"
+        raise wrong(
+            field,
+            complaint,
+            "Choose a later date, or have an accountant move the lock date in Xero.",
+            reason="locked_period",
+        )
+
+
+def noteworthy(books: Books, on: date) -> list[str]:
+    """Return what a person should know of a document's day before agreeing to it."""
+    locked = books.locked_until
+    if locked and on <= locked:
+        return [f"The books are locked up to {locked}: this draft cannot be approved as dated."]
+    return [f"It is dated back to {on}; today is {books.today}."] if on < books.today else []

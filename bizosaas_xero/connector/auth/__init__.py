@@ -1,0 +1,1 @@
+"""Signing in to Xero, refreshing and ending access, and the organisations a grant reaches."""

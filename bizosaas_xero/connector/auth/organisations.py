@@ -1,0 +1,162 @@
+"""Organisations as Xero's ``/connections`` lists them, and what is wrong with one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+import stamina
+
+from bizosaas_xero.connector.auth import errors as auth_errors
+from bizosaas_xero.connector.auth import jwt, scopes
+from bizosaas_xero.connector.http import client, errors, transport
+from bizosaas_xero.connector.records import decode
+from bizosaas_xero.connector.settings import Settings, load
+from bizosaas_xero.spec.errors import (
+    AuthExpired,
+    ConnectorError,
+    Invalid,
+    Misconfigured,
+    MissingScope,
+    OrganisationUnavailable,
+    ReconnectRequired,
+    Unavailable,
+)
+from bizosaas_xero.spec.models import AuthResult, Connection, Organisation
+
+_STATUS: dict[type[ConnectorError], Any] = {
+    AuthExpired: "expired",
+    ReconnectRequired: "reconnect",
+    MissingScope: "missing_scope",
+    OrganisationUnavailable: "organisation_unavailable",
+    Misconfigured: "misconfigured",
+}
+
+
+def organisations(token: str, settings: Settings, auth_event_id: str | None = None) -> list[Organisation]:
+    """List the organisations that a token reaches; practices are none.
+
+    Args:
+        token: An access token.
+        settings: Where Xero is.
+        auth_event_id: Only those of this consent. If Xero names none for it (a consent repeated for an
+            organisation that was connected before may keep its former event), all are listed.
+
+    Raises:
+        ConnectorError: Xero refused, or could not be reached.
+    """
+    links = errors.json_list(_call("GET", "/connections", token, settings))
+    found = [item for item in links if item.get("tenantType") == "ORGANISATION" and item.get("tenantId")]
+    of_consent = [item for item in found if auth_event_id and item.get("authEventId") == auth_event_id]
+    return [_organisation(item) for item in of_consent or found]
+
+
+def disconnect(token: str, organisation_id: str | None, settings: Settings) -> None:
+    """End the connection to one organisation; one that is gone already is no error.
+
+    Raises:
+        Invalid: No organisation is named, and there are several.
+        ConnectorError: Xero refused, or could not be reached.
+    """
+    found = organisations(token, settings)
+    if organisation_id is None and len(found) > 1:
+        raise Invalid(
+            "Several organisations are connected.",
+            remedy="Name one in request.organisation_id, or set request.revoke to end all of them.",
+            reason="organisation_needed",
+            problems=[{"field": "request.organisation_id", "message": "is needed: several are connected"}],
+        )
+    for organisation in found:
+        if organisation_id is None or organisation.id.lower() == organisation_id.lower():
+            path = f"/connections/{quote(str(organisation.connection_id), safe='')}"
+            _call("DELETE", path, token, settings, fine=(200, 204, 404))
+
+
+def check(connection: Connection) -> AuthResult:
+    """Say what is wrong with a connection, if anything, and what its organisation is.
+
+    Raises:
+        ConnectorError: Xero could not be reached, or a limit is used up: nothing can be said.
+    """
+    settings = load(connection.settings)
+    token = connection.access_token.get_secret_value()
+    granted = connection.scopes or jwt.scopes(token)
+    result = AuthResult(step="check", status="ok", missing_scopes={}, warnings=_warnings(granted))
+    try:
+        result.organisation = _reached(connection, settings, token)
+        if not scopes.missing(granted, "accounts"):
+            result.server_time = _add_details(result.organisation, connection, settings)
+    except tuple(_STATUS) as error:
+        result.status, result.problem = _STATUS[type(error)], error.to_dict()
+    lacking = {feature: scopes.missing(granted, feature) for feature in scopes.NEEDS} if granted else {}
+    result.missing_scopes = {feature: names for feature, names in lacking.items() if names}
+    unsynced = [result.missing_scopes[feature] for feature in scopes.SYNCED if feature in result.missing_scopes]
+    if result.status == "ok" and unsynced:
+        every = sorted({name for names in unsynced for name in names})
+        result.status, result.problem = "missing_scope", scopes.missing_scope(every).to_dict()
+    if result.organisation and result.organisation.is_demo:
+        result.warnings.append("This is Xero's Demo Company: it is emptied about every 28 days.")
+    return result
+
+
+def _reached(connection: Connection, settings: Settings, token: str) -> Organisation:
+    wanted = connection.organisation_id.lower()
+    for found in organisations(token, settings):
+        if found.id.lower() == wanted:
+            return found
+    raise errors.organisation_unavailable()
+
+
+def _add_details(organisation: Organisation, connection: Connection, settings: Settings) -> datetime | None:
+    """Complete what is known of an organisation, and return Xero's time as it answered."""
+    answer = client.Client(connection, settings, "accounts").get("Organisation")
+    for found in answer.body.get("Organisations") or ():
+        organisation.name = found.get("Name") or organisation.name
+        organisation.country = found.get("CountryCode")
+        organisation.currency = found.get("BaseCurrency")
+        organisation.timezone = found.get("Timezone")
+        organisation.is_demo = found.get("IsDemoCompany")
+        organisation.short_code = found.get("ShortCode")
+    return answer.at
+
+
+def _warnings(granted: list[str]) -> list[str]:
+    warnings = []
+    if granted and scopes.OFFLINE not in granted:
+        warnings.append(auth_errors.NO_OFFLINE)
+    if "accounting.transactions" in granted and "accounting.invoices" not in granted:
+        warnings.append(
+            "This access uses Xero's former permissions, which end in September 2027. Authorize again with "
+            "the granular ones before."
+        )
+    return warnings
+
+
+def _call(method: str, path: str, token: str, settings: Settings, fine: tuple[int, ...] = (200,)) -> Any:
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+    for attempt in stamina.retry_context(on=Unavailable, attempts=3, timeout=None, wait_initial=0.3, wait_jitter=0.3):
+        with attempt:
+            response = transport.send(method, settings.api_url + path, settings, headers=headers)
+            if response.status_code not in fine:
+                raise errors.error_of(response)
+    return response
+
+
+def _organisation(item: dict[str, Any]) -> Organisation:
+    return Organisation(
+        id=str(item["tenantId"]),
+        name=str(item.get("tenantName") or item["tenantId"]),
+        connection_id=str(item["id"]) if item.get("id") else None,
+        kind=str(item["tenantType"]),
+        connected_at=_moment(item.get("createdDateUtc")),
+        updated_at=_moment(item.get("updatedDateUtc")),
+    )
+
+
+def _moment(text: Any) -> Any:
+    try:
+        # Seven digits of fraction, as Xero writes them, are one more than a Python datetime holds.
+        return decode.stamp(text[:26]) if text else None
+    except (ValueError, TypeError):
+        return None

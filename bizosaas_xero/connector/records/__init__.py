@@ -1,0 +1,1 @@
+"""Xero's JSON as typed records: fields by path, exact decimals, aware times."""

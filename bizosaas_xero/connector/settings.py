@@ -1,0 +1,151 @@
+"""Settings of a connection: its own mapping first, then the environment, then Xero's values.
+
+The environment is read when a hook is called, never at import. Credentials are no settings: they reach the
+plugin only inside ``app``, ``grant`` and ``connection``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bizosaas_xero.spec.errors import Misconfigured
+
+_HOST = re.compile(r"([A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?")
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def _account(what: str, *choices: dict[str, list[Any]]) -> dict[str, Any]:
+    """Say which of the accounts a setting may name, so that a host can check it against what it holds."""
+    return {
+        "entity": "accounts",
+        "by": ["Code", "AccountID"],
+        "any": [{"Status": ["ACTIVE"], **choice} for choice in choices],
+        "what": what,
+    }
+
+
+_PAYABLE = _account(
+    "an active bank account, or one with payments enabled",
+    {"Type": ["BANK"]},
+    {"EnablePaymentsToAccount": [True]},
+)
+
+
+class Settings(BaseSettings):
+    """What a host or a person may change. Each is also read from ``XERO_`` + its name in upper case."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="XERO_", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    api_url: str = Field("https://api.xero.com", description="Base of the API and of `/connections`.")
+    identity_url: str = Field("https://identity.xero.com", description="Base of the token endpoint.")
+    login_url: str = Field("https://login.xero.com", description="Base of the consent page.")
+    limiter_url: str | None = Field(
+        None,
+        description="Where calls are counted: unset for this process alone, `redis://…` to share the count "
+        "between processes and machines.",
+    )
+    calls_per_minute: int = Field(
+        60, ge=0, le=10_000, description="Calls a minute and organisation (Xero's limit: 60); 0: uncounted."
+    )
+    concurrency: int = Field(
+        4, ge=1, le=5, description="Pages fetched at once (Xero's limit: 5; one is left for a person)."
+    )
+    page_size: int = Field(1000, ge=1, le=1000, description="Records a page (Xero's limit: 1000).")
+    overlap: int = Field(300, ge=1, le=86_400, description="Seconds before the last read that are read again.")
+    reread_days: int = Field(7, ge=0, description="Days after which everything is read again; 0: never.")
+    timeout: float = Field(60, gt=0, le=600, description="Seconds to wait for one answer.")
+    sales_account: str | None = Field(
+        None,
+        description="Account for sales where an action names none: its code or id.",
+        json_schema_extra={"references": _account("an active revenue account", {"Class": ["REVENUE"]})},
+    )
+    tax_type: str | None = Field(
+        None,
+        description="Tax type of sales where an action names none, such as `OUTPUT2`.",
+        json_schema_extra={
+            "references": {
+                "entity": "accounts",
+                "by": ["TaxType"],
+                "any": [{"Status": ["ACTIVE"]}],
+                "what": "a tax type that an active account uses",
+            }
+        },
+    )
+    payment_account: str | None = Field(
+        None,
+        description="Account into which payments go where an action names none: its code or id.",
+        json_schema_extra={"references": _PAYABLE},
+    )
+    clearing_account: str | None = Field(
+        None,
+        description="Account between card or cash payments and the bank: its code or id.",
+        json_schema_extra={"references": _PAYABLE},
+    )
+
+    payment_days: int | None = Field(
+        None,
+        ge=0,
+        le=365,
+        description="Days until an invoice is due where neither the contact nor the organisation has terms.",
+    )
+    document_url: str = Field(
+        "https://api.bizoholic.com/",
+        description="Where Xero links to from a document made here. The write's key is added to it after "
+        "`#`, so that it is never made twice. Must not hold the word xero, which Xero refuses.",
+    )
+
+    @field_validator("document_url")
+    @classmethod
+    def _linkable(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.fragment:
+            raise ValueError("must be a web address without #")
+        if "xero" in url.lower():
+            raise ValueError("must not hold the word xero, which Xero refuses in links")
+        return url
+
+    @field_validator("api_url", "identity_url", "login_url")
+    @classmethod
+    def _safe_base(cls, url: str) -> str:
+        # A token sent over plain HTTP, or to a host smuggled into a setting's user part, is a lost token.
+        parts = urlsplit(url)
+        plain_but_local = parts.scheme == "http" and parts.hostname in LOOPBACK
+        if not parts.hostname or parts.username or not (parts.scheme == "https" or plain_but_local):
+            raise ValueError("must be an https:// address (http:// only on this machine)")
+        # What the HTTP client could not send, or would read otherwise than urlsplit does.
+        plain = _HOST.fullmatch(parts.netloc) and parts.port != 0 and _PATH.fullmatch(parts.path)
+        if not plain or parts.query or parts.fragment or url != parts.geturl():
+            raise ValueError("must be a plain address: host, port and path, no query")
+        return url.rstrip("/")
+
+
+def load(given: Mapping[str, Any]) -> Settings:
+    """Return the settings in force now.
+
+    Args:
+        given: ``connection["settings"]`` or ``request["settings"]``; keys of other software are ignored,
+            ``None`` means unset.
+
+    Raises:
+        Misconfigured: naming each wrong setting.
+    """
+    try:
+        return Settings(**{key: value for key, value in given.items() if value is not None})
+    except ValidationError as error:
+        items = error.errors(include_input=False, include_url=False, include_context=False)
+        problems = [{"field": f"settings.{item['loc'][0]}", "message": item["msg"]} for item in items]
+        raise Misconfigured(
+            "A setting is wrong: " + "; ".join(f"{p['field']}: {p['message']}" for p in problems) + ".",
+            remedy="Correct it in the connection's settings or in the XERO_ environment variable.",
+            reason="bad_setting",
+            problems=problems,
+        ) from None

@@ -1,0 +1,333 @@
+"""Play a scenario: call the hooks as a host does, and write down what was seen."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from pydantic import BaseModel
+
+from bizosaas_xero.contract.connector import Subject
+from bizosaas_xero.contract.observation import Call, Inputs, Observation, Run, World
+from bizosaas_xero.contract.scenarios import Scenario
+from bizosaas_xero.spec import Connection, SyncOptions
+
+MAX_BATCHES = 60
+"""A run of more is endless, at the sizes that scenarios have."""
+
+SETTLE = 0.02
+"""Seconds that work behind an iterator is given to show itself after it was closed."""
+
+BUSINESS_KEY = "contract-kit-1"
+_SECRETS = ("client_secret", "access_token", "refresh_token", "pending", "code")
+_pause = time.sleep  # the real one: replay lets time pass without it
+
+
+def play(subject: Subject, scenario: Scenario, world: World) -> Observation:
+    """Play a scenario before a world, and return what was seen. A connector cannot make it raise."""
+    seen = Observation(scenario)
+    with _listening() as heard:
+        driver = _Driver(subject, scenario, world, seen)
+        try:
+            driver.play()
+        finally:
+            seen.sent = list(world.sent)
+            seen.unused = world.unused()
+            seen.wire = world.wire()
+            seen.keys = world.keys()
+    seen.log = heard()
+    return seen
+
+
+@contextlib.contextmanager
+def _listening() -> Iterator[Callable[[], str]]:
+    printed, root = io.StringIO(), logging.getLogger()
+    handler, level = logging.StreamHandler(printed), root.level
+    handler.setFormatter(logging.Formatter("%(name)s %(message)s"))
+    handler.addFilter(lambda line: not line.name.startswith(("vcr", "bizosaas_xero.contract", "asyncio")))
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    try:
+        with (
+            warnings.catch_warnings(record=True) as warned,
+            contextlib.redirect_stdout(printed),
+            contextlib.redirect_stderr(printed),
+        ):
+            warnings.simplefilter("always")
+            yield lambda: printed.getvalue() + "\n".join(str(item.message) for item in warned)
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+
+
+def plain(value: Any) -> Any:
+    """Return a hook's result as JSON values, as a host would store it."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json")
+    return json.loads(json.dumps(value, default=str))
+
+
+class _Driver:
+    def __init__(self, subject: Subject, scenario: Scenario, world: World, seen: Observation) -> None:
+        self.hook, self.scenario, self.world, self.seen = subject.hook, scenario, world, seen
+        self.subject = subject
+        self.inputs: Inputs = world.inputs()
+        seen.inputs = self.inputs
+        self.grant = self.inputs.grant
+        self.connection = dict(self.inputs.connection)
+        self.pending: Any = None
+        self.url = self.callback_url = ""
+        for source in (self.inputs.app, self.inputs.grant, self.connection):
+            self._note_secrets(source or {})
+
+    def play(self) -> None:
+        if self.scenario.hook == "auth":
+            for step in self.scenario.steps:
+                self._step(step)
+        elif self.scenario.hook == "sync_entity":
+            getattr(self, "_" + self.scenario.script.replace("-", "_"))()
+        else:
+            self._action()
+
+    # ------------------------------------------------------------ auth
+
+    def _step(self, step: str) -> None:
+        word, _, more = step.partition(" ")
+        if word in {"wait", "revoked"}:
+            self.world.happens(step)
+        elif word == "sync":
+            self._run("second" if self.seen.runs else "first", None)
+        elif word == "consent" and not self.url:
+            return  # it gave no address to which a person could be sent
+        elif word == "consent":
+            redirect = str((self.inputs.app or {}).get("redirect_uri", ""))
+            self.callback_url = self.world.consent(self.url, redirect)
+            self._note_secrets(dict(parse_qsl(urlsplit(self.callback_url).query)))
+        elif word == "callback":
+            if not self.callback_url:
+                self._step("consent")
+            url = _forged(self.callback_url) if more == "forged" else self.callback_url
+            self._auth(step, {"step": "callback", "pending": self.pending, "callback_url": url})
+        elif word == "revoke":
+            self._auth(step, {"step": "disconnect", "grant": self.grant, "revoke": True})
+        else:
+            self._auth(step, {"step": word, **self._keys_of(word)})
+
+    def _keys_of(self, step: str) -> dict[str, Any]:
+        if step == "authorize":
+            return {"scopes": self.scenario.scopes} if self.scenario.scopes else {}
+        if step == "check":
+            return {"connection": self.connection}
+        if step == "disconnect":
+            return {"grant": self.grant, "organisation_id": self.connection.get("organisation_id")}
+        return {"grant": self.grant} if step in {"refresh", "organisations"} else {}
+
+    def _auth(self, name: str, request: dict[str, Any]) -> Call:
+        request = {"app": self.inputs.app, "settings": dict(self.inputs.settings), **request}
+        self._note_secrets(request)
+        call = self._call(name, lambda: self.hook.auth(request=request))
+        call.before = self.grant
+        given = plain(call.result) if isinstance(call.result, BaseModel | Mapping) else {}
+        self.pending = given.get("pending") or self.pending
+        self.url = given.get("url") or self.url
+        if given.get("grant"):
+            self.grant = given["grant"]
+            self.connection["access_token"] = self.grant["access_token"]
+        self._note_secrets(given)
+        self._note_secrets(given.get("grant") or {})
+        return call
+
+    def _note_secrets(self, source: Mapping[str, Any]) -> None:
+        for name in _SECRETS:
+            value = source.get(name)
+            if isinstance(value, str) and value:
+                self.seen.secrets[f"{name} {len(self.seen.secrets)}"] = value
+
+    def _call(self, name: str, act: Callable[[], Any]) -> Call:
+        call = Call(name)
+        sent, writes = len(self.world.sent), self.world.writes()
+        try:
+            call.result = act()
+        except Exception as error:  # noqa: BLE001 (whatever it is, the clauses judge it)
+            call.error = error
+        call.sent, call.writes = len(self.world.sent) - sent, self.world.writes() - writes
+        self.seen.calls.append(call)
+        return call
+
+    # ------------------------------------------------------------ sync
+
+    def _run(
+        self,
+        purpose: str,
+        cursor: Any,
+        options: dict[str, Any] | None = None,
+        *,
+        limit: int = MAX_BATCHES,
+        entity: str | None = None,
+        as_models: bool = False,
+    ) -> Run:
+        options = {**self.scenario.options, **(options or {})}
+        run = Run(purpose, cursor, options)
+        self.seen.runs.append(run)
+        begun = len(self.world.sent)
+        connection: Any = {**self.connection, "an_unknown_key": 1}
+        given: Any = options
+        try:
+            if as_models:
+                connection, given = Connection(**self.connection), SyncOptions(**options)
+            batches = self.hook.sync_entity(
+                connection=connection, entity=entity or self.scenario.entity, cursor=cursor, options=given
+            )
+            run.sent_at_call = len(self.world.sent) - begun
+        except Exception as error:  # noqa: BLE001 (whatever it is, the clauses judge it)
+            run.error, run.at_call = error, True
+        else:
+            self._take(run, batches, begun, limit)
+        run.sent = self.world.sent[begun:]
+        return run
+
+    def _take(self, run: Run, batches: Any, begun: int, limit: int) -> None:
+        if not hasattr(batches, "__next__"):
+            run.not_iterator = type(batches).__name__
+            return
+        try:
+            for batch in batches:
+                run.batches.append(batch)
+                run.sent_after.append(len(self.world.sent) - begun)
+                if len(run.batches) >= limit:
+                    run.endless = limit == MAX_BATCHES
+                    break
+        except Exception as error:  # noqa: BLE001 (whatever it is, the clauses judge it)
+            run.error = error
+        before_close = len(self.world.sent)
+        if hasattr(batches, "close"):
+            batches.close()
+        if limit == 1:
+            _pause(SETTLE)
+        run.sent_after_close = len(self.world.sent) - before_close
+
+    def _once(self) -> Run:
+        return self._run("first", None)
+
+    def _twice(self) -> None:
+        first = self._once()
+        if self.scenario.change:
+            self.world.happens("change")
+        self._run("second", _stored(first), as_models=True)
+
+    def _full(self) -> None:
+        self._run("full", _stored(self._once()), {"full": True})
+
+    def _resume(self) -> None:
+        whole = self._once()
+        for batch in () if whole.endless else whole.batches[:-1]:
+            self._run("resumed", plain(getattr(batch, "cursor", None)))
+
+    def _close(self) -> None:
+        self._run("closed", None, limit=1)
+
+    def _one_by_one(self) -> None:
+        cursor = None
+        for _ in range(MAX_BATCHES):
+            run = self._run("step", cursor, {"max_batches": 1})
+            stats = getattr(run.batches[-1], "stats", None) if run.batches else None
+            if run.error or not getattr(stats, "paused", False):
+                return
+            cursor = _stored(run)
+
+    def _deadline(self) -> None:
+        self._run("deadline", None, {"deadline": datetime.now(UTC) - timedelta(minutes=1)})
+
+    def _recheck(self) -> None:
+        first = self._once()
+        rows = self.subject.info.entities if self.subject.info else []
+        watched = next((row.recheck for row in rows if row.name == self.scenario.entity), None)
+        keys = [r.key for r in first.records if watched and r.data.get(watched.field) == watched.equals]
+        self._run("second", _stored(first), {"recheck": keys})
+
+    def _recover(self) -> None:
+        if self.scenario.http is False:
+            self.world.happens("break off")
+        run = self._run("first", None)
+        cursor = _stored(run)
+        for _ in range(4):
+            recovery = getattr(run.error, "recovery", None)
+            self.world.happens("mend")
+            if recovery == "refresh":
+                self._auth("refresh", {"step": "refresh", "grant": self.grant})
+            elif recovery == "wait":
+                self.world.happens(f"wait {int(getattr(run.error, 'retry_after', None) or 0) + 1}")
+            elif recovery == "restart":
+                cursor = None
+            elif recovery != "retry":
+                return
+            run = self._run("recovered", cursor)
+            cursor = _stored(run) or cursor
+
+    def _damaged(self) -> None:
+        cursor = _stored(self._once()) or {}
+        spoiled = [{"damaged": "yes"}, {**cursor, "damaged": "yes"}]
+        spoiled += [{**cursor, name: [["damaged"]]} for name in cursor]
+        for damaged in spoiled:
+            self._run("damaged", damaged, limit=1)
+
+    def _foreign(self) -> None:
+        cursor = _stored(self._once())
+        other = next((name for name in self.subject.entities if name != self.scenario.entity), None)
+        if other:
+            self._run("foreign", cursor, entity=other, limit=1)
+
+    # ------------------------------------------------------------ actions
+
+    def _action(self) -> None:
+        if self.scenario.bad_params is not None:
+            self._act("bad params", {"mode": "plan"}, self.scenario.bad_params)
+        plan_hash = None
+        for step in self.scenario.plays:
+            mode = step.partition(" ")[0]
+            if step == "stale" or mode == "wait":
+                self.world.happens(step)
+            elif step in {"read", "no mode"}:
+                self._act(step, None)
+            elif mode == "no":
+                self._act(step, {"mode": "commit"})
+            elif mode == "commit":
+                self._act(step, {"mode": mode, "plan_hash": plan_hash})
+            else:
+                call = self._act(step, {"mode": mode})
+                plan = getattr(call.result, "plan", None) if mode == "plan" else None
+                plan_hash = getattr(plan, "hash", plan_hash)
+
+    def _act(self, name: str, control: dict[str, Any] | None, params: Mapping[str, Any] | None = None) -> Call:
+        params = self.scenario.params if params is None else params
+        if control is not None:
+            control = {**control, "business_key": BUSINESS_KEY}
+        return self._call(
+            name,
+            lambda: self.hook.run_action(
+                connection=self.connection, action=self.scenario.action, params=params, control=control
+            ),
+        )
+
+
+def _stored(run: Run) -> Any:
+    """Return the cursor that a host has after a run: what went through its store."""
+    cursor = run.last_cursor
+    try:
+        return plain(cursor) if cursor is not None else None
+    except (TypeError, ValueError):
+        return cursor
+
+
+def _forged(url: str) -> str:
+    parts = urlsplit(url)
+    query = [(key, "forged" if key == "state" else value) for key, value in parse_qsl(parts.query)]
+    return urlunsplit(parts._replace(query=urlencode(query)))

@@ -1,0 +1,1 @@
+"""Actions: policy, plans, approvals, execution, audit."""

@@ -1,0 +1,129 @@
+"""Guards the books against an agent that goes round in circles.
+
+The same call again and again, writes without end, more plans than anybody can look at: each is refused.
+What agents write and plan is counted in the database, so that a new process does not begin at nought.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from bizosaas_xero.host.actions.audit import Audit
+from bizosaas_xero.host.actions.plans import Plans
+from bizosaas_xero.host.storage.database import Database
+from bizosaas_xero.host.storage.models import StoredConnection
+from bizosaas_xero.spec import RateLimited
+
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+
+
+class Guard:
+    """Counts what agents ask for, and refuses too much of it.
+
+    Args:
+        database: Where that is.
+        audit: What was written.
+        plans: What waits for a person.
+        now: The clock.
+        prefix: How the names of agents begin; what others write is not counted.
+        same_calls: How often one call may be made a minute with the same arguments.
+        writes: How many writes of agents one organisation gets an hour.
+        waiting: How many plans of one organisation may wait for a person.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        audit: Audit,
+        plans: Plans,
+        *,
+        now: Callable[[], datetime],
+        prefix: str,
+        same_calls: int = 10,
+        writes: int = 60,
+        waiting: int = 20,
+    ) -> None:
+        self._database = database
+        self._audit = audit
+        self._plans = plans
+        self._now = now
+        self._prefix = prefix
+        self._same_calls = same_calls
+        self._writes = writes
+        self._waiting = waiting
+        self._calls: dict[str, deque[datetime]] = {}
+        self._lock = threading.Lock()
+
+    def call(self, key: str) -> None:
+        """Count a call.
+
+        Args:
+            key: The same for the same caller, tool and arguments.
+
+        Raises:
+            RateLimited: ``same_call_repeated``.
+        """
+        now = self._now()
+        with self._lock:
+            for name in [name for name, made in self._calls.items() if made[-1] <= now - MINUTE]:
+                del self._calls[name]
+            made = self._calls.setdefault(key, deque())
+            while made and made[0] <= now - MINUTE:
+                made.popleft()
+            if len(made) < self._same_calls:
+                made.append(now)
+                return
+            wait = (made[0] + MINUTE - now).total_seconds()
+        raise RateLimited(
+            f"This very call was made {self._same_calls} times within a minute.",
+            remedy="Do not call it again: its answer will not be another one. Tell the person what you lack.",
+            reason="same_call_repeated",
+            retry_after=wait,
+        )
+
+    def plan(self, kept: StoredConnection) -> None:
+        """Let another plan be made.
+
+        Raises:
+            RateLimited: ``too_many_plans``.
+        """
+        waiting = len(self._plans.waiting(kept.id))
+        if waiting >= self._waiting:
+            raise RateLimited(
+                f"{waiting} plans of {kept.organisation} wait for a person already.",
+                remedy="Ask the person to decide about them first: bizosaas-xero approve",
+                reason="too_many_plans",
+            )
+
+    def write(self, kept: StoredConnection, transaction: sa.Connection | None = None) -> None:
+        """Let something be written.
+
+        Args:
+            kept: In whose books.
+            transaction: The one in which the write is claimed. Counted there, no other process can claim
+                one in between; counted before, an agent that goes round in circles does not even plan.
+
+        Raises:
+            RateLimited: ``too_many_writes``.
+        """
+        now = self._now()
+        if transaction is None:
+            with self._database.reading() as connection:
+                begun = self._audit.commits(connection, kept.organisation_id, now - HOUR)
+        else:
+            begun = self._audit.commits(transaction, kept.organisation_id, now - HOUR)
+        written = [entry for entry in begun if (entry.who or "").startswith(self._prefix)]
+        if len(written) >= self._writes:
+            wait = datetime.fromisoformat(written[-self._writes].at) + HOUR - now if self._writes else HOUR
+            raise RateLimited(
+                f"Agents wrote {len(written)} times to {kept.organisation} within an hour.",
+                remedy="Stop, and tell the person. Who runs this server can raise the bound: "
+                "bizosaas-xero mcp --writes-per-hour",
+                reason="too_many_writes",
+                retry_after=max(0.0, wait.total_seconds()),
+            )

@@ -1,0 +1,287 @@
+"""The audit: who or what asked for what, what was planned, decided and done. It is only added to.
+
+Each entry holds the hash of the one before, so a changed, removed or inserted entry is found by
+:meth:`Audit.verify`. What a chain cannot show by itself is that its end was cut off, or that all of it was
+written anew: for that, note the head elsewhere from time to time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from bizosaas_xero.host.storage import action_tables as t
+from bizosaas_xero.host.storage.database import AUDIT_LOCK, Database, matching
+from bizosaas_xero.host.storage.tables import stamp
+from bizosaas_xero.spec import Invalid
+
+Kind = Literal["read", "plan", "waiting", "approval", "refusal", "commit", "result", "repeated", "error", "policy"]
+"""What an entry tells of: a read; a plan made; a commit that waits for a person; a person's yes and no; the
+moment before the first request; what came of it; a write that was done before; an error; a changed policy."""
+
+PAGE = 500
+
+FIRST = "0" * 64
+"""The hash before the first entry."""
+
+
+def canonical(value: Any) -> str:
+    """Write JSON in one way only: sorted keys, no spaces, ASCII, amounts as strings with all their digits.
+
+    Raises:
+        Invalid: It is no JSON value.
+    """
+    try:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_plain, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Invalid(
+            f"This is no JSON value: {error}.", problems=[{"field": "params", "message": "must be JSON"}]
+        ) from None
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, datetime):
+        return stamp(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} is not known to JSON")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry. ``key`` names a write; ``details`` are the rest, by kind. ``who`` asked or decided."""
+
+    seq: int
+    at: str
+    connection_id: str
+    organisation_id: str
+    action: str
+    key: str | None
+    kind: str
+    who: str | None
+    details: dict[str, Any]
+    previous: str
+    hash: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entry as JSON values; without ``hash``, its canonical form is what the hash is of."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Head:
+    """The last entry's number and hash; of an empty audit, 0 and :data:`FIRST`."""
+
+    seq: int
+    hash: str
+
+    def __str__(self) -> str:
+        return f"{self.seq}:{self.hash}"
+
+    @classmethod
+    def parse(cls, text: str) -> Head:
+        """Read a head as it is printed.
+
+        Raises:
+            Invalid: It is none.
+        """
+        number, _, hashed = text.strip().partition(":")
+        if not (number.isascii() and number.isdecimal() and len(hashed) == len(FIRST)):
+            raise Invalid(
+                f"{text!r} is no head of an audit.",
+                remedy="Give it as `audit --head` prints it: SEQ:HASH.",
+                reason="bad_head",
+                problems=[{"field": "head", "message": "must look like SEQ:HASH"}],
+            )
+        return cls(int(number), hashed.lower())
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What :meth:`Audit.verify` found. ``broken`` is the number of the first entry that is not as it was."""
+
+    entries: int
+    head: Head
+    broken: int | None = None
+    why: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is broken."""
+        return self.broken is None
+
+
+class Audit:
+    """Adds entries, gives them back, and verifies them.
+
+    Args:
+        database: Where.
+        now: The clock.
+    """
+
+    def __init__(self, database: Database, *, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._now = now
+
+    def add(
+        self,
+        transaction: sa.Connection,
+        kind: Kind,
+        *,
+        connection_id: str,
+        organisation_id: str,
+        action: str,
+        key: str | None = None,
+        who: str | None = None,
+        **details: Any,
+    ) -> None:
+        """Add an entry, in the transaction that does what it tells of.
+
+        From here on no other process adds one until the transaction ends.
+        """
+        self._database.in_turn(transaction, AUDIT_LOCK)
+        head = self._head(transaction)
+        now = self._now()
+        content = canonical(
+            {
+                "seq": head.seq + 1,
+                "at": stamp(now),
+                "connection_id": connection_id,
+                "organisation_id": organisation_id,
+                "action": action,
+                "key": key,
+                "kind": kind,
+                "who": who,
+                "details": details,
+                "previous": head.hash,
+            }
+        )
+        transaction.execute(
+            sa.insert(t.audit).values(
+                seq=head.seq + 1,
+                at=now,
+                organisation_id=organisation_id,
+                action=action,
+                key=key,
+                kind=kind,
+                content=content,
+                hash=_hash(content),
+            )
+        )
+
+    def note(self, kind: Kind, **entry: Any) -> None:
+        """Add an entry in a transaction of its own; the arguments are those of :meth:`add`."""
+        with self._database.writing() as transaction:
+            self.add(transaction, kind, **entry)
+
+    def entries(
+        self,
+        *,
+        action: str | None = None,
+        organisation_id: str | None = None,
+        key: str | None = None,
+        since: datetime | None = None,
+        last: int | None = None,
+    ) -> Iterator[Entry]:
+        """Give entries, oldest first.
+
+        Args:
+            action: Only of this action.
+            organisation_id: Only of this organisation.
+            key: Only of the write of this key: its business key, or its plan's hash.
+            since: Only from this moment on.
+            last: Only so many, the newest.
+        """
+        c = t.audit.c
+        wanted = sa.select(t.audit)
+        for column, value in ((c.action, action), (c.organisation_id, organisation_id), (c.key, key)):
+            wanted = wanted if value is None else wanted.where(column == value)
+        wanted = wanted if since is None else wanted.where(c.at >= since)
+        after = 0
+        if last is not None:
+            numbers = wanted.with_only_columns(c.seq).order_by(c.seq.desc()).limit(last).subquery()
+            with self._database.reading() as connection:
+                first = connection.execute(sa.select(sa.func.min(numbers.c.seq))).scalar_one_or_none()
+            after = (first or 1) - 1
+        for row in self._rows(wanted, after):
+            yield Entry(**json.loads(row.content), hash=row.hash)
+
+    def commits(self, transaction: sa.Connection, organisation_id: str, since: datetime) -> list[Entry]:
+        """Return the writes that were begun in an organisation since a moment, oldest first."""
+        wanted = matching(sa.select(t.audit), t.audit, organisation_id=organisation_id, kind="commit")
+        rows = transaction.execute(wanted.where(t.audit.c.at >= since).order_by(t.audit.c.seq))
+        return [Entry(**json.loads(row.content), hash=row.hash) for row in rows]
+
+    def head(self) -> Head:
+        """Return the last entry's number and hash."""
+        with self._database.reading() as connection:
+            return self._head(connection)
+
+    def verify(self, noted: Head | None = None) -> Verification:
+        """Compute the chain again, from the first entry to the last.
+
+        Args:
+            noted: A head that was noted before, elsewhere: that entry must still be there, and unchanged.
+        """
+        head = Head(0, FIRST)
+        for row in self._rows(sa.select(t.audit), 0):
+            why = _defect(row, head)
+            if not why and noted is not None and row.seq == noted.seq and row.hash != noted.hash:
+                why = "it is not the entry whose hash was noted"
+            if why:
+                return Verification(head.seq, head, head.seq + 1, why)
+            head = Head(row.seq, row.hash)
+        if noted is not None and noted.seq > head.seq:
+            return Verification(head.seq, head, head.seq + 1, "the audit ends before the entry that was noted")
+        return Verification(head.seq, head)
+
+    def _rows(self, wanted: sa.Select[Any], after: int) -> Iterator[sa.Row[Any]]:
+        """Give rows in order, page by page, so that a reader who stops holds nothing open."""
+        c = t.audit.c
+        while True:
+            page = wanted.where(c.seq > after).order_by(c.seq).limit(PAGE)
+            with self._database.reading() as connection:
+                rows = connection.execute(page).all()
+            yield from rows
+            if len(rows) < PAGE:
+                return
+            after = rows[-1].seq
+
+    def _head(self, connection: sa.Connection) -> Head:
+        c = t.audit.c
+        row = connection.execute(sa.select(c.seq, c.hash).order_by(c.seq.desc()).limit(1)).one_or_none()
+        return Head(row.seq, row.hash) if row else Head(0, FIRST)
+
+
+def _hash(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _defect(row: sa.Row[Any], before: Head) -> str:
+    """Say what is wrong with an entry; empty if nothing is."""
+    if row.seq != before.seq + 1:
+        return "it is missing"
+    if row.hash != _hash(row.content):
+        return "its content was changed"
+    try:
+        content: Mapping[str, Any] = json.loads(row.content)
+        told = [content[name] for name in ("seq", "previous", *_COLUMNS)]
+    except (ValueError, KeyError, TypeError):
+        return "its content is no entry"
+    if told[1] != before.hash:
+        return "it does not follow the one before it"
+    if told != [row.seq, before.hash, stamp(row.at), *(getattr(row, name) for name in _COLUMNS[1:])]:
+        return "its columns do not say what its content says"
+    return ""
+
+
+_COLUMNS = ("at", "organisation_id", "action", "key", "kind")

@@ -1,0 +1,101 @@
+"""One call of an action, and how the connector is asked: with a grant that lasts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from bizosaas_xero.host.actions.idempotency import Key
+from bizosaas_xero.host.connections.grants import Grants
+from bizosaas_xero.host.plugins import validation
+from bizosaas_xero.host.plugins.connector import Connector
+from bizosaas_xero.host.storage.models import StoredConnection
+from bizosaas_xero.host.storage.store import Store
+from bizosaas_xero.spec import ActionResult, ConnectorError, ReconnectRequired
+
+
+@dataclass(frozen=True)
+class Call:
+    """What somebody asks for.
+
+    Args:
+        kept: In whose books.
+        connector: The connection's.
+        action: Its name.
+        params: Canonical JSON.
+        business_key: Names the intent, if the one who asks has a name for it.
+        requester: Who or what asks.
+        bound: Called in the transaction that claims a write; what it raises refuses it.
+    """
+
+    kept: StoredConnection
+    connector: Connector
+    action: str
+    params: str
+    business_key: str | None
+    requester: str
+    bound: Callable[[sa.Connection], None] = lambda _: None
+
+    def key(self, key: str) -> Key:
+        """Return what is claimed for a write of this key."""
+        return Key(self.kept.connector, self.kept.organisation_id, self.action, key)
+
+    def names(self, key: str | None) -> dict[str, Any]:
+        """Return what an entry of the audit says of the call."""
+        return {
+            "connection_id": self.kept.id,
+            "organisation_id": self.kept.organisation_id,
+            "action": self.action,
+            "key": key,
+            "who": self.requester,
+        }
+
+
+class Caller:
+    """Asks connectors.
+
+    Args:
+        store: Told what a call cost.
+        grants: Hands out grants that will last.
+    """
+
+    def __init__(self, store: Store, grants: Grants) -> None:
+        self._store = store
+        self._grants = grants
+
+    def ask(self, call: Call, params: str, control: Mapping[str, Any]) -> ActionResult:
+        """Call the connector, and once more with a new token if its token is refused.
+
+        Returns:
+            The result; its ``data`` are JSON values.
+
+        Raises:
+            ConnectorError: of the connector, or of the grant.
+        """
+        refused: int | None = None
+        while True:
+            held, connection = self._grants.access(call.connector, call.kept, refused)
+            try:
+                result = call.connector.run_action(connection, call.action, json.loads(params), dict(control))
+            except ConnectorError as error:
+                self._count(call, error.cost or {})
+                if error.recovery != "refresh":
+                    raise
+                if refused is not None:
+                    raise ReconnectRequired(
+                        "Access was renewed, and is still refused.", correlation_id=error.correlation_id
+                    ) from None
+                refused = held.version
+                continue
+            self._count(call, {"calls": result.calls, "bytes": result.bytes})
+            return ActionResult.model_validate(result.model_dump(mode="json"))
+
+    def _count(self, call: Call, cost: Mapping[str, int | None]) -> None:
+        cost = validation.cost(cost)
+        calls, size = cost.get("calls") or 0, cost.get("bytes") or 0
+        if calls or size:
+            self._store.count_usage(call.kept.organisation_id, calls, size, cost.get("day_left"))

@@ -1,0 +1,201 @@
+"""Claims: one intent is written once, whoever asks again, in whatever process.
+
+``unique(connector, organisation, action, key)`` is claimed before the first request that writes. Who works on
+a claim gives signs of life; when they stop, another takes it over, and the connector, which looks before it
+creates, finds what was made. What is done stays done: its result is given again for ever.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from bizosaas_xero.host.storage import action_tables as t
+from bizosaas_xero.host.storage import leases
+from bizosaas_xero.host.storage.database import Database, matching
+from bizosaas_xero.host.storage.heartbeat import beating
+from bizosaas_xero.spec import ActionResult, Conflict, Plan
+
+LEASE = timedelta(seconds=90)
+"""How long one who writes may give no sign of life."""
+
+BEATS = 3
+"""Signs of life in the time of a lease."""
+
+RETRY_AFTER = 5.0
+"""Seconds after which to ask again, while another process writes."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Key:
+    """What is claimed: one intent in one organisation."""
+
+    connector: str
+    organisation_id: str
+    action: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A claim as it is kept. ``state`` is ``begun``, ``partial`` or ``done``; the last two have a result."""
+
+    key: Key
+    params: str
+    plan_hash: str
+    state: str
+    unsure: bool
+    owner: str | None
+    until: datetime | None
+    result: ActionResult | None
+
+
+class Claims:
+    """Hands out claims.
+
+    Args:
+        database: Where.
+        now: The clock.
+    """
+
+    def __init__(self, database: Database, *, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._now = now
+
+    def held(self, transaction: sa.Connection, key: Key, params: str) -> Claimed | None:
+        """Return the claim on this key; ``None`` if there is none.
+
+        Args:
+            transaction: A transaction, reading or writing.
+            key: Of the write.
+            params: What is asked for, as canonical JSON.
+
+        Raises:
+            Conflict: The key was used for something else.
+        """
+        row = transaction.execute(matching(sa.select(t.writes), t.writes, **vars(key))).one_or_none()
+        if row is None:
+            return None
+        if row.params != params:
+            raise Conflict(
+                f"The business key {key.key!r} was used for another {key.action} before.",
+                remedy="If this is another write, give it a business key of its own. If it is the same one, "
+                "ask with the same parameters.",
+                reason="business_key_reused",
+            )
+        result = ActionResult.model_validate(json.loads(row.result)) if row.result else None
+        return Claimed(key, row.params, row.plan_hash, row.state, row.unsure, row.owner, row.until, result)
+
+    def take(self, transaction: sa.Connection, key: Key, params: str, plan: Plan) -> str:
+        """Claim a key, and return the claim's owner. Call it after :meth:`held`, in the same transaction.
+
+        Raises:
+            Conflict: Another process works on it.
+        """
+        held, now, owner = self.held(transaction, key, params), self._now(), leases.new_owner()
+        values = {
+            "plan_hash": plan.hash,
+            "amount": None if plan.amount is None else format(plan.amount, "f"),
+            "owner": owner,
+            "until": now + LEASE,
+            "at": now,
+        }
+        if held is None:
+            first = sa.insert(t.writes).values(**vars(key), params=params, state="begun", unsure=False, **values)
+            transaction.execute(first)
+            return owner
+        if not leases.is_free(held.owner, held.until, now):
+            raise _busy(held)
+        # Whoever had it and died may have written.
+        unsure = held.unsure or held.owner is not None
+        change = sa.update(t.writes).values(unsure=unsure, **values)
+        transaction.execute(matching(change, t.writes, **vars(key)))
+        return owner
+
+    def without_key(self, transaction: sa.Connection, like: Key, params: str) -> list[str]:
+        """Return the plans of the writes of these parameters that have no business key, newest first.
+
+        ``like`` names connector, organisation and action.
+        """
+        c = t.writes.c
+        names = {name: value for name, value in vars(like).items() if name != "key"}
+        wanted = matching(sa.select(c.plan_hash), t.writes, **names, params=params)
+        return list(transaction.execute(wanted.where(c.key == c.plan_hash).order_by(c.at.desc())).scalars())
+
+    def spent(self, transaction: sa.Connection, key: Key, since: datetime) -> Decimal | None:
+        """Return what the other writes of an action come to since a moment, those under way included.
+
+        Returns:
+            The sum in base currency; ``None`` if one of them is of unknown amount.
+        """
+        c = t.writes.c
+        wanted = matching(
+            sa.select(c.amount),
+            t.writes,
+            connector=key.connector,
+            organisation_id=key.organisation_id,
+            action=key.action,
+        ).where(c.at >= since, c.key != key.key)
+        amounts = transaction.execute(wanted).scalars().all()
+        if None in amounts:
+            return None
+        return sum((abs(Decimal(amount)) for amount in amounts if amount), Decimal(0))
+
+    def finish(self, transaction: sa.Connection, key: Key, result: ActionResult) -> None:
+        """Keep the result. One that says ``done`` is never replaced."""
+        values: dict[str, Any] = {
+            "state": "done" if result.status == "done" else "partial",
+            "owner": None,
+            "until": None,
+            "result": json.dumps(result.model_dump(mode="json")),
+        }
+        change = matching(sa.update(t.writes), t.writes, **vars(key)).where(t.writes.c.state != "done")
+        transaction.execute(change.values(values))
+
+    def release(self, transaction: sa.Connection, key: Key, owner: str, *, wrote_nothing: bool) -> None:
+        """Give a claim back after a failure.
+
+        Args:
+            transaction: Which writes.
+            key: Of the write.
+            owner: As :meth:`take` gave it; who lost the claim changes nothing.
+            wrote_nothing: It is sure that this attempt wrote nothing. If no other did, the key is free again.
+        """
+        c = t.writes.c
+        mine = (c.owner == owner, c.state != "done")
+        if wrote_nothing:
+            gone = matching(sa.delete(t.writes), t.writes, **vars(key))
+            transaction.execute(gone.where(*mine, c.unsure.is_(False), c.state == "begun"))
+            values: dict[str, Any] = {"owner": None, "until": None}
+        else:
+            values = {"owner": None, "until": None, "unsure": True}
+        transaction.execute(matching(sa.update(t.writes), t.writes, **vars(key)).where(*mine).values(values))
+
+    def alive(self, key: Key, owner: str) -> AbstractContextManager[None]:
+        """Give signs of life while the connector writes: however long it takes, nobody takes it over."""
+
+        def sign() -> None:
+            change = matching(sa.update(t.writes), t.writes, **vars(key), owner=owner)
+            with self._database.writing() as transaction:
+                transaction.execute(change.values(until=self._now() + LEASE))
+
+        return beating(sign, LEASE / BEATS, "write-claim")
+
+
+def _busy(held: Claimed) -> Conflict:
+    return Conflict(
+        f"{leases.process(held.owner).capitalize()} is doing this {held.key.action} already.",
+        remedy="Ask again in some seconds, with the same business key: it is done once.",
+        reason="in_progress",
+        retry_after=RETRY_AFTER,
+    )

@@ -1,0 +1,228 @@
+"""Plans: kept with what was asked for and by whom, until they are done or their time is over."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from bizosaas_xero.host.actions.audit import canonical
+from bizosaas_xero.host.storage import action_tables as t
+from bizosaas_xero.host.storage.database import Database, matching, put
+from bizosaas_xero.host.storage.tables import stamp
+from bizosaas_xero.spec import Conflict, Invalid, NotFound, Plan
+
+SHORTEST = 8
+"""So many characters of a hash are enough to name a plan, if no other begins alike."""
+
+SHOWN = 12
+"""So many are shown where a person is to type them."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A person's yes (``approved``) or no (``refused``) to one plan, and until when it holds."""
+
+    decision: str
+    approver: str
+    at: datetime
+    expires_at: datetime
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return vars(self) | {"at": stamp(self.at), "expires_at": stamp(self.expires_at)}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A plan with what was asked for.
+
+    Args:
+        connection_id: Of the organisation.
+        action: Its name.
+        params: As asked for, as canonical JSON.
+        business_key: As asked for; without one the plan's hash stands for it.
+        requesters: All who asked for exactly this.
+        plan: What would be done.
+        state: ``open``, ``stale`` (the world is another) or ``done``.
+        created_at: When it was first planned.
+        expires_at: Until when it can be approved and done.
+        decision: The last one of a person, whether or not its time is over.
+    """
+
+    connection_id: str
+    action: str
+    params: str
+    business_key: str | None
+    requesters: list[str]
+    plan: Plan
+    state: str
+    created_at: datetime
+    expires_at: datetime
+    decision: Decision | None = None
+
+    @property
+    def key(self) -> str:
+        """What names the write, for ever."""
+        return self.business_key or self.plan.hash
+
+    @property
+    def short(self) -> str:
+        """The hash as a person types it."""
+        return self.plan.hash[:SHOWN]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan with what was asked for, as JSON values."""
+        return self.plan.model_dump(mode="json") | {
+            "action": self.action,
+            "connection_id": self.connection_id,
+            "params": json.loads(self.params),
+            "business_key": self.business_key,
+            "requesters": self.requesters,
+            "state": self.state,
+            "created_at": stamp(self.created_at),
+            "expires_at": stamp(self.expires_at),
+            "decision": self.decision.to_dict() if self.decision else None,
+        }
+
+
+class Plans:
+    """Keeps plans, and what people decided about them.
+
+    Args:
+        database: Where.
+        now: The clock.
+    """
+
+    def __init__(self, database: Database, *, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._now = now
+
+    def keep(
+        self,
+        transaction: sa.Connection,
+        connection_id: str,
+        asked: tuple[str, str, str | None, str],
+        plan: Plan,
+        life: timedelta,
+    ) -> Asked:
+        """Keep a plan that was made now. The same plan, asked for again, lives on with its decision.
+
+        Args:
+            transaction: A writing one.
+            connection_id: Of the organisation.
+            asked: Action, parameters as canonical JSON, business key, requester.
+            plan: As the connector made it.
+            life: For how long it can be approved and done.
+
+        Raises:
+            Conflict: A person refused this plan, and its time is not over.
+        """
+        action, params, business_key, requester = asked
+        now = self._now()
+        before = self.get(transaction, connection_id, plan.hash)
+        alive = before is not None and before.expires_at > now
+        if before and alive:
+            if before.decision and before.decision.decision == "refused":
+                raise refused(before)
+            requesters = before.requesters
+            created = before.created_at
+        else:
+            requesters, created = [], now
+            gone = matching(sa.delete(t.decisions), t.decisions, connection_id=connection_id, hash=plan.hash)
+            transaction.execute(gone)
+        values = {
+            "action": action,
+            "params": params,
+            "business_key": business_key,
+            "requesters": [*requesters, *({requester} - set(requesters))],
+            "plan": canonical(plan.model_dump(mode="json")),
+            "state": "open",
+            "created_at": created,
+            "expires_at": now + life,
+        }
+        put(self._database, transaction, t.plans, {"connection_id": connection_id, "hash": plan.hash}, values)
+        kept = self.get(transaction, connection_id, plan.hash)
+        if kept is None:
+            raise AssertionError("it was stored in this transaction")
+        return kept
+
+    def get(self, transaction: sa.Connection, connection_id: str, hashed: str) -> Asked | None:
+        """Return the plan of a hash; ``None`` if there is none."""
+        found = self._read(transaction, connection_id=connection_id, hash=hashed)
+        return found[0] if found else None
+
+    def find(self, prefix: str, connection_id: str | None = None) -> Asked:
+        """Return the plan whose hash is, or begins with, a text.
+
+        Raises:
+            Invalid: The text is too short, or several plans begin with it.
+            NotFound: No plan does.
+        """
+        wanted = prefix.strip().lower()
+        if len(wanted) < SHORTEST:
+            raise _wrong(f"must have at least {SHORTEST} characters", "hash_too_short")
+        c = t.plans.c
+        with self._database.reading() as connection:
+            named = sa.select(c.connection_id, c.hash).where(sa.func.substr(c.hash, 1, len(wanted)) == wanted)
+            rows = connection.execute(
+                named if connection_id is None else named.where(c.connection_id == connection_id)
+            ).all()
+            if not rows:
+                raise NotFound(
+                    f"There is no plan {prefix!r}.",
+                    remedy="Look at those that wait: bizosaas-xero approve. Or plan it.",
+                    reason="unknown_plan",
+                )
+            if len(rows) > 1:
+                raise _wrong("several plans begin with it: give more of it", "hash_ambiguous")
+            (found,) = self._read(connection, connection_id=rows[0].connection_id, hash=rows[0].hash)
+        return found
+
+    def waiting(self, connection_id: str | None = None) -> list[Asked]:
+        """Return the plans that can still be approved and done, oldest first."""
+        keys = {} if connection_id is None else {"connection_id": connection_id}
+        with self._database.reading() as connection:
+            found = self._read(connection, state="open", **keys)
+        return [asked for asked in found if asked.expires_at > self._now()]
+
+    def set_state(self, transaction: sa.Connection, asked: Asked, state: str) -> None:
+        """Note that a plan is done, or stale."""
+        change = matching(sa.update(t.plans), t.plans, connection_id=asked.connection_id, hash=asked.plan.hash)
+        transaction.execute(change.values(state=state))
+
+    def decide(self, transaction: sa.Connection, asked: Asked, decision: Decision) -> None:
+        """Keep what a person decided about a plan."""
+        keys = {"connection_id": asked.connection_id, "hash": asked.plan.hash}
+        put(self._database, transaction, t.decisions, keys, vars(decision))
+
+    def _read(self, transaction: sa.Connection, **keys: Any) -> list[Asked]:
+        wanted = matching(sa.select(t.plans), t.plans, **keys).order_by(t.plans.c.created_at, t.plans.c.hash)
+        found = []
+        for row in transaction.execute(wanted).mappings().all():
+            values = dict(row)
+            mine = {"connection_id": row["connection_id"], "hash": values.pop("hash")}
+            decided = transaction.execute(matching(sa.select(t.decisions), t.decisions, **mine)).one_or_none()
+            if decided:
+                values["decision"] = Decision(decided.decision, decided.approver, decided.at, decided.expires_at)
+            values["plan"] = Plan.model_validate(json.loads(row["plan"]))
+            found.append(Asked(**values))
+        return found
+
+
+def refused(asked: Asked) -> Conflict:
+    """Make the error that says who refused a plan."""
+    by = asked.decision.approver if asked.decision else "A person"
+    return Conflict(
+        f"{by} refused this plan.",
+        remedy=f"Ask them why. They can still allow it: bizosaas-xero approve {asked.short}",
+        reason="plan_refused",
+    )
+
+
+def _wrong(message: str, reason: str) -> Invalid:
+    return Invalid(f"The plan's hash {message}.", reason=reason, problems=[{"field": "plan_hash", "message": message}])

@@ -1,0 +1,101 @@
+"""What may run without a person: decided by the organisation's rule for the action, and by the plan.
+
+A rule is kept by ``configure`` as ``{"run": ..., "max_amount": ..., "daily_total": ..., "yes": ...}``;
+amounts are in the organisation's base currency.
+
+* no rule: a plan that touches the ledger or anybody (it has ``acts``) needs a person; any other runs.
+* ``always``: runs; with amounts, only up to them, and beyond them a person is asked.
+* ``approval``: a person is asked each time; with amounts, beyond them it is refused even so.
+* ``never``: refused.
+
+An amount that is not known before is beyond no bound, but always a person's to see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+
+from bizosaas_xero.host.storage.models import StoredConnection
+from bizosaas_xero.spec import Misconfigured, Plan
+
+HOURS = 24
+"""How long a plan waits for a person, where nothing else is configured."""
+
+
+NEVER = "the policy of this organisation never lets it run"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a policy says of one plan: run it (``auto``), ask a person (``ask``), or ``never``; and why."""
+
+    run: Literal["auto", "ask", "never"]
+    why: str
+
+
+def rule_of(kept: StoredConnection, action: str) -> Mapping[str, Any] | None:
+    """Return the organisation's rule for an action; ``None`` if nothing was decided."""
+    rule: Mapping[str, Any] | None = kept.preferences.get("policy", {}).get(action)
+    return rule
+
+
+def hours(kept: StoredConnection) -> int:
+    """Return for how many hours a plan of this organisation can be approved and done."""
+    return int(kept.preferences.get("plan_hours", HOURS))
+
+
+def decide(rule: Mapping[str, Any] | None, plan: Plan, spent: Decimal | None) -> Verdict:
+    """Say whether a plan may run without a person.
+
+    Args:
+        rule: The organisation's for this action.
+        plan: What would be done.
+        spent: What writes of this action come to today; ``None``: one of them is of unknown amount.
+    """
+    if rule is None:
+        if plan.acts:
+            return Verdict("ask", f"it would {' and '.join(map(_words, plan.acts))}")
+        return Verdict("auto", "it touches neither the ledger nor anybody")
+    run = rule["run"]
+    if run == "never":
+        return Verdict("never", NEVER)
+    over = _beyond(rule, plan, spent)
+    if run == "approval":
+        if over and plan.amount is not None and spent is not None:
+            return Verdict("never", f"{over}, which the policy does not let anybody approve")
+        return Verdict("ask", "the policy of this organisation asks a person each time")
+    return Verdict("ask", over) if over else Verdict("auto", "the policy of this organisation lets it run")
+
+
+def refuse(action: str, why: str) -> Misconfigured:
+    """Make the error that says what the policy forbids."""
+    return Misconfigured(
+        f"{action} was not run: {why}.",
+        remedy="Nothing was written. Who decides about this organisation can change the policy: "
+        f"bizosaas-xero configure --policy {action}=RULE",
+        reason="policy_forbids",
+    )
+
+
+def _beyond(rule: Mapping[str, Any], plan: Plan, spent: Decimal | None) -> str:
+    """Say which bound a plan is beyond, or that nobody can know; empty: it is within them."""
+    most, daily = (None if rule.get(name) is None else Decimal(rule[name]) for name in ("max_amount", "daily_total"))
+    if most is None and daily is None:
+        return ""
+    if plan.amount is None:
+        return "its amount is not known before it is done"
+    amount = abs(plan.amount)
+    if most is not None and amount > most:
+        return f"{amount} is more than {most}, the most for one"
+    if daily is not None and spent is None:
+        return "the day's total is not known: a write of today is of unknown amount"
+    if daily is not None and spent is not None and spent + amount > daily:
+        return f"with {spent} of today it comes to {spent + amount}, and {daily} is the most for a day"
+    return ""
+
+
+def _words(act: str) -> str:
+    return act.replace("_", " ")

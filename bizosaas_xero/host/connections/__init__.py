@@ -1,0 +1,1 @@
+"""Connections to organisations: consent, grants, settings."""

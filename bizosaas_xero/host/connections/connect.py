@@ -1,0 +1,238 @@
+"""Connect and disconnect organisations: the steps through which a command line or a web page leads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from bizosaas_xero.host.connections.grants import Grants
+from bizosaas_xero.host.plugins.connector import Connector
+from bizosaas_xero.host.plugins.discovery import DiscoveryReport
+from bizosaas_xero.host.storage.models import StoredApp, StoredConnection
+from bizosaas_xero.host.storage.store import Store
+from bizosaas_xero.spec import App, AuthResult, ConnectorError, Invalid, Organisation, OrganisationUnavailable
+
+CONSENT_TIME = timedelta(minutes=30)
+"""How long a person may take between ``begin`` and ``finish``."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a consent reaches: the organisations of which the person chooses."""
+
+    connector: str
+    identity: str
+    organisations: list[Organisation]
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class Connecting:
+    """The steps: ``begin``, the person consents, ``finish``, ``choose``; later ``disconnect``.
+
+    Args:
+        store: Where apps, grants and connections are kept.
+        grants: Hands out grants that will last.
+        report: The connectors.
+        now: The clock.
+    """
+
+    store: Store
+    grants: Grants
+    report: DiscoveryReport
+    now: Callable[[], datetime]
+
+    def begin(
+        self,
+        connector: str,
+        app: App,
+        scopes: str | list[str] | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Begin a consent.
+
+        Args:
+            connector: The connector's name.
+            app: The person's app; it is kept, its secret encrypted.
+            scopes: A profile's name or a list; ``None`` for the connector's default.
+            settings: The connector's settings under which this app is used.
+
+        Returns:
+            The address to open in the person's browser.
+
+        Raises:
+            ConnectorError: as ``auth`` does.
+        """
+        plugin = self.report.connector(connector)
+        request = {"step": "authorize", "app": app.model_dump(mode="json"), "settings": dict(settings or {})}
+        result = plugin.auth(request | ({"scopes": scopes} if scopes else {}))
+        state = result.url and _state(result.url)
+        if not result.url or not state or result.pending is None:
+            raise plugin.failure("authorize gave no address with a state, or nothing to keep")
+        self.store.save_app(connector, app, settings or {})
+        pending = result.pending.get_secret_value()
+        self.store.save_pending(connector, app.client_id, state, pending, CONSENT_TIME)
+        return result.url
+
+    def finish(self, callback_url: str) -> Offer:
+        """Finish a consent with the whole address to which the person came back. It works once.
+
+        Raises:
+            Invalid: if the address belongs to no consent begun here.
+            ConnectorError: as ``auth`` does, if the person refused, or the code is not accepted.
+        """
+        connector, client_id, pending = self.store.take_pending(_state(callback_url) or "")
+        kept = self.store.app(connector, client_id)
+        request = {"step": "callback", "pending": pending, "callback_url": callback_url}
+        return self._granted(self.report.connector(connector), kept, request)
+
+    def client_credentials(self, connector: str, app: App, settings: Mapping[str, Any] | None = None) -> Offer:
+        """Connect an app of kind ``custom``, to which its one organisation is already tied.
+
+        Raises:
+            ConnectorError: as ``auth`` does.
+        """
+        kept = StoredApp(connector, app, dict(settings or {}))
+        plugin = self.report.connector(connector)
+        result = self._asked(plugin, kept, {"step": "client_credentials"})
+        self.store.save_app(connector, app, kept.settings)
+        return self._saved(plugin, result)
+
+    def offer(self, connector: str, identity: str) -> Offer:
+        """Ask again what a grant reaches.
+
+        Raises:
+            ConnectorError: as ``auth`` does.
+        """
+        plugin = self.report.connector(connector)
+        result = self._with_grant(plugin, identity, {"step": "organisations"})
+        return Offer(connector, identity, result.organisations or [], result.warnings)
+
+    def choose(
+        self, offer: Offer, organisation_id: str | None = None, settings: Mapping[str, Any] | None = None
+    ) -> StoredConnection:
+        """Connect one of the offered organisations.
+
+        Args:
+            offer: From ``finish``, ``client_credentials`` or ``offer``.
+            organisation_id: May be left out only where exactly one is offered.
+            settings: The connector's settings for this organisation.
+
+        Raises:
+            OrganisationUnavailable: if nothing, or not this organisation, is offered.
+            Invalid: if several are offered and none is named; one is never taken silently.
+        """
+        offered = {organisation.id: organisation for organisation in offer.organisations}
+        if not offered:
+            raise OrganisationUnavailable(
+                "This sign-in reaches no organisation.",
+                remedy="Connect again, and choose an organisation on the page where access is allowed.",
+                reason="no_organisation",
+            )
+        names = ", ".join(f"{item.name} ({item.id})" for item in offer.organisations)
+        if organisation_id is None and len(offered) > 1:
+            raise Invalid(
+                "Several organisations are offered, and none was chosen.",
+                remedy=f"Choose one of: {names}.",
+                reason="organisation_not_chosen",
+                problems=[{"field": "organisation_id", "message": "choose one"}],
+            )
+        chosen = offered.get(organisation_id or next(iter(offered)))
+        if chosen is None:
+            raise OrganisationUnavailable(
+                f"This sign-in does not reach the organisation {organisation_id!r}.",
+                remedy=f"Choose one of: {names}. Or connect again and choose it there.",
+                reason="organisation_not_offered",
+            )
+        connection = StoredConnection(
+            id=f"{offer.connector}:{chosen.id}",
+            connector=offer.connector,
+            organisation_id=chosen.id,
+            organisation=chosen.name,
+            currency=chosen.currency,
+            identity=offer.identity,
+            settings=dict(settings or {}),
+            state="active",
+            problem=None,
+            created_at=self.now(),
+        )
+        for known in self.store.connections():
+            if known.id == connection.id:  # mended: what was configured stays
+                connection = replace(
+                    connection,
+                    settings=known.settings if settings is None else connection.settings,
+                    preferences=known.preferences,
+                    created_at=known.created_at,
+                )
+        self.store.save_connection(connection)
+        self._forget_problems(connection)
+        return connection
+
+    def _forget_problems(self, connection: StoredConnection) -> None:
+        """What waited for this person is due now; whether it is mended the next run tells."""
+        for state in self.store.entities(connection.id):
+            problem = (state.outcome or {}).get("problem")
+            if problem and problem["recovery"] in {"reconnect", "fix"}:
+                self.store.note(connection.id, state.entity, outcome=None, next_due=self.now(), failures=0)
+
+    def disconnect(self, connection_id: str, *, revoke: bool = False) -> list[StoredConnection]:
+        """End access to an organisation, or with ``revoke`` everything this person granted the app.
+
+        The records that were synced stay. If access had already ended, only our own memory is cleared.
+
+        Returns:
+            The connections that are gone.
+
+        Raises:
+            ConnectorError: if the other side cannot be told; then nothing is forgotten.
+        """
+        kept = self.store.connection(connection_id)
+        plugin = self.report.connector(kept.connector)
+        siblings = [item for item in self.store.connections(kept.identity) if item.connector == kept.connector]
+        gone = siblings if revoke else [kept]
+        self._end(plugin, kept, revoke=revoke)
+        for item in gone:
+            self.store.delete_connection(item.id)
+        if len(gone) == len(siblings):
+            self.store.delete_grant(kept.connector, kept.identity)
+        return gone
+
+    def _end(self, plugin: Connector, kept: StoredConnection, *, revoke: bool) -> None:
+        try:
+            request = {"step": "disconnect", "organisation_id": kept.organisation_id, "revoke": revoke}
+            self._with_grant(plugin, kept.identity, request)
+        except ConnectorError as error:
+            if error.recovery != "reconnect":
+                raise
+            # Access is gone already: what the person wants is true.
+
+    def _with_grant(self, plugin: Connector, identity: str, request: dict[str, Any]) -> AuthResult:
+        """Do a step that needs a grant; a token refused before its end is renewed, once."""
+        held = self.grants.fresh(plugin, identity)
+        kept = self.store.app(plugin.name, held.grant.client_id)
+        try:
+            return self._asked(plugin, kept, request | {"grant": held.grant.model_dump(mode="json")})
+        except ConnectorError as error:
+            if error.recovery != "refresh":
+                raise
+        held = self.grants.fresh(plugin, identity, refused=held.version)
+        return self._asked(plugin, kept, request | {"grant": held.grant.model_dump(mode="json")})
+
+    def _granted(self, plugin: Connector, kept: StoredApp, request: dict[str, Any]) -> Offer:
+        return self._saved(plugin, self._asked(plugin, kept, request))
+
+    def _saved(self, plugin: Connector, result: AuthResult) -> Offer:
+        if result.grant is None:
+            raise plugin.failure(f"{result.step} gave no grant")
+        self.store.save_grant(plugin.name, result.grant)
+        return Offer(plugin.name, result.grant.identity, result.organisations or [], result.warnings)
+
+    def _asked(self, plugin: Connector, kept: StoredApp, request: dict[str, Any]) -> AuthResult:
+        return plugin.auth(request | {"app": kept.app.model_dump(mode="json"), "settings": kept.settings})
+
+
+def _state(url: str) -> str | None:
+    return next(iter(parse_qs(urlsplit(url).query).get("state", [])), None)

@@ -1,0 +1,204 @@
+"""All parts of the embedded host, put together."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from bizosaas_xero.host.actions.approvals import Approvals
+from bizosaas_xero.host.actions.audit import Audit
+from bizosaas_xero.host.actions.outcome import Outcome
+from bizosaas_xero.host.actions.plans import Asked, Decision, Plans
+from bizosaas_xero.host.actions.service import Acting, Mode
+from bizosaas_xero.host.connections.configure import configure
+from bizosaas_xero.host.connections.connect import Connecting, Offer
+from bizosaas_xero.host.connections.grants import Grants
+from bizosaas_xero.host.plugins.connector import Connector
+from bizosaas_xero.host.plugins.discovery import DiscoveryReport, Row, discover
+from bizosaas_xero.host.storage.database import Database
+from bizosaas_xero.host.storage.leases import Leases
+from bizosaas_xero.host.storage.models import EntityState, StoredConnection
+from bizosaas_xero.host.storage.paths import database_url, home_folder
+from bizosaas_xero.host.storage.store import Store
+from bizosaas_xero.host.support.doctor import Doctor, Finding
+from bizosaas_xero.host.sync.events import Event, Events
+from bizosaas_xero.host.sync.run_state import Progress, SyncOutcome
+from bizosaas_xero.host.sync.runner import Runner
+from bizosaas_xero.host.sync.scheduler import Schedule
+from bizosaas_xero.host.sync.sink import Counts, Sink
+from bizosaas_xero.host.sync.webhooks import Callbacks
+
+__all__ = [
+    "Acting",
+    "Approvals",
+    "Asked",
+    "Audit",
+    "Callbacks",
+    "Connecting",
+    "Connector",
+    "Counts",
+    "Database",
+    "Decision",
+    "DiscoveryReport",
+    "Doctor",
+    "EntityState",
+    "Event",
+    "Events",
+    "Finding",
+    "Grants",
+    "Host",
+    "Leases",
+    "Offer",
+    "Outcome",
+    "Plans",
+    "Progress",
+    "Row",
+    "Runner",
+    "Schedule",
+    "Sink",
+    "Store",
+    "StoredConnection",
+    "SyncOutcome",
+    "discover",
+    "open_host",
+]
+
+
+@dataclass(frozen=True)
+class Host:
+    """All parts of the embedded host, put together."""
+
+    home: Path
+    report: DiscoveryReport
+    database: Database
+    store: Store
+    sink: Sink
+    events: Events
+    leases: Leases
+    grants: Grants
+    connecting: Connecting
+    runner: Runner
+    schedule: Schedule
+    callbacks: Callbacks
+    doctor: Doctor
+    acting: Acting
+    plans: Plans
+    approvals: Approvals
+    audit: Audit
+
+    def act(
+        self,
+        connection_id: str,
+        action: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        requester: str,
+        mode: Mode = "run",
+        plan_hash: str | None = None,
+        business_key: str | None = None,
+    ) -> Outcome:
+        """Run an action, or plan it, or do a plan (see :meth:`bizosaas_xero.host.actions.service.Acting.act`)."""
+        return self.acting.act(
+            connection_id,
+            action,
+            params,
+            requester=requester,
+            mode=mode,
+            plan_hash=plan_hash,
+            business_key=business_key,
+        )
+
+    def configure(self, connection_id: str, changes: Mapping[str, Any], who: str | None = None) -> StoredConnection:
+        """Change what was decided about a connection (see :func:`bizosaas_xero.host.connections.configure.configure`).
+
+        ``who`` decided it; the audit keeps each change of the policy.
+        """
+        before = self.store.connection(connection_id)
+        connector = self.report.connector(before.connector)
+        after = configure(self.store, self.sink, connector, connection_id, changes)
+        for action in changes.get("policy", {}):
+            self.audit.note(
+                "policy",
+                connection_id=connection_id,
+                organisation_id=after.organisation_id,
+                action=action,
+                who=who,
+                before=before.preferences.get("policy", {}).get(action),
+                after=after.preferences.get("policy", {}).get(action),
+            )
+        return after
+
+    def close(self) -> None:
+        """Give the database back."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_host(
+    home: Path | None = None,
+    *,
+    report: DiscoveryReport | None = None,
+    environ: Mapping[str, str] = os.environ,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    sleep: Callable[[float], None] = time.sleep,
+    chance: Callable[[], float] = random.random,
+) -> Host:
+    """Open the embedded host; its folder, key and database are made if they are not there.
+
+    Args:
+        home: Its folder; by default ``BIZOSAAS_HOME`` or the platform's place for such data.
+        report: The connectors; by default all that are installed.
+        environ: Where ``BIZOSAAS_HOME``, ``BIZOSAAS_DATABASE_URL`` and ``BIZOSAAS_SECRET_KEY`` are looked up.
+        now: The clock.
+        sleep: Waits, in seconds.
+        chance: Gives a number from 0 to 1, to spread runs in time.
+
+    Raises:
+        Misconfigured: if folder, key or database cannot be used.
+        Unavailable: if the database cannot be used at the moment.
+    """
+    folder = home or home_folder(environ)
+    database = Database(database_url(folder, environ))
+    with ExitStack() as undo:  # a host that cannot be opened leaves no database open
+        undo.callback(database.close)
+        store = Store(database, folder, now=now, environ=environ)
+        undo.pop_all()
+    found = report or discover()
+    events = Events(database, now=now)
+    sink = Sink(database, events, now=now)
+    leases = Leases(database, now=now, sleep=sleep)
+    grants = Grants(store, now=now, sleep=sleep)
+    callbacks = Callbacks(store, leases, now=now)
+    runner = Runner(store, sink, grants, found, leases, now=now, sleep=sleep, chance=chance)
+    acting = Acting(database, store, grants, found, now=now)
+    return Host(
+        home=folder,
+        report=found,
+        database=database,
+        store=store,
+        sink=sink,
+        events=events,
+        leases=leases,
+        grants=grants,
+        connecting=Connecting(store, grants, found, now=now),
+        runner=runner,
+        schedule=Schedule(store, runner, found, now=now),
+        callbacks=callbacks,
+        doctor=Doctor(store, grants, found, callbacks, now=now),
+        acting=acting,
+        plans=acting.plans,
+        approvals=acting.approvals,
+        audit=acting.audit,
+    )

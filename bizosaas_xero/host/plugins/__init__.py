@@ -1,0 +1,1 @@
+"""Finding connectors and calling their hooks."""

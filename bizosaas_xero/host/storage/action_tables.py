@@ -1,0 +1,91 @@
+"""The tables of what is asked for: plans, decisions about them, writes that are done once, and the audit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from bizosaas_xero.host.storage.tables import Stamp, metadata
+
+plans = sa.Table(
+    "host_plans",
+    metadata,
+    sa.Column("connection_id", sa.String(256), primary_key=True),
+    sa.Column("hash", sa.String(128), primary_key=True),
+    sa.Column("action", sa.String(64), nullable=False),
+    sa.Column("params", sa.Text, nullable=False, comment="canonical JSON, as asked for"),
+    sa.Column("business_key", sa.String(200), comment="empty: the hash stands for it"),
+    sa.Column("requesters", sa.JSON, nullable=False, comment="all who asked for exactly this"),
+    sa.Column("plan", sa.Text, nullable=False, comment="JSON"),
+    sa.Column("state", sa.String(16), nullable=False, comment="open, stale or done"),
+    sa.Column("created_at", Stamp, nullable=False),
+    sa.Column("expires_at", Stamp, nullable=False),
+)
+
+decisions = sa.Table(
+    "host_decisions",
+    metadata,
+    sa.Column("connection_id", sa.String(256), primary_key=True),
+    sa.Column("hash", sa.String(128), primary_key=True, comment="of the plan"),
+    sa.Column("decision", sa.String(16), nullable=False, comment="approved or refused"),
+    sa.Column("approver", sa.String(200), nullable=False),
+    sa.Column("at", Stamp, nullable=False),
+    sa.Column("expires_at", Stamp, nullable=False),
+)
+
+writes = sa.Table(
+    "host_writes",
+    metadata,
+    sa.Column("connector", sa.String(64), primary_key=True),
+    sa.Column("organisation_id", sa.String(128), primary_key=True),
+    sa.Column("action", sa.String(64), primary_key=True),
+    sa.Column("key", sa.String(200), primary_key=True, comment="the business key, or the plan's hash"),
+    sa.Column("params", sa.Text, nullable=False, comment="canonical JSON; another intent has another key"),
+    sa.Column("plan_hash", sa.String(128), nullable=False),
+    sa.Column("amount", sa.String(64), comment="in base currency; empty: not known"),
+    sa.Column("state", sa.String(16), nullable=False, comment="begun, partial or done"),
+    sa.Column("unsure", sa.Boolean, nullable=False, comment="an attempt may have written without saying so"),
+    sa.Column("owner", sa.String(64), comment="who works on it; empty: nobody"),
+    sa.Column("until", Stamp, comment="when its owner must have given a sign of life"),
+    sa.Column("at", Stamp, nullable=False, comment="when it was last begun"),
+    sa.Column("result", sa.Text, comment="JSON"),
+)
+
+audit = sa.Table(
+    "host_audit",
+    metadata,
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", Stamp, nullable=False),
+    sa.Column("organisation_id", sa.String(128), nullable=False),
+    sa.Column("action", sa.String(64), nullable=False),
+    sa.Column("key", sa.String(200), comment="of the write"),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("content", sa.Text, nullable=False, comment="canonical JSON of all, with the hash before"),
+    sa.Column("hash", sa.String(64), nullable=False, comment="SHA-256 of content"),
+)
+
+# No statement of anybody's changes or deletes an entry by mistake; on purpose the trigger must go first.
+_STAYS = {
+    "sqlite": [
+        f"CREATE TRIGGER host_audit_{verb.lower()} BEFORE {verb} ON host_audit "
+        "BEGIN SELECT RAISE(ABORT, 'the audit is only added to'); END"
+        for verb in ("UPDATE", "DELETE")
+    ],
+    "postgresql": [
+        (
+            "CREATE FUNCTION host_audit_stays() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'the audit is only added to'; END $$"
+        ),
+        (
+            "CREATE TRIGGER host_audit_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON host_audit "
+            "FOR EACH STATEMENT EXECUTE FUNCTION host_audit_stays()"
+        ),
+    ],
+}
+
+_ddl: Callable[[str], sa.DDL] = sa.DDL  # its constructor carries no types
+
+for _dialect, _statements in _STAYS.items():
+    for _statement in _statements:
+        sa.event.listen(audit, "after_create", _ddl(_statement).execute_if(dialect=_dialect))

@@ -1,0 +1,103 @@
+"""The key under which grants and app secrets lie encrypted in the database."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from bizosaas_xero.host.storage.paths import FILE_MODE, prepare_folder
+from bizosaas_xero.spec import Misconfigured
+
+VARIABLE = "BIZOSAAS_SECRET_KEY"
+FILE = "secret.key"
+
+
+class Keyring:
+    """Encrypts with the newest key and decrypts with any: that is how a key is rotated."""
+
+    def __init__(self, keys: list[str], source: str) -> None:
+        try:
+            self._fernet = MultiFernet([Fernet(key) for key in keys])
+        except ValueError:
+            raise Misconfigured(
+                f"The secret key in {source} is not a key: it must be 32 bytes in URL-safe base64.",
+                remedy='Make one with: python -c "from cryptography.fernet import Fernet;'
+                ' print(Fernet.generate_key().decode())"',
+                reason="bad_secret_key",
+            ) from None
+        self.source = source
+
+    @classmethod
+    def open(cls, home: Path, environ: Mapping[str, str], *, create: bool) -> Keyring:
+        """Take the keys from ``BIZOSAAS_SECRET_KEY`` (newest first), else from ``secret.key`` in ``home``.
+
+        Args:
+            home: The host's folder.
+            environ: The environment.
+            create: Make the file if there is none. Never do so beside a database that is already encrypted.
+
+        Raises:
+            Misconfigured: if there is no key, or it cannot be read or is none.
+        """
+        given = [key.strip() for key in environ.get(VARIABLE, "").split(",") if key.strip()]
+        if given:
+            return cls(given, VARIABLE)
+        path = home / FILE
+        try:
+            if create and not path.exists():
+                _create(path)
+            return cls(path.read_text(encoding="ascii").split(), str(path))
+        except FileNotFoundError:
+            raise Misconfigured(
+                f"The database is encrypted, and its key file {path} is missing.",
+                remedy=f"Put the file back, or set {VARIABLE} to the key. If the key is lost, move the "
+                "database away and connect again.",
+                reason="secret_key_missing",
+            ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise Misconfigured(
+                f"The key file {path} cannot be read or written ({type(error).__name__}).",
+                remedy=f"Make it readable for this user alone, or set {VARIABLE}.",
+                reason="secret_key_unreadable",
+            ) from None
+
+    def encrypt(self, text: str) -> str:
+        """Encrypt a text with the newest key."""
+        return self._fernet.encrypt(text.encode()).decode("ascii")
+
+    def decrypt(self, token: str) -> str:
+        """Decrypt a text.
+
+        Raises:
+            Misconfigured: if it was encrypted with a key that is not here.
+        """
+        try:
+            return self._fernet.decrypt(token).decode()
+        except InvalidToken:
+            raise Misconfigured(
+                f"The secret key in {self.source} is not the key with which this database was encrypted.",
+                remedy=f"Set {VARIABLE} to the right key (older keys may follow, after commas), or move the "
+                "database away and connect again.",
+                reason="wrong_secret_key",
+            ) from None
+
+
+def _create(path: Path) -> None:
+    """Write a new key so that no reader ever sees half of it, and no second writer replaces it."""
+    prepare_folder(path.parent)
+    draft = path.with_name(f".{FILE}.{secrets.token_hex(8)}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(Fernet.generate_key())
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):  # another process was first; its key is as good
+            os.link(draft, path)
+    finally:
+        draft.unlink()

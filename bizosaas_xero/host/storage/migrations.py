@@ -1,0 +1,63 @@
+"""Lead the host's own tables from the release that made them to this one, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+from sqlalchemy.schema import CreateColumn
+
+from bizosaas_xero.host.storage import tables as t
+from bizosaas_xero.spec import Misconfigured
+
+
+def _from_1(connection: sa.Connection) -> None:
+    """0.1.0: no preferences, no limits noted, no counted failures, no events."""
+    _add(connection, t.connections.c.preferences)
+    _add(connection, t.connections.c.resume_at)
+    _add(connection, t.entities.c.failures)
+    _add(connection, t.entities.c.told_until)
+
+
+STEPS: dict[int, Callable[[sa.Connection], None]] = {1: _from_1}
+"""Each step by the version it starts from. New tables need no step: they are made where they lack."""
+
+
+def bring_up_to_date(connection: sa.Connection, place: str) -> None:
+    """Make the tables, or change those of an older release.
+
+    Args:
+        connection: A transaction that nobody else has beside it.
+        place: The database's address, for a person.
+
+    Raises:
+        Misconfigured: if a newer release made them.
+    """
+    version = _version(connection)
+    if version is not None and version > t.SCHEMA_VERSION:
+        raise Misconfigured(
+            f"The database {place} was written by a newer release of this program (its tables are version "
+            f"{version}, this release knows {t.SCHEMA_VERSION}).",
+            remedy="Update bizosaas-xero, or use another database (BIZOSAAS_HOME, BIZOSAAS_DATABASE_URL).",
+            reason="database_newer",
+        )
+    t.metadata.create_all(connection)
+    for step in range(version or t.SCHEMA_VERSION, t.SCHEMA_VERSION):
+        STEPS[step](connection)
+    if version is None:
+        connection.execute(sa.insert(t.meta).values(name="schema", value=str(t.SCHEMA_VERSION)))
+    elif version < t.SCHEMA_VERSION:
+        changed = sa.update(t.meta).where(t.meta.c.name == "schema").values(value=str(t.SCHEMA_VERSION))
+        connection.execute(changed)
+
+
+def _version(connection: sa.Connection) -> int | None:
+    if not sa.inspect(connection).has_table(t.meta.name):
+        return None
+    found = connection.execute(sa.select(t.meta.c.value).where(t.meta.c.name == "schema")).scalar_one_or_none()
+    return None if found is None else int(found)
+
+
+def _add(connection: sa.Connection, column: sa.Column[object]) -> None:
+    definition = CreateColumn(column).compile(dialect=connection.dialect)
+    connection.exec_driver_sql(f'ALTER TABLE "{column.table.name}" ADD COLUMN {definition}')

@@ -1,0 +1,117 @@
+"""What the host remembers: what is secret (see ``vault``), connections, and how far each entity is read.
+
+Every method is one transaction, and none is open while a connector works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from bizosaas_xero.host.storage import tables as t
+from bizosaas_xero.host.storage.database import matching, put
+from bizosaas_xero.host.storage.models import EntityState, StoredConnection
+from bizosaas_xero.host.storage.vault import Vault
+from bizosaas_xero.spec import NotFound
+
+
+class Store(Vault):
+    """The host's memory in a database; the part that lies encrypted is the vault's."""
+
+    # ------------------------------------------------------------ connections
+
+    def save_connection(self, kept: StoredConnection) -> None:
+        """Keep a connection; the one of the same id is replaced, and how far it was read stays."""
+        values = dict(vars(kept))
+        self._put(t.connections, {"id": values.pop("id")}, values)
+
+    def connection(self, connection_id: str) -> StoredConnection:
+        """Return a connection.
+
+        Raises:
+            NotFound: if there is none of this id.
+        """
+        row = self._one(t.connections, id=connection_id)
+        if row is None:
+            raise NotFound(f"There is no connection {connection_id!r}.", reason="unknown_connection")
+        return StoredConnection(**row._mapping)  # noqa: SLF001 (SQLAlchemy's public name)
+
+    def connections(self, identity: str | None = None) -> list[StoredConnection]:
+        """Return all connections, or those of one grant, oldest first."""
+        statement = sa.select(t.connections).order_by(t.connections.c.created_at, t.connections.c.id)
+        if identity is not None:
+            statement = statement.where(t.connections.c.identity == identity)
+        with self.database.reading() as connection:
+            return [StoredConnection(**row) for row in connection.execute(statement).mappings()]
+
+    def set_state(self, connection_id: str, state: str, problem: Mapping[str, Any] | None = None) -> None:
+        """Note whether a connection works, and if not, why."""
+        values = {"state": state, "problem": sa.null() if problem is None else dict(problem)}
+        with self.database.writing() as connection:
+            connection.execute(matching(sa.update(t.connections), t.connections, id=connection_id).values(values))
+
+    def set_decisions(self, connection_id: str, settings: Mapping[str, Any], preferences: Mapping[str, Any]) -> None:
+        """Keep what a person decided; what a running sync notes meanwhile stays."""
+        values = {"settings": dict(settings), "preferences": dict(preferences)}
+        statement = matching(sa.update(t.connections), t.connections, id=connection_id)
+        with self.database.writing() as connection:
+            connection.execute(statement.values(values))
+
+    def set_resume(self, connection_id: str, resume_at: datetime | None) -> None:
+        """Note until when a limit of the other side is used up."""
+        statement = matching(sa.update(t.connections), t.connections, id=connection_id)
+        with self.database.writing() as connection:
+            connection.execute(statement.values(resume_at=resume_at))
+
+    def delete_connection(self, connection_id: str) -> None:
+        """Forget a connection and how far it was read. Records that were synced stay."""
+        with self.database.writing() as connection:
+            connection.execute(matching(sa.delete(t.connections), t.connections, id=connection_id))
+
+    # ------------------------------------------------------------ entities
+
+    def entity(self, connection_id: str, entity: str) -> EntityState:
+        """Return how far an entity is read; an empty state if it never was."""
+        row = self._one(t.entities, connection_id=connection_id, entity=entity)
+        return EntityState(entity) if row is None else _entity_state(row)
+
+    def entities(self, connection_id: str) -> list[EntityState]:
+        """Return the state of every entity that was ever run."""
+        statement = matching(sa.select(t.entities), t.entities, connection_id=connection_id)
+        with self.database.reading() as connection:
+            return [_entity_state(row) for row in connection.execute(statement.order_by(t.entities.c.entity))]
+
+    def note(self, connection_id: str, entity: str, **values: Any) -> None:
+        """Note columns of an entity's state, such as ``last_run`` or ``cursor``."""
+        self._put(t.entities, {"connection_id": connection_id, "entity": entity}, values)
+
+    # ------------------------------------------------------------ what was used
+
+    def count_usage(self, organisation_id: str, calls: int, size: int, day_left: int | None) -> None:
+        """Add what a run cost to its day (in UTC, as limits are counted), and note what is left of it."""
+        now = self._now()
+        c = t.usage.c
+        values = {"calls": calls, "bytes": size, "day_left": day_left, "at": now}
+        changed = values | {"calls": c.calls + calls, "bytes": c.bytes + size}
+        if day_left is None:
+            del changed["day_left"]
+        keys = {"organisation_id": organisation_id, "day": now.date().isoformat()}
+        with self.database.writing() as connection:
+            put(self.database, connection, t.usage, keys, values, changed)
+
+    def usage(self, organisation_id: str) -> dict[str, Any]:
+        """Return today's calls and bytes, and the calls left as they were last told."""
+        today = self._now().date().isoformat()
+        row = self._one(t.usage, organisation_id=organisation_id, day=today)
+        if row is None:
+            return {"day": today, "calls": 0, "bytes": 0, "day_left": None}
+        return {"day": today, "calls": row.calls, "bytes": row.bytes, "day_left": row.day_left}
+
+
+def _entity_state(row: sa.Row[Any]) -> EntityState:
+    values = dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's public name)
+    del values["connection_id"]
+    return EntityState(**values)

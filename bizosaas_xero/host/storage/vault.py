@@ -1,0 +1,247 @@
+"""What the host keeps secret: apps, grants, and consents under way. It lies encrypted in the database.
+
+Every method is one transaction, and none is open while a connector works.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from bizosaas_xero.host.storage import tables as t
+from bizosaas_xero.host.storage.crypto import Keyring
+from bizosaas_xero.host.storage.database import Database, matching, put
+from bizosaas_xero.host.storage.key_rotation import KEY_CHECK, reseal
+from bizosaas_xero.host.storage.migrations import bring_up_to_date
+from bizosaas_xero.host.storage.models import StoredApp, StoredGrant
+from bizosaas_xero.spec import App, Grant, Invalid, NotFound, ReconnectRequired, parse
+
+
+class Vault:
+    """The part of the host's memory that lies encrypted.
+
+    Args:
+        database: Where.
+        home: The folder of the key file, when the key is not in the environment.
+        environ: The environment.
+        now: The clock.
+
+    Raises:
+        Misconfigured: if the database is of a newer release, or encrypted with another key.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        home: Path,
+        *,
+        now: Callable[[], datetime],
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self.database = database
+        self.home = home
+        self._now = now
+        with database.shaping() as connection:
+            bring_up_to_date(connection, database.place)
+            check = connection.execute(sa.select(t.meta.c.value).where(t.meta.c.name == KEY_CHECK))
+            sealed = check.scalar_one_or_none()
+            self._keys = Keyring.open(home, environ, create=sealed is None)
+            if sealed is None:
+                sealed = self._keys.encrypt(KEY_CHECK)
+                connection.execute(sa.insert(t.meta).values(name=KEY_CHECK, value=sealed))
+            self._keys.decrypt(sealed)
+
+    @property
+    def keys_from(self) -> str:
+        """Where the keys come from: the variable's name or the file's path."""
+        return self._keys.source
+
+    def sealed(self, secret: str) -> str:
+        """Encrypt a secret that is kept elsewhere in the database."""
+        return self._keys.encrypt(secret)
+
+    def opened(self, sealed: str) -> str:
+        """Decrypt what ``sealed`` gave."""
+        return self._keys.decrypt(sealed)
+
+    def rotate(self) -> int:
+        """Encrypt everything anew with the newest key, and return how many secrets that were.
+
+        Afterwards the older keys are needed no more. In one transaction: a crash leaves all as it was.
+        """
+        with self.database.writing() as connection:
+            return reseal(connection, self._keys)
+
+    # ------------------------------------------------------------ apps
+
+    def save_app(self, connector: str, app: App, settings: Mapping[str, Any]) -> None:
+        """Keep an app; one with the same client id is replaced."""
+        secret = app.client_secret.get_secret_value() if app.client_secret else None
+        values = {
+            "kind": app.kind,
+            "redirect_uri": app.redirect_uri,
+            "secret": secret and self._keys.encrypt(secret),
+            "settings": dict(settings),
+        }
+        self._put(t.apps, {"connector": connector, "client_id": app.client_id}, values)
+
+    def app(self, connector: str, client_id: str) -> StoredApp:
+        """Return an app.
+
+        Raises:
+            NotFound: if it is not kept.
+        """
+        row = self._one(t.apps, connector=connector, client_id=client_id)
+        if row is None:
+            raise NotFound("The app of this grant is not kept here.", remedy="Connect again.")
+        app = App(
+            client_id=row.client_id,
+            client_secret=self._keys.decrypt(row.secret) if row.secret else None,
+            redirect_uri=row.redirect_uri,
+            kind=row.kind,
+        )
+        return StoredApp(connector, app, row.settings)
+
+    # ------------------------------------------------------------ grants
+
+    def save_grant(self, connector: str, grant: Grant) -> None:
+        """Keep the grant of a new consent; it replaces the one of the same identity and ends its lease."""
+        values = {
+            "client_id": grant.client_id,
+            "payload": self._sealed(grant),
+            "version": 1,
+            "lease_owner": None,
+            "lease_until": None,
+        }
+        keys = {"connector": connector, "identity": grant.identity}
+        with self.database.writing() as connection:
+            put(
+                self.database,
+                connection,
+                t.grants,
+                keys,
+                values,
+                values | {"version": t.grants.c.version + 1},
+            )
+
+    def grant(self, connector: str, identity: str) -> StoredGrant:
+        """Return the grant of an identity.
+
+        Raises:
+            ReconnectRequired: if there is none.
+        """
+        row = self._one(t.grants, connector=connector, identity=identity)
+        if row is None:
+            raise ReconnectRequired("Access was never given, or was ended.", reason="no_grant")
+        grant = parse(Grant, json.loads(self._keys.decrypt(row.payload)), "grant")
+        return StoredGrant(connector, grant, row.version, row.lease_owner, row.lease_until)
+
+    def identities(self, connector: str) -> list[str]:
+        """Return whose grants are kept."""
+        c = t.grants.c
+        statement = sa.select(c.identity).where(c.connector == connector).order_by(c.identity)
+        with self.database.reading() as connection:
+            return list(connection.execute(statement).scalars())
+
+    def lease_grant(self, held: StoredGrant, owner: str, until: datetime) -> bool:
+        """Take the right to refresh this version of a grant, if its lease is still the one that was seen."""
+        c = t.grants.c
+        unchanged = sa.and_(
+            c.lease_owner.is_not_distinct_from(held.lease_owner),
+            c.lease_until.is_not_distinct_from(held.lease_until),
+        )
+        return self._change_grant(held, unchanged, {"lease_owner": owner, "lease_until": until})
+
+    def extend_grant(self, held: StoredGrant, owner: str, until: datetime) -> None:
+        """Hold on to the lease longer, if it is still ours."""
+        self._change_grant(held, t.grants.c.lease_owner == owner, {"lease_until": until})
+
+    def release_grant(self, held: StoredGrant, owner: str) -> None:
+        """Give the lease back without a new grant."""
+        self._change_grant(held, t.grants.c.lease_owner == owner, {"lease_owner": None, "lease_until": None})
+
+    def replace_grant(self, held: StoredGrant, grant: Grant) -> bool:
+        """Save what a refresh gave; false if the grant was replaced meanwhile, and the newer one stays."""
+        values = {
+            "payload": self._sealed(grant),
+            "version": held.version + 1,
+            "lease_owner": None,
+            "lease_until": None,
+        }
+        return self._change_grant(held, sa.true(), values)
+
+    def delete_grant(self, connector: str, identity: str) -> None:
+        """Forget a grant, with its connections and how far they were read."""
+        c = t.connections.c
+        with self.database.writing() as connection:
+            connection.execute(sa.delete(t.connections).where(c.connector == connector, c.identity == identity))
+            keys = {"connector": connector, "identity": identity}
+            connection.execute(matching(sa.delete(t.grants), t.grants, **keys))
+
+    def _sealed(self, grant: Grant) -> str:
+        return self._keys.encrypt(json.dumps(grant.model_dump(mode="json")))
+
+    def _change_grant(self, held: StoredGrant, unless: sa.ColumnElement[bool], values: dict[str, Any]) -> bool:
+        statement = matching(
+            sa.update(t.grants),
+            t.grants,
+            connector=held.connector,
+            identity=held.grant.identity,
+            version=held.version,
+        )
+        with self.database.writing() as connection:
+            return connection.execute(statement.where(unless).values(values)).rowcount == 1
+
+    # ------------------------------------------------------------ consents under way
+
+    def save_pending(self, connector: str, client_id: str, state: str, pending: str, ttl: timedelta) -> None:
+        """Keep the secret of a consent until the person comes back."""
+        row = {
+            "id": _hash(state),
+            "connector": connector,
+            "client_id": client_id,
+            "payload": self._keys.encrypt(pending),
+            "expires_at": self._now() + ttl,
+        }
+        with self.database.writing() as connection:
+            connection.execute(sa.delete(t.pendings).where(t.pendings.c.expires_at < self._now()))
+            connection.execute(sa.insert(t.pendings).values(row))
+
+    def take_pending(self, state: str) -> tuple[str, str, str]:
+        """Return connector, client id and secret of a consent, and forget it: it is good once.
+
+        Raises:
+            Invalid: if no such consent was begun here, or it is used or too old.
+        """
+        statement = sa.delete(t.pendings).where(t.pendings.c.id == _hash(state))
+        with self.database.writing() as connection:
+            row = connection.execute(statement.returning(t.pendings)).one_or_none()
+        if row is None or row.expires_at < self._now():
+            raise Invalid(
+                "This address belongs to no sign-in that was begun here, or it was used or is too old.",
+                remedy="Begin again with connect, and use the address of that sign-in, once.",
+                reason="unknown_state",
+                problems=[{"field": "callback_url", "message": "unknown state"}],
+            )
+        return row.connector, row.client_id, self._keys.decrypt(row.payload)
+
+    # ------------------------------------------------------------ shared
+
+    def _one(self, table: sa.Table, **keys: Any) -> sa.Row[Any] | None:
+        with self.database.reading() as connection:
+            return connection.execute(matching(sa.select(table), table, **keys)).one_or_none()
+
+    def _put(self, table: sa.Table, keys: dict[str, Any], values: dict[str, Any]) -> None:
+        with self.database.writing() as connection:
+            put(self.database, connection, table, keys, values)
+
+
+def _hash(state: str) -> str:
+    return hashlib.sha256(state.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Diagnosis: doctor and the support bundle."""

@@ -1,0 +1,257 @@
+"""Look at everything a sync needs, and say of each part how it is and what to do: nothing is changed."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from bizosaas_xero.host.connections.grants import Grants
+from bizosaas_xero.host.plugins.connector import Connector
+from bizosaas_xero.host.plugins.discovery import DiscoveryReport
+from bizosaas_xero.host.storage.crypto import FILE, VARIABLE
+from bizosaas_xero.host.storage.models import StoredConnection, StoredGrant
+from bizosaas_xero.host.storage.paths import FILE_MODE, FOLDER_MODE
+from bizosaas_xero.host.storage.store import Store
+from bizosaas_xero.host.storage.tables import SCHEMA_VERSION
+from bizosaas_xero.host.sync.runner import interval
+from bizosaas_xero.host.sync.webhooks import Callbacks
+from bizosaas_xero.spec import ConnectorError
+
+Level = Literal["ok", "warning", "problem", "unknown"]
+
+SKEW_WARNING = 60
+"""Seconds that the clocks may differ before it is told; leases and due dates are counted by them."""
+
+FEW_CALLS = 100
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How one part is. ``remedy`` says what to do, where there is something to do."""
+
+    part: str
+    level: Level
+    message: str
+    remedy: str = ""
+    organisation: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the finding as JSON values."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Examines the host and its connections.
+
+    Args:
+        store: What the host remembers.
+        grants: Hands out grants that will last.
+        report: The connectors.
+        callbacks: Deliver events.
+        now: The clock.
+    """
+
+    store: Store
+    grants: Grants
+    report: DiscoveryReport
+    callbacks: Callbacks
+    now: Callable[[], datetime]
+
+    def examine(self) -> Iterator[Finding]:
+        """Give the findings: first of this machine, then of each connection."""
+        yield from self._database()
+        yield from self._key()
+        yield from self._connectors()
+        kept = self.store.connections()
+        if not kept:
+            yield Finding("connection", "problem", "No organisation is connected.", "Run: bizosaas-xero connect")
+        for connection in kept:
+            if connection.connector in self.report.loaded:
+                yield from self._connection(connection, self.report.connector(connection.connector))
+            yield from self._events(connection)
+
+    # ------------------------------------------------------------ this machine
+
+    def _database(self) -> Iterator[Finding]:
+        place = self.store.database.place
+        yield Finding("database", "ok", f"The database works: {place}", details={"schema": SCHEMA_VERSION})
+        path = self.store.database.path
+        if path is not None:
+            yield from _private("database file", path, FILE_MODE)
+
+    def _key(self) -> Iterator[Finding]:
+        path = self.store.home / FILE
+        if self.store.keys_from == VARIABLE:
+            yield Finding("key", "ok", f"Secrets are encrypted with the key in {VARIABLE}.")
+            if path.exists():
+                yield Finding(
+                    "key file",
+                    "warning",
+                    f"The key file {path} lies there as well and is not used.",
+                    "If bizosaas-xero doctor --rotate-key was run with the new key, delete it.",
+                )
+            return
+        yield Finding("key", "ok", f"Secrets are encrypted with the key in {path}.")
+        yield from _private("key file", path, FILE_MODE)
+        yield from _private("folder", path.parent, FOLDER_MODE)
+
+    def _connectors(self) -> Iterator[Finding]:
+        for row in self.report.rows:
+            if row.status == "loaded":
+                yield Finding("connector", "ok", f"{row.name} {row.version} is loaded.")
+            elif row.status != "disabled":
+                message = f"{row.name} cannot be used ({row.status}): {row.reason}."
+                yield Finding("connector", "problem", message, "Install or repair its distribution.")
+
+    # ------------------------------------------------------------ a connection
+
+    def _connection(self, kept: StoredConnection, connector: Connector) -> Iterator[Finding]:
+        of = kept.organisation
+        try:
+            app = self.store.app(kept.connector, self.store.grant(kept.connector, kept.identity).grant.client_id)
+        except ConnectorError as error:
+            yield _told("credentials", error, of)
+            return
+        needs_secret = app.app.kind != "pkce" and app.app.client_secret is None
+        yield Finding(
+            "credentials",
+            "problem" if needs_secret else "ok",
+            "The app's client secret is missing." if needs_secret else "Client id and secret are kept.",
+            "Run: bizosaas-xero connect" if needs_secret else "",
+            of,
+        )
+        try:
+            held, connection = self.grants.access(connector, kept)
+        except ConnectorError as error:
+            yield _told("sign-in", error, of)
+            return
+        yield self._grant(held, of)
+        yield from self._check(kept, connector, connection)
+        yield self._limits(kept)
+
+    def _events(self, kept: StoredConnection) -> Iterator[Finding]:
+        """Tell whether events reach the address to which they are posted."""
+        url = (kept.preferences.get("callback") or {}).get("url")
+        if url is None:
+            return
+        of, to, late = kept.organisation, urlsplit(url).hostname, self.callbacks.backlog(kept.id)
+        details = dict(vars(late))
+        if late.given_up:
+            message = f"Never taken by {to}, and sent no more: {late.given_up:,} of the events."
+            remedy = "They are kept; read them with: bizosaas-xero events"
+            yield Finding("events", "warning", message, remedy, of, details)
+        if late.tries:
+            message = f"Events that wait: {late.wait:,}. {to} did not take the first (tries: {late.tries})."
+            remedy = "Let it answer with a 2xx; they come again by themselves with the next syncs."
+            yield Finding("events", "warning", message, remedy, of, details)
+        elif not late.given_up:
+            yield Finding("events", "ok", f"Events are posted to {to}.", "", of, details)
+
+    def _grant(self, held: StoredGrant, of: str) -> Finding:
+        minutes = (held.grant.expires_at - self.now()).total_seconds() / 60
+        age = (self.now() - held.grant.obtained_at).total_seconds() / 60
+        renewed = f"{age:.0f} minutes ago" if age >= 2 else "just now"  # noqa: PLR2004 (minutes)
+        told = f"Access was renewed {renewed} and lasts {minutes:.0f} minutes more; it renews itself"
+        if held.grant.refresh_token is None and held.grant.kind != "custom":
+            return Finding(
+                "sign-in",
+                "warning",
+                f"Access ends in {minutes:.0f} minutes and cannot renew itself.",
+                "Connect again, and ask for offline_access (it is part of the default scopes).",
+                of,
+            )
+        unused = "" if held.grant.kind == "custom" else ", unless nothing is synced for 60 days"
+        return Finding("sign-in", "ok", f"{told}{unused}.", "", of)
+
+    def _check(self, kept: StoredConnection, connector: Connector, connection: dict[str, Any]) -> Iterator[Finding]:
+        of, asked = kept.organisation, self.now()
+        try:
+            result = connector.auth({"step": "check", "connection": connection})
+        except ConnectorError as error:
+            yield _told(
+                "organisation",
+                error,
+                of,
+                level="unknown" if error.recovery in {"wait", "retry"} else "problem",
+            )
+            return
+        if result.server_time is not None or result.status == "ok":  # else there is worse to be told
+            yield _clock(result.server_time, asked, self.now(), of)
+        info = connector.describe()
+        enabled = {entity.name for entity in (info.entities if info else ()) if interval(kept, entity)}
+        lacking = {name: names for name, names in (result.missing_scopes or {}).items() if name in enabled}
+        if lacking:
+            yield Finding(
+                "permissions",
+                "problem",
+                f"Permission is missing for: {', '.join(sorted(lacking))}.",
+                "Connect again and allow it, or switch these off: bizosaas-xero configure --interval NAME=0",
+                of,
+                {"missing_scopes": lacking},
+            )
+        elif result.missing_scopes is not None:
+            yield Finding("permissions", "ok", "Everything that is synced is permitted.", "", of)
+        if result.problem and result.status != "missing_scope":
+            message, remedy = str(result.problem.get("message")), str(result.problem.get("remedy"))
+            details = {"status": result.status} | _named(result.problem)
+            yield Finding("organisation", "problem", message, remedy, of, details)
+        elif result.organisation:
+            yield Finding("organisation", "ok", f"{result.organisation.name} is connected.", "", of)
+        for warning in result.warnings:
+            yield Finding("organisation", "warning", warning, "", of)
+
+    def _limits(self, kept: StoredConnection) -> Finding:
+        used = self.store.usage(kept.organisation_id)
+        left = used["day_left"]
+        if kept.resume_at is not None and kept.resume_at > self.now():
+            message = f"A limit is used up; syncing goes on at {kept.resume_at:%Y-%m-%d %H:%M} UTC."
+            remedy = "Nothing to do. If it happens daily: bizosaas-xero configure --interval NAME=SECONDS"
+            return Finding("limits", "warning", message, remedy, kept.organisation, used)
+        if left is None:
+            told = "How many calls are left today is known after the next sync."
+            return Finding("limits", "unknown", told, "", kept.organisation, used)
+        level: Level = "ok" if left >= FEW_CALLS else "warning"
+        remedy = "" if level == "ok" else "Sync less often: bizosaas-xero configure --interval NAME=SECONDS"
+        message = f"{used['calls']:,} calls were made today, {left:,} are left."
+        return Finding("limits", level, message, remedy, kept.organisation, used)
+
+
+def _told(part: str, error: ConnectorError, of: str, level: Level = "problem") -> Finding:
+    return Finding(part, level, error.message, error.remedy, of, _named(error.to_dict()))
+
+
+def _named(problem: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: problem.get(name) for name in ("code", "reason", "recovery")}
+
+
+def _clock(theirs: datetime | None, asked: datetime, answered: datetime, of: str) -> Finding:
+    """Compare our clock with theirs: they told their time between our question and their answer."""
+    if theirs is None:
+        return Finding("clock", "unknown", "The other side did not tell its time.", "", of)
+    zero = timedelta()
+    ahead = round((max(asked - theirs, zero) - max(theirs - answered, zero)).total_seconds())
+    details = {"ahead_seconds": ahead}
+    if abs(ahead) <= SKEW_WARNING:
+        return Finding("clock", "ok", "This machine's clock is right.", "", of, details)
+    return Finding(
+        "clock",
+        "warning",
+        f"This machine's clock is {abs(ahead):,} seconds {'ahead' if ahead > 0 else 'behind'}.",
+        "Let the machine set its clock by itself (NTP), such as: timedatectl set-ntp true",
+        of,
+        details,
+    )
+
+
+def _private(part: str, path: Path, wanted: int) -> Iterator[Finding]:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & ~wanted:
+        message = f"Other users of this machine may get at {path} (mode {mode:o})."
+        yield Finding(part, "problem", message, f"Run: chmod {wanted:o} {path}")

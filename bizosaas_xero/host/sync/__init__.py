@@ -1,0 +1,1 @@
+"""Syncing: the scheduler, the runner, the sink, the reader, events."""

@@ -1,0 +1,208 @@
+"""Tell another program what happened: one signed HTTP request an event, in order, again until it is taken.
+
+The signature is HMAC-SHA256 over the timestamp, a dot and the raw body, with the secret that ``set`` made;
+the receiver refuses what is old or does not match. An event may come twice (its ``id`` tells). It waits until
+the receiver answered with a 2xx, or for two days of tries; then ``backlog`` tells of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import http.client
+import json
+import secrets
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+
+from bizosaas_xero.host.storage import tables as t
+from bizosaas_xero.host.storage.leases import Leases
+from bizosaas_xero.host.storage.models import StoredConnection
+from bizosaas_xero.host.storage.store import Store
+from bizosaas_xero.host.sync.events import DONE, REFUSED, WAITING, Event
+from bizosaas_xero.spec import Invalid
+
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+TIMEOUT = 10.0
+LONGEST = timedelta(hours=1)
+TRIES = 50
+"""About two days of tries; then the event is ``refused`` and stays in the table."""
+
+Post = Callable[[str, bytes, dict[str, str]], int]
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What one round of deliveries did."""
+
+    done: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What was not delivered: events that ``wait``, the ``tries`` of the first, and those ``given_up``."""
+
+    wait: int = 0
+    tries: int = 0
+    given_up: int = 0
+
+
+class Callbacks:
+    """Delivers the events that wait.
+
+    Args:
+        store: Connections and their secrets.
+        leases: Let one process deliver for a connection at a time, so that order holds.
+        now: The clock.
+        post: Sends a body to an address, and gives the status; raises ``OSError`` or ``HTTPException``.
+    """
+
+    def __init__(self, store: Store, leases: Leases, *, now: Callable[[], datetime], post: Post | None = None) -> None:
+        self._store = store
+        self._leases = leases
+        self._now = now
+        self._post = post or send
+
+    def set(self, connection_id: str, url: str | None) -> str | None:
+        """Have the events of a connection from now on sent to an address, or no longer.
+
+        Returns:
+            The secret of the signatures, shown this once.
+
+        Raises:
+            Invalid: if the address is neither https nor on this machine.
+        """
+        kept = self._store.connection(connection_id)
+        preferences = {name: value for name, value in kept.preferences.items() if name != "callback"}
+        secret = None
+        if url is not None:
+            _require_safe(url)
+            secret = secrets.token_urlsafe(32)
+            preferences["callback"] = {"url": url, "secret": self._store.sealed(secret)}
+        self._store.set_decisions(kept.id, kept.settings, preferences)
+        return secret
+
+    def deliver(self) -> Delivered:
+        """Send what waits and is due; whoever does not answer is tried again later."""
+        done = failed = 0
+        for kept in self._store.connections():
+            if not kept.preferences.get("callback"):
+                continue
+            lease = self._leases.take(f"deliver:{kept.id}")
+            if lease is None:
+                continue
+            try:
+                while (event := self._next(kept)) is not None:
+                    if not self._deliver(kept, event):
+                        failed += 1
+                        break  # order holds: the later ones wait with it
+                    done += 1
+                    with self._store.database.writing() as connection:
+                        lease.renew(connection)
+            finally:
+                with self._store.database.writing() as connection:
+                    lease.release(connection)
+        return Delivered(done, failed)
+
+    def backlog(self, connection_id: str) -> Backlog:
+        """Return what of a connection's events was not delivered."""
+        c = t.events.c
+        counted = (
+            sa.select(c.delivery, sa.func.count(), sa.func.max(c.tries))
+            .where(c.connection_id == connection_id, c.delivery.in_([WAITING, REFUSED]))
+            .group_by(c.delivery)
+        )
+        with self._store.database.reading() as connection:
+            found = {state: (count, tries) for state, count, tries in connection.execute(counted)}
+        wait, tries = found.get(WAITING, (0, 0))
+        return Backlog(wait, tries or 0, found.get(REFUSED, (0, 0))[0])
+
+    def _next(self, kept: StoredConnection) -> tuple[Event, int] | None:
+        """Return the oldest event that waits, with its tries, unless it is not yet to be tried again."""
+        c = t.events.c
+        statement = sa.select(t.events).where(c.connection_id == kept.id, c.delivery == WAITING).order_by(c.id).limit(1)
+        with self._store.database.reading() as connection:
+            row = connection.execute(statement).mappings().one_or_none()
+        if row is None or (row["try_at"] is not None and row["try_at"] > self._now()):
+            return None
+        return Event(**{name: row[name] for name in Event.__dataclass_fields__}), row["tries"]
+
+    def _deliver(self, kept: StoredConnection, waiting: tuple[Event, int]) -> bool:
+        event, tries = waiting
+        callback = kept.preferences["callback"]
+        body = json.dumps(event.to_dict(), ensure_ascii=False).encode()
+        stamp = str(int(self._now().timestamp()))
+        signed = signature(self._store.opened(callback["secret"]), stamp, body)
+        headers = {
+            "Content-Type": "application/json",
+            "X-Bizosaas-Event": str(event.id),
+            "X-Bizosaas-Timestamp": stamp,
+            "X-Bizosaas-Signature": f"sha256={signed}",
+        }
+        try:
+            taken = 200 <= self._post(callback["url"], body, headers) < 300  # noqa: PLR2004 (any 2xx)
+        except (OSError, http.client.HTTPException):
+            taken = False
+        tries += 1
+        pause = min(timedelta(seconds=10) * 2 ** min(tries - 1, 20), LONGEST)
+        values = (
+            {"delivery": DONE, "tries": tries}
+            if taken
+            else {
+                "delivery": REFUSED if tries >= TRIES else WAITING,
+                "tries": tries,
+                "try_at": self._now() + pause,
+            }
+        )
+        with self._store.database.writing() as connection:
+            connection.execute(sa.update(t.events).where(t.events.c.id == event.id).values(values))
+        return taken
+
+
+def signature(secret: str, timestamp: str, body: bytes) -> str:
+    """Sign a body: hex HMAC-SHA256 over the timestamp, a dot and the raw body."""
+    return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+
+
+def send(url: str, body: bytes, headers: dict[str, str]) -> int:
+    """POST a body; redirects are not followed, proxies not used.
+
+    Raises:
+        OSError: if nobody answers in time.
+        HTTPException: if the answer is none.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    connection = (
+        http.client.HTTPSConnection(host, parts.port, timeout=TIMEOUT, context=ssl.create_default_context())
+        if parts.scheme == "https"
+        else http.client.HTTPConnection(host, parts.port, timeout=TIMEOUT)
+    )
+    try:
+        connection.request("POST", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), body, headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def _require_safe(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        parts = urlsplit("")
+    local = parts.scheme == "http" and parts.hostname in LOOPBACK
+    sendable = url.isascii() and url.isprintable() and " " not in url
+    if not sendable or not parts.hostname or parts.username or not (parts.scheme == "https" or local):
+        raise Invalid(
+            "The call-back address must begin with https:// (http:// only on this machine).",
+            remedy="Give another address.",
+            reason="bad_callback",
+            problems=[{"field": "callback", "message": "must be https:// or on this machine"}],
+        )

@@ -1,0 +1,1 @@
+"""Bank statements that fit the books."""

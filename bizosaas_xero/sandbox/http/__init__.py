@@ -1,0 +1,1 @@
+"""The HTTP surface: middleware, limits, faults, the control API."""

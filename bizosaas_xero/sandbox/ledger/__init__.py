@@ -1,0 +1,1 @@
+"""The ledger: posting rules and balances."""

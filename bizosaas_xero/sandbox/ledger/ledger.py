@@ -1,0 +1,190 @@
+"""The ledger: what every document posts, kept up to date as documents change.
+
+A document posts while it is approved; a void undoes it at its own date, so that nothing is left of it.
+Amounts are in base currency, debit positive. Each posting belongs to the accrual basis, the cash basis or
+both: on the cash basis a sale counts when it is paid, in proportion, and there are no receivables.
+"""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple
+
+from bizosaas_xero.sandbox.core import xero_json
+from bizosaas_xero.sandbox.core.xero_json import Row
+
+if TYPE_CHECKING:
+    from bizosaas_xero.sandbox.ledger.company import Company
+
+ACCRUAL, CASH, BOTH = "accrual", "cash", "both"
+ZERO = Decimal("0.00")
+
+
+class Posting(NamedTuple):
+    """One line of the ledger.
+
+    Attributes:
+        date: The day it counts from, as the organisation sees it.
+        account_id: The account.
+        amount: In base currency; debit positive, credit negative.
+        source: Entity it comes from (`Invoices`, `CreditNotes`, `Payments`, `BankTransactions`,
+            `BankTransfers`, `ManualJournals`), `Allocations` for credit set against an invoice,
+            `ConversionBalances` for what the books began with, `Revaluations`.
+        source_id: Id of that row; of an allocation its AllocationID.
+        contact_id: Whose, if anybody's.
+        tracking: Category id and option id of each tracking category of the line.
+        tax_type: Tax code of the line; for what is on the tax account, the code that caused it.
+        foreign: The amount in the document's currency when that is not the base currency.
+        currency: The document's currency when that is not the base currency.
+        basis: `accrual`, `cash` or `both`.
+        document_id: The document that this settles, for payments and allocations; else the source itself.
+        description: Of the line, or who and what.
+        tax: This is the tax on a line, not the line (a posting by hand to the tax account is not).
+    """
+
+    date: dt.date
+    account_id: str
+    amount: Decimal
+    source: str
+    source_id: str
+    contact_id: str | None = None
+    tracking: tuple[tuple[str, str], ...] = ()
+    tax_type: str | None = None
+    foreign: Decimal | None = None
+    currency: str | None = None
+    basis: str = BOTH
+    document_id: str = ""
+    description: str = ""
+    tax: bool = False
+
+
+class Ledger:
+    """All postings of one organisation. Only what changed is computed anew.
+
+    Args:
+        store: The books.
+    """
+
+    def __init__(self, store: "Company") -> None:
+        self._store = store
+        self._entries: dict[tuple[str, str], tuple[Posting, ...]] = {}
+        self._read: dict[str, int] = {}
+
+    def postings(self, basis: str = ACCRUAL) -> Iterator[Posting]:
+        """Iterate over the postings of a basis (`accrual` or `cash`), in no particular order."""
+        with self._store.lock:
+            self._refresh()
+            entries = list(self._entries.values())
+        other = CASH if basis == ACCRUAL else ACCRUAL
+        for entry in entries:
+            for posting in entry:
+                if posting.basis != other:
+                    yield posting
+
+    def of(self, entity: str, guid: str, basis: str = ACCRUAL) -> tuple[Posting, ...]:
+        """Return what one document posted, with the payments and allocations that settle it."""
+        with self._store.lock:
+            self._refresh()
+            entry = self._entries.get((entity, guid), ())
+        other = CASH if basis == ACCRUAL else ACCRUAL
+        return tuple(posting for posting in entry if posting.basis != other)
+
+    def balances(self, to: dt.date, basis: str = ACCRUAL, since: dt.date | None = None) -> dict[str, Decimal]:
+        """Return the movement of every account from `since` (default: ever) to a day, both included."""
+        return sums(self.postings(basis), to, since)
+
+    def trial_balance(self, to: dt.date, basis: str = ACCRUAL) -> dict[str, Decimal]:
+        """Return every account's balance on a day as a trial balance shows it.
+
+        Revenue and expense accounts begin anew each financial year; the profit of the years before stands in
+        retained earnings.
+        """
+        store, start = self._store, year_start(self._store.organisation, to)
+        profit_accounts = {
+            row["AccountID"] for row in store.rows("Accounts") if row.get("Class") in {"REVENUE", "EXPENSE"}
+        }
+        every, this_year = (
+            defaultdict(lambda: ZERO, self.balances(to, basis)),
+            self.balances(to, basis, start),
+        )
+        retained = store.system_account("RETAINEDEARNINGS")
+        for account in profit_accounts & set(every):
+            every[retained] += every[account] - this_year.get(account, ZERO)
+            every[account] = this_year.get(account, ZERO)
+        return {account: amount for account, amount in every.items() if amount}
+
+    def revaluations(self, day: dt.date) -> list[Posting]:
+        """Return what foreign money is worth more or less on a day than the books say.
+
+        Open receivables and payables go against unrealised gains, bank accounts against bank revaluations, at
+        the sandbox's own table of rates. They are made for a report and never kept, as at Xero.
+        """
+        store = self._store
+        watched = {store.system_account(name): "UNREALISEDCURRENCYGAIN" for name in ("DEBTORS", "CREDITORS")}
+        watched |= {row["AccountID"]: "BANKCURRENCYGAIN" for row in store.rows("Accounts") if row["Type"] == "BANK"}
+        base: defaultdict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
+        abroad: defaultdict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
+        for posting in self.postings():
+            if posting.currency and posting.account_id in watched and posting.date <= day:
+                key = posting.account_id, posting.currency
+                base[key] += posting.amount
+                abroad[key] += posting.foreign or ZERO
+        made: list[Posting] = []
+        for (account, currency), amount in abroad.items():
+            change = xero_json.cents(amount / store.rate(currency, day)) - base[account, currency]
+            if change:
+                gain = store.system_account(watched[account])
+                made += [
+                    Posting(day, account, change, "Revaluations", "", currency=currency),
+                    Posting(day, gain, -change, "Revaluations", "", currency=currency),
+                ]
+        return made
+
+    def _refresh(self) -> None:
+        from bizosaas_xero.sandbox.ledger.posting_rules import RULES, also_changed, conversion
+
+        store = self._store
+        if not self._read:
+            self._entries["ConversionBalances", ""] = tuple(conversion(store))
+        dirty: dict[tuple[str, str], None] = {}
+        for entity in (*RULES, "Payments"):
+            table = store.table(entity)
+            seen, last = self._read.get(entity), len(table.touched)
+            self._read[entity] = last
+            if seen is None and entity == "Payments":
+                continue  # the documents that they settle are all dirty
+            for slot in table.by_id if seen is None else table.touched[seen:last]:
+                dirty |= also_changed(store, entity, table.id(slot), slot, first=seen is None)
+        for entity, guid in dirty:
+            table = store.table(entity)
+            found = table.find(guid)
+            entry = tuple(RULES[entity](store, table.peek(found))) if found is not None else ()
+            if entry:
+                self._entries[entity, guid] = entry
+            else:
+                self._entries.pop((entity, guid), None)
+
+
+def sums(postings: Iterable[Posting], to: dt.date, since: dt.date | None = None) -> dict[str, Decimal]:
+    """Add up postings by account, from `since` (default: ever) to a day, both included."""
+    found: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
+    for posting in postings:
+        if posting.date <= to and (since is None or posting.date >= since):
+            found[posting.account_id] += posting.amount
+    return dict(found)
+
+
+def year_start(organisation: Row, day: dt.date) -> dt.date:
+    """Return the first day of the financial year that a day is in."""
+    month, last = int(organisation["FinancialYearEndMonth"]), int(organisation["FinancialYearEndDay"])
+    for year in (day.year, day.year - 1):
+        start = _day(year, month, last) + dt.timedelta(1)
+        if start <= day:
+            return start
+    return _day(day.year - 2, month, last) + dt.timedelta(1)
+
+
+def _day(year: int, month: int, day: int) -> dt.date:
+    last = dt.date(year + month // 12, month % 12 + 1, 1) - dt.timedelta(1)
+    return last.replace(day=min(day, last.day))

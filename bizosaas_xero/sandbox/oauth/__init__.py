@@ -1,0 +1,1 @@
+"""Sign-in: apps, consent, tokens."""

@@ -1,0 +1,1 @@
+"""The books that a new sandbox starts with."""

@@ -1,0 +1,1 @@
+"""Writes: validation and work on documents."""

@@ -1,0 +1,271 @@
+"""Writes through the gateway: planned by anybody, done only when somebody approved, and once."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from bizosaas_xero.adapters.brain_gateway import MemoryStore, register_connectors, stores
+from bizosaas_xero.adapters.brain_gateway.config import Terms
+from bizosaas_xero.adapters.brain_gateway.idempotency import Write, Writes, _key
+from bizosaas_xero.adapters.brain_gateway.stores import LEASE
+from bizosaas_xero.spec import ActionResult, Conflict, Invalid, Misconfigured, Unavailable
+from contract_tests.adapters.brain_gateway.conftest import of_fake
+from contract_tests.helpers.fake_connector import Clock
+from contract_tests.helpers.ledger_connector import Payer
+
+PARAMS = {"name": "Kiwi & Sons"}
+
+
+@pytest.fixture
+def asked():
+    return []
+
+
+@pytest.fixture
+def approving(start, asked):
+    """A gateway in which a person approves what is in a set of hashes."""
+    allowed = set()
+
+    def approve(request):
+        asked.append(request)
+        return "ann@example.com" if request.plan_hash in allowed else None
+
+    gateway = start(approve=approve)
+    gateway.allowed = allowed
+    gateway.connect()
+    return gateway
+
+
+def contacts(gateway, name):
+    found = gateway.act("find_contacts", name=name)
+    return [each for each in found["data"]["contacts"] if each["name"] == name]
+
+
+def test_without_an_approver_writes_are_planned_and_not_done(gateway):
+    gateway.connect()
+    plan = gateway.act("create_contact", **PARAMS, business_key="k-0")
+    assert plan["outcome"] == "planned"
+    assert plan["plan"]["requests"]
+    told = gateway.act("create_contact", mode="commit", plan_hash=plan["plan"]["hash"], business_key="k-0")
+    assert (told["status"], told["error"]["reason"]) == ("error", "commit_not_allowed")
+    assert contacts(gateway, PARAMS["name"]) == []
+
+
+def test_a_plan_is_done_when_a_person_approved_it_and_once(approving, asked):
+    params = {"name": "Approved Ltd"}
+    plan = approving.act("create_contact", **params, business_key="k-1")["plan"]
+    commit = {"mode": "commit", "plan_hash": plan["hash"], "business_key": "k-1"}
+    assert approving.act("create_contact", **commit)["error"]["reason"] == "not_approved"
+    assert contacts(approving, params["name"]) == []
+    assert asked[0].plan == plan  # the approver sees what was planned, not what the caller says
+    assert asked[0].params == params
+    approving.allowed.add(plan["hash"])
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: approving.act("create_contact", **commit), range(4)))
+    done = [each for each in found if each["status"] == "success"]
+    assert done
+    assert all(each["outcome"] == "done" for each in done)
+    assert {each["error"]["reason"] for each in found if each["status"] == "error"} <= {"in_progress"}
+    asked.clear()
+    again = approving.act("create_contact", **commit)
+    assert again["repeated"] is True
+    assert asked == []
+    assert len(contacts(approving, params["name"])) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"plan_hash": None}, "invalid"),
+        ({"business_key": None}, "invalid"),
+        ({"mode": "run"}, "mode_not_allowed"),
+        ({"plan_hash": "nonsense"}, "plan_unknown"),
+        ({"business_key": "another"}, "other_plan"),
+        ({"name": "Somebody Else"}, "other_plan"),
+    ],
+)
+def test_what_is_not_the_plan_is_refused(approving, changes, reason):
+    plan = approving.act("create_contact", name="Not This", business_key="k-2")["plan"]
+    approving.allowed.add(plan["hash"])
+    commit = {"mode": "commit", "plan_hash": plan["hash"], "business_key": "k-2"} | changes
+    told = approving.act("create_contact", **commit)
+    assert (told["status"], told["error"]["reason"]) == ("error", reason)
+
+
+def test_a_plan_of_another_tenant_cannot_be_done(approving):
+    approving.connect("tenant-2")
+    plan = approving.act("create_contact", name="Theirs", business_key="k-3")["plan"]
+    approving.allowed.add(plan["hash"])
+    approving.tenant = "tenant-2"
+    told = approving.act("create_contact", mode="commit", plan_hash=plan["hash"], business_key="k-3")
+    assert told["error"]["reason"] == "plan_unknown"
+
+
+def test_a_write_whose_answer_was_lost_is_found_and_not_made_again(approving, box):
+    params = {"name": "Lost Answer Ltd"}
+    plan = approving.act("create_contact", **params, business_key="k-4")["plan"]
+    approving.allowed.add(plan["hash"])
+    commit = {"mode": "commit", "plan_hash": plan["hash"], "business_key": "k-4"}
+    box.sandbox.faults.add("cut", where="body", match={"path": "/Contacts", "method": "PUT"}, times=50)
+    told = approving.act("create_contact", **commit)
+    httpx.delete(f"{box.url}/_sandbox/faults")
+    assert told["outcome"] == "done"
+    assert len(contacts(approving, params["name"])) == 1
+
+
+@pytest.fixture
+def writes():
+    clock = Clock()
+    kept = Writes(Terms(store=MemoryStore(), now=clock.now))
+    kept.clock, kept.it = clock, Write("t", "fake", "org-1", "pay", "k")
+    return kept
+
+
+def fail(writes, error):
+    with pytest.raises(type(error)), writes.claimed(writes.it, PARAMS):
+        raise error
+
+
+def test_a_refused_write_frees_its_key_and_an_unclear_one_does_not(writes):
+    fail(writes, Invalid("no"))
+    assert writes.done(writes.it, {"another": 1}) is None  # free for anything
+    fail(writes, Unavailable("who knows"))
+    fail(writes, Invalid("no"))  # the attempt before may have written
+    with pytest.raises(Conflict, match="used for another"):
+        writes.done(writes.it, {"another": 1})
+    with writes.claimed(writes.it, PARAMS) as finish:
+        finish(ActionResult(action="pay", status="partial"))
+    assert writes.done(writes.it, PARAMS) is None  # what is missing can be done
+    with writes.claimed(writes.it, PARAMS) as finish:
+        finish(ActionResult(action="pay", status="done", data={"n": 1}))
+    assert writes.done(writes.it, PARAMS).data == {"n": 1}
+    with pytest.raises(Conflict, match="already"), writes.claimed(writes.it, PARAMS):
+        pass
+
+
+def test_a_write_whose_process_died_can_be_taken_over(writes):
+    claim = writes.claimed(writes.it, PARAMS)
+    claim.__enter__()
+    with pytest.raises(Conflict, match="already"), writes.claimed(writes.it, PARAMS):
+        pass
+    writes.clock.sleep(LEASE.total_seconds() + 1)
+    fail(writes, Invalid("no"))
+    with pytest.raises(Conflict, match="used for another"):  # who died may have written
+        writes.done(writes.it, {"another": 1})
+
+
+class Stumbling(MemoryStore):
+    """A store that is away when it is next asked."""
+
+    away = False
+
+    def read(self, key):
+        if self.away:
+            self.away = False
+            raise Unavailable("away", reason="store_unavailable")
+        return super().read(key)
+
+
+def test_a_write_that_takes_longer_than_its_lease_is_not_taken_over(monkeypatch):
+    monkeypatch.setattr(stores, "BEAT", timedelta(milliseconds=5))
+    clock, store, it = Clock(), Stumbling(), Write("t", "fake", "org-1", "pay", "k")
+    kept = Writes(Terms(store=store, now=clock.now))
+
+    def until():
+        return MemoryStore.read(store, _key(it)).value["until"]
+
+    with kept.claimed(it, PARAMS) as finish:
+        for _ in range(4):  # twice as long as the lease
+            before = until()
+            clock.sleep(LEASE.total_seconds() / 2)
+            store.away = True  # what fails once is tried again
+            give_up = time.monotonic() + 20
+            while store.away or until() == before:
+                assert time.monotonic() < give_up, "no sign of life"
+                time.sleep(0.005)
+            with pytest.raises(Conflict, match="already"), kept.claimed(it, PARAMS):
+                pytest.fail("a second claim on a write that is being done")
+        finish(ActionResult(action="pay", status="done", data={"n": 1}))
+    assert kept.done(it, PARAMS).data == {"n": 1}
+
+
+def test_who_lost_the_claim_gives_no_signs_of_life_for_the_next(writes, monkeypatch):
+    monkeypatch.setattr(stores, "BEAT", timedelta(hours=1))  # stands still, as a machine asleep
+    slow = writes.claimed(writes.it, PARAMS)
+    slow.__enter__()
+    owner = writes._terms.store.read(_key(writes.it)).value["owner"]
+    writes.clock.sleep(LEASE.total_seconds() + 1)
+    with writes.claimed(writes.it, PARAMS) as finish:
+        before = writes._terms.store.read(_key(writes.it))
+        writes.clock.sleep(1)
+        assert writes._longer(dict(before.value), owner) is None
+        finish(ActionResult(action="pay", status="done", data={"n": 2}))
+    slow.__exit__(None, None, None)
+    assert writes.done(writes.it, PARAMS).data == {"n": 2}
+
+
+def test_a_business_key_is_not_used_for_two_things(approving):
+    for number, name in enumerate(("First Of Two", "Second Of Two")):
+        plan = approving.act("create_contact", name=name, business_key="k-5")["plan"]
+        approving.allowed.add(plan["hash"])
+        commit = {"mode": "commit", "plan_hash": plan["hash"], "business_key": "k-5"}
+        told = approving.act("create_contact", **commit)
+        assert told["status"] == ("success" if number == 0 else "error")
+    assert told["error"]["reason"] == "business_key_reused"
+
+
+def test_a_write_whose_caller_gave_up_is_finished_and_told_when_asked_again():
+    there, gate = threading.Event(), threading.Event()
+    payer = Payer(Clock(), after=lambda: (there.set(), gate.wait(20)))
+    payer.clock.moment = datetime.now(UTC)
+    registry, credentials, _ = of_fake(payer, MemoryStore(), approve=lambda _: "ann")
+
+    def pay(**payload):
+        made = registry.create_connector("fake", "t", credentials)
+        return made.perform_action("pay", {"to": "Kiwi", "business_key": "k", **payload})
+
+    plan = asyncio.run(pay())["plan"]
+    commit = {"mode": "commit", "plan_hash": plan["hash"]}
+
+    async def give_up():
+        task = asyncio.create_task(pay(**commit))
+        await asyncio.to_thread(there.wait, 20)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        busy = await pay(**commit)  # it is still being done
+        gate.set()
+        return busy
+
+    assert asyncio.run(give_up())["error"]["reason"] == "in_progress"  # its end waits for the thread
+    again = asyncio.run(pay(**commit))
+    assert (again["outcome"], again["repeated"]) == ("done", True)
+    assert len(payer.ledger) == 1
+
+
+def test_a_read_takes_no_mode(approving):
+    told = approving.act("get_organisation", mode="commit")
+    assert told["error"]["problems"][0]["field"] == "payload.mode"
+
+
+def test_an_asynchronous_approver_is_refused():
+    async def approve(request):
+        return None
+
+    with pytest.raises(Misconfigured, match="asynchronous"):
+        register_connectors(
+            **dict.fromkeys(
+                (
+                    "base_connector", "connector_config", "connector_type",
+                    "connector_status", "oauth_mixin", "registry", "store",
+                )
+            ),
+            approve=approve,
+        )  # fmt: skip

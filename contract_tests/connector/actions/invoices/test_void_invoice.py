@@ -1,0 +1,287 @@
+"""``void_invoice``: taken back at its own date, or refused with what is better."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from bizosaas_xero import plugin
+from bizosaas_xero.spec import ConnectorError
+from contract_tests.helpers.colleague import balances, contact, invoice, moved, pay, write
+from contract_tests.helpers.outcomes import done, refused
+
+VOID = "void_invoice"
+TAXED = {
+    "LineAmountTypes": "Exclusive",
+    "LineItems": [
+        {"Description": "work", "UnitAmount": "100.10", "AccountCode": "200", "TaxType": "OUTPUT2"},
+        {"Description": "book", "UnitAmount": "33.33", "AccountCode": "260", "TaxType": "RROUTPUT"},
+    ],
+}
+
+
+@pytest.fixture
+def at(company):
+    return company()
+
+
+def now(at, row):
+    return at.store.get("Invoices", row["InvoiceID"])
+
+
+def named(row, **more):
+    return {"invoice": row["InvoiceNumber"], **more}
+
+
+# ---------------------------------------------------------------- what it does
+
+
+def test_an_approved_invoice_is_voided_and_the_ledger_is_as_if_it_had_never_been(at):
+    before = balances(at)
+    row = invoice(at, **TAXED)
+    plan, result = done(at, VOID, named(row))
+    assert moved(before, balances(at)) == {}
+    assert now(at, row)["Status"] == "VOIDED"
+    data = result.data
+    assert (data["status"], data["repeated"], data["kind"]) == ("VOIDED", False, "invoice")
+    assert data["total"] == Decimal(str(row["Total"]))
+    assert (plan.acts, plan.amount) == (["void", "backdate"], data["total"])
+    assert {each.get("tax_type") for each in plan.effect} == {None, "OUTPUT2", "RROUTPUT"}
+    assert all(each["currency"] == "GBP" for each in plan.effect)
+    assert plan.requests[0]["body"]["Invoices"][0] == {"InvoiceID": row["InvoiceID"], "Status": "VOIDED"}
+
+
+def test_tax_inside_the_prices_is_taken_apart(at):
+    row = invoice(at, **{**TAXED, "LineAmountTypes": "Inclusive"})
+    plan, _ = done(at, VOID, named(row))
+    tax = [each for each in plan.effect if "tax_type" in each]
+    assert sum(Decimal(each["debit"]) for each in tax) == Decimal(str(row["TotalTax"]))
+
+
+def test_a_bill_is_voided_the_other_way_round(at):
+    row = invoice(at, kind="ACCPAY", InvoiceNumber="B-1")
+    plan, result = done(at, VOID, named(row, kind="bill"))
+    payable = next(each for each in plan.effect if each["account_id"] == at.store.system_account("CREDITORS"))
+    assert payable["debit"] == "100.00"
+    assert result.data["kind"] == "bill"
+    assert "AccountsPayable" in result.data["link"]
+
+
+def test_a_foreign_one_is_shown_in_its_currency_and_weighed_in_ours(at):
+    row = invoice(at, CurrencyCode="EUR", CurrencyRate="1.25")
+    plan = at.plan(VOID, named(row))
+    assert {each["currency"] for each in plan.effect} == {"EUR"}
+    assert plan.amount == Decimal("80.00")
+    before = balances(at)
+    at.commit(VOID, named(row))
+    assert sorted(moved(before, balances(at)).values()) == [Decimal("-80.00"), Decimal("80.00")]
+
+
+@pytest.mark.parametrize("status", ["DRAFT", "SUBMITTED"])
+def test_what_is_not_approved_is_deleted_and_posts_nothing(at, status):
+    row = invoice(at, status=status)
+    plan, result = done(at, VOID, named(row))
+    assert (plan.acts, plan.effect, plan.warnings) == (["delete"], [], [])
+    assert (result.data["status"], now(at, row)["Status"]) == ("DELETED", "DELETED")
+
+
+def test_of_today_it_is_no_backdating(at):
+    row = invoice(at, Date="2026-11-22")
+    plan = at.plan(VOID, named(row))
+    assert (plan.acts, plan.warnings) == (["void"], [])
+
+
+def test_one_over_nothing_which_xero_calls_paid_may_go(at):
+    row = invoice(at, amount="0.00")
+    assert row["Status"] == "PAID"
+    plan, result = done(at, VOID, named(row))
+    assert (plan.amount, result.data["status"]) == (0, "VOIDED")
+
+
+def test_the_id_of_a_bill_is_no_invoices(at):
+    bill = invoice(at, kind="ACCPAY", InvoiceNumber="B-1")
+    error = refused(at, VOID, {"invoice": bill["InvoiceID"]})
+    assert "but `bill`" in error.message
+    assert "kind = `bill`" in error.remedy
+
+
+def test_it_is_destructive_and_cannot_be_undone(at):
+    listed = {action.name: action for action in plugin.list_actions(None)}[VOID]
+    assert listed.destructive is True
+    assert at.plan(VOID, named(invoice(at))).undo.startswith("None")
+
+
+@pytest.mark.parametrize("status", ["VOIDED", "DELETED"])
+def test_already_void_is_a_success_that_says_so(at, status):
+    row = invoice(at, status="AUTHORISED" if status == "VOIDED" else "DRAFT")
+    write(at, "POST", f"Invoices/{row['InvoiceID']}", {"Status": status})
+    plan, result = done(at, VOID, named(row))
+    assert (plan.requests, plan.acts) == ([], [])
+    assert status.lower() in plan.warnings[0]
+    assert (result.data["status"], result.data["repeated"]) == (status, True)
+    assert at.notes("Invoices", row["InvoiceID"]) == []  # it was not us
+
+
+def test_the_note_says_who_asked_and_who_approved(at):
+    row = invoice(at)
+    at.commit(VOID, named(row), requester="agent 7", approver="Aroha")
+    (note,) = at.notes("Invoices", row["InvoiceID"])
+    assert "agent 7" in note
+    assert "Aroha" in note
+    assert "key-1" in note
+
+
+# ---------------------------------------------------------------- what stands against it
+
+
+def test_what_is_paid_names_the_payment_that_must_go_first(at):
+    row = invoice(at)
+    payment = pay(at, row, "40.00")
+    error = refused(at, VOID, named(row), "invoice_settled")
+    assert payment["PaymentID"] in error.message
+    assert "40.00" in error.message
+    assert "delete_payment" in error.remedy
+    write(at, "POST", f"Payments/{payment['PaymentID']}", {"Status": "DELETED"})
+    assert at.commit(VOID, named(row)).data["status"] == "VOIDED"
+
+
+def test_what_is_wholly_paid_is_refused_too(at):
+    row = invoice(at)
+    pay(at, row, "100.00")
+    assert now(at, row)["Status"] == "PAID"
+    refused(at, VOID, named(row), "invoice_settled")
+
+
+def test_what_is_credited_names_the_credit_note(at):
+    row = invoice(at)
+    credit = at.commit(
+        "create_credit_note",
+        {"invoice": row["InvoiceID"], "amount": "30.00", "status": "authorised", "apply": True},
+    ).data
+    error = refused(at, VOID, named(row), "invoice_settled")
+    assert credit["number"] in error.message
+    assert "30.00" in error.message
+
+
+@pytest.mark.parametrize("lock", ["PeriodLockDate", "EndOfYearLockDate"])
+def test_in_a_locked_period_a_credit_note_is_proposed(at, lock):
+    row = invoice(at)
+    at.store.lock_period(lock, date(2026, 11, 10))
+    error = refused(at, VOID, named(row), "locked_period")
+    assert "2026-11-10" in error.message
+    assert "create_credit_note" in error.remedy
+    at.store.lock_period(lock, date(2026, 11, 9))
+    assert at.commit(VOID, named(row)).status == "done"
+
+
+def test_a_draft_in_a_locked_period_may_go(at):
+    row = invoice(at, status="DRAFT")
+    at.store.lock_period("PeriodLockDate", date(2026, 11, 10))
+    assert at.commit(VOID, named(row)).data["status"] == "DELETED"
+
+
+def test_what_the_customer_has_is_credited_unless_a_person_insists(at):
+    row = invoice(at)
+    write(at, "POST", f"Invoices/{row['InvoiceID']}", {"SentToContact": True})
+    error = refused(at, VOID, named(row), "sent_already")
+    assert contact(at)["Name"] in error.message
+    assert "create_credit_note" in error.remedy
+    assert "even_if_sent" in error.remedy
+    plan, result = done(at, VOID, named(row, even_if_sent=True))
+    assert any("has it already" in warning for warning in plan.warnings)
+    assert result.data["status"] == "VOIDED"
+
+
+@pytest.mark.parametrize(("tax", "said"), [(TAXED, "tax return"), ({}, "figures of October 2026")])
+def test_an_earlier_month_is_warned_of_with_a_credit_note_proposed(at, tax, said):
+    row = invoice(at, Date="2026-10-31", **tax)
+    (warning,) = at.plan(VOID, named(row)).warnings
+    assert said in warning
+    assert "create_credit_note" in warning
+
+
+def test_several_bills_of_one_number_are_offered(at):
+    rows = [invoice(at, kind="ACCPAY", InvoiceNumber="B-7") for _ in range(2)]
+    error = refused(at, VOID, {"invoice": "B-7", "kind": "bill"}, "several_documents")
+    assert all(row["InvoiceID"] in error.message for row in rows)
+
+
+def test_nothing_of_that_number_is_not_found(at):
+    assert refused(at, VOID, {"invoice": "INV-none"}, "unknown_document").code == "not_found"
+
+
+def test_paid_between_plan_and_commit_is_refused(at):
+    row = invoice(at)
+    plan = at.plan(VOID, named(row))
+    pay(at, row, "1.00")
+    with pytest.raises(ConnectorError) as caught:
+        at.act(VOID, named(row), mode="commit", plan_hash=plan.hash, business_key="key-1")
+    assert caught.value.reason == "invoice_settled"
+    assert now(at, row)["Status"] == "AUTHORISED"
+
+
+def test_recoded_between_plan_and_commit_is_stale(at):
+    row = invoice(at, status="DRAFT")
+    plan = at.plan(VOID, named(row))
+    line = {"Description": "work", "UnitAmount": "200.00", "AccountCode": "200"}
+    write(at, "POST", f"Invoices/{row['InvoiceID']}", {"LineItems": [line]})
+    with pytest.raises(ConnectorError) as caught:
+        at.act(VOID, named(row), mode="commit", plan_hash=plan.hash, business_key="key-1")
+    assert caught.value.reason == "stale_plan"
+    assert now(at, row)["Status"] == "DRAFT"
+
+
+def test_what_xero_says_arrives_and_the_invoice_stands(at):
+    row = invoice(at)
+    at.box.sandbox.faults.add(
+        "status",
+        match={"path": f"Invoices/{row['InvoiceID']}", "method": "POST"},
+        status=400,
+        times=None,
+        text='{"Type":"ValidationException","Elements":[{"ValidationErrors":[{"Message":"No."}]}]}',
+    )
+    with pytest.raises(ConnectorError) as caught:
+        at.act(VOID, named(row), mode="run", business_key="k")
+    assert caught.value.problems == [{"field": "", "message": "No."}]
+    assert now(at, row)["Status"] == "AUTHORISED"
+
+
+# ---------------------------------------------------------------- once, ever
+
+
+def test_a_number_given_anew_is_not_deleted_by_a_repeated_call(at):
+    first = invoice(at, status="DRAFT", InvoiceNumber="INV-9000")
+    at.act(VOID, {"invoice": "INV-9000"}, mode="run", business_key="k")
+    second = invoice(at, status="DRAFT", InvoiceNumber="INV-9000")
+    at.box.sandbox.clock.advance(420)
+    again = at.act(VOID, {"invoice": "INV-9000"}, mode="run", business_key="k").data
+    assert (again["invoice_id"], again["repeated"]) == (first["InvoiceID"], True)
+    assert now(at, second)["Status"] == "DRAFT"
+    other = at.act(VOID, {"invoice": "INV-9000"}, mode="run", business_key="another").data
+    assert other["invoice_id"] == second["InvoiceID"]
+
+
+@pytest.mark.parametrize("where", ["headers", "body"])
+def test_an_answer_that_is_lost_leaves_it_void_once(at, where):
+    row = invoice(at)
+    path = f"Invoices/{row['InvoiceID']}"
+    at.box.sandbox.faults.add("cut", match={"path": path, "method": "POST"}, where=where)
+    result = at.act(VOID, named(row), mode="run", business_key="k")
+    assert (result.status, result.data["status"]) == ("done", "VOIDED")
+    voided = [each for each in at.store.history["Invoices", row["InvoiceID"]] if each["Changes"] == "Voided"]
+    assert len(voided) == 1
+    assert len(at.notes("Invoices", row["InvoiceID"])) == 1
+
+
+def test_the_note_is_left_once_though_the_voiding_follows_hours_later(at):
+    row = invoice(at)
+    path = f"Invoices/{row['InvoiceID']}"
+    at.box.sandbox.faults.add("rate_limit", match={"path": path, "method": "POST"}, problem="day", retry_after=40_000)
+    with pytest.raises(ConnectorError):
+        at.act(VOID, named(row), mode="run", business_key="k")
+    at.box.sandbox.clock.advance(40_000)
+    at.account.refresh()
+    assert at.act(VOID, named(row), mode="run", business_key="k").data["status"] == "VOIDED"
+    assert len(at.notes("Invoices", row["InvoiceID"])) == 1

@@ -1,0 +1,172 @@
+"""The small reads, and what holds for every action that reads."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import jsonschema_rs
+import pytest
+
+from bizosaas_xero import plugin
+from bizosaas_xero.connector.actions.definition import ActionRow
+from bizosaas_xero.connector.actions.registry import ACTIONS
+from bizosaas_xero.connector.auth import scopes
+from bizosaas_xero.connector.sync.entities import ENTITIES
+from contract_tests.helpers.xero_account import calls
+
+EXAMPLES = {
+    "get_organisation": {},
+    "list_accounts": {"only": "bank"},
+    "find_contacts": {"limit": 3},
+    "find_invoices": {"limit": 3},
+    "get_invoice": {"invoice": "INV-0001"},
+    "generate_pnl_report": {"from_date": "2026-10-01", "to_date": "2026-10-31"},
+    "get_aged_receivables": {"contact_limit": 3},
+    "get_aged_payables": {"as_of": "2026-06-30"},
+    "get_balance_sheet": {"on_date": "2026-10-31"},
+    "verify_figures": {"text": "They owe NZD 1,000.00 [invoice:INV-0001.amount_due], and 5 more."},
+    "reconcile_bank_feeds": {"bank_account": "090", "from_date": "2026-09-01", "limit": 5},
+}
+
+
+@pytest.fixture
+def example(ask):
+    def params(name):
+        if name == "get_invoice":
+            return {"invoice": ask("find_invoices", limit=1).data["invoices"][0]["number"]}
+        return EXAMPLES[name]
+
+    return params
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_result_is_what_its_schema_says_and_crosses_as_json(ask, example, name):
+    listed = {action.name: action for action in plugin.list_actions(None)}
+    given = example(name)
+    assert jsonschema_rs.validator_for(listed[name].params).is_valid(given)
+    result = ask(name, **given).model_dump(mode="json")
+    jsonschema_rs.validator_for(listed[name].result).validate(json.loads(json.dumps(result["data"])))
+    assert result["status"] == "done"
+    most = 8 if "aged" in name else 9 if name == "reconcile_bank_feeds" else 5
+    assert 1 <= result["calls"] <= most
+    assert result["bytes"] > 0
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_wrong_parameters_are_named_before_any_request(books, reader, name):
+    books.sandbox.log.clear()
+    with pytest.raises(Exception, match="params") as caught:
+        plugin.run_action(reader.connection(), name, {"nonsense": 1}, {})
+    assert caught.value.code == "invalid"
+    assert "params.nonsense" in {problem["field"] for problem in caught.value.problems}
+    assert not calls(books)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_missing_scope_is_named_before_any_request(books, reader, name):
+    books.sandbox.log.clear()
+    connection = reader.connection(scopes=["offline_access"])
+    assert {action.name: bool(action.missing_scopes) for action in plugin.list_actions(connection)}[name]
+    params = EXAMPLES[name]
+    with pytest.raises(Exception, match=name) as caught:
+        plugin.run_action(connection, name, params, {})
+    assert caught.value.code == "missing_scope"
+    assert not calls(books)
+
+
+def test_what_only_reads_has_an_empty_plan_and_nothing_to_commit(reader):
+    planned = plugin.run_action(reader.connection(), "list_accounts", {}, {"mode": "plan"})
+    assert planned.status == "planned"
+    assert planned.plan.requests == []
+    with pytest.raises(Exception, match="mode") as caught:
+        plugin.run_action(reader.connection(), "list_accounts", {}, {"mode": "commit", "plan_hash": "x"})
+    assert caught.value.code == "invalid"
+    assert "only reads" in caught.value.problems[0]["message"]
+
+
+def test_an_unknown_action_names_the_known(reader):
+    with pytest.raises(Exception, match="nonsense") as caught:
+        plugin.run_action(reader.connection(), "nonsense", {}, {})
+    assert caught.value.code == "not_found"
+    assert "generate_pnl_report" in caught.value.remedy
+
+
+def test_every_read_has_an_example():
+    assert set(EXAMPLES) == {name for name, row in ACTIONS.items() if isinstance(row, ActionRow)}
+
+
+def test_what_is_offered_is_what_there_is():
+    assert set(scopes.NEEDS) == {*ENTITIES, *ACTIONS}
+
+
+def test_the_organisation_knows_its_day_and_its_year(ask):
+    found = ask("get_organisation").data
+    assert (found["country"], found["base_currency"], found["is_demo"]) == ("NZ", "NZD", True)
+    assert f"{found['financial_year_start']}"[5:] == "04-01"
+    assert f"{found['financial_year_end']}"[5:] == "03-31"
+    assert found["financial_year_start"] <= found["today"] <= found["financial_year_end"]
+
+
+def test_accounts_that_take_payments(ask):
+    every = ask("list_accounts", include_archived=True).data["accounts"]
+    takers = ask("list_accounts", only="takes_payments").data["accounts"]
+    assert 0 < len(takers) < len(every)
+    assert all(account["status"] == "ACTIVE" for account in takers)
+    assert {"BANK"} <= {account["type"] for account in takers}
+    assert {account["account_class"] for account in ask("list_accounts", only="revenue").data["accounts"]} == {
+        "REVENUE"
+    }
+
+
+def test_a_contact_is_found_by_name_and_by_mail(ask):
+    someone = next(item for item in ask("find_contacts", limit=100).data["contacts"] if item["email"])
+    assert someone in ask("find_contacts", name=someone["name"].upper()).data["contacts"]
+    assert someone in ask("find_contacts", email=someone["email"]).data["contacts"]
+    assert ask("find_contacts", name="Nobody At All").data["contacts"] == []
+
+
+def test_a_quotation_mark_cannot_leave_a_filter(reader, books):
+    for action, field in (("find_contacts", "name"), ("find_invoices", "number")):
+        books.sandbox.log.clear()
+        with pytest.raises(Exception, match=field) as caught:
+            plugin.run_action(reader.connection(), action, {field: 'x" OR Name!="'}, {})
+        assert caught.value.problems[0]["field"] == f"params.{field}"
+        assert not calls(books)
+
+
+def test_invoices_are_found_by_each_condition(ask):
+    page = ask("find_invoices", limit=50).data
+    assert page["more"]
+    assert [item["invoice_date"] for item in page["invoices"]] == sorted(
+        (item["invoice_date"] for item in page["invoices"]), reverse=True
+    )
+    one = page["invoices"][0]
+    assert ask("find_invoices", number=one["number"]).data["invoices"] == [one]
+    of_contact = ask("find_invoices", contact_id=one["contact_id"], limit=100).data["invoices"]
+    assert one in of_contact
+    assert {item["contact_id"] for item in of_contact} == {one["contact_id"]}
+    unpaid = ask("find_invoices", unpaid=True, limit=100).data["invoices"]
+    assert all(item["status"] == "AUTHORISED" and item["amount_due"] > 0 for item in unpaid)
+    day = f"{one['invoice_date']}"
+    same_day = ask("find_invoices", from_date=day, to_date=day, limit=100).data["invoices"]
+    assert one in same_day
+    assert {f"{item['invoice_date']}" for item in same_day} == {day}
+    bills = ask("find_invoices", kind="bill", limit=5).data["invoices"]
+    assert "AccountsPayable" in bills[0]["link"]
+
+
+def test_an_invoice_is_read_by_number_and_by_id_with_exact_sums(ask):
+    one = ask("find_invoices", limit=1).data["invoices"][0]
+    by_number = ask("get_invoice", invoice=one["number"]).data
+    assert by_number == ask("get_invoice", invoice=one["invoice_id"]).data
+    assert by_number["total"] == by_number["subtotal"] + by_number["tax"]
+    assert isinstance(by_number["total"], Decimal)
+    assert by_number["lines"]
+
+
+@pytest.mark.parametrize("invoice", ["../Contacts", "x?y=1", "a#b", "%2e%2e"])
+def test_a_document_number_cannot_leave_its_path(reader, invoice):
+    with pytest.raises(Exception, match="invoice") as caught:
+        plugin.run_action(reader.connection(), "get_invoice", {"invoice": invoice}, {})
+    assert caught.value.problems[0]["field"] == "params.invoice"

@@ -1,0 +1,227 @@
+"""Getting access against the sandbox: every step of a consent, and what a person is told when one fails."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+import time_machine
+
+from bizosaas_xero import plugin
+from contract_tests.helpers.xero_account import REDIRECT, Account, callback, refused
+
+GUIDE = "accounting.transactions accounting.contacts accounting.settings accounting.reports.read offline_access"
+
+
+# ---------------------------------------------------------------- getting access
+
+
+@pytest.mark.parametrize("kind", ["web", "pkce", "custom", "legacy"])
+def test_each_kind_of_app_connects(box, kind):
+    account = Account(box, kind).connect(scopes="legacy" if kind == "legacy" else None)
+    assert account.organisations
+    assert account.grant["scopes"]
+    assert (account.grant["refresh_token"] is None) == (kind == "custom")
+    assert list(account.sync("accounts"))[-1].stats.complete
+
+
+def test_pkce_with_a_secret_sends_both(box):
+    box.sandbox.switches.web_pkce = "accepted"
+    account = Account(box)
+    account.app["pkce"] = True
+    begun = account.auth("authorize")
+    query = parse_qs(urlsplit(begun.url).query)
+    assert query["code_challenge_method"] == ["S256"]
+    account.connect()
+    assert account.grant["access_token"]
+
+
+def test_the_web_app_sends_no_proof_key_unless_told(box):
+    assert "code_challenge" not in Account(box).auth("authorize").url
+
+
+def test_granular_scopes_are_the_default_and_the_guides_set_is_legacy(box):
+    account = Account(box)
+    asked = parse_qs(urlsplit(account.auth("authorize").url).query)["scope"][0].split()
+    assert "accounting.invoices" in asked
+    assert "accounting.transactions" not in asked
+    legacy = parse_qs(urlsplit(account.auth("authorize", scopes="legacy").url).query)["scope"][0]
+    assert set(legacy.split()) == set(GUIDE.split())
+    own = parse_qs(urlsplit(account.auth("authorize", scopes=["a", "b"]).url).query)["scope"][0]
+    assert own == "a b"
+
+
+def test_legacy_grants_reach_every_entity(box):
+    account = Account(box, "legacy").connect(scopes="legacy")
+    for entity in ("invoices", "bills", "contacts", "bank_transactions", "accounts", "payments"):
+        assert next(iter(account.sync(entity))).records
+
+
+def test_granted_scopes_are_kept_not_requested_ones(box):
+    account = Account(box).connect(scopes="offline_access accounting.contacts accounting.settings")
+    assert set(account.grant["scopes"]) == {"offline_access", "accounting.contacts", "accounting.settings"}
+    code, recovery, _ = refused(account.sync, "invoices")
+    assert (code, recovery) == ("missing_scope", "reconnect")
+
+
+def test_several_organisations_are_offered_and_practices_are_not(box):
+    box.sandbox.switches.multi_select = True
+    everything = [organisation["id"] for organisation in box.info["organisations"]]
+    account = Account(box).connect(organisations=everything, user="adviser")
+    assert {organisation["id"] for organisation in account.organisations} == set(everything)
+    listed = httpx.get(
+        f"{box.info['api_url']}/connections",
+        headers={"Authorization": f"Bearer {account.grant['access_token']}"},
+    ).json()
+    assert "PRACTICE" in {item["tenantType"] for item in listed}
+
+
+def test_only_the_organisations_of_this_consent_are_offered(box):
+    first, second = (organisation["id"] for organisation in box.info["organisations"][:2])
+    Account(box).connect(organisations=[first])
+    account = Account(box).connect(organisations=[second])
+    assert [organisation["id"] for organisation in account.organisations] == [second]
+    everything = account.auth("organisations", grant=account.grant).organisations
+    assert {organisation.id for organisation in everything} == {first, second}
+
+
+def test_without_offline_access_the_person_is_warned_and_later_told(box):
+    account = Account(box)
+    begun = account.auth("authorize", scopes="accounting.contacts")
+    assert "offline_access" in begun.warnings[0]
+    account.connect(scopes="accounting.contacts")
+    assert account.grant["refresh_token"] is None
+    assert refused(account.refresh) == ("missing_scope", "reconnect", "offline_access_missing")
+
+
+def test_a_grant_is_kept_when_the_organisations_cannot_be_listed(box):
+    account = Account(box)
+    once = callback(account)
+    box.sandbox.faults.add("status", match={"path": "/connections"}, times=None, status=500, body="text")
+    result = account.auth("callback", **once)
+    assert result.organisations == []
+    assert "could not be listed" in result.warnings[0]
+    box.sandbox.faults.clear()
+    assert account.auth("organisations", grant=result.grant).organisations
+
+
+def test_no_warning_speaks_of_what_is_not_offered(box):
+    read = "offline_access accounting.contacts.read accounting.settings " + " ".join(
+        f"accounting.{area}.read" for area in ("invoices", "payments", "banktransactions")
+    )
+    account = Account(box)
+    result = account.auth("callback", **callback(account, scopes=read))
+    unread = {
+        "generate_pnl_report",
+        "get_aged_receivables",
+        "get_aged_payables",
+        "get_balance_sheet",
+        "verify_figures",
+    }
+    unread |= {action.name for action in plugin.list_actions(None) if action.effect == "write"}
+    assert {warning.split("'")[1] for warning in result.warnings} == unread
+    account.keep(result)
+    checked = account.auth("check", connection=account.connection())
+    assert checked.status == "ok"  # everything that is synced can be
+    assert set(checked.missing_scopes) == unread
+
+
+# ---------------------------------------------------------------- consent that goes wrong
+
+
+def test_a_forged_state_is_refused_and_the_consent_stays_good(box):
+    account = Account(box)
+    good = callback(account)
+    forged = {**good, "callback_url": good["callback_url"].replace("state=", "state=x")}
+    assert refused(account.auth, "callback", **forged) == ("invalid", "fix", "state_mismatch")
+    assert account.auth("callback", **good).grant
+
+
+def test_a_consent_is_good_once(box):
+    account = Account(box)
+    once = callback(account)
+    account.auth("callback", **once)
+    assert refused(account.auth, "callback", **once) == ("reconnect_required", "reconnect", "consent_spent")
+
+
+def test_a_used_code_is_refused_even_by_a_process_that_forgot(box, monkeypatch):
+    account = Account(box)
+    once = callback(account)
+    account.auth("callback", **once)
+    monkeypatch.setattr("bizosaas_xero.connector.auth.pending._spent", {})
+    assert refused(account.auth, "callback", **once) == ("reconnect_required", "reconnect", "code_refused")
+
+
+def test_a_consent_ends_after_half_an_hour(box):
+    account = Account(box)
+    late = callback(account)
+    with time_machine.travel(datetime.now(UTC).timestamp() + 1801, tick=False):
+        assert refused(account.auth, "callback", **late)[2] == "consent_spent"
+
+
+def test_a_code_ends_after_five_minutes(box):
+    account = Account(box)
+    late = callback(account)
+    box.sandbox.clock.advance(301)
+    assert refused(account.auth, "callback", **late)[2] == "code_refused"
+
+
+@pytest.mark.parametrize(
+    ("pending", "field"),
+    [("garbage", "request.pending"), ("eyJ9", "request.pending"), (None, "request.pending")],
+)
+def test_a_damaged_pending_is_named(box, pending, field):
+    account = Account(box)
+    with pytest.raises(Exception, match="pending") as caught:
+        account.auth("callback", pending=pending, callback_url=f"{REDIRECT}?code=1&state=2")
+    assert caught.value.problems[0]["field"] == field
+
+
+def test_cancelled_consent(box):
+    account = Account(box)
+    begun = account.auth("authorize").model_dump(mode="json")
+    url = box.sandbox.consent(begun["url"], allow=False)
+    assert refused(account.auth, "callback", pending=begun["pending"], callback_url=url) == (
+        "reconnect_required",
+        "reconnect",
+        "consent_cancelled",
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "description", "reason"),
+    [
+        ("access_denied", None, "consent_cancelled"),
+        ("access_denied", "Requested wrong apps scopes", "scopes_refused"),
+        ("invalid_scope", None, "scopes_refused"),
+        ("unauthorized_client", "Invalid scope for client", "scopes_refused"),
+        ("unauthorized_client", None, "unauthorized_client"),
+        ("server_error", None, "sign_in_refused"),
+    ],
+)
+def test_every_way_xero_sends_a_person_back(box, error, description, reason):
+    account = Account(box)
+    sent = callback(account, code=None, error=error, error_description=description)
+    assert refused(account.auth, "callback", **sent)[2] == reason
+
+
+def test_a_callback_without_code_says_what_to_paste(box):
+    account = Account(box)
+    assert refused(account.auth, "callback", **callback(account, code=None))[0] == "invalid"
+
+
+def test_wrong_redirect_and_refused_scope_end_on_xeros_page(box):
+    box.sandbox.switches.refused_scope_as = "page"
+    account = Account(box)
+    account.app["redirect_uri"] = "https://wrong.example/callback"
+    page = httpx.get(account.auth("authorize").url)
+    assert page.status_code >= 400
+    assert "unauthorized_client" in page.text
+    refusal = httpx.get(Account(box).auth("authorize", scopes="legacy").url)
+    assert "invalid_scope" in refusal.text
+
+
+def test_app_connections_is_never_asked_for_on_the_consent_page(box):
+    assert refused(Account(box).auth, "authorize", scopes="app.connections")[2] == "scopes_refused"

@@ -1,0 +1,144 @@
+"""Keeping access against the sandbox, checking it and ending it; no secret in an error."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bizosaas_xero import plugin
+from bizosaas_xero.connector.auth import scopes
+from contract_tests.helpers.xero_account import Account, refused
+
+# ---------------------------------------------------------------- keeping access
+
+
+def test_a_refresh_rotates_and_a_dumped_grant_refreshes(box, account):
+    before = account.grant
+    stored = json.loads(json.dumps(before))
+    after = account.auth("refresh", grant=stored).model_dump(mode="json")["grant"]
+    assert after["refresh_token"] != before["refresh_token"]
+    assert after["access_token"] != before["access_token"]
+    assert after["identity"] == before["identity"]
+    assert after["scopes"] == before["scopes"]
+    assert after["auth_event_id"] == before["auth_event_id"]
+
+
+def test_a_lost_answer_to_a_refresh_is_overcome_within_the_grace(box, account):
+    box.sandbox.faults.add("lost_refresh")
+    old = account.grant["refresh_token"]
+    account.refresh()
+    assert account.grant["refresh_token"] != old
+    account.refresh()
+
+
+def test_an_old_refresh_token_is_dead_after_the_grace(box, account):
+    old = account.grant
+    account.refresh()
+    box.sandbox.clock.advance(31 * 60)
+    account.grant = old
+    assert refused(account.refresh) == ("reconnect_required", "reconnect", "grant_ended")
+
+
+def test_sixty_unused_days_end_a_grant(box, account):
+    box.sandbox.clock.advance(61 * 86_400)
+    assert refused(account.refresh)[2] == "grant_ended"
+
+
+def test_an_expired_token_is_refreshed_and_the_sync_goes_on(box, account):
+    box.sandbox.clock.advance(1801)
+    with pytest.raises(Exception, match="run out") as caught:
+        list(account.sync("accounts"))
+    assert (caught.value.code, caught.value.recovery, caught.value.reason) == (
+        "auth_expired",
+        "refresh",
+        "token_expired",
+    )
+    account.refresh()
+    assert list(account.sync("accounts"))
+
+
+def test_a_custom_connection_is_minted_again(box):
+    account = Account(box, "custom").connect()
+    before = account.grant["access_token"]
+    box.sandbox.clock.advance(1801)
+    account.refresh()
+    assert account.grant["access_token"] != before
+    assert list(account.sync("accounts"))
+
+
+def test_a_grant_of_another_app_is_not_refreshed(account):
+    account.grant["client_id"] = "another"
+    assert refused(account.refresh)[2] == "client_id_changed"
+
+
+# ---------------------------------------------------------------- checking and ending
+
+
+def test_check_tells_what_is_wrong(box, account):
+    def check(**changes):
+        return account.auth("check", connection=account.connection(**changes))
+
+    good = check()
+    assert (good.status, good.missing_scopes, good.problem) == ("ok", {}, None)
+    assert (good.organisation.country, good.organisation.is_demo) == ("NZ", True)
+    assert check(organisation_id="0" * 8).status == "organisation_unavailable"
+    assert check(access_token="nonsense").status == "expired"
+    partial = check(scopes=["accounting.contacts"])
+    assert partial.status == "missing_scope"
+    assert partial.missing_scopes["invoices"] == ["accounting.invoices"]
+    assert "offline_access" in partial.warnings[0]
+    legacy = Account(box, "legacy").connect(scopes="legacy")
+    assert "2027" in legacy.auth("check", connection=legacy.connection()).warnings[0]
+
+
+def test_disconnect_ends_one_organisation(box):
+    box.sandbox.switches.multi_select = True
+    first, second = (organisation["id"] for organisation in box.info["organisations"][:2])
+    account = Account(box).connect(organisations=[first, second], user="adviser")
+    assert refused(account.auth, "disconnect", grant=account.grant)[0] == "invalid"
+    account.auth("disconnect", grant=account.grant, organisation_id=first)
+    left = account.auth("organisations", grant=account.grant).organisations
+    assert [organisation.id for organisation in left] == [second]
+    account.auth("disconnect", grant=account.grant, organisation_id=first)  # gone already: no error
+    account.refresh()
+
+
+def test_revoke_ends_them_all(box, account):
+    account.auth("disconnect", grant=account.grant, revoke=True)
+    assert refused(account.refresh)[2] == "grant_ended"
+
+
+def test_a_revoked_grant_asks_for_a_person(box, account):
+    box.sandbox.faults.add("revoke_grant", match={"path": "/connect/token"})
+    assert refused(account.refresh) == ("reconnect_required", "reconnect", "grant_ended")
+
+
+@pytest.mark.parametrize("step", ["authorize", "callback", "refresh", "organisations", "check", "disconnect"])
+def test_a_step_names_what_it_needs(step):
+    with pytest.raises(Exception, match="needs") as caught:
+        plugin.auth({"step": step})
+    assert caught.value.code == "invalid"
+    assert caught.value.problems[0]["field"].startswith("request.")
+
+
+def test_no_error_shows_a_secret_or_a_token(box, account):
+    for changes in (
+        {"grant": {**account.grant, "expires_at": "never"}},
+        {"grant": account.grant["access_token"]},
+    ):
+        with pytest.raises(Exception, match="grant") as caught:
+            account.auth("refresh", **changes)
+        text = repr(caught.value) + str(caught.value) + json.dumps(caught.value.to_dict())
+        for secret in (
+            account.grant["access_token"],
+            account.grant["refresh_token"],
+            account.app["client_secret"],
+        ):
+            assert secret not in text
+
+
+def test_every_feature_is_covered_by_both_profiles():
+    for feature in scopes.NEEDS:
+        for profile in scopes.PROFILES.values():
+            assert scopes.missing(profile, feature) == []

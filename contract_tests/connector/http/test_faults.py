@@ -1,0 +1,174 @@
+"""Each fault at each entity: the right code and recovery, and nothing lost on the next run."""
+
+from __future__ import annotations
+
+import pytest
+
+from bizosaas_xero.connector.sync.entities import ENTITIES
+from contract_tests.connector.sync.test_sync import collect, held
+from contract_tests.helpers.xero_account import calls
+
+PATHS = {entity.name: entity.path for entity in ENTITIES.values()}
+
+# fault, its details, how often it strikes (None: until it is cleared), the code and recovery it ends in
+# (None: the run overcomes it by itself)
+FAULTS = {
+    "slow": ("latency", {"seconds": 0.05}, 1, None),
+    "minute limit, short": ("rate_limit", {"problem": "minute", "retry_after": 0, "body": "json"}, 2, None),
+    "minute limit, long": (
+        "rate_limit",
+        {"problem": "minute", "retry_after": 100, "body": "text"},
+        1,
+        ("rate_limited", "wait"),
+    ),
+    "minute limit, unsaid": (
+        "rate_limit",
+        {"problem": "minute", "retry_after": None, "body": "empty"},
+        None,
+        ("rate_limited", "wait"),
+    ),
+    "day limit": (
+        "rate_limit",
+        {"problem": "day", "retry_after": 40_000, "body": "json"},
+        1,
+        ("rate_limited", "wait"),
+    ),
+    "day limit, unsaid": (
+        "rate_limit",
+        {"problem": "day", "retry_after": None, "body": "empty"},
+        1,
+        ("rate_limited", "wait"),
+    ),
+    "app limit": ("rate_limit", {"problem": "appminute", "retry_after": 0, "body": "empty"}, 1, None),
+    "too many at once": (
+        "rate_limit",
+        {"problem": "concurrent", "retry_after": None, "body": "empty"},
+        1,
+        None,
+    ),
+    "500 once": ("status", {"status": 500, "body": "json"}, 1, None),
+    "500 for long": ("status", {"status": 500, "body": "html"}, None, ("unavailable", "retry")),
+    "502": ("status", {"status": 502, "body": "html"}, None, ("unavailable", "retry")),
+    "offline": (
+        "status",
+        {"status": 503, "body": "text", "text": "The Organisation is offline"},
+        None,
+        ("unavailable", "retry"),
+    ),
+    "cut before the answer": ("cut", {"where": "headers"}, None, ("unavailable", "retry")),
+    "cut in the body": ("cut", {"where": "body"}, None, ("unavailable", "retry")),
+    "cut once": ("cut", {"where": "body"}, 1, None),
+    "malformed": ("malformed", {}, None, ("unavailable", "retry")),
+    "truncated once": ("truncated", {}, 1, None),
+    "truncated": ("truncated", {}, None, ("unavailable", "retry")),
+    "empty 200": ("status", {"status": 200, "body": "empty"}, None, ("unavailable", "retry")),
+    "html 200": ("status", {"status": 200, "body": "html"}, None, ("unavailable", "retry")),
+    "redirect": ("redirect", {"location": "https://elsewhere.example/"}, None, ("unavailable", "retry")),
+    "400": ("status", {"status": 400, "body": "json"}, None, ("invalid", "fix")),
+    "404": ("status", {"status": 404, "body": "html"}, None, ("not_found", "none")),
+    "412": ("status", {"status": 412, "body": "empty"}, None, ("invalid", "fix")),
+    "token dies": ("expire_token", {}, 1, ("auth_expired", "refresh")),
+    "disconnected": ("disconnect", {}, 1, ("organisation_unavailable", "reconnect")),
+}
+
+
+@pytest.mark.parametrize("entity", ENTITIES)
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_ends_in_the_right_error_and_loses_nothing(box, account, name, entity, monkeypatch):
+    box.sandbox.switches.not_modified_304 = False  # a 304 has no body that could break
+    kind, details, times, outcome = FAULTS[name]
+    monkeypatch.setattr("bizosaas_xero.connector.http.client.time.sleep", lambda _: None)
+    account.settings["page_size"] = 20
+    first = next(iter(account.sync(entity)))
+    box.sandbox.faults.add(kind, match={"path": PATHS[entity]}, times=times, **details)
+    store, cursor, problem = {record.key: record for record in first.records}, first.cursor, None
+    try:
+        for batch in account.sync(entity, cursor, max_wait=50):
+            store |= {record.key: record for record in batch.records}
+            cursor = batch.cursor
+    except Exception as error:  # noqa: BLE001 (its kind is what is tested)
+        problem = error
+    if outcome is None:
+        assert problem is None
+    else:
+        assert (problem.code, problem.recovery) == outcome
+        assert problem.message
+        assert problem.remedy
+        if problem.code == "rate_limited":
+            assert problem.retry_after > 0
+    box.sandbox.faults.clear()
+    if outcome == ("organisation_unavailable", "reconnect"):
+        account.connect()
+    elif outcome == ("auth_expired", "refresh"):
+        account.refresh()
+    rest, last = collect(account.sync(entity, cursor))
+    assert set(store | rest) == set(held(box, account, entity))
+    assert last.stats.complete is not False
+
+
+def test_a_disconnected_organisation_is_told_from_a_role_that_may_not(box, account):
+    box.sandbox.faults.add("status", match={"path": "Invoices"}, times=None, status=403, body="json")
+    with pytest.raises(Exception, match="may not read") as caught:
+        list(account.sync("invoices"))
+    assert (caught.value.code, caught.value.reason) == ("misconfigured", "user_role")
+
+
+def test_the_wrong_organisation_is_said_so(account):
+    connection = account.connection(organisation_id="00000000-0000-4000-8000-00000000dead")
+    from bizosaas_xero import plugin
+
+    with pytest.raises(Exception, match="not connected") as caught:
+        list(plugin.sync_entity(connection, "invoices", None, None))
+    assert (caught.value.code, caught.value.reason) == (
+        "organisation_unavailable",
+        "organisation_not_connected",
+    )
+
+
+@pytest.mark.parametrize("entity", ENTITIES)
+def test_a_missing_scope_is_named_before_any_call(box, entity, account):
+    everything = set(account.grant["scopes"])
+    lacking = {
+        "invoices": "accounting.invoices",
+        "bills": "accounting.invoices",
+        "contacts": "accounting.contacts",
+        "bank_transactions": "accounting.banktransactions",
+        "accounts": "accounting.settings",
+        "payments": "accounting.payments",
+    }[entity]
+    box.sandbox.log.clear()
+    connection = account.connection(scopes=sorted(everything - {lacking}))
+    from bizosaas_xero import plugin
+
+    with pytest.raises(Exception, match=lacking) as caught:
+        plugin.sync_entity(connection, entity, None, None)
+    assert (caught.value.code, caught.value.recovery) == ("missing_scope", "reconnect")
+    assert entity in caught.value.message
+    assert not calls(box)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("entity", ENTITIES)
+def test_a_scope_that_xero_finds_missing_is_no_empty_table(box, entity, status, monkeypatch):
+    from bizosaas_xero.connector.auth import jwt
+    from contract_tests.helpers.xero_account import Account
+
+    box.sandbox.switches.missing_scope_status = status
+    account = Account(box).connect(scopes="offline_access accounting.reports.aged.read")
+    monkeypatch.setattr(jwt, "scopes", lambda _: [])  # an opaque token: only Xero knows
+    connection = account.connection(scopes=None)
+    from bizosaas_xero import plugin
+
+    with pytest.raises(Exception, match=entity) as caught:
+        list(plugin.sync_entity(connection, entity, None, None))
+    assert caught.value.code == "missing_scope"
+
+
+def test_long_limits_do_not_hold_a_worker(box, account, monkeypatch):
+    slept = []
+    monkeypatch.setattr("bizosaas_xero.connector.http.client.time.sleep", slept.append)
+    box.sandbox.faults.add("rate_limit", problem="day", retry_after=66_975, body="empty")
+    with pytest.raises(Exception, match="used up") as caught:
+        list(account.sync("invoices"))
+    assert caught.value.retry_after == 66_975
+    assert not slept

@@ -1,0 +1,189 @@
+"""A person's yes and no: who may say it, to what, and for how long."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from bizosaas_xero.spec import Conflict, ConnectorError, Invalid, Misconfigured, NotFound
+from contract_tests.helpers.ledger_connector import Payer
+
+
+@pytest.fixture
+def fake(clock):
+    return Payer(clock)
+
+
+@pytest.fixture
+def pay(host, connected):
+    def ask(mode="run", requester="agent", **params):
+        return host.act(connected, "pay", {"to": "Bob", "amount": "1.00"} | params, mode=mode, requester=requester)
+
+    return ask
+
+
+def commit(host, connected, asked):
+    return host.act(connected, "pay", mode="commit", plan_hash=asked.plan.hash, requester="agent")
+
+
+@pytest.mark.parametrize(
+    "approver",
+    ["agent", "AGENT", " agent ", "a g e n t", "\uff41gent"],
+    ids=["same", "case", "ends", "spaces", "width"],
+)
+def test_who_asked_cannot_approve(host, pay, connected, fake, approver):
+    asked = pay().asked
+    with pytest.raises(Invalid) as caught:
+        host.approvals.approve(asked, approver)
+    assert caught.value.reason == "approver_is_requester"
+    assert commit(host, connected, asked).status == "needs_approval"
+    assert fake.ledger == []
+
+
+def test_all_who_asked_count_also_after_the_yes(host, pay, connected):
+    asked = pay().asked
+    host.approvals.approve(asked, "Ann")
+    pay("plan", requester="ann")
+    assert commit(host, connected, asked).status == "needs_approval"
+    with pytest.raises(Invalid):
+        host.approvals.approve(asked, "Ann")
+    host.approvals.approve(asked, "Eve")
+    assert commit(host, connected, asked).status == "done"
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 201, "A\nB", "A\u202eB", "A\u200bnn", "A\u2028B", "\x1b[1mA"])
+def test_a_name_is_visible(host, pay, name):
+    with pytest.raises(Invalid) as caught:
+        host.approvals.approve(pay().asked, name)
+    assert caught.value.reason == "bad_name"
+
+
+def test_an_approval_ends_with_its_plan(host, pay, connected, clock):
+    asked = pay().asked
+    given = host.approvals.approve(asked, "Ann")
+    assert given.expires_at == asked.expires_at == clock.now() + timedelta(hours=24)
+    clock.moment = given.expires_at - timedelta(seconds=1)
+    assert commit(host, connected, asked).status == "done"
+
+
+@pytest.mark.parametrize("word", ["approve", "refuse"])
+def test_what_is_over_done_or_stale_cannot_be_decided(host, pay, connected, clock, fake, word):
+    decide = getattr(host.approvals, word)
+    over, done, stale = (pay(to=name).asked for name in ("over", "done", "stale"))
+    host.approvals.approve(done, "Ann")
+    commit(host, connected, done)
+    host.approvals.approve(stale, "Ann")
+    fake.world = "another"
+    with pytest.raises(Conflict):
+        commit(host, connected, stale)
+    clock.moment += timedelta(days=1)
+    for asked, reason in ((over, "plan_expired"), (done, "plan_done"), (stale, "stale_plan")):
+        with pytest.raises(Conflict) as caught:
+            decide(asked, "Ann")
+        assert caught.value.reason == reason
+
+
+def test_a_refusal_holds_until_the_plan_is_over_or_a_person_says_yes(host, pay, connected, clock, fake):
+    asked = pay().asked
+    host.approvals.refuse(asked, "Ann")
+    for again in (pay, lambda: commit(host, connected, asked)):
+        with pytest.raises(Conflict, match="Ann refused") as caught:
+            again()
+        assert caught.value.reason == "plan_refused"
+    host.approvals.approve(asked, "Ann")
+    assert commit(host, connected, asked).status == "done"
+    other = pay(to="Eve").asked
+    host.approvals.refuse(other, "agent")  # takes it back
+    clock.moment += timedelta(days=1)
+    assert pay(to="Eve").status == "needs_approval"
+    assert len(fake.ledger) == 1
+
+
+def test_a_refusal_takes_an_approval_back(host, pay, connected):
+    asked = pay().asked
+    host.approvals.approve(asked, "Ann")
+    host.approvals.refuse(asked, "Eve")
+    with pytest.raises(Conflict, match="Eve refused"):
+        commit(host, connected, asked)
+
+
+def test_unseen_only_where_the_policy_says_so(host, pay, connected):
+    asked = pay().asked
+    for rule in (None, {"run": "always", "max_amount": "0.50"}, {"run": "approval"}):
+        host.configure(connected, {"policy": {"pay": rule}})
+        with pytest.raises(Misconfigured) as caught:
+            host.approvals.approve(asked, "Ann", unseen=True)
+        assert caught.value.reason == "yes_not_allowed"
+    host.configure(connected, {"policy": {"pay": {"run": "approval", "yes": True}}})
+    host.approvals.approve(asked, "Ann", unseen=True)
+    assert [entry.details["unseen"] for entry in host.audit.entries() if entry.kind == "approval"] == [True]
+
+
+def test_what_the_policy_forbids_cannot_be_approved(host, pay, connected):
+    asked = pay(amount="10").asked
+    for rule in ({"run": "never"}, {"run": "approval", "max_amount": "5"}):
+        host.configure(connected, {"policy": {"pay": rule}})
+        with pytest.raises(Misconfigured) as caught:
+            host.approvals.approve(asked, "Ann")
+        assert caught.value.reason == "policy_forbids"
+
+
+def test_a_plan_is_found_by_the_beginning_of_its_hash(host, pay, connected):
+    one, two = pay().asked, pay(to="Eve").asked
+    assert host.plans.find(one.plan.hash[:8].upper()) == one
+    assert host.plans.find(one.plan.hash, connected) == one
+    for wrong, error in (
+        ("1234567", Invalid),
+        ("%" * 8, NotFound),
+        ("0" * 64, NotFound),
+        ("_" * 64, NotFound),
+    ):
+        with pytest.raises(error):
+            host.plans.find(wrong)
+    with pytest.raises(NotFound):
+        host.plans.find(one.plan.hash, "fake:other")
+    assert [asked.plan.hash for asked in host.plans.waiting()] == sorted([one.plan.hash, two.plan.hash])
+
+
+def test_a_beginning_that_two_have_is_refused(host, pay, connected, fake, monkeypatch):
+    real = fake.run_action
+
+    def alike(*given):
+        result = real(*given)
+        plan = result.plan.model_copy(update={"hash": "abcdefgh" + result.plan.hash})
+        return result.model_copy(update={"plan": plan})
+
+    monkeypatch.setattr(fake, "run_action", alike)
+    pay("plan"), pay("plan", to="Eve")
+    with pytest.raises(Invalid) as caught:
+        host.plans.find("abcdefgh")
+    assert caught.value.reason == "hash_ambiguous"
+
+
+def test_two_committers_at_once_of_one_approval_write_once(host, pay, connected, fake, make_host):
+    asked = pay().asked
+    host.approvals.approve(asked, "Ann")
+    other = make_host()
+
+    def second():
+        fake.before = lambda: None
+        with pytest.raises(ConnectorError) as caught:
+            commit(other, connected, asked)
+        assert caught.value.reason == "in_progress"
+
+    fake.before = second
+    assert commit(host, connected, asked).status == "done"
+    assert commit(other, connected, asked).repeated
+    assert len(fake.ledger) == 1
+
+
+def test_a_plan_of_another_organisation_is_not_approved_by_its_hash(host, pay, connected, fake):
+    asked = pay().asked
+    host.approvals.approve(asked, "Ann")
+    fake.organisations = [fake.organisations[0].model_copy(update={"id": "org-2", "name": "Tea"})]
+    other = host.connecting.choose(host.connecting.offer("fake", "app:user")).id
+    with pytest.raises(NotFound) as caught:
+        commit(host, other, asked)
+    assert caught.value.reason == "unknown_plan"
+    assert host.act(other, "pay", {"to": "Bob", "amount": "1.00"}, requester="agent").status == "needs_approval"

@@ -1,0 +1,219 @@
+"""One intent is written once: 8 processes at once, killed anywhere, on both databases."""
+
+from __future__ import annotations
+
+import os
+import signal
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+import sqlalchemy as sa
+
+from bizosaas_xero.host.actions import idempotency
+from bizosaas_xero.host.storage import action_tables as t
+from bizosaas_xero.host.storage import leases
+from bizosaas_xero.sandbox import serve
+from bizosaas_xero.spec import Conflict
+from contract_tests.helpers import processes
+from contract_tests.helpers.ledger_connector import Payer
+
+MANY = 8
+
+
+@pytest.fixture(scope="module")
+def served():
+    with serve(invoices=60, seed=4, limits=False) as box:
+        yield box
+
+
+@pytest.fixture
+def box(served):
+    served.sandbox.faults.clear()
+    yield served
+    served.sandbox.faults.clear()
+
+
+@pytest.fixture
+def home(tmp_path):
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def real(home, environ):
+    """A host with the real connector, in this process."""
+    with processes.opened(home, environ) as host:
+        yield host
+
+
+class Customer:
+    """Somebody who is invoiced, in the books of a sandbox."""
+
+    def __init__(self, box) -> None:
+        self.store = box.sandbox.store(box.info["organisations"][0]["id"])
+        wanted = {"ContactStatus": "ACTIVE", "DefaultCurrency": self.store.currency}
+        rows = self.store.rows("Contacts")
+        self.id = next(row["ContactID"] for row in rows if all(row.get(n) == v for n, v in wanted.items()))
+
+    def params(self, reference):
+        line = {"description": "Advice", "quantity": "2", "unit_amount": "150.00", "account": "200"}
+        return {
+            "contact": {"id": self.id},
+            "lines": [line],
+            "value_is": "net",
+            "reference": reference,
+            "due_date": "2030-12-20",
+        }
+
+    def invoices(self, reference):
+        return [row for row in self.store.rows("Invoices") if row.get("Reference") == reference]
+
+
+@pytest.fixture
+def customer(box):
+    return Customer(box)
+
+
+def begin(home, environ, connection, params, **given):
+    return processes.started(processes.act, home, environ, connection, params, given)
+
+
+@pytest.mark.parametrize("keyed", [True, False], ids=["with a key", "without"])
+def test_eight_processes_at_once_make_one_invoice(real, home, environ, box, customer, kind, keyed):
+    reference = f"eight {kind} {keyed}"
+    key = reference if keyed else None
+    connection = processes.connect(real, box)
+    params = customer.params(reference)
+    started = [begin(home, environ, connection, params, business_key=key) for _ in range(MANY)]
+    answers = [queue.get() for _, queue in started]
+    for process, _ in started:
+        process.join(30)
+        assert process.exitcode == 0
+    done = [answer for answer in answers if answer.get("status") == "done"]
+    late = [answer for answer in answers if answer not in done]
+    assert len([answer for answer in done if not answer["repeated"]]) == 1
+    assert {(answer["reason"], answer["retry_after"]) for answer in late} <= {("in_progress", 5.0)}
+    (made,) = customer.invoices(reference)
+    again = real.act(connection, "create_invoice", params, business_key=key, requester="agent")
+    assert (again.repeated, again.result.data["invoice_id"]) == (True, made["InvoiceID"])
+    assert real.audit.verify().ok
+    kinds = [entry.kind for entry in real.audit.entries()]
+    assert (kinds.count("commit"), kinds.count("result"), kinds.count("error")) == (1, 1, len(late))
+
+
+POINTS = {
+    "before the first request": {"method": "GET", "path": "/Invoices"},
+    "with the write under way": {"method": "PUT", "path": "/Invoices"},
+    "after Xero took the write": {"method": "PUT", "path": "/History"},
+}
+
+
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("keyed", [True, False], ids=["with a key", "without"])
+def test_killed_anywhere_the_same_call_finishes_once(real, home, environ, box, customer, kind, point, keyed):
+    connection = processes.connect(real, box)
+    reference = f"{point[:5]} {kind} {keyed}"
+    key = reference if keyed else None
+    params = customer.params(reference)
+    planned = real.act(connection, "create_invoice", params, mode="plan", business_key=key, requester="agent").asked
+    fault = box.sandbox.faults.add("latency", seconds=2, match=POINTS[point])
+    process, _ = begin(home, environ, connection, params, mode="commit", plan_hash=planned.plan.hash, business_key=key)
+    processes.until(lambda: fault.struck)
+    if point.startswith("after"):
+        assert len(customer.invoices(reference)) == 1
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    # "run", as who knows nothing of the plan would say it
+    outcome = real.act(connection, "create_invoice", params, business_key=key, requester="agent")
+    (made,) = customer.invoices(reference)
+    assert (outcome.status, outcome.repeated) == ("done", False)
+    assert outcome.result.data["invoice_id"] == made["InvoiceID"]
+    assert outcome.result.data["repeated"] is point.startswith("after")
+    kinds = [entry.kind for entry in real.audit.entries()]
+    assert kinds == ["plan", "commit", "commit", "result"]
+    assert real.audit.verify().ok
+
+
+# ------------------------------------------------------------ with a scripted connector
+
+
+@pytest.fixture
+def fake(clock):
+    return Payer(clock)
+
+
+@pytest.fixture
+def pay(host, connected):
+    def ask(**more):
+        given = {"to": "Bob", "amount": "10.00", "acts": []}
+        return host.act(connected, "pay", given, business_key="deal-1", requester="agent", **more)
+
+    return ask
+
+
+def owned(host, owner, until):
+    """Let another process hold the claim."""
+    with host.database.writing() as transaction:
+        transaction.execute(sa.update(t.writes).values(owner=owner, until=until, state="begun", result=None))
+
+
+def test_the_claim_of_a_living_process_is_respected_and_of_a_silent_one_taken_over(host, pay, fake, clock):
+    fake.partly = True
+    pay()
+    fake.partly = False
+    owned(host, "another-machine:1:2:3", clock.now() + idempotency.LEASE)
+    sent = fake.requests
+    with pytest.raises(Conflict) as caught:
+        pay()
+    assert (caught.value.reason, caught.value.retry_after) == ("in_progress", idempotency.RETRY_AFTER)
+    assert fake.requests == sent
+    clock.moment += idempotency.LEASE + leases.SKEW + timedelta(seconds=1)
+    assert pay().status == "done"
+    assert len(fake.ledger) == 1
+
+
+def test_the_claim_of_a_dead_process_of_this_machine_is_free_at_once(host, pay, fake, clock):
+    fake.partly = True
+    pay()
+    fake.partly = False
+    machine = leases.new_owner().split(":")[0]
+    owned(host, f"{machine}:999999999:1:x", clock.now() + idempotency.LEASE)
+    assert pay().status == "done"
+
+
+def test_a_long_write_gives_signs_of_life(host, pay, fake, clock, monkeypatch):
+    monkeypatch.setattr(idempotency, "LEASE", timedelta(seconds=0.03))
+
+    def renewed():
+        with host.database.reading() as connection:
+            return connection.execute(sa.select(t.writes.c.until)).scalar_one()
+
+    def slowly():
+        first = renewed()
+        clock.moment += timedelta(minutes=1)
+        processes.until(lambda: renewed() > first)
+
+    fake.before = slowly
+    assert pay().status == "done"
+
+
+def test_who_was_taken_over_and_finishes_late_changes_nothing(host, pay, fake, connected):
+    def meanwhile():
+        fake.after = lambda: None
+        with host.database.writing() as transaction:
+            transaction.execute(sa.update(t.writes).values(owner=None))
+        assert pay().status == "done"
+
+    fake.after = meanwhile
+    assert pay().status == "done"
+    assert len(fake.ledger) == 1
+    assert pay().repeated
+
+
+def test_the_day_knows_exact_amounts(host, pay, clock):
+    pay()
+    key = idempotency.Key("fake", "org-1", "pay", "other")
+    with host.database.reading() as connection:
+        since = clock.now() - timedelta(hours=1)
+        assert host.acting._claims.spent(connection, key, since) == Decimal("10.00")
+        assert host.acting._claims.spent(connection, key, clock.now() + timedelta(hours=1)) == 0

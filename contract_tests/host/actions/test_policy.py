@@ -1,0 +1,210 @@
+"""What the host does with an action: reads, and what the policy says of writes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bizosaas_xero.spec import (
+    AuthExpired,
+    Invalid,
+    Misconfigured,
+    NotFound,
+    ReconnectRequired,
+    Unavailable,
+)
+from contract_tests.helpers.approvers import AGENT, PERSON, approved, told
+
+# ------------------------------------------------------------ reads
+
+
+def test_a_read_runs_at_once_and_its_result_is_json(host, connected, fake):
+    outcome = host.act(connected, "look", requester=AGENT)
+    assert (outcome.status, outcome.result.data, outcome.command) == ("done", {"seen": "1.50"}, None)
+    assert told(host) == ["read"]
+    assert host.store.usage("org-1")["calls"] == 1
+    with pytest.raises(Invalid, match="only reads"):
+        host.act(connected, "look", mode="commit", plan_hash="x" * 10, requester=AGENT)
+
+
+@pytest.mark.parametrize("mode", ["run", "plan"])
+def test_a_refused_token_is_renewed_once(host, connected, fake, mode):
+    def refuse_first():
+        if fake.requests == 1:
+            raise AuthExpired("no")
+
+    fake.before = refuse_first
+    assert host.act(connected, "look", mode=mode, requester=AGENT).result
+    assert [each["token"] for each in fake.asked] == ["access-1", "access-2"]
+
+    def refuse():
+        raise AuthExpired("no")
+
+    fake.before = refuse
+    with pytest.raises(ReconnectRequired):
+        host.act(connected, "look", requester=AGENT)
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({"action": "fly"}, NotFound),
+        ({"connection_id": "fake:nowhere"}, NotFound),
+        ({"requester": " "}, Invalid),
+        ({"requester": "a\x1b[2Jb"}, Invalid),
+        ({"business_key": "k" * 201}, Invalid),
+        ({"business_key": ""}, Invalid),
+        ({"mode": "force"}, Invalid),
+        ({"mode": "commit"}, Invalid),
+        ({"mode": "commit", "plan_hash": "0" * 64}, NotFound),
+        ({"params": {"to": object()}}, Invalid),
+        ({"params": {"to": float("nan")}}, Invalid),
+    ],
+)
+def test_wrong_arguments_are_refused_before_any_request(host, connected, fake, given, error):
+    known = {"connection_id": connected, "action": "pay", "requester": AGENT} | given
+    with pytest.raises(error) as caught:
+        host.act(**known)
+    assert caught.value.remedy
+    assert fake.requests == 0
+
+
+# ------------------------------------------------------------ policy
+
+
+def test_without_a_rule_acts_need_a_person_and_the_rest_runs(host, pay, fake):
+    assert pay(acts=[]).status == "done"
+    waiting = pay()
+    assert waiting.status == "needs_approval"
+    assert waiting.verdict.why == "it would pay"
+    assert waiting.command == f"bizosaas-xero approve {waiting.asked.plan.hash[:12]}"
+    assert len(fake.ledger) == 1
+    approved(host, waiting)
+    assert pay().status == "done"
+    assert (fake.asked[-1]["requester"], fake.asked[-1]["approver"]) == (AGENT, PERSON)
+    assert told(host) == [
+        "plan",
+        "commit",
+        "result",
+        "plan",
+        "waiting",
+        "approval",
+        "plan",
+        "commit",
+        "result",
+    ]
+
+
+def test_a_plan_says_what_comes_next(host, pay):
+    planned = pay("plan")
+    assert (planned.status, planned.command) == ("planned", f"bizosaas-xero approve {planned.asked.short}")
+    free = pay("plan", acts=[])
+    assert free.command == f"bizosaas-xero run pay --commit {free.asked.short} --organisation org-1"
+
+
+def test_never_is_refused_before_any_request(host, pay, rule, fake):
+    rule("never")
+    for mode, given in (("run", {}), ("plan", {}), ("commit", {"plan_hash": "0" * 64})):
+        with pytest.raises(Misconfigured) as caught:
+            pay(mode, **given)
+        assert caught.value.reason == "policy_forbids"
+    assert fake.requests == 0
+    assert told(host)[1:] == ["error"] * 3
+
+
+def test_a_rule_that_becomes_never_stops_what_was_approved(host, pay, rule, fake):
+    hashed = approved(host, pay())
+    rule("never")
+    with pytest.raises(Misconfigured):
+        pay("commit", plan_hash=hashed)
+    assert fake.ledger == []
+
+
+@pytest.mark.parametrize(
+    ("amount", "status"),
+    [
+        ("500.00", "done"),
+        ("500.01", "needs_approval"),
+        ("-500.01", "needs_approval"),
+        (None, "needs_approval"),
+    ],
+)
+def test_an_amount_decides(pay, rule, amount, status):
+    rule("always", "500")
+    assert pay(amount=amount).status == status
+
+
+def test_always_without_amounts_takes_any(pay, rule):
+    rule("always")
+    assert pay(amount=None).status == "done"
+    assert pay(amount="1000000").status == "done"
+
+
+def test_approval_asks_each_time_and_beyond_its_amounts_nobody_may(host, pay, rule, fake):
+    rule("approval", "500", "800")
+    assert pay(amount="1").status == "needs_approval"
+    with pytest.raises(Misconfigured, match=r"500.01 is more than 500"):
+        pay(amount="500.01")
+    assert pay(amount=None).status == "needs_approval", "it is not known to be beyond"
+    approved(host, pay(amount="500"))
+    assert pay(amount="500").status == "done"
+    with pytest.raises(Misconfigured, match="800 is the most for a day"):
+        pay(amount="400")
+    assert len(fake.ledger) == 1
+
+
+def test_a_daily_total_ends_at_midnight_of_the_organisation(host, pay, rule, clock):
+    rule("always", None, "100", timezone="Pacific/Auckland")
+    clock.moment = datetime(2026, 3, 1, 10, 58, tzinfo=UTC)  # 23:58 there
+    assert pay(key="a", amount="60").status == "done"
+    assert pay(key="b", amount="40").status == "done"
+    assert pay(key="c", amount="0.01").status == "needs_approval"
+    clock.moment += timedelta(minutes=3)
+    assert pay(key="c", amount="0.01").status == "done"
+    assert pay(key="d", amount="99.99").status == "done"
+    assert pay(key="e", amount="0.01").status == "needs_approval"
+    clock.moment = datetime(2026, 3, 2, 0, 1, tzinfo=UTC)  # another day in UTC alone
+    assert pay(key="e", amount="0.01").status == "needs_approval"
+
+
+def test_what_a_person_approved_counts_for_the_day_and_unknown_amounts_leave_it_unknown(host, pay, rule):
+    rule("always", "50", "100")
+    waiting = pay(key="big", amount="90")
+    approved(host, waiting)
+    assert pay(key="big", amount="90").status == "done"
+    assert pay(key="small", amount="10").status == "done"
+    assert pay(key="more", amount="1").status == "needs_approval"
+    approved(host, pay(key="dark", amount=None))
+    assert pay(key="dark", amount=None).status == "done"
+    assert "not known" in pay(key="more", amount="1").verdict.why
+
+
+def test_a_write_under_way_or_of_unknown_end_counts_for_the_day(host, pay, rule, fake):
+    rule("always", None, "100")
+
+    def broken():
+        raise Unavailable("gone")
+
+    fake.before = broken
+    with pytest.raises(Unavailable):
+        pay(key="a", amount="60")
+    fake.before = lambda: None
+    assert pay(key="b", amount="60").status == "needs_approval"
+    assert pay(key="a", amount="60").status == "done", "its own amount is not counted twice"
+
+
+def test_two_at_once_do_not_slip_past_the_total_of_the_day(host, pay, rule, fake, make_host, connected):
+    rule("always", None, "100")
+    other = make_host()
+
+    def meanwhile():
+        fake.before = lambda: None
+        params = {"to": "Eve", "amount": "60"}
+        second = other.act(connected, "pay", params, business_key="b", requester=AGENT)
+        assert second.status == "needs_approval"
+        assert second.verdict.why == "with 60 of today it comes to 120, and 100 is the most for a day"
+
+    fake.before = meanwhile
+    assert pay(key="a", amount="60").status == "done"
+    assert len(fake.ledger) == 1

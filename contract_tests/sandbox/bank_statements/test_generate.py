@@ -1,0 +1,169 @@
+"""Bank statements: each line has an answer, each entry of the books counts once, nothing gives it away."""
+
+import datetime as dt
+import json
+from collections import Counter
+from decimal import Decimal
+
+import httpx
+import pytest
+
+from bizosaas_xero.sandbox import Clock, Sandbox
+from bizosaas_xero.sandbox.bank_statements.entries import booked
+from bizosaas_xero.sandbox.bank_statements.generate import KINDS, generate, public
+
+SINCE, TO = dt.date(2025, 6, 1), dt.date(2026, 9, 21)
+NOTHING = {"unmatched", "duplicate", "same_amount_other_date", "other_amount_same_date"}
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    return Sandbox(600, 5, clock=Clock(lambda: 1.79e9))
+
+
+@pytest.fixture(scope="module")
+def statement(sandbox):
+    return generate(sandbox.store(), 3, SINCE, TO)
+
+
+@pytest.fixture(scope="module")
+def entries(sandbox):
+    return {(e.entity, e.id, e.account): e for e in booked(sandbox.store())}
+
+
+def of(statement, kind):
+    lines = {line["line_id"]: line for line in statement.lines}
+    return [(lines[name], answer) for name, answer in statement.answers.items() if answer["kind"] == kind]
+
+
+def test_every_kind_is_there(statement):
+    found = Counter(answer["kind"] for answer in statement.answers.values())
+    assert set(found) == (set(KINDS) - {"missing"}) | {"unbooked_invoice"}
+    assert statement.missing
+    assert len(statement.lines) == len(statement.answers)
+    assert {line["line_id"] for line in statement.lines} == set(statement.answers)
+
+
+def test_the_answers_account_for_the_books(sandbox, statement, entries):
+    """Each entry of these days is on one line, on two parts, or missing; and the amounts add up."""
+    seen = Counter()
+    for line in statement.lines:
+        answer = statement.answers[line["line_id"]]
+        assert bool(answer["matches"]) == (answer["kind"] not in NOTHING)
+        for match in answer["matches"]:
+            if match["entity"] != "Invoices":
+                seen[match["entity"], match["id"], line["account_id"]] += match["amount"]
+    gone = {(m["entity"], m["id"], m["account_id"]) for m in statement.missing}
+    assert not gone & set(seen)
+    seen.update(dict.fromkeys(gone, 0))
+    booked_here = {key: e.amount for key, e in entries.items() if SINCE <= e.date <= TO}
+    assert set(seen) == set(booked_here)
+    assert all(seen[key] == amount for key, amount in booked_here.items() if key not in gone)
+
+
+def test_amounts(statement):
+    for line in statement.lines:
+        answer = statement.answers[line["line_id"]]
+        whole = sum((match["amount"] for match in answer["matches"]), Decimal(0)) - answer.get("fee", 0)
+        if answer["matches"]:
+            assert line["amount"] == whole
+        assert line["amount"] == round(line["amount"], 2) != 0
+
+
+def test_near_misses(statement, entries):
+    """What looks alike and is not: by date, by amount, twice."""
+    by_entry = {}
+    for line in statement.lines:
+        for match in statement.answers[line["line_id"]]["matches"]:
+            by_entry[match["id"]] = line
+    amounts = Counter(line["amount"] for line in statement.lines)
+    for line, _ in of(statement, "same_amount_other_date"):
+        assert amounts[line["amount"]] > 1
+    for line, answer in of(statement, "duplicate"):
+        twin = next(each for each in statement.lines if each["line_id"] == answer["duplicate_of"])
+        assert {k: v for k, v in line.items() if k != "line_id"} == {k: v for k, v in twin.items() if k != "line_id"}
+    for line, answer in of(statement, "fee_deducted"):
+        assert Decimal(0) < answer["fee"] < line["amount"]
+    for _, answer in of(statement, "combined"):
+        assert len({match["id"] for match in answer["matches"]}) == 2
+    for line, answer in of(statement, "typo"):
+        match = answer["matches"][0]
+        entry = entries[match["entity"], match["id"], line["account_id"]]
+        assert line["reference"] != entry.reference
+    for line, _ in of(statement, "no_reference"):
+        assert line["reference"] == ""
+
+
+def test_lines_give_nothing_away(statement):
+    """A matcher sees what a bank sends: no id of a document, and no order by kind."""
+    text = json.dumps(statement.lines, default=str)
+    for answer in statement.answers.values():
+        assert not any(match["id"] in text for match in answer["matches"])
+    assert {tuple(line) for line in statement.lines} == {
+        ("line_id", "account_id", "date", "amount", "payee", "reference", "description")
+    }
+    assert [line["date"] for line in statement.lines] == sorted(line["date"] for line in statement.lines)
+
+
+def test_the_same_seed_gives_the_same_statement(sandbox, statement):
+    again = generate(sandbox.store(), 3, SINCE, TO)
+    assert (again.lines, again.answers, again.missing) == (
+        statement.lines,
+        statement.answers,
+        statement.missing,
+    )
+    other = generate(sandbox.store(), 4, SINCE, TO)
+    assert public(other.answers) != public(statement.answers)
+
+
+def test_one_account_and_the_last_90_days(sandbox):
+    store = sandbox.store()
+    account = store.account_id("091")
+    made = generate(store, 1, account=account)
+    assert {line["account_id"] for line in made.lines} == {account}
+    booked_days = [m for m in made.answers.values() if m["kind"] == "exact"]
+    assert booked_days
+    with pytest.raises(ValueError, match="no bank account"):
+        generate(store, 1, account=store.account_id("200"))
+    with pytest.raises(ValueError, match="after"):
+        generate(store, 1, TO, SINCE)
+
+
+def test_batches_and_transfers_are_one_line(sandbox):
+    store = Sandbox(40, 5, clock=Clock(lambda: 1.79e9)).store()
+    loose = [row for row in store.rows("Payments") if "BatchPaymentID" not in row]
+    payments = [row for row in loose if row["Status"] == "AUTHORISED"][:2]
+    for row in payments:
+        store.table("Payments").put({**row, "BatchPaymentID": "b-1"})
+    moved = store.put(
+        "BankTransfers",
+        {
+            "Date": "/Date(1789948800000+0000)/", "Amount": 12, "Reference": "to savings",
+            "FromBankAccount": {"AccountID": store.account_id("090")},
+            "ToBankAccount": {"AccountID": store.account_id("091")},
+        },
+    )  # fmt: skip
+    found = list(booked(store))
+    (batch,) = (e for e in found if e.id == "b-1")
+    ways = [(1 if row["PaymentType"] == "ACCRECPAYMENT" else -1) * row["BankAmount"] for row in payments]
+    assert (batch.entity, batch.amount) == ("BatchPayments", sum(ways))
+    assert {e.amount for e in found if e.id == moved} == {Decimal(12), Decimal(-12)}
+    assert not {row["PaymentID"] for row in payments} & {e.id for e in found}
+
+
+def test_over_http(box):
+    with httpx.Client(base_url=f"{box.url}/_sandbox") as control:
+        asked = {"from": "2001-01-01", "seed": 2}
+        made = control.post("/statements", json=asked)
+        assert made.status_code == 201
+        body = made.json()
+        assert set(body) == {"id", "lines"}
+        answers = control.get(f"/statements/{body['id']}/answers").json()
+        assert [a["line_id"] for a in answers["answers"]] == sorted(line["line_id"] for line in body["lines"])
+        assert control.post("/statements", json=asked).json()["lines"] == body["lines"]
+        second = box.info["organisations"][1]["id"]
+        assert control.post("/statements", json={**asked, "organisation": second}).json()["lines"] != body["lines"]
+        assert control.get("/statements/9/answers").status_code == 404
+        for bad in ({"from": "shoe"}, {"shoe": 1}, {"account": "x"}, {"seed": "x"}):
+            assert control.post("/statements", json=bad).status_code == 400
+        assert control.post("/statements", json={"organisation": "x"}).status_code == 404

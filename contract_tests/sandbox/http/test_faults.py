@@ -1,0 +1,215 @@
+"""Each fault does what it says, where it is told, as often as it is told."""
+
+import json
+import time
+from itertools import product
+
+import httpx
+import pytest
+
+
+def clean(client):
+    assert client.get("Invoices", page=1).status_code == 200
+
+
+def test_latency(client, box):
+    box.sandbox.faults.add("latency", seconds=0.2, match={"path": "/Invoices"})
+    start = time.perf_counter()
+    clean(client)
+    assert time.perf_counter() - start >= 0.2
+
+
+def test_rate_limit(client, box):
+    bodies = {"json": "application/json", "text": "text/plain", "html": "text/html", "empty": ""}
+    for problem, retry_after, body in product(("minute", "day", "appminute", "concurrent"), (None, 7), bodies):
+        box.sandbox.faults.add("rate_limit", problem=problem, retry_after=retry_after, body=body)
+        answer = client.get("Invoices")
+        assert answer.status_code == 429
+        assert answer.headers["x-rate-limit-problem"] == problem
+        assert answer.headers.get("retry-after") == (retry_after and str(retry_after))
+        assert answer.headers.get("content-type", "").startswith(bodies[body])
+        assert bool(answer.content) == (body != "empty")
+    clean(client)
+
+
+def test_status(client, box):
+    words = 'The "Organisation" is offline'
+    for status, body in product((400, 403, 404, 412, 500, 501, 503), ("json", "text", "html", "empty")):
+        box.sandbox.faults.add("status", status=status, body=body, text=words, headers={"X-Shoe": "1"})
+        answer = client.get("Invoices")
+        assert (answer.status_code, answer.headers["x-shoe"]) == (status, "1")
+        if body == "json":
+            assert answer.json()["Detail"] == words
+        elif body == "empty":
+            assert answer.content == b""
+        else:
+            assert "Organisation" in answer.text
+    clean(client)
+
+
+def test_status_of_the_token_endpoint(client, box):
+    box.sandbox.faults.add("status", status=503, match={"path": "/connect/token"})
+    clean(client)
+    assert client.refresh(client.token["refresh_token"]).status_code == 503
+    assert client.refresh(client.token["refresh_token"]).status_code == 200
+
+
+@pytest.mark.parametrize(("where", "error"), [("headers", httpx.TransportError), ("body", httpx.RemoteProtocolError)])
+def test_cut(client, box, where, error):
+    box.sandbox.faults.add("cut", where=where, match={"path": "/Invoices"})
+    with pytest.raises(error):
+        client.get("Invoices", {"Accept_Encoding": "identity"})
+    clean(client)
+
+
+def test_a_cut_elsewhere_is_refused(box):
+    with pytest.raises(ValueError, match="where is one of body, headers"):
+        box.sandbox.faults.add("cut", where="before")
+
+
+def test_who_has_the_answer_finds_it_in_the_log(client, box):
+    box.sandbox.log.clear()
+    for count in range(1, 101):
+        client.get("Currencies")
+        assert len(box.sandbox.log) == count
+        assert box.sandbox.log[-1]["in_flight"] == 1
+
+
+@pytest.mark.parametrize("kind", ["malformed", "truncated"])
+def test_bad_json(client, box, kind):
+    box.sandbox.faults.add(kind, match={"path": "/Invoices"})
+    answer = client.get("Invoices", page=1)
+    assert answer.status_code == 200
+    with pytest.raises(json.JSONDecodeError):
+        answer.json()
+    clean(client)
+
+
+@pytest.mark.parametrize("name", ["Invoices", "Contacts", "BankTransactions", "Accounts", "Payments"])
+def test_bad_row(client, box, name):
+    good = client.rows(name, page=1)
+    box.sandbox.faults.add("bad_row", row=2)
+    bad = client.rows(name, page=1)
+    assert [k for k, (a, b) in enumerate(zip(good, bad, strict=True)) if a != b] == [2]
+    assert "/Date(oops)/" in bad[2].values()
+    assert client.rows(name, page=1) == good
+
+
+def test_bad_amount(client, box):
+    box.sandbox.faults.add("bad_row", field="Total", row=-1)
+    assert client.rows("Invoices", page=1)[-1]["Total"] == "12,5x"
+
+
+def test_expire_token(client, box):
+    box.sandbox.faults.add("expire_token", after=1)
+    clean(client)
+    answer = client.get("Invoices")
+    assert answer.status_code == 401
+    assert "TokenExpired" in answer.json()["Detail"]
+    assert client.get("Invoices").status_code == 401, "it stays dead"
+    client.token = client.refresh(client.token["refresh_token"]).json()
+    clean(client)
+
+
+def test_revoke_grant(client, box):
+    box.sandbox.faults.add("revoke_grant", match={"path": "/connect/token"})
+    clean(client)
+    assert client.refresh(client.token["refresh_token"]).json() == {"error": "invalid_grant"}
+    assert client.get("Invoices").status_code == 403
+
+
+def test_disconnect(client, box):
+    box.sandbox.faults.add("disconnect", match={"path": "/Invoices"})
+    assert client.get("Accounts").status_code == 200
+    assert client.get("Invoices").status_code == 403
+    assert client.connections() == []
+    assert client.refresh(client.token["refresh_token"]).status_code == 200
+
+
+def test_lost_refresh(client, box):
+    token = client.token["refresh_token"]
+    box.sandbox.faults.add("lost_refresh")
+    with pytest.raises(httpx.TransportError):
+        client.refresh(token)
+    assert client.refresh(token).status_code == 200, "within the grace time"
+    box.sandbox.clock.advance(31 * 60)
+    assert client.refresh(token).json() == {"error": "invalid_grant"}, "it was done, only the answer was lost"
+
+
+def test_redirect(client, box):
+    box.sandbox.faults.add("redirect", location="http://elsewhere.example/x")
+    answer = client.get("Invoices")
+    assert (answer.status_code, answer.headers["location"]) == (302, "http://elsewhere.example/x")
+
+
+def test_edits_between_pages(client, box):
+    query = {"order": "InvoiceID ASC", "pageSize": 20}
+    before = {row["InvoiceID"]: row for row in client.rows("Invoices", page=1, pageSize=1000)}
+    faults = box.sandbox.faults
+    faults.add("mutate", entity="invoices", op="edit", count=3, changes={"Reference": "x"}, match={"page": 1})
+    faults.add("mutate", entity="Invoices", op="insert", count=2, match={"page": 2})
+    faults.add("mutate", entity="Invoices", op="delete", which="last", match={"page": 2})
+    one = client.rows("Invoices", page=1, **query)
+    assert one == [before[row["InvoiceID"]] for row in one], "it strikes after the page was read"
+    after = {row["InvoiceID"]: row for row in client.rows("Invoices", page=1, pageSize=1000)}
+    changed = [guid for guid in before if before[guid] != after[guid]]
+    assert sorted(changed) == sorted(row["InvoiceID"] for row in one[:3])
+    assert all(after[guid]["Reference"] == "x" for guid in changed)
+    assert all(after[guid]["UpdatedDateUTC"] > before[guid]["UpdatedDateUTC"] for guid in changed)
+    client.get("Invoices", page=2, **query)
+    end = {row["InvoiceID"] for row in client.rows("Invoices", page=1, pageSize=1000)}
+    assert len(end - set(before)) == 2
+    assert len(set(before) - end) == 1
+
+
+def test_archive_between_pages(client, box):
+    count = len(client.rows("Contacts", page=1))
+    box.sandbox.faults.add("mutate", entity="Contacts", op="archive", which="spread", count=2, match={"page": 1})
+    assert len(client.rows("Contacts", page=1)) == count
+    assert len(client.rows("Contacts", page=1)) < count
+
+
+def test_blind_edit(client, box):
+    box.sandbox.faults.add(
+        "mutate", entity="Invoices", op="edit", changes={"SentToContact": True, "Url": "u"}, blind=True
+    )
+    stamps = {r["InvoiceID"]: r["UpdatedDateUTC"] for r in client.rows("Invoices", page=1)}
+    after = client.rows("Invoices", page=1)
+    assert sum("Url" in row for row in after) == 1
+    assert {r["InvoiceID"]: r["UpdatedDateUTC"] for r in after} == stamps
+
+
+def test_clock_shift(client, box):
+    box.sandbox.faults.add("clock_shift", seconds=-7200)
+    answer = client.get("Invoices")
+    stamp = int(answer.json()["DateTimeUTC"][6:-2]) / 1000
+    assert abs(box.sandbox.clock.now() - 7200 - stamp) < 30
+    box.sandbox.faults.clear()
+    assert int(client.get("Invoices").json()["DateTimeUTC"][6:-2]) / 1000 > stamp + 7000
+
+
+def test_where_and_how_often(client, box):
+    faults = box.sandbox.faults
+    faults.add("status", status=500, match={"path": "/accounts", "method": "GET", "query": "a=1"}, after=1, times=2)
+    codes = [client.get("Accounts", a=1).status_code for _ in range(5)]
+    assert codes == [200, 500, 500, 200, 200]
+    faults.add("status", status=500, match={"tenant": "elsewhere"}, times=None)
+    clean(client)
+    faults.add("status", status=500, match={"path": "/Invoices"}, times=None)
+    assert [client.get("Invoices").status_code for _ in range(3)] == [500] * 3
+    assert [f["struck"] for f in faults.waiting()] == [0, 3]
+    faults.clear()
+    clean(client)
+
+
+def test_unknown_faults_are_refused(box):
+    wrong = (
+        ("shoe", {}),
+        ("latency", {"second": 1}),
+        ("mutate", {"op": "burn", "entity": "Invoices"}),
+        ("status", {"match": {"pth": "x"}}),
+        ("status", {"body": "shoe"}),
+    )
+    for kind, details in wrong:
+        with pytest.raises(ValueError, match=r"knows|no fault|needs|one of"):
+            box.sandbox.faults.add(kind, **details)

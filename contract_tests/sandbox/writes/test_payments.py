@@ -1,0 +1,270 @@
+"""Payments, credits and journals: what settles what, and what the ledger says."""
+
+import pytest
+
+from bizosaas_xero.sandbox.ledger.ledger import CASH
+from contract_tests.helpers.sandbox_money import again, balance, client, customer, document, pay, store, zero
+
+__all__ = ["client", "customer", "document", "store"]
+
+
+def test_an_invoice_is_paid_in_parts_and_a_payment_taken_back(client, document, store):
+    sold, bank, owed = document(), balance(store, "090"), balance(store, "610")
+    first = client.put("Payments", pay(sold, 40, Reference="part"))
+    assert (first["Status"], first["PaymentType"], first["BankAmount"]) == ("AUTHORISED", "ACCRECPAYMENT", 40)
+    row = again(client, sold)
+    assert (row["AmountDue"], row["AmountPaid"], row["Status"]) == (60, 40, "AUTHORISED")
+    assert [p["PaymentID"] for p in row["Payments"]] == [first["PaymentID"]]
+    last = client.post("Payments", pay(sold, 60, Date="2026-11-01"))
+    row = again(client, sold)
+    assert (row["Status"], row["AmountDue"]) == ("PAID", 0)
+    assert row["FullyPaidOnDate"] == last["Date"]
+    assert balance(store, "090") == bank + 100
+    assert balance(store, "610") == owed - 100
+    gone = client.post(f"Payments/{last['PaymentID']}", {"Status": "DELETED"})
+    assert gone["Status"] == "DELETED"
+    row = again(client, sold)
+    assert (row["Status"], row["AmountDue"]) == ("AUTHORISED", 60)
+    assert "FullyPaidOnDate" not in row
+    assert balance(store, "090") == bank + 40
+    assert client.refused("POST", f"Payments/{last['PaymentID']}", {"Status": "DELETED"})
+    assert client.rows(f"Payments/{last['PaymentID']}")[0]["Status"] == "DELETED", "it stays readable"
+    zero(store)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"Amount": 100.01}, "Payment amount exceeds the amount outstanding on this document"),
+        ({"Amount": 0}, "greater than zero"),
+        ({"Amount": -5}, "greater than zero"),
+        ({"Amount": None}, "greater than zero"),
+        ({"Account": {"Code": "200"}}, "Account code '200' is not a valid code"),
+        ({"Account": {"Code": "999"}}, "Account code '999' is not a valid code"),
+        ({"Account": {"Code": "850"}}, "archived"),
+        ({"Account": {}}, "Account must be valid."),
+        ({"Account": {"Code": "092"}}, "currency"),
+        ({"CreditNote": {"CreditNoteID": "x"}}, "exactly one"),
+        ({"Invoice": {"InvoiceID": "11111111-1111-1111-1111-111111111111"}}, "was not found"),
+        ({"Date": "2026-13-01"}, "AllXsd"),
+    ],
+)
+def test_refused_payments(client, document, changes, word):
+    sold = document()
+    before = client.rows("Payments"), client.rows("Invoices")
+    assert word in " ".join(client.refused("PUT", "Payments", {**pay(sold, 10), **changes}))
+    assert (client.rows("Payments"), client.rows("Invoices")) == before
+
+
+def test_two_payments_of_one_body_cannot_overpay_together(client, document):
+    sold = document()
+    twice = {"Payments": [pay(sold, 60), pay(sold, 60)]}
+    assert client.refused("PUT", "Payments", twice)
+    assert again(client, sold)["AmountDue"] == 100
+
+
+def test_only_approved_documents_are_paid(client, document):
+    draft = document(Status="DRAFT")
+    assert client.refused("PUT", "Payments", pay(draft, 10)) == [
+        "Payments can only be made against Authorised documents"
+    ]
+
+
+def test_what_is_paid_cannot_be_edited_or_voided(client, document):
+    sold = document()
+    client.put("Payments", pay(sold, 40))
+    for body in (
+        {"Status": "VOIDED"},
+        {"Date": "2026-10-02"},
+        {"LineItems": [{"Description": "new", "UnitAmount": 1, "AccountCode": "200"}]},
+        {"LineItems": [{"LineItemID": sold["LineItems"][0]["LineItemID"], "UnitAmount": 90}]},
+    ):
+        assert (
+            "payment or credit note allocated"
+            in client.refused("POST", "Invoices", {"InvoiceID": sold["InvoiceID"], **body})[0]
+        )
+    harmless = {
+        "LineItemID": sold["LineItems"][0]["LineItemID"],
+        "Description": "better",
+        "AccountCode": "260",
+    }
+    changed = client.post("Invoices", {
+        "InvoiceID": sold["InvoiceID"], "Reference": "PO 9", "DueDate": "2026-12-01", "LineItems": [harmless],
+    })  # fmt: skip
+    assert changed["Reference"] == "PO 9"
+    assert changed["LineItems"][0]["AccountCode"] == "260"
+    assert changed["AmountDue"] == 60
+
+
+def test_a_credit_note_is_allocated_and_the_allocation_taken_back(client, document, store):
+    owed = balance(store, "610")
+    sold, credit = document(), document("CreditNotes", "ACCRECCREDIT", 30)
+    assert credit["CreditNoteNumber"].startswith("CN-")
+    assert credit["RemainingCredit"] == 30
+    where = f"CreditNotes/{credit['CreditNoteID']}/Allocations"
+    part = {"Invoice": {"InvoiceID": sold["InvoiceID"]}, "Amount": 20, "Date": "2026-10-21"}
+    made = client.put(where, {"Allocations": [part]})
+    row = again(client, sold)
+    assert (row["AmountDue"], row["AmountCredited"], row["AmountPaid"], row["Payments"]) == (80, 20, 0, [])
+    assert row["CreditNotes"][0]["AppliedAmount"] == 20
+    assert client.rows(f"CreditNotes/{credit['CreditNoteID']}")[0]["RemainingCredit"] == 10
+    assert balance(store, "610") == owed + 70
+    assert client.refused("PUT", where, {**part, "Amount": 11})
+    assert client.refused("POST", "CreditNotes", {"CreditNoteID": credit["CreditNoteID"], "Status": "VOIDED"})
+    gone = client.send("DELETE", f"{where}/{made['AllocationID']}")
+    assert gone.status_code == 200
+    assert gone.json()["IsDeleted"] is True
+    assert again(client, sold)["AmountDue"] == 100
+    assert client.send("DELETE", f"{where}/{made['AllocationID']}").status_code == 404
+    client.post("CreditNotes", {"CreditNoteID": credit["CreditNoteID"], "Status": "VOIDED"})
+    assert balance(store, "610") == owed + 100
+    zero(store)
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_an_allocation_may_move_the_stamp_of_its_invoice(client, document, box, moves):
+    box.sandbox.switches.set("allocation_moves_stamp", moves)
+    sold, credit = document(), document("CreditNotes", "ACCRECCREDIT", 30)
+    box.sandbox.clock.advance(60)
+    part = {"Invoice": {"InvoiceID": sold["InvoiceID"]}, "Amount": 20}
+    client.put(f"CreditNotes/{credit['CreditNoteID']}/Allocations", part)
+    assert (again(client, sold)["UpdatedDateUTC"] != sold["UpdatedDateUTC"]) == moves
+
+
+def test_a_credit_note_is_paid_back(client, document, store):
+    credit, bank = document("CreditNotes", "ACCRECCREDIT", 30), balance(store, "090")
+    paid = client.put("Payments", pay(credit, 30, key="CreditNote"))
+    assert paid["PaymentType"] == "ARCREDITPAYMENT"
+    row = client.rows(f"CreditNotes/{credit['CreditNoteID']}")[0]
+    assert (row["Status"], row["RemainingCredit"]) == ("PAID", 0)
+    assert balance(store, "090") == bank - 30
+    zero(store)
+
+
+@pytest.mark.parametrize("kind", ["OVERPAYMENT", "PREPAYMENT"])
+@pytest.mark.parametrize("way", ["RECEIVE", "SPEND"])
+def test_money_on_account_is_allocated(client, document, customer, store, kind, way):
+    sales = way == "RECEIVE"
+    entity, key = f"{kind.title()}s", f"{kind.title()}ID"
+    made = client.put("BankTransactions", {
+        "Type": f"{way}-{kind}", "Contact": {"ContactID": customer["ContactID"]},
+        "BankAccount": {"Code": "090"}, "Date": "2026-10-02",
+        "LineItems": [{"Description": "x", "UnitAmount": 115, "AccountCode": "200" if sales else "429"}],
+        **({"LineAmountTypes": "Inclusive"} if kind == "PREPAYMENT" else {}),
+    })  # fmt: skip
+    credit = client.rows(f"{entity}/{made[key]}")[0]
+    assert (credit["RemainingCredit"], credit["Type"]) == (115, f"{way}-{kind}")
+    sold = document(kind="ACCREC" if sales else "ACCPAY", amount=200, code="200" if sales else "429")
+    where = f"{entity}/{made[key]}/Allocations"
+    client.put(where, {"Allocations": [{"Invoice": {"InvoiceID": sold["InvoiceID"]}, "Amount": 100}]})
+    assert again(client, sold)["AmountDue"] == 100
+    assert client.refused("POST", "BankTransactions", {
+        "BankTransactionID": made["BankTransactionID"], "Status": "DELETED"})  # fmt: skip
+    back = client.put("Payments", pay(credit, 15, key=kind.title()))
+    assert back["PaymentType"] == f"{'AR' if sales else 'AP'}{kind}PAYMENT"
+    assert client.rows(f"{entity}/{made[key]}")[0]["Status"] == "PAID"
+    zero(store)
+    wrong = document(kind="ACCPAY" if sales else "ACCREC", amount=9, code="429" if sales else "200")
+    part = {"Invoice": {"InvoiceID": wrong["InvoiceID"]}, "Amount": 1}
+    assert client.refused("PUT", where, part)
+
+
+def journal(*lines, **more):
+    rows = [{"LineAmount": amount, "AccountCode": code} for amount, code in lines]
+    return {"Narration": "Accrual", "Date": "2026-10-05", "Status": "POSTED", "JournalLines": rows, **more}
+
+
+def test_journals(client, store):
+    rent = balance(store, "469")
+    draft = client.put("ManualJournals", journal((100, "469"), (-100, "900"), Status="DRAFT"))
+    assert balance(store, "469") == rent
+    client.post("ManualJournals", {"ManualJournalID": draft["ManualJournalID"], "Status": "POSTED"})
+    assert balance(store, "469") == rent + 100
+    client.post(f"ManualJournals/{draft['ManualJournalID']}", {"Status": "VOIDED"})
+    assert balance(store, "469") == rent
+    hidden = client.put("ManualJournals", journal((10, "469"), (-10, "900"), ShowOnCashBasisReports=False))
+    assert hidden["ShowOnCashBasisReports"] is False
+    cash = store.ledger.of("ManualJournals", hidden["ManualJournalID"], CASH)
+    assert cash == ()
+    taxed = client.put("ManualJournals", journal((100, "429"), (-115, "900"), LineAmountTypes="Exclusive"))
+    assert [line["TaxAmount"] for line in taxed["JournalLines"]] == [15, 0]
+    zero(store)
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        (journal((100, "469"), (-10, "900")), "The total debits (100.00) must equal total credits (-10.00)"),
+        (journal((0, "469")), "at least two lines"),
+        (journal((1, "469"), (-1, "090")), "090"),
+        (journal((1, "469"), (-1, "610")), "610"),
+        (journal((1, "469"), (-1, "630")), "630"),
+        (journal((1, "469"), (-1, "960")), "960"),
+        (journal((1, "469"), (-1, "999")), "999"),
+        (journal((1, "469"), (-1, "900"), Narration=" "), "Narration"),
+        (journal((1, "469"), (-1, "900"), Status="VOIDED"), "status"),
+    ],
+)
+def test_refused_journals(client, body, word):
+    assert word in " ".join(client.refused("PUT", "ManualJournals", body))
+
+
+def test_realised_gains(client, document, store):
+    gains, owed = balance(store, "499"), balance(store, "610")
+    sold = document(CurrencyCode="USD", CurrencyRate=0.5)
+    assert balance(store, "610") == owed + 200, "base is the amount divided by the rate"
+    client.put("Payments", pay(sold, 40, CurrencyRate=0.4))
+    assert balance(store, "610") == owed + 120
+    assert balance(store, "499") == gains - 20, "100 came in for what stood at 80"
+    client.put("Payments", pay(sold, 60, BankAmount=110))
+    assert balance(store, "610") == owed
+    assert balance(store, "499") == gains - 20 + 10
+    zero(store)
+
+
+def test_what_is_paid_is_not_revalued_any_more(client, document, store):
+    before = store.ledger.revaluations(store.today())
+    sold = document(CurrencyCode="USD", CurrencyRate=0.5)
+    assert store.ledger.revaluations(store.today()) != before
+    client.put("Payments", pay(sold, 100, CurrencyRate=0.4))
+    assert store.ledger.revaluations(store.today()) == before
+
+
+def test_a_foreign_bank_account(client, document, store):
+    bank = balance(store, "092")
+    sold = document(CurrencyCode="USD", CurrencyRate=0.5)
+    paid = client.put("Payments", pay(sold, 100, code="092", CurrencyRate=0.625))
+    assert paid["BankAmount"] == 100
+    assert balance(store, "092") == bank + 160
+    zero(store)
+
+
+def test_a_rate_turned_round_is_remarked_on(client, customer):
+    body = {"Type": "ACCREC", "Contact": {"ContactID": customer["ContactID"]}, "CurrencyCode": "USD",
+            "CurrencyRate": 1.6,
+            "LineItems": [{"Description": "x", "UnitAmount": 1, "AccountCode": "200"}]}  # fmt: skip
+    made = client.put("Invoices", body, summarizeErrors="false")
+    assert made["StatusAttributeString"] == "WARNING"
+    assert "CurrencyRate" in made["Warnings"][0]["Message"]
+
+
+def test_changes_that_move_no_stamp(client, document, box):
+    sold = document()
+    client.put("Payments", pay(sold, 40))
+    before = again(client, sold)["UpdatedDateUTC"]
+    box.sandbox.clock.advance(60)
+    only = {"LineItemID": sold["LineItems"][0]["LineItemID"], "AccountCode": "260"}
+    for body in ({"DueDate": "2026-12-01"}, {"SentToContact": True}, {"LineItems": [only]}):
+        row = client.post(f"Invoices/{sold['InvoiceID']}", body)
+        assert row["UpdatedDateUTC"] == before
+    assert row["LineItems"][0]["AccountCode"] == "260"
+    assert row["DueDateString"] == "2026-12-01T00:00:00"
+    assert client.post(f"Invoices/{sold['InvoiceID']}", {"Reference": "r"})["UpdatedDateUTC"] != before
+
+
+def test_rows_removed_by_hand_do_not_stop_the_ledger(client, document, store):
+    sold = document()
+    paid = client.put("Payments", pay(sold, 40))
+    store.delete("Payments", paid["PaymentID"])
+    store.insert("Invoices")
+    zero(store)
