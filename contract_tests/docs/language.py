@@ -98,8 +98,8 @@ def list_files(paths: list[str]) -> list[Path]:
 def main(arguments: list[str]) -> int:
     """Print each phrase to mend; the exit code is 1 when there is one."""
     found = [each for path in list_files(arguments) for each in find_phrases(path)]
-    print(*found, sep="\n")
-    print(f"{len(found)} phrases to mend", file=sys.stderr)
+    sys.stdout.writelines(f"{each}\n" for each in found)
+    sys.stderr.write(f"{len(found)} phrases to mend\n")
     return 1 if found else 0
 
 
