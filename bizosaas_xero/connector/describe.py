@@ -37,7 +37,7 @@ def info() -> ConnectorInfo:
             default_profile=scopes.DEFAULT_PROFILE,
         ),
         entities=[entity.info() for entity in ENTITIES.values()],
-        actions=actions.listed(),
+        actions=actions.list_all(),
         settings=Settings.model_json_schema(),
     )
 

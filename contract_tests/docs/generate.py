@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from bizosaas_xero.connector.actions.definition import ActionRow, WriteRow
+from bizosaas_xero.connector.actions.definition import ReadAction, WriteAction
 from bizosaas_xero.connector.actions.registry import ACTIONS
 from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.connector.describe import info
@@ -105,7 +105,7 @@ def _model(name: str) -> str:
     return f"### {name}\n\n{text}\n\n{table(['Key', 'Type', 'Default', 'Meaning'], rows)}\n"
 
 
-def _action(row: ActionRow | WriteRow) -> str:
+def _action(row: ReadAction | WriteAction) -> str:
     schema = row.params.model_json_schema()
     rows = parameters.rows(row.name, schema, schema)
     params = table(["Parameter", "Type", "Default", "Meaning"], rows) if rows else "It takes no parameters."

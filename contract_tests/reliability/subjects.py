@@ -15,7 +15,7 @@ import stamina
 import time_machine
 
 from bizosaas_xero import plugin
-from bizosaas_xero.connector.actions.definition import WriteRow
+from bizosaas_xero.connector.actions.definition import WriteAction
 from bizosaas_xero.connector.actions.registry import ACTIONS
 from bizosaas_xero.connector.http import transport
 from bizosaas_xero.connector.sync.entities import ENTITIES
@@ -28,7 +28,7 @@ from contract_tests.helpers.write_examples import WRITES
 
 MAX_WAIT = 65.0
 SUBJECTS = (*ENTITIES, *ACTIONS)
-WRITING = tuple(name for name, row in ACTIONS.items() if isinstance(row, WriteRow))
+WRITING = tuple(name for name, row in ACTIONS.items() if isinstance(row, WriteAction))
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from bizosaas_xero import plugin
 from bizosaas_xero.adapters.mcp import resources as mcp_tables
-from bizosaas_xero.connector.actions.escaping import in_csv
+from bizosaas_xero.connector.actions.escaping import escape_csv
 from bizosaas_xero.connector.http import transport as http_transport
 from bizosaas_xero.host import discover, open_host
 from bizosaas_xero.host.sync import webhooks
@@ -250,7 +250,7 @@ names = st.text(max_size=12) | st.builds(
 @settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(names)
 def test_no_text_in_an_export_is_a_formula(name):
-    for cell in (in_csv(name), mcp_tables._cell(name)):
+    for cell in (escape_csv(name), mcp_tables._cell(name)):
         out = io.StringIO()
         csv.writer(out).writerow([cell, "1"])
         [back] = csv.reader(io.StringIO(out.getvalue(), newline=""))

@@ -40,8 +40,8 @@ def test_a_struck_call_is_whole_in_the_end(name):
 
 def test_the_matrix_sees_a_write_that_is_done_twice(monkeypatch):
     keys = itertools.count()
-    monkeypatch.setattr(execute, "_key", lambda *_: f"another each time {next(keys)}")
-    monkeypatch.setattr(execute, "_there", lambda *_: None)
+    monkeypatch.setattr(execute, "_idempotency_key", lambda *_: f"another each time {next(keys)}")
+    monkeypatch.setattr(execute, "_find_made", lambda *_: None)
     cells = reversed(matrix.cells("create_contact"))  # what writes comes late in a call
     assert any(matrix.tried(cell).wrong for cell in cells if (cell.fault, cell.moment) == ("cut", "after"))
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from bizosaas_xero import plugin
-from bizosaas_xero.connector.actions.definition import WriteRow
+from bizosaas_xero.connector.actions.definition import WriteAction
 from bizosaas_xero.connector.actions.registry import ACTIONS
 from bizosaas_xero.connector.http import transport
 from bizosaas_xero.sandbox import serve
@@ -25,7 +25,7 @@ from contract_tests.helpers.write_examples import WRITES
 from contract_tests.reliability.mutations import JUNK, Recording, changed, mutations, paths, places
 
 CONTROL = {"mode": "run", "business_key": "k"}
-WRITING = [name for name, row in ACTIONS.items() if isinstance(row, WriteRow)]
+WRITING = [name for name, row in ACTIONS.items() if isinstance(row, WriteAction)]
 few = settings(max_examples=25 if not SEARCHING else 1000, suppress_health_check=list(HealthCheck), deadline=None)
 live = settings(
     max_examples=4 if not SEARCHING else 100,

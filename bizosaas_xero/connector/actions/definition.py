@@ -8,12 +8,12 @@ from typing import Any
 
 from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.models import Params, Result
-from bizosaas_xero.connector.actions.writes.execute import Done
+from bizosaas_xero.connector.actions.writes.execute import CommitResult
 from bizosaas_xero.connector.actions.writes.plan import Draft, Write
 
 
 @dataclass(frozen=True)
-class ActionRow:
+class ReadAction:
     """One row of the table of actions: one that only reads.
 
     Args:
@@ -34,7 +34,7 @@ class ActionRow:
 
 
 @dataclass(frozen=True)
-class WriteRow:
+class WriteAction:
     """One row of the table of actions: one that writes.
 
     Args:
@@ -42,11 +42,11 @@ class WriteRow:
         title: For a button.
         description: For a language model.
         params: The parameters' model.
-        returns: The result's model.
-        draft: Works out the write as it would be done now; writes nothing.
-        found: Looks for what an earlier call of the same write made, by its mark.
+        result: The result's model.
+        plan: Works out the write as it would be done now; writes nothing.
+        find_existing: Looks for what an earlier call of the same write made, by its mark.
         commit: Does the draft; or, given what was found, only what is still missing.
-        result: Makes the result of what was done.
+        to_result: Makes the result of what was done.
         destructive: It takes something away that was there.
     """
 
@@ -54,9 +54,9 @@ class WriteRow:
     title: str
     description: str
     params: type[Params]
-    returns: type[Result]
-    draft: Callable[[Books, Any, Write], Draft]
-    found: Callable[[Books, Any, Write], Row | None]
-    commit: Callable[[Books, Any, Write, Draft | Row], Done]
-    result: Callable[[Books, Any, Done], Result]
+    result: type[Result]
+    plan: Callable[[Books, Any, Write], Draft]
+    find_existing: Callable[[Books, Any, Write], Row | None]
+    commit: Callable[[Books, Any, Write, Draft | Row], CommitResult]
+    to_result: Callable[[Books, Any, CommitResult], Result]
     destructive: bool = False

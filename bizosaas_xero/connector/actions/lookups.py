@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from bizosaas_xero.connector.actions.books import Books, Row, guid, quoted
-from bizosaas_xero.connector.actions.definition import ActionRow
+from bizosaas_xero.connector.actions.definition import ReadAction
 from bizosaas_xero.connector.actions.models import Money, Params, Result
 
 
@@ -302,7 +302,7 @@ def get_invoice(books: Books, params: GetInvoiceParams) -> InvoiceResult:
 
 
 ACTIONS = (
-    ActionRow(
+    ReadAction(
         "get_organisation",
         "Get Organisation",
         "Name, country, currency, today's date, financial year and lock dates of the organisation. Use it "
@@ -311,7 +311,7 @@ ACTIONS = (
         OrganisationResult,
         get_organisation,
     ),
-    ActionRow(
+    ReadAction(
         "list_accounts",
         "List Accounts",
         "The chart of accounts, or the part of it that is asked for. Use it to choose an account for a line "
@@ -320,7 +320,7 @@ ACTIONS = (
         AccountsResult,
         list_accounts,
     ),
-    ActionRow(
+    ReadAction(
         "find_contacts",
         "Find Contacts",
         "Contacts by exact name, e-mail or account number. Use it before anything that names a customer. If "
@@ -329,7 +329,7 @@ ACTIONS = (
         ContactsResult,
         find_contacts,
     ),
-    ActionRow(
+    ReadAction(
         "find_invoices",
         "Find Invoices",
         "Sales invoices or bills by number, reference, contact, status or date, newest first. Use it to find "
@@ -338,7 +338,7 @@ ACTIONS = (
         InvoicesResult,
         find_invoices,
     ),
-    ActionRow(
+    ReadAction(
         "get_invoice",
         "Get Invoice",
         "One invoice or bill with its lines, tax, and what was paid. Reads only; two calls.",

@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 CENT = Decimal("0.01")
 
 
-def in_base(amount: Decimal, rate: Decimal) -> Decimal:
+def to_base_currency(amount: Decimal, rate: Decimal) -> Decimal:
     """Return base currency to the cent; a rate is foreign units per base unit, so it divides.
 
     An amount at the rate of one is in base currency already and keeps its digits.

@@ -9,14 +9,14 @@ from bizosaas_xero.connector.actions import lookups
 from bizosaas_xero.connector.actions.bank import reconcile_bank_feeds
 from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.contacts import create_contact
-from bizosaas_xero.connector.actions.definition import ActionRow, WriteRow
+from bizosaas_xero.connector.actions.definition import ReadAction, WriteAction
 from bizosaas_xero.connector.actions.invoices import (
     create_credit_note,
     create_invoice,
     email_invoice,
     void_invoice,
 )
-from bizosaas_xero.connector.actions.models import Params, Result
+from bizosaas_xero.connector.actions.models import Params
 from bizosaas_xero.connector.actions.payments import delete_payment, mark_invoice_paid
 from bizosaas_xero.connector.actions.reports import (
     generate_pnl_report,
@@ -31,7 +31,7 @@ from bizosaas_xero.connector.settings import load
 from bizosaas_xero.spec.errors import Conflict, Invalid, NotFound
 from bizosaas_xero.spec.models import Action, ActionResult, Connection, Control, Plan, parse
 
-ACTIONS: dict[str, ActionRow | WriteRow] = {
+ACTIONS: dict[str, ReadAction | WriteAction] = {
     row.name: row
     for row in (
         create_invoice.ACTION,
@@ -52,7 +52,7 @@ ACTIONS: dict[str, ActionRow | WriteRow] = {
 """Every action of this release by its name."""
 
 
-def listed() -> list[Action]:
+def list_all() -> list[Action]:
     """Work out what ``list_actions()`` publishes without a connection."""
     return [
         Action(
@@ -60,17 +60,13 @@ def listed() -> list[Action]:
             title=row.title,
             description=row.description,
             params=row.params.model_json_schema(mode="validation"),
-            result=_result_of(row).model_json_schema(mode="serialization"),
-            effect="write" if isinstance(row, WriteRow) else "read",
-            destructive=isinstance(row, WriteRow) and row.destructive,
+            result=row.result.model_json_schema(mode="serialization"),
+            effect="write" if isinstance(row, WriteAction) else "read",
+            destructive=isinstance(row, WriteAction) and row.destructive,
             scopes=scopes.needed(row.name),
         )
         for row in ACTIONS.values()
     ]
-
-
-def _result_of(row: ActionRow | WriteRow) -> type[Result]:
-    return row.returns if isinstance(row, WriteRow) else row.result
 
 
 def run(connection: Connection, action: str, params: Mapping[str, Any] | None, control: Control) -> ActionResult:
@@ -89,48 +85,48 @@ def run(connection: Connection, action: str, params: Mapping[str, Any] | None, c
             remedy=f"Use one of: {', '.join(ACTIONS)}.",
             reason="unknown_action",
         )
-    asked = parse(row.params, params, "params")
+    parsed_params = parse(row.params, params, "params")
     settings = load(connection.settings)
     scopes.require(jwt.granted(connection), row.name)
     books = Books(Client(connection, settings, row.name), settings)
     with books.client.meter.charged():
-        if isinstance(row, WriteRow):
-            write = Write.of(connection.organisation_id, row.name, control)
-            return _write(books, row, asked, control, write)
-        return _read(books, row, asked, control)
+        if isinstance(row, WriteAction):
+            write = Write.from_control(connection.organisation_id, row.name, control)
+            return _write(books, row, parsed_params, control, write)
+        return _read(books, row, parsed_params, control)
 
 
-def _read(books: Books, row: ActionRow, asked: Params, control: Control) -> ActionResult:
+def _read(books: Books, row: ReadAction, parsed_params: Params, control: Control) -> ActionResult:
     if control.mode == "commit":
         problem = {"field": "control.mode", "message": "this action only reads: there is nothing to commit"}
         raise Invalid("control.mode is not valid.", problems=[problem])
     if control.mode == "plan":
         empty = Plan(hash="", organisation=_name(books), requests=[], undo="Nothing to undo: it only reads.")
         return ActionResult(action=row.name, status="planned", plan=empty, **_cost(books))
-    result = row.run(books, asked)
+    result = row.run(books, parsed_params)
     return ActionResult(action=row.name, status="done", data=result.model_dump(), **_cost(books))
 
 
-def _write(books: Books, row: WriteRow, asked: Params, control: Control, write: Write) -> ActionResult:
+def _write(books: Books, row: WriteAction, parsed_params: Params, control: Control, write: Write) -> ActionResult:
     if control.mode == "plan":
-        draft = row.draft(books, asked, write)
+        draft = row.plan(books, parsed_params, write)
         plan = draft.plan(write, _name(books), books.base_currency)
         return ActionResult(action=row.name, status="planned", plan=plan, warnings=plan.warnings, **_cost(books))
-    ready: Draft | Row | None = row.found(books, asked, write)
+    ready: Draft | Row | None = row.find_existing(books, parsed_params, write)
     if ready is None:
-        ready = draft = row.draft(books, asked, write)
+        ready = draft = row.plan(books, parsed_params, write)
         if control.mode == "commit" and draft.hash(write) != control.plan_hash:
             # What changed the world may be this very write, done by another worker meanwhile.
             books.forget()
-            ready = row.found(books, asked, write)
+            ready = row.find_existing(books, parsed_params, write)
         if ready is None:
             raise Conflict(
                 "What this would do now is not what was planned.",
                 remedy="Plan again with the same parameters and business key, and look at what is different.",
                 reason="stale_plan",
             )
-    done = row.commit(books, asked, write, ready)
-    result = row.result(books, asked, done)
+    done = row.commit(books, parsed_params, write, ready)
+    result = row.to_result(books, parsed_params, done)
     return ActionResult(
         action=row.name,
         status="partial" if done.partial else "done",

@@ -9,7 +9,7 @@ import jsonschema_rs
 import pytest
 
 from bizosaas_xero import plugin
-from bizosaas_xero.connector.actions.definition import ActionRow
+from bizosaas_xero.connector.actions.definition import ReadAction
 from bizosaas_xero.connector.actions.registry import ACTIONS
 from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.connector.sync.entities import ENTITIES
@@ -93,7 +93,7 @@ def test_an_unknown_action_names_the_known(reader):
 
 
 def test_every_read_has_an_example():
-    assert set(EXAMPLES) == {name for name, row in ACTIONS.items() if isinstance(row, ActionRow)}
+    assert set(EXAMPLES) == {name for name, row in ACTIONS.items() if isinstance(row, ReadAction)}
 
 
 def test_what_is_offered_is_what_there_is():

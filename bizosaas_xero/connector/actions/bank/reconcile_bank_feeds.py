@@ -24,7 +24,7 @@ from bizosaas_xero.connector.actions.bank.statement import (
 )
 from bizosaas_xero.connector.actions.bank.statement_csv import Columns, DateOrder, from_csv
 from bizosaas_xero.connector.actions.books import Books, Row
-from bizosaas_xero.connector.actions.definition import ActionRow
+from bizosaas_xero.connector.actions.definition import ReadAction
 from bizosaas_xero.connector.actions.models import Money, Params, Result
 from bizosaas_xero.spec.errors import Invalid
 
@@ -249,7 +249,7 @@ def _between(day: date, first: date | None, last: date | None) -> bool:
     return (first is None or first <= day) and (last is None or day <= last)
 
 
-ACTION = ActionRow(
+ACTION = ReadAction(
     name="reconcile_bank_feeds",
     title="Reconcile Bank Feeds",
     description=(

@@ -7,19 +7,19 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints, field_validator
 
 from bizosaas_xero.connector.actions.books import Books, Row, quoted
-from bizosaas_xero.connector.actions.definition import WriteRow
-from bizosaas_xero.connector.actions.escaping import bullets, in_markdown
+from bizosaas_xero.connector.actions.definition import WriteAction
+from bizosaas_xero.connector.actions.escaping import bullet_list, escape_markdown
 from bizosaas_xero.connector.actions.invoices import defaults
 from bizosaas_xero.connector.actions.models import Params, Result
 from bizosaas_xero.connector.actions.writes import contact_lookup
 from bizosaas_xero.connector.actions.writes.errors import wrong
-from bizosaas_xero.connector.actions.writes.execute import Done, leave_note, make
+from bizosaas_xero.connector.actions.writes.execute import CommitResult, add_history_note, run_steps
 from bizosaas_xero.connector.actions.writes.plan import ZERO, Draft, Write
 from bizosaas_xero.spec.errors import ConnectorError
 
 # Xero takes no umlauts in an e-mail address (its OpenAPI file says so).
 _EMAIL = r"^[!-?A-~]+@[!-?A-~]+\.[!-?A-~]+$"
-_SHOWN = 5
+_MAX_SHOWN = 5
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -37,7 +37,7 @@ class Address(Params):
 
 
 class CreateContactParams(Params):
-    """A new contact: its name, and what is known besides."""
+    """A new contact: its name, and what is known extras."""
 
     name: Text = Field(max_length=255, description="Of the company, or of a private person. Must be new.")
     email: Text | None = Field(None, max_length=255, pattern=_EMAIL, description="Invoices are e-mailed there.")
@@ -71,18 +71,18 @@ class CreatedContact(Result):
     link: str | None
 
 
-def draft(books: Books, params: CreateContactParams, write: Write) -> Draft:
+def plan(books: Books, params: CreateContactParams, write: Write) -> Draft:
     """Work out the contact as it would be made now.
 
     Raises:
         Invalid: There is an active contact of this name, or the currency is not enabled.
     """
     if params.currency:
-        defaults.currency(books, None, params.currency)
+        defaults.resolve_currency(books, None, params.currency)
     warnings = (*_same_name(books, params.name, write.mark), *_others(books, params, write.mark))
     fields = _fields(params)
     return Draft(
-        steps=(contact_lookup.creation(fields),),
+        steps=(contact_lookup.creation_step(fields),),
         warnings=warnings,
         undo="Archive it in Xero; a contact cannot be deleted.",
         summary=_summary(books, params, warnings),
@@ -144,7 +144,7 @@ def _named(books: Books, name: str) -> list[Row]:
         rows = books.listed("Contacts", "Contact", query, most=100)
         return [row for row in rows if str(row.get("Name")).casefold() == name.casefold()]
     query = {"where": f"Name=={quoted(name, 'params.name')}", "includeArchived": "true"}
-    return books.listed("Contacts", "Contact", query, most=_SHOWN)
+    return books.listed("Contacts", "Contact", query, most=_MAX_SHOWN)
 
 
 def _others(books: Books, params: CreateContactParams, mark: str) -> list[str]:
@@ -158,7 +158,7 @@ def _others(books: Books, params: CreateContactParams, mark: str) -> list[str]:
         query = {"where": f"{column}=={quoted(value, f'params.{field}')}"}
         warnings += [
             f"Possible duplicate: {row['Name']} ({row['ContactID']}) has the same {field.replace('_', ' ')}."
-            for row in books.listed("Contacts", "Contact", query, most=_SHOWN)
+            for row in books.listed("Contacts", "Contact", query, most=_MAX_SHOWN)
             if row.get("ContactNumber") != mark
         ]
     return warnings
@@ -168,10 +168,10 @@ def _others(books: Books, params: CreateContactParams, mark: str) -> list[str]:
 
 
 def _summary(books: Books, params: CreateContactParams, warnings: tuple[str, ...]) -> str:
-    home = in_markdown(str(books.organisation.get("Name")))
-    out = [f"**{home}**: make a new contact **{in_markdown(params.name)}**."]
+    home = escape_markdown(str(books.organisation.get("Name")))
+    out = [f"**{home}**: make a new contact **{escape_markdown(params.name)}**."]
     told = [
-        f"- {label}: {in_markdown(value)}"
+        f"- {label}: {escape_markdown(value)}"
         for label, value in (
             ("E-mail", params.email),
             ("Phone", params.phone),
@@ -183,7 +183,7 @@ def _summary(books: Books, params: CreateContactParams, warnings: tuple[str, ...
         if value
     ]
     out += ["", *told] if told else []
-    return "\n".join([*out, *bullets(warnings)])
+    return "\n".join([*out, *bullet_list(warnings)])
 
 
 def _in_one_line(address: Address | None) -> str:
@@ -193,23 +193,23 @@ def _in_one_line(address: Address | None) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def found(books: Books, _params: CreateContactParams, write: Write) -> Row | None:
+def find_existing(books: Books, _params: CreateContactParams, write: Write) -> Row | None:
     """Look for the contact that an earlier call of this write made, also if it was renamed since."""
-    return contact_lookup.marked(books, write.mark)
+    return contact_lookup.find_by_mark(books, write.mark)
 
 
-def commit(books: Books, _params: CreateContactParams, write: Write, ready: Draft | Row) -> Done:
+def commit(books: Books, _params: CreateContactParams, write: Write, ready: Draft | Row) -> CommitResult:
     """Make the contact, or take the one that was made; then leave a note."""
-    done = make(books, write, ready) if isinstance(ready, Draft) else Done(ready, repeated=True)
+    done = run_steps(books, write, ready) if isinstance(ready, Draft) else CommitResult(ready, repeated=True)
     try:
         path = f"Contacts/{done.row['ContactID']}"
-        leave_note(books, write, path, f"Contact made by {write.action}", done)
+        add_history_note(books, write, path, f"Contact made by {write.action}", done)
     except ConnectorError as error:
         done.failed(f"The contact stands, but no note was left in its History: {error.message}")
     return done
 
 
-def result(books: Books, _params: CreateContactParams, done: Done) -> CreatedContact:
+def to_result(books: Books, _params: CreateContactParams, done: CommitResult) -> CreatedContact:
     """Return the contact as Xero has it."""
     row = done.row
     return CreatedContact(
@@ -223,7 +223,7 @@ def result(books: Books, _params: CreateContactParams, done: Done) -> CreatedCon
     )
 
 
-ACTION = WriteRow(
+ACTION = WriteAction(
     "create_contact",
     "Create Contact",
     "Make a new customer or supplier in Xero. Use it when find_contacts finds nobody and the person is to be "
@@ -232,8 +232,8 @@ ACTION = WriteRow(
     "2 to 5 calls to plan, 6 to 9 to commit.",
     CreateContactParams,
     CreatedContact,
-    draft=draft,
-    found=found,
+    plan=plan,
+    find_existing=find_existing,
     commit=commit,
-    result=result,
+    to_result=to_result,
 )

@@ -7,16 +7,22 @@ from datetime import date
 from pydantic import Field
 
 from bizosaas_xero.connector.actions.books import Books, Row
-from bizosaas_xero.connector.actions.definition import WriteRow
+from bizosaas_xero.connector.actions.definition import WriteAction
 from bizosaas_xero.connector.actions.invoices import credit_notes
 from bizosaas_xero.connector.actions.invoices.credit_note_draft import (
     CreateCreditNoteParams,
-    NewCreditNote,
+    CreditNoteDraft,
     contact,
     credited,
 )
 from bizosaas_xero.connector.actions.models import Money, Result
-from bizosaas_xero.connector.actions.writes.execute import Done, leave_note, make, send, verify
+from bizosaas_xero.connector.actions.writes.execute import (
+    CommitResult,
+    add_history_note,
+    check_outcome,
+    run_steps,
+    send_step,
+)
 from bizosaas_xero.connector.actions.writes.plan import ZERO, Draft, Write
 from bizosaas_xero.spec.errors import ConnectorError
 
@@ -43,48 +49,48 @@ class CreatedCreditNote(Result):
     link: str | None
 
 
-def draft(books: Books, params: CreateCreditNoteParams, write: Write) -> Draft:
+def plan(books: Books, params: CreateCreditNoteParams, write: Write) -> Draft:
     """Work out the credit note as it would be made now."""
-    return NewCreditNote(books, params, write.mark).draft()
+    return CreditNoteDraft(books, params, write.mark).draft()
 
 
-def found(books: Books, params: CreateCreditNoteParams, write: Write) -> Row | None:
+def find_existing(books: Books, params: CreateCreditNoteParams, write: Write) -> Row | None:
     """Look for the credit note that an earlier call of this write made."""
     invoice = credited(books, params)
     if invoice is not None:
-        return credit_notes.marked(books, invoice["Contact"]["ContactID"], write.mark)
+        return credit_notes.find_by_mark(books, invoice["Contact"]["ContactID"], write.mark)
     try:
         row = contact(books, params, None, write.mark).row
     except ConnectorError:
         row = None  # renamed, archived or doubled since: look among all
-    return credit_notes.marked(books, row["ContactID"] if row else None, write.mark)
+    return credit_notes.find_by_mark(books, row["ContactID"] if row else None, write.mark)
 
 
-def commit(books: Books, params: CreateCreditNoteParams, write: Write, ready: Draft | Row) -> Done:
+def commit(books: Books, params: CreateCreditNoteParams, write: Write, ready: Draft | Row) -> CommitResult:
     """Make the credit note, or take the one that was made; leave a note, and set it against the invoice."""
     invoice = credited(books, params) or {}
     if isinstance(ready, Draft):
-        done, planned = make(books, write, ready), ready
+        done, planned = run_steps(books, write, ready), ready
     else:
-        done, planned = Done(ready, repeated=True), None
+        done, planned = CommitResult(ready, repeated=True), None
     done.facts |= {name: str(invoice.get(name) or "") for name in ("InvoiceID", "InvoiceNumber")}
     differs = done.partial
     try:
         path = f"CreditNotes/{done.row['CreditNoteID']}"
-        leave_note(books, write, path, f"Credit note made by {write.action}", done)
+        add_history_note(books, write, path, f"Credit note made by {write.action}", done)
     except ConnectorError as error:
         done.failed(f"The credit note stands, but no note was left in its History: {error.message}")
     if not params.apply or _is_applied(done):
         return done
     try:
         if planned is None:  # a crash came between making and applying it
-            planned = draft(books, params, write)
+            planned = plan(books, params, write)
             differs = _differs(done, planned)
         if differs:
             done.failed("It was not set against the invoice: look at it in Xero first.")
         elif planned.after:
             guid = str(done.row["CreditNoteID"])
-            send(books, write, planned.after[0], {"credit_note": guid})
+            send_step(books, write, planned.after[0], {"credit_note": guid})
             done.row = books.one("CreditNotes", guid, "CreditNote")
     except ConnectorError as error:
         done.failed(
@@ -94,19 +100,19 @@ def commit(books: Books, params: CreateCreditNoteParams, write: Write, ready: Dr
     return done
 
 
-def _is_applied(done: Done) -> bool:
+def _is_applied(done: CommitResult) -> bool:
     """Tell whether nothing is left to apply: it is set against the invoice, used up elsewhere, or void."""
-    applied = credit_notes.applied_to(done.row, done.facts["InvoiceID"])
+    applied = credit_notes.applied_amount(done.row, done.facts["InvoiceID"])
     return bool(applied) or done.row.get("Status") != "AUTHORISED"
 
 
-def _differs(done: Done, planned: Draft) -> bool:
+def _differs(done: CommitResult, planned: Draft) -> bool:
     before = len(done.warnings)
-    verify(done, planned)
+    check_outcome(done, planned)
     return len(done.warnings) > before
 
 
-def result(books: Books, _params: CreateCreditNoteParams, done: Done) -> CreatedCreditNote:
+def to_result(books: Books, _params: CreateCreditNoteParams, done: CommitResult) -> CreatedCreditNote:
     """Return the credit note as Xero has it."""
     row, invoice_id = done.row, done.facts["InvoiceID"]
     return CreatedCreditNote(
@@ -119,7 +125,7 @@ def result(books: Books, _params: CreateCreditNoteParams, done: Done) -> Created
         subtotal=row["SubTotal"],
         tax=row["TotalTax"],
         total=row["Total"],
-        applied=credit_notes.applied_to(row, invoice_id) if invoice_id else ZERO,
+        applied=credit_notes.applied_amount(row, invoice_id) if invoice_id else ZERO,
         remaining=row.get("RemainingCredit"),
         invoice_id=invoice_id or None,
         invoice_number=done.facts["InvoiceNumber"] or None,
@@ -130,7 +136,7 @@ def result(books: Books, _params: CreateCreditNoteParams, done: Done) -> Created
     )
 
 
-ACTION = WriteRow(
+ACTION = WriteAction(
     "create_credit_note",
     "Create Credit Note",
     "Credit a customer: correct an invoice they have, wholly or in part, or credit lines without one. Use it "
@@ -140,8 +146,8 @@ ACTION = WriteRow(
     "enters the ledger. 5 to 8 calls to plan, 7 to 12 to commit.",
     CreateCreditNoteParams,
     CreatedCreditNote,
-    draft=draft,
-    found=found,
+    plan=plan,
+    find_existing=find_existing,
     commit=commit,
-    result=result,
+    to_result=to_result,
 )

@@ -7,13 +7,13 @@ from datetime import date
 from pydantic import Field
 
 from bizosaas_xero.connector.actions.books import Books, Row
-from bizosaas_xero.connector.actions.definition import WriteRow
+from bizosaas_xero.connector.actions.definition import WriteAction
 from bizosaas_xero.connector.actions.invoices import email
-from bizosaas_xero.connector.actions.invoices.duplicates import marked
-from bizosaas_xero.connector.actions.invoices.invoice_draft import CreateInvoiceParams, NewInvoice
+from bizosaas_xero.connector.actions.invoices.duplicates import find_by_mark
+from bizosaas_xero.connector.actions.invoices.invoice_draft import CreateInvoiceParams, InvoiceDraft
 from bizosaas_xero.connector.actions.models import Money, Result
 from bizosaas_xero.connector.actions.writes import contact_lookup
-from bizosaas_xero.connector.actions.writes.execute import Done, leave_note, make, verify
+from bizosaas_xero.connector.actions.writes.execute import CommitResult, add_history_note, check_outcome, run_steps
 from bizosaas_xero.connector.actions.writes.plan import Draft, Write
 from bizosaas_xero.spec.errors import ConnectorError, Invalid, NotFound
 
@@ -40,43 +40,43 @@ class CreatedInvoice(Result):
     online_url: str | None = Field(description="Where the customer sees it.")
 
 
-def draft(books: Books, params: CreateInvoiceParams, write: Write) -> Draft:
+def plan(books: Books, params: CreateInvoiceParams, write: Write) -> Draft:
     """Work out the invoice as it would be made now."""
-    return NewInvoice(books, params, write.mark).draft()
+    return InvoiceDraft(books, params, write.mark).draft()
 
 
-def found(books: Books, params: CreateInvoiceParams, write: Write) -> Row | None:
+def find_existing(books: Books, params: CreateInvoiceParams, write: Write) -> Row | None:
     """Look for the invoice that an earlier call of this write made."""
     try:
-        contact = contact_lookup.find(books, params.contact, write.mark).row
+        contact = contact_lookup.resolve_contact(books, params.contact, write.mark).row
     except (Invalid, NotFound):
         contact = None  # renamed, archived or doubled since: look among all that this app made
-    return marked(books, contact["ContactID"] if contact else None, write.mark)
+    return find_by_mark(books, contact["ContactID"] if contact else None, write.mark)
 
 
-def commit(books: Books, params: CreateInvoiceParams, write: Write, ready: Draft | Row) -> Done:
+def commit(books: Books, params: CreateInvoiceParams, write: Write, ready: Draft | Row) -> CommitResult:
     """Make the invoice, or take the one that was made; then leave a note and send it if asked."""
     if isinstance(ready, Draft):
-        done = make(books, write, ready)
+        done = run_steps(books, write, ready)
     else:
-        done = Done(ready, repeated=True)
+        done = CommitResult(ready, repeated=True)
         if params.send and not ready.get("SentToContact"):
-            verify(done, draft(books, params, write))
+            check_outcome(done, plan(books, params, write))
     what = f"Invoice made by {write.action}"
     done.facts["emailed"] = "no"
     if not params.send:
         try:
-            leave_note(books, write, f"Invoices/{done.row['InvoiceID']}", what, done)
+            add_history_note(books, write, f"Invoices/{done.row['InvoiceID']}", what, done)
         except ConnectorError as error:
             done.failed(f"The invoice stands, but no note was left in its History: {error.message}")
     elif done.partial:
         done.failed("It was not sent: look at it in Xero first.")
     else:
-        done.facts["emailed"] = email.email(books, write, done, f"{what}.")
+        done.facts["emailed"] = email.send_once(books, write, done, f"{what}.")
     return done
 
 
-def result(books: Books, params: CreateInvoiceParams, done: Done) -> CreatedInvoice:
+def to_result(books: Books, params: CreateInvoiceParams, done: CommitResult) -> CreatedInvoice:
     """Return the invoice as Xero has it."""
     row = done.row
     online = None
@@ -103,7 +103,7 @@ def result(books: Books, params: CreateInvoiceParams, done: Done) -> CreatedInvo
     )
 
 
-ACTION = WriteRow(
+ACTION = WriteAction(
     "create_invoice",
     "Create Invoice",
     "Make a sales invoice for a customer, from a CRM deal or from lines; as a draft, or approved and "
@@ -113,8 +113,8 @@ ACTION = WriteRow(
     "About 5 calls to plan and 8 to commit.",
     CreateInvoiceParams,
     CreatedInvoice,
-    draft=draft,
-    found=found,
+    plan=plan,
+    find_existing=find_existing,
     commit=commit,
-    result=result,
+    to_result=to_result,
 )

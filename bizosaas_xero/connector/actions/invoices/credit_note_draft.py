@@ -17,9 +17,9 @@ from bizosaas_xero.connector.actions.invoices import (
     line_copies,
     lines,
 )
-from bizosaas_xero.connector.actions.invoices.lines import Line, Priced
+from bizosaas_xero.connector.actions.invoices.lines import Line, PricedLine
 from bizosaas_xero.connector.actions.models import Params
-from bizosaas_xero.connector.actions.money import in_base
+from bizosaas_xero.connector.actions.money import to_base_currency
 from bizosaas_xero.connector.actions.writes import contact_lookup, dates, document_lookup, ledger_effect
 from bizosaas_xero.connector.actions.writes.errors import wrong
 from bizosaas_xero.connector.actions.writes.plan import MARK, ZERO, Draft, Step
@@ -93,25 +93,29 @@ def credited(books: Books, params: CreateCreditNoteParams) -> Row | None:
     """Return the invoice that is credited, with its prices to four decimal places."""
     if params.invoice is None:
         return None
-    row = document_lookup.the_one(books, params.invoice, "invoice")
+    row = document_lookup.resolve_document(books, params.invoice, "invoice")
     query = {"IDs": row["InvoiceID"], "unitdp": "4"}
     return next(iter(books.listed("Invoices", "Invoice", query, most=1)), row)
 
 
-def contact(books: Books, params: CreateCreditNoteParams, invoice: Row | None, mark: str) -> contact_lookup.Who:
+def contact(
+    books: Books, params: CreateCreditNoteParams, invoice: Row | None, mark: str
+) -> contact_lookup.ResolvedContact:
     """Return whose credit note it is."""
     if invoice is not None:
         try:
-            return contact_lookup.find(books, contact_lookup.ContactRef(id=invoice["Contact"]["ContactID"]), mark)
+            return contact_lookup.resolve_contact(
+                books, contact_lookup.ContactRef(id=invoice["Contact"]["ContactID"]), mark
+            )
         except Invalid as error:
             if error.reason == "refused_by_xero":  # not about the contact
                 raise
             raise wrong("params.invoice", error.problems[0]["message"]) from error
     assert params.contact is not None  # noqa: S101 (its validator sees to it)
-    return contact_lookup.find(books, params.contact, mark)
+    return contact_lookup.resolve_contact(books, params.contact, mark)
 
 
-class NewCreditNote:
+class CreditNoteDraft:
     """The credit note, as it would be made now.
 
     Args:
@@ -138,10 +142,10 @@ class NewCreditNote:
             self.currency = str(self.invoice.get("CurrencyCode") or books.base_currency)
             self.mode, self.lines = self._of_invoice(self.invoice)
         else:
-            self.currency = defaults.currency(books, self.who.row, params.currency)
-            self.mode = defaults.mode(books, self.who.row, params.value_is)
-            usual = defaults.of_lines(books, self.who.row)
-            self.lines = lines.price(books, self.asked, self.mode, usual)
+            self.currency = defaults.resolve_currency(books, self.who.row, params.currency)
+            self.mode = defaults.resolve_tax_mode(books, self.who.row, params.value_is)
+            usual = defaults.line_defaults(books, self.who.row)
+            self.lines = lines.price_lines(books, self.asked, self.mode, usual)
         self.net, self.tax = lines.totals(self.lines)
         self.total = self.net + self.tax
         self._check_total()
@@ -150,34 +154,34 @@ class NewCreditNote:
 
     def _check_invoice(self, row: Row) -> None:
         status, named = str(row.get("Status")), self.number
-        if status in credit_notes.NOT_YET:
+        if status in credit_notes.UNAPPROVED:
             told = f"{named} is only {status.lower()}: there is nothing to credit"
             raise wrong("params.invoice", told, "void_invoice deletes it.", reason="not_creditable")
-        if status in document_lookup.GONE:
+        if status in document_lookup.CANCELLED:
             raise wrong("params.invoice", f"{named} is {status.lower()} already", reason="not_creditable")
         dated = row.get("Date")
         if isinstance(dated, date) and self.date < dated:
             raise wrong("params.credit_date", f"{self.date} is before the invoice's date {dated}")
 
-    def _of_invoice(self, row: Row) -> tuple[lines.Mode, tuple[Priced, ...]]:
-        mode: lines.Mode = row.get("LineAmountTypes") or "Exclusive"
-        found = line_copies.priced(self.books, row)
-        account, tax_type = line_copies.only(row, found)
-        usual = lines.Defaults((account,), (tax_type,), {})
+    def _of_invoice(self, row: Row) -> tuple[lines.TaxMode, tuple[PricedLine, ...]]:
+        mode: lines.TaxMode = row.get("LineAmountTypes") or "Exclusive"
+        found = line_copies.price_document_lines(self.books, row)
+        account, tax_type = line_copies.single_account_and_tax(row, found)
+        usual = lines.LineDefaults((account,), (tax_type,), {})
         if self.asked:
-            return mode, lines.price(self.books, self.asked, mode, usual)
+            return mode, lines.price_lines(self.books, self.asked, mode, usual)
         total = row["Total"]
         if not total:
             raise wrong("params.invoice", f"{self.number} comes to nothing", reason="not_creditable")
         if self.params.amount in {None, total}:
-            whole = lines.price(self.books, [each.line for each in found], mode, usual)
+            whole = lines.price_lines(self.books, [each.line for each in found], mode, usual)
             if sum(lines.totals(whole), ZERO) == total:
                 return mode, whole
         # with their tax inside, parts of any amount can be reached to the cent
         mode = "NoTax" if mode == "NoTax" else "Inclusive"
         told = self.params.reason or f"Credit for {self.number}"
-        parts = line_copies.shares(self.books, row, self.params.amount or total, told)
-        return mode, lines.price(self.books, parts, mode, usual)
+        parts = line_copies.split_amount(self.books, row, self.params.amount or total, told)
+        return mode, lines.price_lines(self.books, parts, mode, usual)
 
     def _check_total(self) -> None:
         if self.total <= 0:
@@ -185,7 +189,7 @@ class NewCreditNote:
             raise wrong(field, f"it comes to {self.total}: a credit note needs a positive total")
         if not self.invoice:
             return
-        waiting = credit_notes.waiting(self.others, self.number)
+        waiting = credit_notes.unapplied_credits(self.others, self.number)
         before = [*self._applied(self.invoice), *waiting]
         left = self.invoice["Total"] - sum((amount for _, amount in before), ZERO)
         if self.total > left:
@@ -203,19 +207,19 @@ class NewCreditNote:
         theirs = {row["CreditNoteID"] for row in self.others}
         ours = {row["CreditNoteID"] for row in self._all} - theirs
         return [
-            (credit_notes.named(row), row["AppliedAmount"])
+            (credit_notes.credit_note_name(row), row["AppliedAmount"])
             for row in invoice.get("CreditNotes") or ()
             if row.get("AppliedAmount") and row.get("CreditNoteID") not in ours
         ]
 
     @property
     def _all(self) -> list[Row]:
-        return credit_notes.of_customer(self.books, str(self.who.reference["ContactID"]))
+        return credit_notes.list_credit_notes(self.books, str(self.who.reference["ContactID"]))
 
     @property
     def others(self) -> list[Row]:
         """This customer's credit notes, without what this write made."""
-        return [row for row in self._all if not credit_notes.carries(row, self.mark)]
+        return [row for row in self._all if not credit_notes.has_mark(row, self.mark)]
 
     @property
     def number(self) -> str:
@@ -248,7 +252,7 @@ class NewCreditNote:
         contact_id = str(self.who.reference["ContactID"])
 
         def made(books: Books, names: Mapping[str, str]) -> Row | None:
-            return credit_notes.marked(books, contact_id, names["write"])
+            return credit_notes.find_by_mark(books, contact_id, names["write"])
 
         return Step(
             "credit_note",
@@ -278,11 +282,11 @@ class NewCreditNote:
 
     def draft(self) -> Draft:
         """Return it as a draft of a write."""
-        posted = ledger_effect.approved(self.books, self.lines, "DEBTORS", -1, self.currency)
+        posted = ledger_effect.invoice_postings(self.books, self.lines, "DEBTORS", -1, self.currency)
         warnings = (*self.who.warnings, *self._warnings())
         after: tuple[Step, ...] = ()
         if self.applied and self.invoice:
-            after = (credit_notes.allocation(self.invoice["InvoiceID"], self.applied, self.date),)
+            after = (credit_notes.allocation_step(self.invoice["InvoiceID"], self.applied, self.date),)
         return Draft(
             steps=(self.step,),
             after=after,
@@ -310,10 +314,10 @@ class NewCreditNote:
     def _amount(self) -> Decimal | None:
         if self.currency == self.books.base_currency:
             return self.total
-        return in_base(self.total, self.rate) if self.rate else None
+        return to_base_currency(self.total, self.rate) if self.rate else None
 
     def _warnings(self) -> list[str]:
-        warnings = dates.noteworthy(self.books, self.date)
+        warnings = dates.date_warnings(self.books, self.date)
         if self.currency != self.books.base_currency:
             rate = f"at the invoice's rate {self.rate}" if self.rate else "at the rate of the day"
             warnings.append(f"It is in {self.currency}; Xero turns it into {self.books.base_currency} {rate}.")
@@ -322,8 +326,10 @@ class NewCreditNote:
         for row in self.others:
             near = isinstance(row.get("Date"), date) and abs(row["Date"] - self.date) <= _NEAR
             same = row.get("Total") == self.total and row.get("CurrencyCode") == self.currency
-            if near and same and row.get("Status") not in document_lookup.GONE:
-                warnings.append(f"Possible duplicate: {credit_notes.named(row)} of {row['Date']} has the same total.")
+            if near and same and row.get("Status") not in document_lookup.CANCELLED:
+                warnings.append(
+                    f"Possible duplicate: {credit_notes.credit_note_name(row)} of {row['Date']} has the same total."
+                )
         return warnings
 
     def _of_the_invoice(self, row: Row) -> list[str]:

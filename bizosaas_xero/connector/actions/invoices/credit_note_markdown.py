@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bizosaas_xero.connector.actions.escaping import bullets, in_markdown
+from bizosaas_xero.connector.actions.escaping import bullet_list, escape_markdown
 from bizosaas_xero.connector.actions.invoices import invoice_markdown
 
 if TYPE_CHECKING:
     from bizosaas_xero.connector.actions.books import Books
     from bizosaas_xero.connector.actions.invoices.credit_note_draft import (
         CreateCreditNoteParams,
-        NewCreditNote,
+        CreditNoteDraft,
     )
 
 _DOES = {
@@ -21,10 +21,10 @@ _DOES = {
 }
 
 
-def summary(books: Books, note: NewCreditNote, warnings: tuple[str, ...]) -> str:
+def summary(books: Books, note: CreditNoteDraft, warnings: tuple[str, ...]) -> str:
     """Return what would be made: customer, invoice, lines, tax, what is set against it, warnings."""
-    home, name = in_markdown(str(books.organisation.get("Name"))), in_markdown(note.who.name)
-    number, currency = in_markdown(note.number), note.currency
+    home, name = escape_markdown(str(books.organisation.get("Name"))), escape_markdown(note.who.name)
+    number, currency = escape_markdown(note.number), note.currency
     of = f" for invoice **{number}**" if note.invoice else ""
     out = [
         f"**{home}**: make {_DOES[note.params.status]} to **{name}**{of}.",
@@ -39,7 +39,7 @@ def summary(books: Books, note: NewCreditNote, warnings: tuple[str, ...]) -> str
         out += ["", f"Then {currency} {note.applied} of it are set against {number}."]
     if not note.authorised:
         out += ["", "It does not enter the ledger until it is approved."]
-    return "\n".join([*out, *bullets(warnings)])
+    return "\n".join([*out, *bullet_list(warnings)])
 
 
 def undo(params: CreateCreditNoteParams) -> str:

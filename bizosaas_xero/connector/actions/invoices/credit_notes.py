@@ -13,41 +13,41 @@ from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.writes import document_lookup
 from bizosaas_xero.connector.actions.writes.plan import ZERO, Step
 
-NOT_YET = frozenset({"DRAFT", "SUBMITTED"})
+UNAPPROVED = frozenset({"DRAFT", "SUBMITTED"})
 
 
-def of_customer(books: Books, contact_id: str | None) -> list[Row]:
+def list_credit_notes(books: Books, contact_id: str | None) -> list[Row]:
     """Return a customer's credit notes, latest change first; without a customer, all."""
     where = 'Type=="ACCRECCREDIT"' + (f' AND Contact.ContactID==Guid("{contact_id}")' if contact_id else "")
     return books.listed("CreditNotes", "CreditNote", {"where": where, "order": "UpdatedDateUTC DESC"})
 
 
-def carries(row: Row, mark: str) -> bool:
+def has_mark(row: Row, mark: str) -> bool:
     """Tell whether a credit note was made by the write of this mark."""
     return mark in str(row.get("Reference") or "").split()
 
 
-def marked(books: Books, contact_id: str | None, mark: str) -> Row | None:
-    """Return the credit note that carries a write's mark, whole."""
-    for row in of_customer(books, contact_id):
-        if carries(row, mark):
+def find_by_mark(books: Books, contact_id: str | None, mark: str) -> Row | None:
+    """Return the credit note that has_mark a write's mark, whole."""
+    for row in list_credit_notes(books, contact_id):
+        if has_mark(row, mark):
             return books.one("CreditNotes", row["CreditNoteID"], "CreditNote")
     return None
 
 
-def allocation(invoice_id: str, amount: Decimal, on: date) -> Step:
+def allocation_step(invoice_id: str, amount: Decimal, on: date) -> Step:
     """Return the step that sets the credit note made before it against an invoice."""
 
     def there(books: Books, names: Mapping[str, str]) -> Row | None:
         row = books.one("CreditNotes", names["credit_note"], "CreditNote")
-        return row if applied_to(row, invoice_id) else None
+        return row if applied_amount(row, invoice_id) else None
 
     body = {"Invoice": {"InvoiceID": invoice_id}, "Amount": amount, "Date": str(on)}
     path = "CreditNotes/{credit_note}/Allocations"
     return Step("allocation", "PUT", path, {"Allocations": [body]}, find=there)
 
 
-def applied_to(row: Row, invoice_id: str) -> Decimal:
+def applied_amount(row: Row, invoice_id: str) -> Decimal:
     """Return how much of a credit note is set against an invoice."""
     parts = (
         each["Amount"]
@@ -57,18 +57,18 @@ def applied_to(row: Row, invoice_id: str) -> Decimal:
     return sum(parts, ZERO)
 
 
-def named(row: Row) -> str:
+def credit_note_name(row: Row) -> str:
     """Return what a credit note is called."""
     return str(row.get("CreditNoteNumber") or row.get("CreditNoteID"))
 
 
-def waiting(rows: list[Row], number: str) -> list[tuple[str, Decimal]]:
+def unapplied_credits(rows: list[Row], number: str) -> list[tuple[str, Decimal]]:
     """Return those that name an invoice in their reference and are not, or not wholly, used yet."""
     found = []
     for row in rows:
-        if row.get("Status") in document_lookup.GONE or f" {number} " not in f" {row.get('Reference') or ''} ":
+        if row.get("Status") in document_lookup.CANCELLED or f" {number} " not in f" {row.get('Reference') or ''} ":
             continue
-        left = row["Total"] if row.get("Status") in NOT_YET else row.get("RemainingCredit") or ZERO
+        left = row["Total"] if row.get("Status") in UNAPPROVED else row.get("RemainingCredit") or ZERO
         if left:
-            found.append((f"{named(row)} ({str(row['Status']).lower()}, not applied)", left))
+            found.append((f"{credit_note_name(row)} ({str(row['Status']).lower()}, not applied)", left))
     return found

@@ -12,7 +12,7 @@ from bizosaas_xero.connector.actions.writes.errors import wrong
 ValueIs = Literal["net", "gross"]
 
 
-def currency(books: Books, contact: Row | None, asked: str | None, field: str = "params.currency") -> str:
+def resolve_currency(books: Books, contact: Row | None, asked: str | None, field: str = "params.currency") -> str:
     """Return the currency of a document: what is asked for, the contact's, the organisation's.
 
     Raises:
@@ -25,7 +25,7 @@ def currency(books: Books, contact: Row | None, asked: str | None, field: str = 
     return wanted
 
 
-def mode(books: Books, contact: Row | None, value_is: ValueIs | None) -> lines.Mode:
+def resolve_tax_mode(books: Books, contact: Row | None, value_is: ValueIs | None) -> lines.TaxMode:
     """Return how amounts stand to tax; who is not registered for tax charges none."""
     if books.organisation.get("PaysTax") is False:
         return "NoTax"
@@ -38,20 +38,20 @@ def mode(books: Books, contact: Row | None, value_is: ValueIs | None) -> lines.M
     return "NoTax" if "NO" in usual else "Exclusive"
 
 
-def of_lines(
+def line_defaults(
     books: Books,
     contact: Row | None,
     account: str | None = None,
     tax_type: str | None = None,
     tracking: Mapping[str, str] | None = None,
-) -> lines.Defaults:
+) -> lines.LineDefaults:
     """Return account, tax and tracking for lines that name none: of action, contact, settings."""
     row = contact or {}
     usual = {
         str(each.get("TrackingCategoryName")): str(each.get("TrackingOptionName"))
         for each in row.get("SalesTrackingCategories") or ()
     }
-    return lines.Defaults(
+    return lines.LineDefaults(
         account=(account, row.get("SalesDefaultAccountCode"), books.settings.sales_account),
         tax_type=(tax_type, row.get("AccountsReceivableTaxType"), books.settings.tax_type),
         tracking=tracking or usual,

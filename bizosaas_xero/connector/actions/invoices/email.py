@@ -2,7 +2,7 @@
 
 Xero cannot promise more. A note in the invoice's History is left first; who finds it later without a sign
 that the e-mail went out does not know whether it did, says so, and does not send again. A refusal is noted as
-well: after one, sending may be tried again.
+well: after one, email_step may be tried again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Literal
 
 from bizosaas_xero.connector.actions.books import Books, Row
-from bizosaas_xero.connector.actions.writes.execute import CACHED_SECONDS, Done, leave_note, send
+from bizosaas_xero.connector.actions.writes.execute import CACHED_SECONDS, CommitResult, add_history_note, send_step
 from bizosaas_xero.connector.actions.writes.plan import Step, Write
 from bizosaas_xero.spec.errors import ConnectorError, Invalid, RateLimited, Unavailable
 
@@ -30,7 +30,7 @@ _REFUSED = "Xero refused the e-mail"
 
 
 @dataclass(frozen=True)
-class Trail:
+class EmailHistory:
     """What an invoice's History tells of the e-mail of one write.
 
     Args:
@@ -44,18 +44,18 @@ class Trail:
     sent: bool = False
 
 
-def trail(books: Books, invoice: Row, mark: str) -> Trail:
+def email_history(books: Books, invoice: Row, mark: str) -> EmailHistory:
     """Read what became of a write's e-mail."""
     records, at = books.history(f"Invoices/{invoice['InvoiceID']}")
     tries = [row for row in records if f"[{mark}]" in _details(row)]
     if not tries:
-        return Trail()
+        return EmailHistory()
     last = max(tries, key=lambda row: (row["DateUTC"], _is_refusal(row)))
     if _is_refusal(last):
-        return Trail()
+        return EmailHistory()
     again = _AGAIN in _details(last)
     sent = bool(invoice.get("SentToContact")) if not again else _sent_since(records, last["DateUTC"])
-    return Trail((at - last["DateUTC"]).total_seconds(), again, sent)
+    return EmailHistory((at - last["DateUTC"]).total_seconds(), again, sent)
 
 
 def _sent_since(records: list[Row], moment: datetime) -> bool:
@@ -74,7 +74,7 @@ def _is_refusal(row: Row) -> bool:
     return _details(row).startswith(_REFUSED)
 
 
-def email(books: Books, write: Write, done: Done, what: str) -> Emailed:
+def send_once(books: Books, write: Write, done: CommitResult, what: str) -> Emailed:
     """Note what was done, and send the invoice, unless that was done or tried before.
 
     Args:
@@ -86,15 +86,15 @@ def email(books: Books, write: Write, done: Done, what: str) -> Emailed:
     if done.repeated and done.row.get("SentToContact"):
         return "sent"
     try:
-        before = trail(books, done.row, write.mark) if done.repeated else Trail()
-        announce(books, write, done.row, what, before)
+        before = email_history(books, done.row, write.mark) if done.repeated else EmailHistory()
+        note_sending(books, write, done.row, what, before)
     except ConnectorError as error:
         done.failed(f"The e-mail was not sent, because no note of it could be left: {error.message}")
         return "no"
     try:
-        outcome = deliver(books, write, done.row, before)
+        outcome = send_email(books, write, done.row, before)
     except Invalid as error:
-        done.failed(f"Xero did not send the e-mail: {'; '.join(said(error))}. The invoice itself stands.")
+        done.failed(f"Xero did not send the e-mail: {'; '.join(error_messages(error))}. The invoice itself stands.")
         return "refused"
     except RateLimited as error:
         done.failed(f"The e-mail was not sent: {error.message} Call again with the same business key.")
@@ -104,7 +104,7 @@ def email(books: Books, write: Write, done: Done, what: str) -> Emailed:
     return outcome
 
 
-def announce(books: Books, write: Write, invoice: Row, what: str, before: Trail) -> None:
+def note_sending(books: Books, write: Write, invoice: Row, what: str, before: EmailHistory) -> None:
     """Leave the note that must be there before an e-mail is sent, unless it is.
 
     Raises:
@@ -113,10 +113,10 @@ def announce(books: Books, write: Write, invoice: Row, what: str, before: Trail)
     if before.tried is None and not before.sent:
         follows = _AGAIN if invoice.get("SentToContact") else _FOLLOWS
         path = f"Invoices/{invoice['InvoiceID']}"
-        leave_note(books, write, path, f"{what} {follows}", Done(invoice))
+        add_history_note(books, write, path, f"{what} {follows}", CommitResult(invoice))
 
 
-def deliver(books: Books, write: Write, invoice: Row, before: Trail) -> Literal["sent", "unknown"]:
+def send_email(books: Books, write: Write, invoice: Row, before: EmailHistory) -> Literal["sent", "unknown"]:
     """Send the invoice, unless it was sent, or may have been too long ago for Xero to remember.
 
     Raises:
@@ -130,18 +130,18 @@ def deliver(books: Books, write: Write, invoice: Row, before: Trail) -> Literal[
     guid = str(invoice["InvoiceID"])
     again = before.again or (before.tried is None and bool(invoice.get("SentToContact")))
     try:
-        send(books, write, sending(guid, write.mark if again else None), {})
+        send_step(books, write, email_step(guid, write.mark if again else None), {})
     except Invalid as error:
-        why = "; ".join(said(error))[:1000]
+        why = "; ".join(error_messages(error))[:1000]
         with suppress(ConnectorError):  # without this note the next call says "unknown", which is safe
-            leave_note(books, write, f"Invoices/{guid}", f"{_REFUSED}: {why}", Done(invoice))
+            add_history_note(books, write, f"Invoices/{guid}", f"{_REFUSED}: {why}", CommitResult(invoice))
         raise
     except Unavailable:
         return "unknown"
     return "sent"
 
 
-def sending(invoice_id: str, again: str | None = None) -> Step:
+def email_step(invoice_id: str, again: str | None = None) -> Step:
     """Return the step that sends an invoice.
 
     Args:
@@ -151,12 +151,12 @@ def sending(invoice_id: str, again: str | None = None) -> Step:
 
     def sent(books: Books, _names: Mapping[str, str]) -> Row | None:
         row = books.one("Invoices", invoice_id, "Invoice")
-        was = trail(books, row, again).sent if again else bool(row.get("SentToContact"))
+        was = email_history(books, row, again).sent if again else bool(row.get("SentToContact"))
         return row if was else None
 
     return Step("email", "POST", f"Invoices/{invoice_id}/Email", {}, find=sent, at_most_once=True)
 
 
-def said(error: Invalid) -> list[str]:
-    """Return what Xero said."""
+def error_messages(error: Invalid) -> list[str]:
+    """Return what Xero error_messages."""
     return [problem["message"].rstrip(".") for problem in error.problems] or [error.message.rstrip(".")]

@@ -7,14 +7,14 @@ from typing import Any
 from pydantic import Field
 
 from bizosaas_xero.connector.actions.books import Books, Row
-from bizosaas_xero.connector.actions.definition import WriteRow
-from bizosaas_xero.connector.actions.escaping import bullets, in_markdown
+from bizosaas_xero.connector.actions.definition import WriteAction
+from bizosaas_xero.connector.actions.escaping import bullet_list, escape_markdown
 from bizosaas_xero.connector.actions.invoices import email
 from bizosaas_xero.connector.actions.models import Params, Result
-from bizosaas_xero.connector.actions.money import in_base
+from bizosaas_xero.connector.actions.money import to_base_currency
 from bizosaas_xero.connector.actions.writes import document_lookup
 from bizosaas_xero.connector.actions.writes.errors import wrong
-from bizosaas_xero.connector.actions.writes.execute import Done
+from bizosaas_xero.connector.actions.writes.execute import CommitResult
 from bizosaas_xero.connector.actions.writes.plan import Draft, Write
 from bizosaas_xero.spec.errors import Invalid
 
@@ -49,14 +49,14 @@ class EmailedInvoice(Result):
     online_url: str | None = Field(description="Where the customer sees it.")
 
 
-def draft(books: Books, params: EmailInvoiceParams, _write: Write) -> Draft:
+def plan(books: Books, params: EmailInvoiceParams, _write: Write) -> Draft:
     """Work out who would get it.
 
     Raises:
         Invalid: It cannot be sent as it is, or the customer has no e-mail address.
         NotFound: There is no such invoice.
     """
-    row = document_lookup.the_one(books, params.invoice, "invoice")
+    row = document_lookup.resolve_document(books, params.invoice, "invoice")
     status, number = str(row.get("Status")), row.get("InvoiceNumber") or row["InvoiceID"]
     if status not in _CAN_BE_SENT:
         raise wrong(
@@ -76,7 +76,7 @@ def draft(books: Books, params: EmailInvoiceParams, _write: Write) -> Draft:
         )
     warnings = tuple(_warnings(books, row, contact))
     return Draft(
-        steps=(email.sending(row["InvoiceID"]),),
+        steps=(email.email_step(row["InvoiceID"]),),
         warnings=warnings,
         undo="None: what was e-mailed stays with the customer.",
         summary=_summary(books, row, contact, to, warnings),
@@ -118,29 +118,29 @@ def _amount(books: Books, row: Row) -> Any:
     if row.get("CurrencyCode") == books.base_currency:
         return row.get("Total")
     rate, total = row.get("CurrencyRate"), row.get("Total")
-    return in_base(total, rate) if rate and total is not None else None
+    return to_base_currency(total, rate) if rate and total is not None else None
 
 
 def _summary(books: Books, row: Row, contact: Row, to: list[str], warnings: tuple[str, ...]) -> str:
-    home, name = in_markdown(str(books.organisation.get("Name"))), in_markdown(contact["Name"])
-    number = in_markdown(str(row.get("InvoiceNumber") or row["InvoiceID"]))
+    home, name = escape_markdown(str(books.organisation.get("Name"))), escape_markdown(contact["Name"])
+    number = escape_markdown(str(row.get("InvoiceNumber") or row["InvoiceID"]))
     about = f"{row.get('CurrencyCode')} {row.get('Total')}, due {row.get('DueDate') or 'not set'}"
     out = [
         f"**{home}**: e-mail invoice **{number}** ({about}) to **{name}**.",
         "",
-        f"It goes to: {in_markdown(', '.join(to))}. The words are those of the template in Xero.",
+        f"It goes to: {escape_markdown(', '.join(to))}. The words are those of the template in Xero.",
     ]
-    return "\n".join([*out, *bullets(warnings)])
+    return "\n".join([*out, *bullet_list(warnings)])
 
 
-def found(books: Books, params: EmailInvoiceParams, write: Write) -> Row | None:
+def find_existing(books: Books, params: EmailInvoiceParams, write: Write) -> Row | None:
     """Look for this write's note in the invoice's History: it is there before the e-mail goes."""
-    row = document_lookup.the_one(books, params.invoice, "invoice")
-    before = email.trail(books, row, write.mark)
+    row = document_lookup.resolve_document(books, params.invoice, "invoice")
+    before = email.email_history(books, row, write.mark)
     return row if before.tried is not None else None
 
 
-def commit(books: Books, params: EmailInvoiceParams, write: Write, ready: Draft | Row) -> Done:
+def commit(books: Books, params: EmailInvoiceParams, write: Write, ready: Draft | Row) -> CommitResult:
     """Leave the note and send it, or say what became of it.
 
     Raises:
@@ -149,15 +149,15 @@ def commit(books: Books, params: EmailInvoiceParams, write: Write, ready: Draft 
         Unavailable: The note could not be left, so it was not sent.
     """
     repeated = not isinstance(ready, Draft)
-    row = document_lookup.the_one(books, params.invoice, "invoice")
-    done = Done(row, repeated=repeated)
-    before = email.trail(books, row, write.mark) if repeated else email.Trail()
-    email.announce(books, write, row, f"To be e-mailed by {write.action}.", before)
+    row = document_lookup.resolve_document(books, params.invoice, "invoice")
+    done = CommitResult(row, repeated=repeated)
+    before = email.email_history(books, row, write.mark) if repeated else email.EmailHistory()
+    email.note_sending(books, write, row, f"To be e-mailed by {write.action}.", before)
     try:
-        done.facts["emailed"] = email.deliver(books, write, row, before)
+        done.facts["emailed"] = email.send_email(books, write, row, before)
     except Invalid as error:
         raise Invalid(
-            f"Xero did not send the e-mail: {'; '.join(email.said(error))}.",
+            f"Xero did not send the e-mail: {'; '.join(email.error_messages(error))}.",
             remedy="A Demo Company sends none, a trial 20 a day, others 1,000, each with what people send "
             "in Xero. Put right what Xero names, then call again, with the same business key if you like.",
             reason="email_refused",
@@ -169,7 +169,7 @@ def commit(books: Books, params: EmailInvoiceParams, write: Write, ready: Draft 
     return done
 
 
-def result(books: Books, _params: EmailInvoiceParams, done: Done) -> EmailedInvoice:
+def to_result(books: Books, _params: EmailInvoiceParams, done: CommitResult) -> EmailedInvoice:
     """Return what became of the e-mail."""
     row = done.row
     online = None
@@ -187,7 +187,7 @@ def result(books: Books, _params: EmailInvoiceParams, done: Done) -> EmailedInvo
     )
 
 
-ACTION = WriteRow(
+ACTION = WriteAction(
     "email_invoice",
     "E-mail Invoice",
     "E-mail a sales invoice that is already in Xero to its customer. Use it when a person asks to send or "
@@ -196,8 +196,8 @@ ACTION = WriteRow(
     "once; to send again, use a new one. 3 calls to plan, 7 to commit.",
     EmailInvoiceParams,
     EmailedInvoice,
-    draft=draft,
-    found=found,
+    plan=plan,
+    find_existing=find_existing,
     commit=commit,
-    result=result,
+    to_result=to_result,
 )

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.invoices import defaults, email, invoice_markdown, lines
 from bizosaas_xero.connector.actions.invoices.deal import Deal, deal_lines
-from bizosaas_xero.connector.actions.invoices.duplicates import likely_duplicates, marked
+from bizosaas_xero.connector.actions.invoices.duplicates import duplicate_warnings, find_by_mark
 from bizosaas_xero.connector.actions.invoices.lines import Line
 from bizosaas_xero.connector.actions.models import Params
 from bizosaas_xero.connector.actions.writes import contact_lookup, dates, ledger_effect
@@ -66,7 +66,7 @@ class CreateInvoiceParams(Params):
         return self
 
 
-class NewInvoice:
+class InvoiceDraft:
     """The invoice, as it would be made now.
 
     Args:
@@ -81,20 +81,20 @@ class NewInvoice:
 
     def __init__(self, books: Books, params: CreateInvoiceParams, mark: str) -> None:
         self.books, self.params, self.mark = books, params, mark
-        self.who = contact_lookup.find(books, params.contact, mark)
+        self.who = contact_lookup.resolve_contact(books, params.contact, mark)
         self.date = params.invoice_date or books.today
         self.authorised = params.status == "authorised"
         if self.authorised:
             dates.refuse_locked(books, self.date, "params.invoice_date")
-        self.due = params.due_date or dates.due_date(books, self.who.row, self.date)
+        self.due = params.due_date or dates.default_due_date(books, self.who.row, self.date)
         self._check_due()
         self.currency = self._currency()
-        self.mode = defaults.mode(books, self.who.row, params.value_is)
+        self.mode = defaults.resolve_tax_mode(books, self.who.row, params.value_is)
         asked = params.lines
         if params.deal:
             asked = deal_lines(params.deal, params.lines, params.rounding_line, params.account)
-        usual = defaults.of_lines(books, self.who.row, params.account, params.tax_type, params.tracking)
-        self.lines = lines.price(books, asked, self.mode, usual)
+        usual = defaults.line_defaults(books, self.who.row, params.account, params.tax_type, params.tracking)
+        self.lines = lines.price_lines(books, asked, self.mode, usual)
         self.net, self.tax = lines.totals(self.lines)
         if self.net + self.tax < 0:
             complaint = f"they come to {self.net + self.tax}: an invoice cannot be negative"
@@ -115,7 +115,7 @@ class NewInvoice:
         if params.currency is None and stated not in {None, expected}:
             complaint = f"the deal says {stated}, but {self.who.name} is invoiced in {expected}: confirm which"
             raise wrong("params.currency", complaint, "Pass the currency that is right.")
-        return defaults.currency(self.books, self.who.row, params.currency)
+        return defaults.resolve_currency(self.books, self.who.row, params.currency)
 
     @property
     def step(self) -> Step:
@@ -147,7 +147,7 @@ class NewInvoice:
         )
 
     def _made(self, books: Books, names: Mapping[str, str]) -> Row | None:
-        return marked(books, names.get("contact") or self.contact_id, names["write"])
+        return find_by_mark(books, names.get("contact") or self.contact_id, names["write"])
 
     @property
     def contact_id(self) -> str | None:
@@ -156,10 +156,10 @@ class NewInvoice:
 
     def draft(self) -> Draft:
         """Return it as a draft of a write."""
-        after = (email.sending("{invoice}"),) if self.params.send else ()
+        after = (email.email_step("{invoice}"),) if self.params.send else ()
         home = self.currency == self.books.base_currency
         warnings = (*self.who.warnings, *self._warnings())
-        posted = ledger_effect.approved(self.books, self.lines, "DEBTORS", 1, self.currency)
+        posted = ledger_effect.invoice_postings(self.books, self.lines, "DEBTORS", 1, self.currency)
         return Draft(
             steps=(*self.who.steps(), self.step),
             after=after,
@@ -187,7 +187,7 @@ class NewInvoice:
         return acts + (["send"] if self.params.send else [])
 
     def _warnings(self) -> list[str]:
-        warnings = dates.noteworthy(self.books, self.date)
+        warnings = dates.date_warnings(self.books, self.date)
         if self.currency != self.books.base_currency:
             warnings.append(f"It is in {self.currency}; Xero turns it into {self.books.base_currency} itself.")
         if self.tax and self._abroad:
@@ -196,7 +196,7 @@ class NewInvoice:
             warnings.append(f"{self.who.name} has no e-mail address: sending would be refused.")
         if self.contact_id:
             total = self.net + self.tax
-            warnings += likely_duplicates(self.books, self.contact_id, total, self.reference, self.date, self.mark)
+            warnings += duplicate_warnings(self.books, self.contact_id, total, self.reference, self.date, self.mark)
         return warnings
 
     @property

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from bizosaas_xero.connector.actions.escaping import in_markdown
+from bizosaas_xero.connector.actions.escaping import escape_markdown
 
 if TYPE_CHECKING:
     from bizosaas_xero.connector.actions.books import Books
-    from bizosaas_xero.connector.actions.invoices.invoice_draft import NewInvoice
-    from bizosaas_xero.connector.actions.invoices.lines import Priced
+    from bizosaas_xero.connector.actions.invoices.invoice_draft import InvoiceDraft
+    from bizosaas_xero.connector.actions.invoices.lines import PricedLine
 
 # What people write into an address for the countries of Xero's editions, in lower case.
 COUNTRY_NAMES = {
@@ -37,12 +37,12 @@ COUNTRY_NAMES = {
 _DOES = {"draft": "a draft of an", "submitted": "an invoice for approval: an", "authorised": "an approved"}
 
 
-def summary(books: Books, invoice: NewInvoice, warnings: tuple[str, ...]) -> str:
+def summary(books: Books, invoice: InvoiceDraft, warnings: tuple[str, ...]) -> str:
     """Return what would be made: customer, lines, tax, effect, warnings."""
     currency = invoice.currency
     sent = ", and e-mail it to them" if invoice.params.send else ""
-    books_of, customer = in_markdown(str(books.organisation.get("Name"))), in_markdown(invoice.who.name)
-    due, reference = invoice.due or "not set", in_markdown(invoice.reference or "none")
+    books_of, customer = escape_markdown(str(books.organisation.get("Name"))), escape_markdown(invoice.who.name)
+    due, reference = invoice.due or "not set", escape_markdown(invoice.reference or "none")
     out = [
         f"**{books_of}**: make {_DOES[invoice.params.status]} invoice to **{customer}**{sent}.",
         "",
@@ -54,11 +54,11 @@ def summary(books: Books, invoice: NewInvoice, warnings: tuple[str, ...]) -> str
     ]
     if not invoice.authorised:
         out += ["", "It does not enter the ledger until it is approved."]
-    out += [f"- {in_markdown(warning)}" for warning in ("", *warnings) if warning]
+    out += [f"- {escape_markdown(warning)}" for warning in ("", *warnings) if warning]
     return "\n".join(out)
 
 
-def table(priced: Sequence[Priced], currency: str) -> Iterator[str]:
+def table(priced: Sequence[PricedLine], currency: str) -> Iterator[str]:
     """Yield the lines of a document as a table."""
     yield f"| Line | Quantity | Price | Account | Tax | Without tax, {currency} |"
     yield "|---|--:|--:|---|---|--:|"
@@ -66,6 +66,6 @@ def table(priced: Sequence[Priced], currency: str) -> Iterator[str]:
         account = f"{each.account.get('Code') or ''} {each.account.get('Name')}".strip()
         tax = f"{each.rate['Name']} ({each.rate['TaxType']})" if each.rate else "none"
         yield (
-            f"| {in_markdown(each.line.description)} | {each.line.quantity} | {each.line.unit_amount} "
-            f"| {in_markdown(account)} | {in_markdown(tax)} | {each.net} |"
+            f"| {escape_markdown(each.line.description)} | {each.line.quantity} | {each.line.unit_amount} "
+            f"| {escape_markdown(account)} | {escape_markdown(tax)} | {each.net} |"
         )

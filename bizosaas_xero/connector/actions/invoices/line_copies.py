@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.invoices import lines
-from bizosaas_xero.connector.actions.invoices.lines import Line, Priced, cents
+from bizosaas_xero.connector.actions.invoices.lines import Line, PricedLine, round_to_cents
 from bizosaas_xero.connector.actions.typed_rows import unreadable
 from bizosaas_xero.connector.actions.writes import ledger_effect
 from bizosaas_xero.connector.actions.writes.plan import ZERO
@@ -20,30 +20,35 @@ _ONE, _FINEST = Decimal(1), Decimal("0.0001")
 _NO_RATE: Row = {"Name": "a tax rate that is gone", "EffectiveRate": ZERO}
 
 
-def priced(books: Books, document: Row) -> tuple[Priced, ...]:
+def price_document_lines(books: Books, document: Row) -> tuple[PricedLine, ...]:
     """Return a document's lines with the accounts, tax and amounts that Xero gives them."""
     return tuple(
-        _priced(books, line, inclusive=document.get("LineAmountTypes") == "Inclusive")
+        _price_line(books, line, inclusive=document.get("LineAmountTypes") == "Inclusive")
         for line in document.get("LineItems") or ()
         if line.get("LineAmount") is not None and (line.get("AccountCode") or line.get("AccountID"))
     )
 
 
-def _priced(books: Books, line: Row, *, inclusive: bool) -> Priced:
-    named = str(_account(line))
+def _price_line(books: Books, line: Row, *, inclusive: bool) -> PricedLine:
+    named = str(_account_of_line(line))
     account = books.account(named) or {"AccountID": named, "Name": "an account that is gone"}
     tax: Decimal = line.get("TaxAmount") or ZERO
     kind = str(line.get("TaxType") or "")
     rate = books.tax_rates.get(kind) or {**_NO_RATE, "TaxType": kind}
     amount: Decimal = line["LineAmount"]
-    return Priced(copy(line), account, rate, amount - tax if inclusive else amount, tax)
+    return PricedLine(copy_line(line), account, rate, amount - tax if inclusive else amount, tax)
 
 
-def copy(line: Row) -> Line:
+def copy_line(line: Row) -> Line:
     """Return a line as it would be asked for on a credit note; one with a discount is taken as one piece."""
     amount: Decimal = line["LineAmount"]
     quantity, unit = line.get("Quantity"), line.get("UnitAmount")
-    if quantity is None or unit is None or cents(quantity * unit) != amount or not _fine(quantity, unit):
+    if (
+        quantity is None
+        or unit is None
+        or round_to_cents(quantity * unit) != amount
+        or not _has_four_decimals(quantity, unit)
+    ):
         quantity, unit = _ONE, amount
     try:
         return Line(
@@ -60,11 +65,11 @@ def copy(line: Row) -> Line:
         raise unreadable("LineItems: a line that cannot be asked for") from None
 
 
-def _account(line: Row) -> str | None:
+def _account_of_line(line: Row) -> str | None:
     return line.get("AccountID") or line.get("AccountId") or line.get("AccountCode")
 
 
-def _fine(*numbers: Decimal) -> bool:
+def _has_four_decimals(*numbers: Decimal) -> bool:
     return all(number == number.quantize(_FINEST) for number in numbers)
 
 
@@ -76,35 +81,35 @@ def without_discount(line: Line) -> Line:
     return line.model_copy(update=piece)
 
 
-def effect(books: Books, document: Row, sign: int) -> tuple[dict[str, Any], ...]:
+def document_postings(books: Books, document: Row, sign: int) -> tuple[dict[str, Any], ...]:
     """Return what an approved invoice or bill posted (sign 1), or what takes it back (sign -1).
 
-    A person may have corrected the total by a few cents in Xero; that stands on its rounding account.
+    A person may have corrected the total by a few round_to_cents in Xero; that stands on its rounding account.
     """
     control, side = _CONTROLS[document["Type"]]
-    found = priced(books, document)
+    found = price_document_lines(books, document)
     odd = document["Total"] - sum(lines.totals(found), ZERO)
     currency = str(document["CurrencyCode"])
-    rows = [*ledger_effect.approved(books, found, control, sign * side, currency)]
+    rows = [*ledger_effect.invoice_postings(books, found, control, sign * side, currency)]
     if odd:
-        rows += ledger_effect.moved(books, sign * side * odd, control, "ROUNDING", currency)
+        rows += ledger_effect.transfer_postings(books, sign * side * odd, control, "ROUNDING", currency)
     return tuple(rows)
 
 
-def shares(books: Books, document: Row, amount: Decimal, description: str) -> list[Line]:
+def split_amount(books: Books, document: Row, amount: Decimal, description: str) -> list[Line]:
     """Split an amount with tax over a document's accounts, tax types and tracking, as they stand in it.
 
-    The parts are rounded to cents, and the largest takes what is left over, so that they add up.
+    The parts are rounded to round_to_cents, and the largest takes what is left over, so that they add up.
     """
     groups: dict[tuple[Any, ...], Decimal] = {}
-    for each in priced(books, document):
+    for each in price_document_lines(books, document):
         line = each.line
         key = (line.account, line.tax_type, tuple(sorted(line.tracking.items())))
         groups[key] = groups.get(key, ZERO) + each.net + each.tax
     total = sum(groups.values(), ZERO)
     if not total:
         raise unreadable("LineItems: they come to nothing")
-    parts = {key: cents(amount * gross / total) for key, gross in groups.items()}
+    parts = {key: round_to_cents(amount * gross / total) for key, gross in groups.items()}
     largest = max(parts, key=lambda key: abs(parts[key]))
     parts[largest] += amount - sum(parts.values(), ZERO)
     return [
@@ -123,7 +128,7 @@ def shares(books: Books, document: Row, amount: Decimal, description: str) -> li
     ]
 
 
-def only(document: Row, found: Sequence[Priced]) -> tuple[str | None, str | None]:
+def single_account_and_tax(document: Row, found: Sequence[PricedLine]) -> tuple[str | None, str | None]:
     """Return the account and tax type of all lines of a document, each if there is only one."""
     accounts = {each.line.account for each in found}
     kinds = {each.line.tax_type for each in found}

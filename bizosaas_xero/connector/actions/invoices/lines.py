@@ -1,6 +1,6 @@
 """The lines of a document that is to be made: which account, which tax, and what they come to.
 
-Tax is computed a line at a time, rounded to cents, and then added up, as Xero does. It is never sent: it is
+Tax is computed a line at a time, rounded to round_to_cents, and then added up, as Xero does. It is never sent: it is
 computed to show it to a person, and to check Xero's answer.
 """
 
@@ -19,12 +19,12 @@ from bizosaas_xero.connector.actions.writes.errors import wrong
 from bizosaas_xero.connector.actions.writes.plan import ZERO
 from bizosaas_xero.spec.errors import Invalid
 
-Mode = Literal["Exclusive", "Inclusive", "NoTax"]
+TaxMode = Literal["Exclusive", "Inclusive", "NoTax"]
 
 CENT = Decimal("0.01")
 _HUNDRED = Decimal(100)
 # Accounts that only Xero itself posts to.
-_CLOSED = {
+_SYSTEM_ONLY = {
     *("DEBTORS", "CREDITORS", "UNPAIDEXPCLM", "RETAINEDEARNINGS", "GST", "GSTONIMPORTS", "HISTORICAL"),
     *("REALISEDCURRENCYGAIN", "UNREALISEDCURRENCYGAIN", "BANKCURRENCYGAIN", "TRACKINGTRANSFERS"),
     *("ROUNDING", "WAGEPAYABLES", "CISASSETS", "CISLIABILITY"),
@@ -45,12 +45,12 @@ class Line(Params):
 
     @property
     def amount(self) -> Decimal:
-        """Quantity times price less discount, in cents."""
-        return cents(self.quantity * self.unit_amount * (1 - self.discount_percent / _HUNDRED))
+        """Quantity times price less discount, in round_to_cents."""
+        return round_to_cents(self.quantity * self.unit_amount * (1 - self.discount_percent / _HUNDRED))
 
 
 @dataclass(frozen=True)
-class Priced:
+class PricedLine:
     """A line with its account and tax.
 
     Args:
@@ -93,7 +93,7 @@ class Priced:
 
 
 @dataclass(frozen=True)
-class Defaults:
+class LineDefaults:
     """Where a line that names no account, tax or tracking gets them, in this order of strength.
 
     Args:
@@ -107,12 +107,12 @@ class Defaults:
     tracking: Mapping[str, str]
 
 
-def cents(amount: Decimal) -> Decimal:
-    """Round to cents, halves away from zero, as Xero does."""
+def round_to_cents(amount: Decimal) -> Decimal:
+    """Round to round_to_cents, halves away from zero, as Xero does."""
     return amount.quantize(CENT, ROUND_HALF_UP)
 
 
-def price(books: Books, lines: Sequence[Line], mode: Mode, defaults: Defaults) -> tuple[Priced, ...]:
+def price_lines(books: Books, lines: Sequence[Line], mode: TaxMode, defaults: LineDefaults) -> tuple[PricedLine, ...]:
     """Return the lines with accounts, tax and amounts.
 
     Raises:
@@ -123,28 +123,28 @@ def price(books: Books, lines: Sequence[Line], mode: Mode, defaults: Defaults) -
     for number, line in enumerate(lines):
         field = f"params.lines.{number}"
         try:
-            account = _account(books, line, defaults, field)
-            rate = None if mode == "NoTax" else _rate(books, line, account, defaults, field)
-            tracking = tuple(_tracking(books, line.tracking or defaults.tracking, f"{field}.tracking"))
+            account = _resolve_account(books, line, defaults, field)
+            rate = None if mode == "NoTax" else _resolve_tax_rate(books, line, account, defaults, field)
+            tracking = tuple(_resolve_tracking(books, line.tracking or defaults.tracking, f"{field}.tracking"))
         except Invalid as error:
             problems += error.problems
             continue
-        net, tax = _split(line.amount, rate["EffectiveRate"] if rate else ZERO, mode)
-        priced.append(Priced(line, account, rate, net, tax, tracking))
+        net, tax = _split_tax(line.amount, rate["EffectiveRate"] if rate else ZERO, mode)
+        priced.append(PricedLine(line, account, rate, net, tax, tracking))
     if problems:
         told = "; ".join(f"{problem['field']}: {problem['message']}" for problem in problems[:5])
         raise Invalid(f"The lines are not valid: {told}.", problems=problems)
     return tuple(priced)
 
 
-def _split(amount: Decimal, percent: Decimal, mode: Mode) -> tuple[Decimal, Decimal]:
+def _split_tax(amount: Decimal, percent: Decimal, mode: TaxMode) -> tuple[Decimal, Decimal]:
     if mode == "Inclusive":
-        tax = cents(amount - amount / (1 + percent / _HUNDRED))
+        tax = round_to_cents(amount - amount / (1 + percent / _HUNDRED))
         return amount - tax, tax
-    return amount, cents(amount * percent / _HUNDRED) if mode == "Exclusive" else ZERO
+    return amount, round_to_cents(amount * percent / _HUNDRED) if mode == "Exclusive" else ZERO
 
 
-def _account(books: Books, line: Line, defaults: Defaults, field: str) -> Row:
+def _resolve_account(books: Books, line: Line, defaults: LineDefaults, field: str) -> Row:
     named = next((each for each in (line.account, *defaults.account) if each), None)
     field = f"{field}.account"
     if named is None:
@@ -159,7 +159,7 @@ def _account(books: Books, line: Line, defaults: Defaults, field: str) -> Row:
         raise wrong(field, f"no account has the code or id {named!r}; see list_accounts")
     if row.get("Status") != "ACTIVE":
         raise wrong(field, f"{account_name(row)} is archived in Xero")
-    if row.get("SystemAccount") in _CLOSED or row.get("Type") == "BANK":
+    if row.get("SystemAccount") in _SYSTEM_ONLY or row.get("Type") == "BANK":
         raise wrong(field, f"{account_name(row)} takes no invoice lines")
     return row
 
@@ -168,24 +168,25 @@ def _open_for_sales(row: Row) -> bool:
     return row.get("Status") == "ACTIVE" and row.get("Class") == "REVENUE" and not row.get("SystemAccount")
 
 
-def _rate(books: Books, line: Line, account: Row, defaults: Defaults, field: str) -> Row:
+def _resolve_tax_rate(books: Books, line: Line, account: Row, defaults: LineDefaults, field: str) -> Row:
     field = f"{field}.tax_type"
     named = next((each for each in (line.tax_type, *defaults.tax_type) if each), None)
     if named is None and books.organisation.get("CountryCode") == "US":
         raise wrong(
             field,
-            "US sales tax depends on where the customer is and is never guessed: name one of " + _offered(books),
+            "US sales tax depends on where the customer is and is never guessed: name one of "
+            + _sales_tax_types(books),
         )
     named = named or str(account.get("TaxType") or "")
     rate = books.tax_rates.get(named)
     if rate is None or rate.get("Status") not in {None, "ACTIVE"}:
-        raise wrong(field, f"there is no tax type {named!r}; use one of {_offered(books)}")
+        raise wrong(field, f"there is no tax type {named!r}; use one of {_sales_tax_types(books)}")
     if account.get("Class") == "REVENUE" and rate.get("CanApplyToRevenue") is False:
-        raise wrong(field, f"{named} ({rate.get('Name')}) is not for sales; use one of {_offered(books)}")
+        raise wrong(field, f"{named} ({rate.get('Name')}) is not for sales; use one of {_sales_tax_types(books)}")
     return rate
 
 
-def _offered(books: Books) -> str:
+def _sales_tax_types(books: Books) -> str:
     return ", ".join(
         f"{code} ({rate.get('Name')})"
         for code, rate in books.tax_rates.items()
@@ -193,27 +194,27 @@ def _offered(books: Books) -> str:
     )
 
 
-def _tracking(books: Books, wanted: Mapping[str, str], field: str) -> Iterator[dict[str, str]]:
+def _resolve_tracking(books: Books, wanted: Mapping[str, str], field: str) -> Iterator[dict[str, str]]:
     for name, option in wanted.items():
-        category = next((row for row in books.tracking if _same(row.get("Name"), name)), None)
+        category = next((row for row in books.tracking if _equal_names(row.get("Name"), name)), None)
         if category is None:
             known = ", ".join(str(row.get("Name")) for row in books.tracking) or "none"
             raise wrong(field, f"there is no tracking category {name!r} (there are: {known})")
         options = [each for each in category.get("Options") or () if each.get("Status") in {None, "ACTIVE"}]
-        found = next((each for each in options if _same(each.get("Name"), option)), None)
+        found = next((each for each in options if _equal_names(each.get("Name"), option)), None)
         if found is None:
             known = ", ".join(str(each.get("Name")) for each in options[:20]) or "none"
             raise wrong(field, f"{category['Name']} has no option {option!r} (there are: {known})")
         yield {"Name": category["Name"], "Option": found["Name"]}
 
 
-def _same(one: object, other: str) -> bool:
+def _equal_names(one: object, other: str) -> bool:
     return str(one).casefold() == other.casefold()
 
 
 # ---------------------------------------------------------------- what they come to
 
 
-def totals(priced: Sequence[Priced]) -> tuple[Decimal, Decimal]:
+def totals(priced: Sequence[PricedLine]) -> tuple[Decimal, Decimal]:
     """Return the sums of the lines without tax, and of their tax."""
     return sum((each.net for each in priced), ZERO), sum((each.tax for each in priced), ZERO)

@@ -9,15 +9,15 @@ from typing import Any
 from pydantic import Field
 
 from bizosaas_xero.connector.actions.books import Books, Row, is_guid
-from bizosaas_xero.connector.actions.definition import WriteRow
-from bizosaas_xero.connector.actions.escaping import bullets, in_markdown
+from bizosaas_xero.connector.actions.definition import WriteAction
+from bizosaas_xero.connector.actions.escaping import bullet_list, escape_markdown
 from bizosaas_xero.connector.actions.invoices import line_copies
 from bizosaas_xero.connector.actions.models import Money, Params, Result
-from bizosaas_xero.connector.actions.money import in_base
+from bizosaas_xero.connector.actions.money import to_base_currency
 from bizosaas_xero.connector.actions.typed_rows import unreadable
 from bizosaas_xero.connector.actions.writes import document_lookup
 from bizosaas_xero.connector.actions.writes.errors import wrong
-from bizosaas_xero.connector.actions.writes.execute import Done, leave_note, make
+from bizosaas_xero.connector.actions.writes.execute import CommitResult, add_history_note, run_steps
 from bizosaas_xero.connector.actions.writes.plan import ZERO, Draft, Step, Write
 
 _BECOMES = {"DRAFT": "DELETED", "SUBMITTED": "DELETED", "AUTHORISED": "VOIDED", "PAID": "VOIDED"}
@@ -34,7 +34,9 @@ class VoidInvoiceParams(Params):
     """Which invoice or bill."""
 
     invoice: str = Field(min_length=1, max_length=255, description="Its id, or its number.")
-    kind: document_lookup.Kind = Field("invoice", description="`invoice`: to a customer; `bill`: of a supplier.")
+    kind: document_lookup.DocumentKind = Field(
+        "invoice", description="`invoice`: to a customer; `bill`: of a supplier."
+    )
     even_if_sent: bool = Field(
         False, description="Void it although the customer has it. A person should say so; else credit it."
     )
@@ -45,7 +47,7 @@ class VoidedInvoice(Result):
 
     invoice_id: str
     number: str | None
-    kind: document_lookup.Kind
+    kind: document_lookup.DocumentKind
     status: str
     contact: str
     invoice_date: date | None
@@ -55,15 +57,15 @@ class VoidedInvoice(Result):
     link: str | None
 
 
-def draft(books: Books, params: VoidInvoiceParams, _write: Write) -> Draft:
+def plan(books: Books, params: VoidInvoiceParams, _write: Write) -> Draft:
     """Work out what voiding it would do now.
 
     Raises:
         Invalid: Something is paid or credited, the period is locked, or the customer has it.
         NotFound: There is none.
     """
-    row = document_lookup.the_one(books, params.invoice, params.kind)
-    if row.get("Status") in document_lookup.GONE:
+    row = document_lookup.resolve_document(books, params.invoice, params.kind)
+    if row.get("Status") in document_lookup.CANCELLED:
         return _nothing(books, row)
     _refuse_settled(row)
     live = row.get("Status") in _LIVE
@@ -74,7 +76,7 @@ def draft(books: Books, params: VoidInvoiceParams, _write: Write) -> Draft:
     if status is None:
         raise unreadable("Status: none that is known")
     warnings = tuple(_warnings(books, row, live=live))
-    effect = line_copies.effect(books, row, -1) if live else ()
+    effect = line_copies.document_postings(books, row, -1) if live else ()
     return Draft(
         steps=(_step(row, status),),
         effect=effect,
@@ -95,12 +97,12 @@ def draft(books: Books, params: VoidInvoiceParams, _write: Write) -> Draft:
 
 def _nothing(books: Books, row: Row) -> Draft:
     told = f"{_named(row)} is {str(row['Status']).lower()} already: there is nothing to do."
-    home = in_markdown(str(books.organisation.get("Name")))
+    home = escape_markdown(str(books.organisation.get("Name")))
     return Draft(
         steps=(),
         warnings=(told,),
         undo="Nothing to undo.",
-        summary=f"**{home}**: {in_markdown(told)}",
+        summary=f"**{home}**: {escape_markdown(told)}",
         amount=ZERO,
         facts={"invoice": row["InvoiceID"]},
     )
@@ -207,35 +209,35 @@ def _amount(books: Books, row: Row) -> Decimal | None:
     total, rate = row.get("Total"), row.get("CurrencyRate")
     if total is None or row.get("CurrencyCode") == books.base_currency:
         return total
-    return in_base(total, rate) if rate else None
+    return to_base_currency(total, rate) if rate else None
 
 
 def _summary(books: Books, row: Row, status: str, warnings: tuple[str, ...]) -> str:
-    home = in_markdown(str(books.organisation.get("Name")))
+    home = escape_markdown(str(books.organisation.get("Name")))
     kind = "invoice" if row["Type"] == "ACCREC" else "bill"
     way = "to" if kind == "invoice" else "of"
     does = "void the approved" if status == "VOIDED" else f"delete the {str(row['Status']).lower()}"
-    name = in_markdown(str(row["Contact"].get("Name")))
+    name = escape_markdown(str(row["Contact"].get("Name")))
     about = f"dated {row.get('Date')}, {row.get('CurrencyCode')} {row.get('Total')}"
     out = [
-        f"**{home}**: {does} {kind} **{in_markdown(_named(row))}** {way} **{name}**, {about}.",
+        f"**{home}**: {does} {kind} **{escape_markdown(_named(row))}** {way} **{name}**, {about}.",
         "",
         f"What it posted is taken back at {row.get('Date')}, its own date."
         if status == "VOIDED"
         else "It is not in the ledger.",
     ]
-    return "\n".join([*out, *bullets(warnings)])
+    return "\n".join([*out, *bullet_list(warnings)])
 
 
-def found(books: Books, params: VoidInvoiceParams, write: Write) -> Row | None:
+def find_existing(books: Books, params: VoidInvoiceParams, write: Write) -> Row | None:
     """Return the document if it is void or deleted already, whoever did it."""
     if not is_guid(params.invoice):
         # since this write deleted a draft, another may have been given its number
-        for row in document_lookup.numbered(books, params.invoice, params.kind):
-            if row.get("Status") in document_lookup.GONE and _noted(books, row, write.mark):
+        for row in document_lookup.find_by_number(books, params.invoice, params.kind):
+            if row.get("Status") in document_lookup.CANCELLED and _noted(books, row, write.mark):
                 return row
-    row = document_lookup.the_one(books, params.invoice, params.kind)
-    return row if row.get("Status") in document_lookup.GONE else None
+    row = document_lookup.resolve_document(books, params.invoice, params.kind)
+    return row if row.get("Status") in document_lookup.CANCELLED else None
 
 
 def _noted(books: Books, row: Row, mark: str) -> bool:
@@ -243,23 +245,23 @@ def _noted(books: Books, row: Row, mark: str) -> bool:
     return any(f"[{mark}]" in str(record.get("Details") or "") for record in records)
 
 
-def commit(books: Books, params: VoidInvoiceParams, write: Write, ready: Draft | Row) -> Done:
+def commit(books: Books, params: VoidInvoiceParams, write: Write, ready: Draft | Row) -> CommitResult:
     """Leave a note, then void or delete it.
 
     The note comes first, so that who finds it void later can tell by whom, and whether a note on what is
     void would be taken does not matter.
     """
     if not isinstance(ready, Draft):
-        return Done(ready, repeated=True)
+        return CommitResult(ready, repeated=True)
     if not ready.steps:  # voided between looking and planning
-        return Done(document_lookup.the_one(books, params.invoice, params.kind), repeated=True)
-    row = document_lookup.the_one(books, params.invoice, params.kind)
-    before = Done(row, repeated=True)  # a call that ended between the two may have left the note
-    leave_note(books, write, f"Invoices/{row['InvoiceID']}", f"To be voided by {write.action}", before)
-    return make(books, write, ready)
+        return CommitResult(document_lookup.resolve_document(books, params.invoice, params.kind), repeated=True)
+    row = document_lookup.resolve_document(books, params.invoice, params.kind)
+    before = CommitResult(row, repeated=True)  # a call that ended between the two may have left the note
+    add_history_note(books, write, f"Invoices/{row['InvoiceID']}", f"To be voided by {write.action}", before)
+    return run_steps(books, write, ready)
 
 
-def result(books: Books, params: VoidInvoiceParams, done: Done) -> VoidedInvoice:
+def to_result(books: Books, params: VoidInvoiceParams, done: CommitResult) -> VoidedInvoice:
     """Return the document as it is now."""
     row = done.row
     return VoidedInvoice(
@@ -276,7 +278,7 @@ def result(books: Books, params: VoidInvoiceParams, done: Done) -> VoidedInvoice
     )
 
 
-ACTION = WriteRow(
+ACTION = WriteAction(
     "void_invoice",
     "Void Invoice",
     "Take back a sales invoice or bill that should never have been: a draft is deleted, an approved one "
@@ -286,9 +288,9 @@ ACTION = WriteRow(
     "commit.",
     VoidInvoiceParams,
     VoidedInvoice,
-    draft=draft,
-    found=found,
+    plan=plan,
+    find_existing=find_existing,
     commit=commit,
-    result=result,
+    to_result=to_result,
     destructive=True,
 )

@@ -5,19 +5,24 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from bizosaas_xero.connector.actions.books import Books, Row, account_name, guid
-from bizosaas_xero.connector.actions.definition import WriteRow
-from bizosaas_xero.connector.actions.escaping import in_markdown
+from bizosaas_xero.connector.actions.definition import WriteAction
+from bizosaas_xero.connector.actions.escaping import escape_markdown
 from bizosaas_xero.connector.actions.models import Money, Params, Result
-from bizosaas_xero.connector.actions.money import in_base
-from bizosaas_xero.connector.actions.payments.find_payments import payments_of
+from bizosaas_xero.connector.actions.money import to_base_currency
+from bizosaas_xero.connector.actions.payments.find_payments import list_payments
 from bizosaas_xero.connector.actions.writes import dates, ledger_effect
-from bizosaas_xero.connector.actions.writes.document_lookup import Kind, contact_name, number_of, the_one
+from bizosaas_xero.connector.actions.writes.document_lookup import (
+    DocumentKind,
+    contact_name,
+    document_number,
+    resolve_document,
+)
 from bizosaas_xero.connector.actions.writes.errors import wrong
-from bizosaas_xero.connector.actions.writes.execute import Done, leave_note, make
+from bizosaas_xero.connector.actions.writes.execute import CommitResult, add_history_note, run_steps
 from bizosaas_xero.connector.actions.writes.plan import ONE, ZERO, Draft, Step, Write
 from bizosaas_xero.spec.errors import NotFound
 
-_KINDS: dict[str, Kind] = {"ACCRECPAYMENT": "invoice", "ACCPAYPAYMENT": "bill"}
+_KINDS: dict[str, DocumentKind] = {"ACCRECPAYMENT": "invoice", "ACCPAYPAYMENT": "bill"}
 
 
 class DeletePaymentParams(Params):
@@ -27,7 +32,7 @@ class DeletePaymentParams(Params):
     invoice: str | None = Field(
         None, min_length=1, max_length=255, description="Id or number of the invoice that it paid."
     )
-    kind: Kind = Field("invoice", description="Of what `invoice` names.")
+    kind: DocumentKind = Field("invoice", description="Of what `invoice` names.")
 
     @model_validator(mode="after")
     def _says_which(self) -> DeletePaymentParams:
@@ -45,7 +50,7 @@ class DeletedPayment(Result):
     currency: str
     invoice_id: str
     number: str | None
-    kind: Kind
+    kind: DocumentKind
     status: str = Field(description="The invoice's, now.")
     amount_due: Money
     repeated: bool = Field(description="It was deleted before this call; nothing was done.")
@@ -59,26 +64,26 @@ def _payment(books: Books, params: DeletePaymentParams) -> Row:
         NotFound: There is none.
         Invalid: It belongs to another invoice, or several are meant.
     """
-    invoice = the_one(books, params.invoice, params.kind) if params.invoice else None
+    invoice = resolve_document(books, params.invoice, params.kind) if params.invoice else None
     if params.payment_id:
         row = _by_id(books, params.payment_id)
         if invoice and str((row.get("Invoice") or {}).get("InvoiceID")).lower() != invoice["InvoiceID"].lower():
-            raise wrong("params.payment_id", f"this payment is not one of {number_of(invoice)}")
+            raise wrong("params.payment_id", f"this payment is not one of {document_number(invoice)}")
         return row
     assert invoice  # noqa: S101 (one of the two is given)
-    every = payments_of(books, invoice["InvoiceID"])
+    every = list_payments(books, invoice["InvoiceID"])
     live = [row for row in every if row.get("Status") != "DELETED"]
     if len(live) > 1:
         told = "; ".join(f"{row['Amount']} on {row['Date']} ({row['PaymentID']})" for row in live[:10])
         raise wrong(
             "params.invoice",
-            f"{number_of(invoice)} has several payments: {told}",
+            f"{document_number(invoice)} has several payments: {told}",
             "Ask which one is meant, and pass payment_id.",
             reason="several_payments",
         )
     if not every:
         raise NotFound(
-            f"{number_of(invoice)} has no payment.",
+            f"{document_number(invoice)} has no payment.",
             remedy="What is settled by a credit note or an overpayment is taken back in Xero.",
             reason="unknown_payment",
             problems=[{"field": "params.invoice", "message": "has no payment"}],
@@ -99,7 +104,7 @@ def _by_id(books: Books, payment_id: str) -> Row:
         ) from error
 
 
-def _deletable(books: Books, row: Row) -> Kind:
+def _deletable(books: Books, row: Row) -> DocumentKind:
     """Return what kind of document a payment paid.
 
     Raises:
@@ -131,11 +136,11 @@ def _deletable(books: Books, row: Row) -> Kind:
     return kind
 
 
-def draft(books: Books, params: DeletePaymentParams, _write: Write) -> Draft:
+def plan(books: Books, params: DeletePaymentParams, _write: Write) -> Draft:
     """Work out the deletion as it would be done now; without a request if it is deleted already."""
     row = _payment(books, params)
     invoice = row.get("Invoice") or {}
-    named = in_markdown(str(invoice.get("InvoiceNumber") or invoice.get("InvoiceID") or "nothing"))
+    named = escape_markdown(str(invoice.get("InvoiceNumber") or invoice.get("InvoiceID") or "nothing"))
     if row.get("Status") == "DELETED":
         told = f"This payment of {named} is deleted already; nothing is done."
         return Draft(steps=(), warnings=(told,), summary=told, amount=ZERO, facts={"status": "DELETED"})
@@ -144,7 +149,7 @@ def draft(books: Books, params: DeletePaymentParams, _write: Write) -> Draft:
     currency, amount, due = str(whole["CurrencyCode"]), row["Amount"], whole["AmountDue"]
     rate = ONE if currency == books.base_currency else row.get("CurrencyRate")
     account = books.accounts.get(str((row.get("Account") or {}).get("AccountID")).lower())
-    effect = ledger_effect.settled(books, kind, whole, account, -amount, rate)
+    effect = ledger_effect.payment_postings(books, kind, whole, account, -amount, rate)
     step = Step(
         "payment",
         "POST",
@@ -155,17 +160,17 @@ def draft(books: Books, params: DeletePaymentParams, _write: Write) -> Draft:
         shape="Payment",
         find=lambda books, _names: _gone(books, row["PaymentID"]),
     )
-    whose = in_markdown(str(books.organisation.get("Name")))
+    whose = escape_markdown(str(books.organisation.get("Name")))
     return Draft(
         steps=(step,),
         effect=tuple(effect),
         undo="mark_invoice_paid records it again, under a new id.",
         summary=f"**{whose}**: delete the payment of **{currency} {amount}** on {row['Date']} of {kind} "
-        f"**{named}** ({in_markdown(contact_name(whole))}), {in_markdown(account_name(account))}.\n\n"
+        f"**{named}** ({escape_markdown(contact_name(whole))}), {escape_markdown(account_name(account))}.\n\n"
         f"{named} is {str(whole['Status']).lower()} now, with {due} due; afterwards {due + amount} is due. "
         "Nothing else is deleted: a fee or an overpayment that was recorded with it stays.",
         acts=("delete",),
-        amount=in_base(amount, rate) if rate else None,
+        amount=to_base_currency(amount, rate) if rate else None,
         expect={"Status": "DELETED"},
         facts={"due": due, "status": whole["Status"], "date": str(row["Date"]), "amount": amount},
     )
@@ -176,31 +181,31 @@ def _gone(books: Books, payment_id: str) -> Row | None:
     return row if row.get("Status") == "DELETED" else None
 
 
-def found(books: Books, params: DeletePaymentParams, _write: Write) -> Row | None:
+def find_existing(books: Books, params: DeletePaymentParams, _write: Write) -> Row | None:
     """Look whether the payment is deleted: whoever did it, nothing is left to do."""
     row = _payment(books, params)
     return row if row.get("Status") == "DELETED" else None
 
 
-def commit(books: Books, params: DeletePaymentParams, write: Write, ready: Draft | Row) -> Done:
+def commit(books: Books, params: DeletePaymentParams, write: Write, ready: Draft | Row) -> CommitResult:
     """Leave a note, then delete. In this order, because a deleted payment does not say who deleted it."""
     if isinstance(ready, Draft) and not ready.steps:
         ready = _payment(books, params)
     if not isinstance(ready, Draft):
-        return Done(ready, repeated=True)
+        return CommitResult(ready, repeated=True)
     row = _payment(books, params)
     text = f"Deletion of the payment of {row['Amount']} on {row['Date']} ({row['PaymentID']}) by {write.action}"
-    before = Done(row, repeated=True)  # a call that ended between the two may have left the note
-    leave_note(books, write, f"Invoices/{row['Invoice']['InvoiceID']}", text, before)
-    return make(books, write, ready)
+    before = CommitResult(row, repeated=True)  # a call that ended between the two may have left the note
+    add_history_note(books, write, f"Invoices/{row['Invoice']['InvoiceID']}", text, before)
+    return run_steps(books, write, ready)
 
 
-def result(books: Books, _params: DeletePaymentParams, done: Done) -> DeletedPayment:
+def to_result(books: Books, _params: DeletePaymentParams, done: CommitResult) -> DeletedPayment:
     """Return the payment, and its invoice as it is now."""
     books.forget()
     row = done.row
     invoice = books.one("Invoices", row["Invoice"]["InvoiceID"], "Invoice")
-    kind: Kind = "bill" if invoice.get("Type") == "ACCPAY" else "invoice"
+    kind: DocumentKind = "bill" if invoice.get("Type") == "ACCPAY" else "invoice"
     return DeletedPayment(
         payment_id=row["PaymentID"],
         payment_status=row["Status"],
@@ -216,7 +221,7 @@ def result(books: Books, _params: DeletePaymentParams, done: Done) -> DeletedPay
     )
 
 
-ACTION = WriteRow(
+ACTION = WriteAction(
     "delete_payment",
     "Delete Payment",
     "Delete a payment that was recorded by mistake; its invoice or bill is due again. Use it to take back "
@@ -225,9 +230,9 @@ ACTION = WriteRow(
     "payment would have to be recorded again. About 4 calls to plan and 9 to commit.",
     DeletePaymentParams,
     DeletedPayment,
-    draft=draft,
-    found=found,
+    plan=plan,
+    find_existing=find_existing,
     commit=commit,
-    result=result,
+    to_result=to_result,
     destructive=True,
 )

@@ -16,16 +16,16 @@ from typing import Any
 from pydantic import Field
 
 from bizosaas_xero.connector.actions.books import Books, Row, account_name
-from bizosaas_xero.connector.actions.invoices.lines import cents
+from bizosaas_xero.connector.actions.invoices.lines import round_to_cents
 from bizosaas_xero.connector.actions.models import Params
-from bizosaas_xero.connector.actions.payments.find_payments import marked_transaction, url
+from bizosaas_xero.connector.actions.payments.find_payments import find_transaction_by_mark, transaction_url
 from bizosaas_xero.connector.actions.writes import contact_lookup, ledger_effect
-from bizosaas_xero.connector.actions.writes.document_lookup import Kind
+from bizosaas_xero.connector.actions.writes.document_lookup import DocumentKind
 from bizosaas_xero.connector.actions.writes.errors import wrong
 from bizosaas_xero.connector.actions.writes.plan import ZERO, Step
 
 _HUNDRED = Decimal(100)
-_SURPLUS: dict[Kind, str] = {"invoice": "RECEIVE-OVERPAYMENT", "bill": "SPEND-OVERPAYMENT"}
+_SURPLUS: dict[DocumentKind, str] = {"invoice": "RECEIVE-OVERPAYMENT", "bill": "SPEND-OVERPAYMENT"}
 
 
 class Fee(Params):
@@ -40,7 +40,7 @@ class Fee(Params):
 
 
 @dataclass(frozen=True)
-class Besides:
+class FeeAndOverpayment:
     """What goes with one payment.
 
     Args:
@@ -57,7 +57,7 @@ class Besides:
     """
 
     books: Books
-    kind: Kind
+    kind: DocumentKind
     document: str
     contact_id: str
     account: Row
@@ -86,10 +86,10 @@ class Besides:
             _ = self.fee_account, self.tax_rate, self.processor
 
     @cached_property
-    def processor(self) -> contact_lookup.Who:
+    def processor(self) -> contact_lookup.ResolvedContact:
         """Who kept the fee."""
         assert self.fee  # noqa: S101 (asked for only with a fee)
-        return contact_lookup.find(self.books, self.fee.contact, self.mark, "params.fee.contact")
+        return contact_lookup.resolve_contact(self.books, self.fee.contact, self.mark, "params.fee.contact")
 
     @cached_property
     def fee_account(self) -> Row:
@@ -121,7 +121,7 @@ class Besides:
         """The tax that is in the fee."""
         assert self.fee  # noqa: S101
         percent = self.tax_rate["EffectiveRate"] if self.tax_rate else ZERO
-        return cents(self.fee.amount - self.fee.amount / (1 + percent / _HUNDRED))
+        return round_to_cents(self.fee.amount - self.fee.amount / (1 + percent / _HUNDRED))
 
     def steps(self) -> Iterator[Step]:
         """Yield the requests."""
@@ -150,7 +150,7 @@ class Besides:
             "Contact": {"ContactID": contact_id},
             "BankAccount": {"AccountID": self.account["AccountID"]},
             "Date": str(self.on),
-            "Url": url(self.books),
+            "Url": transaction_url(self.books),
             **more,
         }
         if self.rate and (self.account.get("CurrencyCode") or self.books.base_currency) != self.books.base_currency:
@@ -163,11 +163,13 @@ class Besides:
             collection="BankTransactions",
             id_field="BankTransactionID",
             shape="BankTransaction",
-            find=lambda books, names: marked_transaction(books, kind, self.on, names["write"]),
+            find=lambda books, names: find_transaction_by_mark(books, kind, self.on, names["write"]),
         )
 
     def effect(self) -> Iterator[dict[str, Any]]:
         """Yield what the fee posts."""
         if self.fee:
             net = self.fee.amount - self.fee_tax
-            yield from ledger_effect.spent(self.books, self.account, self.fee_account, net, self.fee_tax, self.tax_rate)
+            yield from ledger_effect.spending_postings(
+                self.books, self.account, self.fee_account, net, self.fee_tax, self.tax_rate
+            )

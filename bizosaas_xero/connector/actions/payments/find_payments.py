@@ -11,41 +11,41 @@ from decimal import Decimal
 
 from bizosaas_xero.connector.actions.bank.ledger_entries import day_filter
 from bizosaas_xero.connector.actions.books import Books, Row
-from bizosaas_xero.connector.actions.writes.document_lookup import Kind, contact_name
+from bizosaas_xero.connector.actions.writes.document_lookup import DocumentKind, contact_name
 from bizosaas_xero.connector.actions.writes.plan import MARK
 
-NEAR = timedelta(days=14)
+DUPLICATE_WINDOW = timedelta(days=14)
 """A bank transaction of the same amount this near in time may be the same money."""
 
-LONGEST_REFERENCE = 80
+MAX_REFERENCE_LENGTH = 80
 """Xero does not say how long a payment's Reference may be; with the mark it stays near a hundred."""
 
 _SEPARATOR = " · "
 
 
-def reference(words: str | None) -> str:
+def payment_reference(words: str | None) -> str:
     """Return a payment's Reference: what a person wants to read, then the write's mark."""
     return f"{words}{_SEPARATOR}{MARK}" if words else MARK
 
 
-def url(books: Books) -> str:
+def transaction_url(books: Books) -> str:
     """Return a bank transaction's Url: the platform's, then the write's mark."""
     return f"{books.settings.document_url}#{MARK}"
 
 
-def payments_of(books: Books, invoice_id: str) -> list[Row]:
+def list_payments(books: Books, invoice_id: str) -> list[Row]:
     """Return the payments of an invoice or bill, deleted ones too."""
     query = {"where": f'Invoice.InvoiceID==Guid("{invoice_id}")', "order": "PaymentID ASC"}
     return books.listed("Payments", "Payment", query)
 
 
-def marked_payment(books: Books, invoice_id: str, mark: str) -> Row | None:
+def find_payment_by_mark(books: Books, invoice_id: str, mark: str) -> Row | None:
     """Return the payment that carries a write's mark."""
-    rows = payments_of(books, invoice_id)
+    rows = list_payments(books, invoice_id)
     return next((row for row in rows if str(row.get("Reference") or "").endswith(mark)), None)
 
 
-def marked_transaction(books: Books, kind: str, on: date, mark: str) -> Row | None:
+def find_transaction_by_mark(books: Books, kind: str, on: date, mark: str) -> Row | None:
     """Return the bank transaction of a type and day that carries a write's mark."""
     query = {"where": f'Type=="{kind}" AND Date=={day_filter(on)}', "order": "BankTransactionID ASC"}
     for row in books.listed("BankTransactions", "BankTransaction", query):
@@ -55,10 +55,10 @@ def marked_transaction(books: Books, kind: str, on: date, mark: str) -> Row | No
     return None
 
 
-def same_again(
+def duplicate_warnings(
     books: Books,
     invoice: Row,
-    kind: Kind,
+    kind: DocumentKind,
     amount: Decimal,
     banked: set[Decimal],
     currency: str,
@@ -79,15 +79,14 @@ def same_again(
     """
     warnings = [
         f"A payment of {row['Amount']} on {row['Date']} is already recorded on it."
-        for row in payments_of(books, invoice["InvoiceID"])
+        for row in list_payments(books, invoice["InvoiceID"])
         if row.get("Status") != "DELETED"
         and row["Amount"] == amount
         and not str(row.get("Reference") or "").endswith(mark)
     ]
     way = "RECEIVE" if kind == "invoice" else "SPEND"
-    where = (
-        f'Type=="{way}" AND Status=="AUTHORISED" AND Date>={day_filter(on - NEAR)} AND Date<={day_filter(on + NEAR)}'
-    )
+    earliest, latest = day_filter(on - DUPLICATE_WINDOW), day_filter(on + DUPLICATE_WINDOW)
+    where = f'Type=="{way}" AND Status=="AUTHORISED" AND Date>={earliest} AND Date<={latest}'
     query = {"where": where, "order": "BankTransactionID ASC"}
     for row in books.listed("BankTransactions", "BankTransaction", query):
         theirs = _contact(row) == _contact(invoice)

@@ -8,12 +8,23 @@ from datetime import date
 from pydantic import Field
 
 from bizosaas_xero.connector.actions.books import Books, Row
-from bizosaas_xero.connector.actions.definition import WriteRow
+from bizosaas_xero.connector.actions.definition import WriteAction
 from bizosaas_xero.connector.actions.models import Money, Result
-from bizosaas_xero.connector.actions.payments.find_payments import marked_payment
-from bizosaas_xero.connector.actions.payments.payment_draft import MarkInvoicePaidParams, NewPayment, besides
-from bizosaas_xero.connector.actions.writes.document_lookup import Kind, candidates, number_of, the_one
-from bizosaas_xero.connector.actions.writes.execute import Done, leave_note, make, once, passes
+from bizosaas_xero.connector.actions.payments.find_payments import find_payment_by_mark
+from bizosaas_xero.connector.actions.payments.payment_draft import MarkInvoicePaidParams, PaymentDraft, extras
+from bizosaas_xero.connector.actions.writes.document_lookup import (
+    DocumentKind,
+    document_number,
+    find_candidates,
+    resolve_document,
+)
+from bizosaas_xero.connector.actions.writes.execute import (
+    CommitResult,
+    add_history_note,
+    is_temporary,
+    run_step,
+    run_steps,
+)
 from bizosaas_xero.connector.actions.writes.plan import Draft, Step, Write
 from bizosaas_xero.spec.errors import Conflict, ConnectorError
 
@@ -23,7 +34,7 @@ class PaidInvoice(Result):
 
     invoice_id: str
     number: str | None
-    kind: Kind
+    kind: DocumentKind
     status: str = Field(description="The invoice's, now.")
     currency: str
     amount_due: Money = Field(description="Still, in the invoice's currency.")
@@ -39,22 +50,22 @@ class PaidInvoice(Result):
     link: str | None
 
 
-def draft(books: Books, params: MarkInvoicePaidParams, write: Write) -> Draft:
+def plan(books: Books, params: MarkInvoicePaidParams, write: Write) -> Draft:
     """Work out the payment as it would be made now."""
-    return NewPayment(books, params, write.mark).draft()
+    return PaymentDraft(books, params, write.mark).draft()
 
 
-def found(books: Books, params: MarkInvoicePaidParams, write: Write) -> Row | None:
+def find_existing(books: Books, params: MarkInvoicePaidParams, write: Write) -> Row | None:
     """Look for the payment that an earlier call of this write made.
 
     Raises:
         Conflict: It was made, and deleted since.
     """
-    for invoice in candidates(books, params.invoice, params.kind):
-        row = marked_payment(books, invoice["InvoiceID"], write.mark)
+    for invoice in find_candidates(books, params.invoice, params.kind):
+        row = find_payment_by_mark(books, invoice["InvoiceID"], write.mark)
         if row and row.get("Status") == "DELETED":
             raise Conflict(
-                f"This payment of {number_of(invoice)} was recorded before, and was deleted since.",
+                f"This payment of {document_number(invoice)} was recorded before, and was deleted since.",
                 remedy="If it is to be recorded again, use a new business key.",
                 reason="payment_deleted",
             )
@@ -63,21 +74,21 @@ def found(books: Books, params: MarkInvoicePaidParams, write: Write) -> Row | No
     return None
 
 
-def commit(books: Books, params: MarkInvoicePaidParams, write: Write, ready: Draft | Row) -> Done:
+def commit(books: Books, params: MarkInvoicePaidParams, write: Write, ready: Draft | Row) -> CommitResult:
     """Make the payment, or take the one that was made; then what goes with it, and leave a note."""
     if isinstance(ready, Draft) and not ready.steps:
         books.forget()  # another worker with the same key may have paid it a moment ago
-        there = found(books, params, write)
+        there = find_existing(books, params, write)
         if there is None:
-            invoice = the_one(books, params.invoice, params.kind)
-            return Done({}, warnings=list(ready.warnings), facts={"invoice": invoice["InvoiceID"]})
+            invoice = resolve_document(books, params.invoice, params.kind)
+            return CommitResult({}, warnings=list(ready.warnings), facts={"invoice": invoice["InvoiceID"]})
         ready = there
     if isinstance(ready, Draft):
-        done, after = make(books, write, ready), ready.after
+        done, after = run_steps(books, write, ready), ready.after
     else:
         account = books.accounts[str(ready["Account"]["AccountID"]).lower()]
-        rest = besides(books, params, ready["Invoice"], account, ready["Date"], ready["Amount"], write.mark)
-        done, after = Done(ready, repeated=True), tuple(rest.steps())
+        rest = extras(books, params, ready["Invoice"], account, ready["Date"], ready["Amount"], write.mark)
+        done, after = CommitResult(ready, repeated=True), tuple(rest.steps())
     done.facts["invoice"] = str(done.row["Invoice"]["InvoiceID"])
     if done.partial and after:
         done.failed("Nothing more was recorded with it: look at it in Xero first.")
@@ -87,30 +98,30 @@ def commit(books: Books, params: MarkInvoicePaidParams, write: Write, ready: Dra
     return done
 
 
-def _follow(books: Books, write: Write, steps: Iterable[Step], done: Done) -> None:
+def _follow(books: Books, write: Write, steps: Iterable[Step], done: CommitResult) -> None:
     for step in steps:
         try:
-            row, _ = once(books, write, step, {"write": write.mark})
+            row, _ = run_step(books, write, step, {"write": write.mark})
         except ConnectorError as error:
-            if passes(error):
+            if is_temporary(error):
                 raise
             done.failed(f"The payment stands, but not the {step.name}: {error.message} Record it in Xero.")
         else:
             done.facts[step.name] = str(row[step.id_field])
 
 
-def _note(books: Books, write: Write, done: Done) -> None:
+def _note(books: Books, write: Write, done: CommitResult) -> None:
     beside = [f", with {name} {done.facts[name]}" for name in ("overpayment", "fee") if name in done.facts]
     text = f"Payment of {done.row['Amount']} recorded by {write.action}{''.join(beside)}"
     try:
-        leave_note(books, write, f"Invoices/{done.facts['invoice']}", text, done)
+        add_history_note(books, write, f"Invoices/{done.facts['invoice']}", text, done)
     except ConnectorError as error:
-        if passes(error):
+        if is_temporary(error):
             raise
         done.failed(f"The payment stands, but no note was left in the invoice's History: {error.message}")
 
 
-def result(books: Books, params: MarkInvoicePaidParams, done: Done) -> PaidInvoice:
+def to_result(books: Books, params: MarkInvoicePaidParams, done: CommitResult) -> PaidInvoice:
     """Return the invoice as it is now, and what was recorded."""
     books.forget()
     invoice, row = books.one("Invoices", done.facts["invoice"], "Invoice"), done.row
@@ -134,7 +145,7 @@ def result(books: Books, params: MarkInvoicePaidParams, done: Done) -> PaidInvoi
     )
 
 
-ACTION = WriteRow(
+ACTION = WriteAction(
     "mark_invoice_paid",
     "Mark Invoice Paid",
     "Record that an invoice was paid by the customer (or, with kind `bill`, that the organisation paid a "
@@ -145,8 +156,8 @@ ACTION = WriteRow(
     "nothing is recorded. About 5 calls to plan and 8 to commit; surplus and fee 2 more each.",
     MarkInvoicePaidParams,
     PaidInvoice,
-    draft=draft,
-    found=found,
+    plan=plan,
+    find_existing=find_existing,
     commit=commit,
-    result=result,
+    to_result=to_result,
 )

@@ -11,17 +11,22 @@ from pydantic import Field, model_validator
 
 from bizosaas_xero.connector.actions.books import Books, Row, account_name
 from bizosaas_xero.connector.actions.models import Params
-from bizosaas_xero.connector.actions.money import in_base
+from bizosaas_xero.connector.actions.money import to_base_currency
 from bizosaas_xero.connector.actions.payments import payment_markdown
-from bizosaas_xero.connector.actions.payments.fee_and_overpayment import Besides, Fee
+from bizosaas_xero.connector.actions.payments.fee_and_overpayment import Fee, FeeAndOverpayment
 from bizosaas_xero.connector.actions.payments.find_payments import (
-    LONGEST_REFERENCE,
-    marked_payment,
-    reference,
-    same_again,
+    MAX_REFERENCE_LENGTH,
+    duplicate_warnings,
+    find_payment_by_mark,
+    payment_reference,
 )
 from bizosaas_xero.connector.actions.writes import dates, ledger_effect
-from bizosaas_xero.connector.actions.writes.document_lookup import Kind, contact_name, number_of, the_one
+from bizosaas_xero.connector.actions.writes.document_lookup import (
+    DocumentKind,
+    contact_name,
+    document_number,
+    resolve_document,
+)
 from bizosaas_xero.connector.actions.writes.errors import wrong
 from bizosaas_xero.connector.actions.writes.plan import ONE, ZERO, Draft, Step
 
@@ -37,7 +42,7 @@ class MarkInvoicePaidParams(Params):
     """A payment: of what, how much, and where the money went."""
 
     invoice: str = Field(min_length=1, max_length=255, description="Its id, or its number.")
-    kind: Kind = Field("invoice", description="`bill`: the organisation pays a supplier.")
+    kind: DocumentKind = Field("invoice", description="`bill`: the organisation pays a supplier.")
     amount: Decimal | None = Field(
         None,
         gt=0,
@@ -55,7 +60,7 @@ class MarkInvoicePaidParams(Params):
     )
     payment_date: date | None = Field(None, description="Default: today, as the organisation sees it.")
     reference: str | None = Field(
-        None, min_length=1, max_length=LONGEST_REFERENCE, description="Such as the payout's number."
+        None, min_length=1, max_length=MAX_REFERENCE_LENGTH, description="Such as the payout's number."
     )
     currency_rate: Decimal | None = Field(
         None,
@@ -77,7 +82,7 @@ class MarkInvoicePaidParams(Params):
         return self
 
 
-def besides(
+def extras(
     books: Books,
     params: MarkInvoicePaidParams,
     invoice: Row,
@@ -85,15 +90,17 @@ def besides(
     on: date,
     paid: Decimal,
     mark: str,
-) -> Besides:
+) -> FeeAndOverpayment:
     """Return what goes with a payment of ``paid``: the rest of the amount, and the fee."""
     surplus = (params.amount or paid) - paid
     contact_id = str(invoice["Contact"]["ContactID"])
-    named = number_of(invoice)
-    return Besides(books, params.kind, named, contact_id, account, on, params.currency_rate, surplus, params.fee, mark)
+    named = document_number(invoice)
+    return FeeAndOverpayment(
+        books, params.kind, named, contact_id, account, on, params.currency_rate, surplus, params.fee, mark
+    )
 
 
-class NewPayment:
+class PaymentDraft:
     """The payment, as it would be made now.
 
     Args:
@@ -108,7 +115,7 @@ class NewPayment:
 
     def __init__(self, books: Books, params: MarkInvoicePaidParams, mark: str) -> None:
         self.books, self.params, self.mark = books, params, mark
-        self.invoice = the_one(books, params.invoice, params.kind)
+        self.invoice = resolve_document(books, params.invoice, params.kind)
         self.status = str(self.invoice.get("Status"))
         self.due = self.invoice.get("AmountDue") or ZERO
         self.already = self.status == "PAID"
@@ -122,14 +129,14 @@ class NewPayment:
         self.account = self._account()
         self._check_currencies()
         self.amount = min(params.amount or self.due, self.due)
-        self.besides = besides(books, params, self.invoice, self.account, self.date, self.amount, mark)
+        self.extras = extras(books, params, self.invoice, self.account, self.date, self.amount, mark)
         self._check_surplus()
-        self.besides.check()
+        self.extras.check()
 
     def _check_status(self) -> None:
         if self.status != "AUTHORISED":
             why, remedy = _UNPAYABLE.get(self.status, (f"its status is {self.status}", "Look at it in Xero."))
-            complaint = f"{number_of(self.invoice)} cannot be paid: {why}"
+            complaint = f"{document_number(self.invoice)} cannot be paid: {why}"
             raise wrong("params.invoice", complaint, remedy, reason="not_payable")
 
     def _account(self) -> Row:
@@ -171,11 +178,11 @@ class NewPayment:
             raise wrong("params.currency_rate", f"the {self.params.kind} is in base currency: it has no rate")
 
     def _check_surplus(self) -> None:
-        surplus = self.besides.surplus
+        surplus = self.extras.surplus
         if surplus and self.params.on_surplus == "refuse":
             raise wrong(
                 "params.amount",
-                f"{number_of(self.invoice)} has {self.due} due, and {self.params.amount} is {surplus} more",
+                f"{document_number(self.invoice)} has {self.due} due, and {self.params.amount} is {surplus} more",
                 "Correct the amount, or pass on_surplus = `overpayment` if that much was really paid.",
                 reason="overpaid",
             )
@@ -196,7 +203,7 @@ class NewPayment:
             "Account": {"AccountID": self.account["AccountID"]},
             "Date": str(self.date),
             "Amount": self.amount,
-            "Reference": reference(self.params.reference),
+            "Reference": payment_reference(self.params.reference),
         }
         if self.params.currency_rate:
             body["CurrencyRate"] = self.params.currency_rate
@@ -212,7 +219,7 @@ class NewPayment:
         )
 
     def _made(self, books: Books, names: Mapping[str, str]) -> Row | None:
-        return marked_payment(books, self.invoice["InvoiceID"], names["write"])
+        return find_payment_by_mark(books, self.invoice["InvoiceID"], names["write"])
 
     def draft(self) -> Draft:
         """Return it as a draft of a write; one without a request when nothing is left to pay."""
@@ -222,32 +229,32 @@ class NewPayment:
             "contact": contact_name(self.invoice),
         }
         if self.already:
-            told = f"{number_of(self.invoice)} is paid already; nothing is recorded."
+            told = f"{document_number(self.invoice)} is paid already; nothing is recorded."
             return Draft(steps=(), warnings=(told,), summary=told, undo="", amount=ZERO, facts=seen)
         warnings = tuple(self._warnings())
-        received = self.amount + self.besides.surplus
+        received = self.amount + self.extras.surplus
         rate = self.params.currency_rate
         return Draft(
             steps=(self.step,),
-            after=tuple(self.besides.steps()),
+            after=tuple(self.extras.steps()),
             effect=(
-                *ledger_effect.settled(
+                *ledger_effect.payment_postings(
                     self.books, self.params.kind, self.invoice, self.account, self.amount, rate,
-                    self.besides.surplus,
+                    self.extras.surplus,
                 ),
-                *self.besides.effect(),
+                *self.extras.effect(),
             ),
             warnings=warnings,
             undo=self._undo(),
             summary=payment_markdown.summary(self, warnings),
             acts=("pay", "backdate") if self.date < self.books.today else ("pay",),
-            amount=None if self.foreign and rate is None else in_base(received, rate or ONE),
+            amount=None if self.foreign and rate is None else to_base_currency(received, rate or ONE),
             expect={"Amount": self.amount, "Date": self.date, "Status": "AUTHORISED"},
             facts=seen,
         )  # fmt: skip
 
     def _undo(self) -> str:
-        rest = [name for name, there in (("overpayment", self.besides.surplus), ("fee", self.params.fee)) if there]
+        rest = [name for name, there in (("overpayment", self.extras.surplus), ("fee", self.params.fee)) if there]
         more = f" The {' and the '.join(rest)} would have to be removed in Xero." if rest else ""
         return f"delete_payment, until it is reconciled or its day is locked.{more}"
 
@@ -262,15 +269,15 @@ class NewPayment:
             warnings.append(f"It is dated before the {self.params.kind} itself, which is of {dated}.")
         if self.foreign and not self.params.currency_rate:
             warnings.append(f"It is in {self.currency}, and no currency_rate is given: Xero takes its rate of the day.")
-        received = self.amount + self.besides.surplus
+        received = self.amount + self.extras.surplus
         rate = self.params.currency_rate
         if self.account_currency == self.currency:
             banked = {self.amount, received}
         else:
-            banked = {in_base(received, rate)} if rate else set()
+            banked = {to_base_currency(received, rate)} if rate else set()
         if self.params.fee:
             banked |= {amount - self.params.fee.amount for amount in banked}
-        return warnings + same_again(
+        return warnings + duplicate_warnings(
             self.books, self.invoice, self.params.kind, self.amount, banked, self.account_currency, self.date,
             self.mark,
         )  # fmt: skip

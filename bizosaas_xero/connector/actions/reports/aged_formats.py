@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from bizosaas_xero.connector.actions.escaping import in_csv, in_markdown
+from bizosaas_xero.connector.actions.escaping import escape_csv, escape_markdown
 
 if TYPE_CHECKING:
     from bizosaas_xero.connector.actions.reports.get_aged import AgedResult
@@ -17,13 +17,13 @@ def markdown(result: AgedResult) -> str:
     """Return a table by contact, with what is counted and whether it ties."""
     labels = [bucket.label for bucket in result.buckets]
     width = len(labels) + 1
-    rows = [(in_markdown(each.contact), [*each.buckets, each.total]) for each in result.contacts]
+    rows = [(escape_markdown(each.contact), [*each.buckets, each.total]) for each in result.contacts]
     if result.others.contacts:
         named = f"{result.others.contacts} others"
         rows.append((named, [*result.others.buckets, result.others.total]))
     rows.append(("**Total**", [*(bucket.amount for bucket in result.buckets), result.total]))
     out = [
-        f"**{in_markdown(result.organisation)}: aged {result.kind} on {result.as_of}, {result.currency}**",
+        f"**{escape_markdown(result.organisation)}: aged {result.kind} on {result.as_of}, {result.currency}**",
         "",
         f"By {result.age_by.replace('_', ' ')}. {result.counted}",
         "",
@@ -36,9 +36,9 @@ def markdown(result: AgedResult) -> str:
     if result.bridge.control:
         control = result.bridge.control
         parts = f"documents {control.documents:,}, revaluation {control.revaluation:,}"
-        out += ["", f"{in_markdown(control.account)} in the trial balance: {control.balance:,} ({parts})"]
+        out += ["", f"{escape_markdown(control.account)} in the trial balance: {control.balance:,} ({parts})"]
     if result.bridge.not_tied_because:
-        out += ["", f"Not tied: {in_markdown(result.bridge.not_tied_because)}"]
+        out += ["", f"Not tied: {escape_markdown(result.bridge.not_tied_because)}"]
     return "\n".join(out) + "\n"
 
 
@@ -48,7 +48,7 @@ def as_csv(result: AgedResult) -> str:
     writer = csv.writer(out)
     writer.writerow(["contact_id", "contact", *(b.label for b in result.buckets), f"total_{result.currency}"])
     for each in result.contacts:
-        writer.writerow([each.contact_id, in_csv(each.contact), *each.buckets, each.total])
+        writer.writerow([each.contact_id, escape_csv(each.contact), *each.buckets, each.total])
     if result.others.contacts:
         writer.writerow(["", f"{result.others.contacts} others", *result.others.buckets, result.others.total])
     writer.writerow(["", "total", *(bucket.amount for bucket in result.buckets), result.total])

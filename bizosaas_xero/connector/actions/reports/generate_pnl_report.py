@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from bizosaas_xero.connector.actions.books import Books, guid
-from bizosaas_xero.connector.actions.definition import ActionRow
+from bizosaas_xero.connector.actions.definition import ReadAction
 from bizosaas_xero.connector.actions.models import Money, Params, Result
 from bizosaas_xero.connector.actions.reports import layout, pnl_formats
 from bizosaas_xero.spec.errors import Invalid
@@ -246,7 +246,7 @@ def _why_not_tied(params: PnlParams, pieces: list[Piece], currency: Decimal) -> 
     return None
 
 
-ACTION = ActionRow(
+ACTION = ReadAction(
     name="generate_pnl_report",
     title="Generate P&L Report",
     description=(

@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field
 
 from bizosaas_xero.connector.actions.books import Books
-from bizosaas_xero.connector.actions.definition import ActionRow
+from bizosaas_xero.connector.actions.definition import ReadAction
 from bizosaas_xero.connector.actions.models import Money, Params, Result
 from bizosaas_xero.connector.actions.reports import aged_formats, aged_tie_out, ageing, open_items
 from bizosaas_xero.connector.actions.reports.ageing import ZERO
@@ -280,8 +280,8 @@ def _prepaid(items: Iterable[Item]) -> Prepaid:
     return Prepaid(documents=len(found), base=_total(found), currencies=_currencies(found))
 
 
-def _row(side: Side, name: str, title: str, opening: str) -> ActionRow:
-    return ActionRow(
+def _row(side: Side, name: str, title: str, opening: str) -> ReadAction:
+    return ReadAction(
         name=name,
         title=title,
         description=(

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from bizosaas_xero.connector.actions.books import Books, Row
-from bizosaas_xero.connector.actions.definition import ActionRow
+from bizosaas_xero.connector.actions.definition import ReadAction
 from bizosaas_xero.connector.actions.models import Money, Params, Result
 from bizosaas_xero.connector.actions.reports import layout
 from bizosaas_xero.connector.actions.reports.ageing import ZERO
@@ -176,7 +176,7 @@ def _why_not_tied(
     return None
 
 
-ACTION = ActionRow(
+ACTION = ReadAction(
     name="get_balance_sheet",
     title="Get Balance Sheet",
     description=(

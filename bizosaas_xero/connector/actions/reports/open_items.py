@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from bizosaas_xero.connector.actions.books import Books, Row, guid
-from bizosaas_xero.connector.actions.money import in_base
+from bizosaas_xero.connector.actions.money import to_base_currency
 from bizosaas_xero.connector.actions.reports.ageing import DAY, ZERO, Settlement, open_on
 from bizosaas_xero.spec.errors import Unavailable
 
@@ -200,7 +200,7 @@ def _item(books: Books, kind: Kind, row: Row, key: str, number: Any, left: Decim
         due=row.get("DueDate"),
         currency=currency,
         left=left,
-        base=in_base(left, rate),
+        base=to_base_currency(left, rate),
     )
 
 

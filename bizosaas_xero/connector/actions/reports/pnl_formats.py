@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from bizosaas_xero.connector.actions.escaping import in_csv, in_markdown
+from bizosaas_xero.connector.actions.escaping import escape_csv, escape_markdown
 
 if TYPE_CHECKING:
     from bizosaas_xero.connector.actions.reports.generate_pnl_report import PnlResult
@@ -24,7 +24,7 @@ _TITLES = {
 
 def markdown(report: PnlResult) -> str:
     """Return a table, its basis and period in the heading."""
-    out = [f"**{in_markdown(report.organisation)}: profit and loss, {report.basis} basis**", ""]
+    out = [f"**{escape_markdown(report.organisation)}: profit and loss, {report.basis} basis**", ""]
     out += [
         f"{report.from_date} to {report.to_date}, {report.currency}",
         "",
@@ -34,13 +34,13 @@ def markdown(report: PnlResult) -> str:
     for section in report.sections:
         if section.accounts:
             out.append(f"| **{_TITLES[section.name]}** | |")
-            out += [f"| {in_markdown(figure.name)} | {figure.amount:,} |" for figure in section.accounts]
+            out += [f"| {escape_markdown(figure.name)} | {figure.amount:,} |" for figure in section.accounts]
             out.append(f"| *Total* | *{section.total:,}* |")
     if report.unrealised_currency:
         out.append(f"| Unrealised currency gains | {report.unrealised_currency:,} |")
     out.append(f"| **Net profit** | **{report.net_profit:,}** |")
     if report.not_tied_because:
-        out += ["", f"Not tied: {in_markdown(report.not_tied_because)}"]
+        out += ["", f"Not tied: {escape_markdown(report.not_tied_because)}"]
     return "\n".join(out) + "\n"
 
 
@@ -51,7 +51,7 @@ def as_csv(report: PnlResult) -> str:
     writer.writerow(["section", "code", "account", f"amount_{report.currency}"])
     for section in report.sections:
         for figure in section.accounts:
-            writer.writerow([section.name, in_csv(figure.code or ""), in_csv(figure.name), figure.amount])
+            writer.writerow([section.name, escape_csv(figure.code or ""), escape_csv(figure.name), figure.amount])
     writer.writerow(["unrealised_currency", "", "", report.unrealised_currency])
     writer.writerow(["net_profit", "", "", report.net_profit])
     return out.getvalue()

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from bizosaas_xero.connector.actions.books import Books
-from bizosaas_xero.connector.actions.definition import ActionRow
+from bizosaas_xero.connector.actions.definition import ReadAction
 from bizosaas_xero.connector.actions.models import Money, Params, Result
 from bizosaas_xero.connector.actions.reports.citations import Cited, Reader
 from bizosaas_xero.connector.actions.reports.figures import DOLLARS, Token, figures
@@ -131,7 +131,7 @@ def _shown(amount: Decimal) -> str:
     return f"{amount:,f}"
 
 
-ACTION = ActionRow(
+ACTION = ReadAction(
     name="verify_figures",
     title="Verify Figures",
     description=(

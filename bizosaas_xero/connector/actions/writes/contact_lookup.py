@@ -1,4 +1,4 @@
-"""Who is meant: one contact out of what a caller knows of it. Several are offered, never guessed."""
+"""ResolvedContact is meant: one contact out of what a caller knows of it. Several are offered, never guessed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from bizosaas_xero.connector.actions.writes.errors import wrong
 from bizosaas_xero.connector.actions.writes.plan import MARK, Step
 from bizosaas_xero.spec.errors import Invalid, NotFound
 
-_SHOWN = 5
+_MAX_SHOWN = 5
 
 
 class KnownContact(Params):
-    """Who, of those there are: the first of id, account number, e-mail and name that is given and found."""
+    """ResolvedContact, of those there are: the first of id, account number, e-mail and name that is given and found."""
 
     id: str | None = Field(None, description="Xero's id of the contact: the surest.")
     account_number: str | None = Field(None, min_length=1, max_length=50)
@@ -33,7 +33,7 @@ class KnownContact(Params):
 
 
 class ContactRef(KnownContact):
-    """Who: as above, or somebody new."""
+    """ResolvedContact: as above, or somebody new."""
 
     create: bool = Field(
         False, description="Make a new contact of `name` and `email` if none is found. A person approves it."
@@ -47,7 +47,7 @@ class ContactRef(KnownContact):
 
 
 @dataclass(frozen=True)
-class Who:
+class ResolvedContact:
     """A contact as found, or as it would be made.
 
     Args:
@@ -79,10 +79,10 @@ class Who:
             "EmailAddress": self.asked.email,
             "AccountNumber": self.asked.account_number,
         }
-        return (creation({field: value for field, value in named.items() if value}),)
+        return (creation_step({field: value for field, value in named.items() if value}),)
 
 
-def find(books: Books, asked: KnownContact, mark: str, field: str = "params.contact") -> Who:
+def resolve_contact(books: Books, asked: KnownContact, mark: str, field: str = "params.contact") -> ResolvedContact:
     """Find the contact that is meant.
 
     Args:
@@ -96,20 +96,20 @@ def find(books: Books, asked: KnownContact, mark: str, field: str = "params.cont
         NotFound: None fits, and none is to be made.
     """
     if asked.id:
-        return _by_id(books, asked, field)
+        return _find_by_id(books, asked, field)
     missed: list[str] = []
     for name, column in (("account_number", "AccountNumber"), ("email", "EmailAddress"), ("name", "Name")):
         value = getattr(asked, name)
         if not value:
             continue
         query = {"where": f"{column}=={quoted(value, f'{field}.{name}')}"}
-        rows = books.listed("Contacts", "Contact", query, most=_SHOWN + 1)
+        rows = books.listed("Contacts", "Contact", query, most=_MAX_SHOWN + 1)
         if len(rows) > 1:
-            raise _several(rows, f"{field}.{name}")
+            raise _ambiguous(rows, f"{field}.{name}")
         if rows and rows[0].get("ContactNumber") != mark:
             said = f"No contact has this {', nor this '.join(missed)}; " if missed else ""
             note = (f"{said}found by {name.replace('_', ' ')}: {rows[0]['Name']}.",) if missed else ()
-            return Who(rows[0], asked, note)
+            return ResolvedContact(rows[0], asked, note)
         missed.append(name.replace("_", " "))
     if not (isinstance(asked, ContactRef) and asked.create):
         or_new = ", or pass contact.create = true with a name to make a new one"
@@ -118,29 +118,29 @@ def find(books: Books, asked: KnownContact, mark: str, field: str = "params.cont
             remedy=f"Look with find_contacts{or_new if isinstance(asked, ContactRef) else ''}.",
             reason="unknown_contact",
         )
-    return Who(None, asked, (f"A new contact would be made: {asked.name}.",))
+    return ResolvedContact(None, asked, (f"A new contact would be made: {asked.name}.",))
 
 
-def _by_id(books: Books, asked: KnownContact, field: str) -> Who:
+def _find_by_id(books: Books, asked: KnownContact, field: str) -> ResolvedContact:
     row = books.one("Contacts", guid(str(asked.id), f"{field}.id"), "Contact")
     merged = row.get("MergedToContactID")
     if merged:
         kept = books.one("Contacts", str(merged), "Contact")
-        return Who(kept, asked, (f"{row['Name']} was merged into {kept['Name']} in Xero, which is used.",))
+        return ResolvedContact(kept, asked, (f"{row['Name']} was merged into {kept['Name']} in Xero, which is used.",))
     if row.get("ContactStatus") != "ACTIVE":
         complaint = f"{row['Name']} is {str(row.get('ContactStatus')).lower()} in Xero: restore it there first"
         raise wrong(f"{field}.id", complaint)
-    return Who(row, asked)
+    return ResolvedContact(row, asked)
 
 
-def _several(rows: list[Row], field: str) -> Invalid:
-    named = [f"{row['Name']} ({row['ContactID']})" for row in rows[:_SHOWN]]
-    more = " and more" if len(rows) > _SHOWN else ""
+def _ambiguous(rows: list[Row], field: str) -> Invalid:
+    named = [f"{row['Name']} ({row['ContactID']})" for row in rows[:_MAX_SHOWN]]
+    more = " and more" if len(rows) > _MAX_SHOWN else ""
     complaint = f"several contacts fit: {', '.join(named)}{more}"
     return wrong(field, complaint, "Ask which one is meant, and pass contact.id.", reason="several_contacts")
 
 
-def creation(fields: Mapping[str, Any]) -> Step:
+def creation_step(fields: Mapping[str, Any]) -> Step:
     """Return the step that makes a contact. PUT, because POST changes one that has the name already.
 
     Args:
@@ -148,7 +148,7 @@ def creation(fields: Mapping[str, Any]) -> Step:
     """
 
     def made(books: Books, names: Mapping[str, str]) -> Row | None:
-        return marked(books, names["write"])
+        return find_by_mark(books, names["write"])
 
     return Step(
         "contact",
@@ -162,7 +162,7 @@ def creation(fields: Mapping[str, Any]) -> Step:
     )
 
 
-def marked(books: Books, mark: str) -> Row | None:
+def find_by_mark(books: Books, mark: str) -> Row | None:
     """Return the contact that a write made: Xero finds it by its number, whatever it is called by now."""
     try:
         row = books.one("Contacts", mark, "Contact")

@@ -11,7 +11,7 @@ from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.writes.errors import wrong
 
 
-def due_date(books: Books, contact: Row | None, on: date) -> date | None:
+def default_due_date(books: Books, contact: Row | None, on: date) -> date | None:
     """Return when a sales document of a day is due: the contact's terms, the organisation's, the settings'.
 
     Returns:
@@ -20,25 +20,25 @@ def due_date(books: Books, contact: Row | None, on: date) -> date | None:
     for holder in (contact, books.organisation):
         terms = ((holder or {}).get("PaymentTerms") or {}).get("Sales") or {}
         if terms.get("Type") and terms.get("Day") is not None:
-            return by_terms(terms, on)
+            return date_by_terms(terms, on)
     days = books.settings.payment_days
     return None if days is None else on + timedelta(days=days)
 
 
-def by_terms(terms: Mapping[str, Any], on: date) -> date:
+def date_by_terms(terms: Mapping[str, Any], on: date) -> date:
     """Return the day that Xero's payment terms give (its types of payment terms)."""
     day, kind = int(terms["Day"]), str(terms["Type"])
     if kind == "DAYSAFTERBILLMONTH":
-        return _of_month(on, 0, 31) + timedelta(days=day)
+        return _day_of_month(on, 0, 31) + timedelta(days=day)
     if kind == "OFCURRENTMONTH":
-        this = _of_month(on, 0, day)
-        return this if this >= on else _of_month(on, 1, day)
+        this = _day_of_month(on, 0, day)
+        return this if this >= on else _day_of_month(on, 1, day)
     if kind == "OFFOLLOWINGMONTH":
-        return _of_month(on, 1, day)
+        return _day_of_month(on, 1, day)
     return on + timedelta(days=day)
 
 
-def _of_month(on: date, ahead: int, day: int) -> date:
+def _day_of_month(on: date, ahead: int, day: int) -> date:
     year, month = divmod(on.year * 12 + on.month - 1 + ahead, 12)
     return date(year, month + 1, min(day, monthrange(year, month + 1)[1]))
 
@@ -60,7 +60,7 @@ def refuse_locked(books: Books, on: date, field: str) -> None:
         )
 
 
-def noteworthy(books: Books, on: date) -> list[str]:
+def date_warnings(books: Books, on: date) -> list[str]:
     """Return what a person should know of a document's day before agreeing to it."""
     locked = books.locked_until
     if locked and on <= locked:

@@ -8,14 +8,14 @@ from bizosaas_xero.connector.actions.books import Books, Row, guid, is_guid, quo
 from bizosaas_xero.connector.actions.writes.errors import wrong
 from bizosaas_xero.spec.errors import NotFound
 
-Kind = Literal["invoice", "bill"]
+DocumentKind = Literal["invoice", "bill"]
 
-TYPES: dict[Kind, str] = {"invoice": "ACCREC", "bill": "ACCPAY"}
-GONE = frozenset({"VOIDED", "DELETED"})
-_SHOWN = 5
+TYPES: dict[DocumentKind, str] = {"invoice": "ACCREC", "bill": "ACCPAY"}
+CANCELLED = frozenset({"VOIDED", "DELETED"})
+_MAX_SHOWN = 5
 
 
-def candidates(books: Books, named: str, kind: Kind, field: str = "params.invoice") -> list[Row]:
+def find_candidates(books: Books, named: str, kind: DocumentKind, field: str = "params.invoice") -> list[Row]:
     """Return the documents that have this id or number; dead ones only if no other has it.
 
     Raises:
@@ -26,7 +26,7 @@ def candidates(books: Books, named: str, kind: Kind, field: str = "params.invoic
         try:
             row = books.one("Invoices", guid(named, field), "Invoice")
         except NotFound as error:
-            raise _unknown(named, kind, field) from error
+            raise _unknown_document(named, kind, field) from error
         if row.get("Type") != TYPES[kind]:
             other = "bill" if kind == "invoice" else "invoice"
             raise wrong(
@@ -35,34 +35,34 @@ def candidates(books: Books, named: str, kind: Kind, field: str = "params.invoic
                 f"Name the one that is meant; where the action takes a kind, pass kind = `{other}`.",
             )
         return [row]
-    rows = numbered(books, named, kind, field)
+    rows = find_by_number(books, named, kind, field)
     if not rows:
-        raise _unknown(named, kind, field)
-    return [row for row in rows if row.get("Status") not in GONE] or rows[:1]
+        raise _unknown_document(named, kind, field)
+    return [row for row in rows if row.get("Status") not in CANCELLED] or rows[:1]
 
 
-def numbered(books: Books, number: str, kind: Kind, field: str = "params.invoice") -> list[Row]:
+def find_by_number(books: Books, number: str, kind: DocumentKind, field: str = "params.invoice") -> list[Row]:
     """Return the documents that have a number, dead ones too."""
     query = {"where": f'Type=="{TYPES[kind]}" AND InvoiceNumber=={quoted(number, field)}'}
-    return books.listed("Invoices", "Invoice", query, most=_SHOWN + 1)
+    return books.listed("Invoices", "Invoice", query, most=_MAX_SHOWN + 1)
 
 
-def the_one(books: Books, named: str, kind: Kind, field: str = "params.invoice") -> Row:
+def resolve_document(books: Books, named: str, kind: DocumentKind, field: str = "params.invoice") -> Row:
     """Return the document that is meant.
 
     Raises:
         NotFound: There is none.
         Invalid: Several have this number: they are named.
     """
-    rows = candidates(books, named, kind, field)
+    rows = find_candidates(books, named, kind, field)
     if len(rows) == 1:
         return rows[0]
     told = [
         f"{contact_name(row)}, {row.get('Date')}, {row.get('CurrencyCode')} "
         f"{row.get('Total')}, {str(row.get('Status')).lower()} ({row['InvoiceID']})"
-        for row in rows[:_SHOWN]
+        for row in rows[:_MAX_SHOWN]
     ]
-    more = "; and more" if len(rows) > _SHOWN else ""
+    more = "; and more" if len(rows) > _MAX_SHOWN else ""
     raise wrong(
         field,
         f"several {kind}s have the number {named}: {'; '.join(told)}{more}",
@@ -71,7 +71,7 @@ def the_one(books: Books, named: str, kind: Kind, field: str = "params.invoice")
     )
 
 
-def number_of(row: Row) -> str:
+def document_number(row: Row) -> str:
     """Return what people call an invoice or bill."""
     return str(row.get("InvoiceNumber") or row["InvoiceID"])
 
@@ -81,7 +81,7 @@ def contact_name(row: Row) -> str:
     return str((row.get("Contact") or {}).get("Name") or "nobody named")
 
 
-def _unknown(named: str, kind: Kind, field: str) -> NotFound:
+def _unknown_document(named: str, kind: DocumentKind, field: str) -> NotFound:
     return NotFound(
         f"There is no {kind} with the id or number {named!r}.",
         remedy="Look with find_invoices.",

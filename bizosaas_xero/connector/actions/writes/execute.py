@@ -1,4 +1,4 @@
-"""Doing a write: once, whatever is lost on the way.
+"""Doing a write: run_step, whatever is lost on the way.
 
 Three things keep a write from happening twice. It looks first: what it makes carries its mark. Each request
 has an Idempotency-Key, under which Xero repeats its first answer for six minutes. And after an answer that
@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 
 from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.typed_rows import typed
-from bizosaas_xero.connector.actions.writes.plan import Draft, Step, Write, encode, filled, plain
+from bizosaas_xero.connector.actions.writes.plan import Draft, Step, Write, encode_json, fill_placeholders, to_json
 from bizosaas_xero.connector.http import errors
 from bizosaas_xero.connector.http.client import ATTEMPTS, Answer
 from bizosaas_xero.spec.errors import ConnectorError, Invalid, RateLimited, Unavailable
 
-_NOBODY = "00000000-0000-0000-0000-000000000000"
-_ANSWERED = frozenset({"server_error", "offline", "garbled_answer", "unreadable_record"})
+_ZERO_ID = "00000000-0000-0000-0000-000000000000"
+_REMEMBERED_REASONS = frozenset({"server_error", "offline", "garbled_answer", "unreadable_record"})
 """Reasons of failures in which Xero did answer, so that its key remembers the failure."""
 
 CACHED_SECONDS = 300
@@ -28,15 +28,15 @@ CACHED_SECONDS = 300
 
 
 @dataclass
-class Done:
+class CommitResult:
     """What a write came to.
 
     Args:
-        row: The element the write is about.
+        row: The written_element the write is about.
         repeated: It was there already: an earlier call had made it.
         warnings: What did not go as meant.
         partial: Something that belongs to it was not done.
-        facts: What the action wants to tell besides, by name.
+        facts: What the action wants to tell extras, by name.
     """
 
     row: Row
@@ -51,7 +51,7 @@ class Done:
         self.warnings.append(warning)
 
 
-def make(books: Books, write: Write, draft: Draft) -> Done:
+def run_steps(books: Books, write: Write, draft: Draft) -> CommitResult:
     """Do the steps of a draft; what an earlier call has done of them is found and not done again.
 
     Raises:
@@ -62,47 +62,47 @@ def make(books: Books, write: Write, draft: Draft) -> Done:
     row: Row = {}
     found = False
     for step in draft.steps:
-        row, found = once(books, write, step, names)
+        row, found = run_step(books, write, step, names)
         names[step.name] = str(row[step.id_field])
-    done = Done(row, repeated=found)
-    verify(done, draft)
+    done = CommitResult(row, repeated=found)
+    check_outcome(done, draft)
     return done
 
 
-def once(books: Books, write: Write, step: Step, names: Mapping[str, str]) -> tuple[Row, bool]:
-    """Do one step, unless an earlier call did; return its element, and whether it was there.
+def run_step(books: Books, write: Write, step: Step, names: Mapping[str, str]) -> tuple[Row, bool]:
+    """Do one step, unless an earlier call did; return its written_element, and whether it was there.
 
     Raises:
-        ConnectorError: As :func:`send`.
+        ConnectorError: As :func:`send_step`.
     """
-    there = _there(books, step, names)
-    return (send(books, write, step, names), False) if there is None else (there, True)
+    there = _find_made(books, step, names)
+    return (send_step(books, write, step, names), False) if there is None else (there, True)
 
 
-def passes(error: ConnectorError) -> bool:
+def is_temporary(error: ConnectorError) -> bool:
     """Tell whether an error ends by itself, so that the same call completes the write when it is repeated."""
     return error.recovery in {"refresh", "wait", "retry"}
 
 
-def verify(done: Done, draft: Draft) -> None:
+def check_outcome(done: CommitResult, draft: Draft) -> None:
     """Compare what Xero made with what was meant."""
     for name, meant in draft.expect.items():
         got = done.row.get(name)
         if got != meant:
-            done.failed(f"Xero made {name} {plain(got)} where {plain(meant)} was meant.")
+            done.failed(f"Xero made {name} {to_json(got)} where {to_json(meant)} was meant.")
 
 
-def send(books: Books, write: Write, step: Step, names: Mapping[str, str]) -> Row:
+def send_step(books: Books, write: Write, step: Step, names: Mapping[str, str]) -> Row:
     """Send one step until it is known what came of it.
 
     Returns:
-        The written element; empty for a step that gives none.
+        The written written_element; empty for a step that gives none.
 
     Raises:
         ConnectorError: It was refused, or Xero could not be reached in some attempts.
     """
-    body = encode(filled(dict(step.body), names))
-    path = filled(step.path, names)
+    body = encode_json(fill_placeholders(dict(step.body), names))
+    path = fill_placeholders(step.path, names)
     attempt = ""  # the first, whichever process makes it, has one key
     unknown = limited = False
 
@@ -114,56 +114,56 @@ def send(books: Books, write: Write, step: Step, names: Mapping[str, str]) -> Ro
     for again in stamina.retry_context(on=pause, attempts=ATTEMPTS, timeout=None, wait_initial=0.3, wait_jitter=0.3):
         with again:
             try:
-                seen = _there(books, step, names) if limited else None
-                return _once(books, write, step, path, body, attempt) if seen is None else seen
+                seen = _find_made(books, step, names) if limited else None
+                return _send_request(books, write, step, path, body, attempt) if seen is None else seen
             except Invalid:
                 # Xero remembers refusals under a key. If this was one of before, its cause may be gone.
-                if attempt or (there := _there(books, step, names)) is None:
+                if attempt or (there := _find_made(books, step, names)) is None:
                     if attempt:
                         raise
-                    return _once(books, write, step, path, body, _fresh(books, again.num))
+                    return _send_request(books, write, step, path, body, _new_attempt(books, again.num))
                 return there
             except RateLimited:
                 # Xero refuses before it acts. Whatever stands before Xero may say the same after it did.
-                attempt, limited = _fresh(books, again.num), True
+                attempt, limited = _new_attempt(books, again.num), True
                 raise
             except Unavailable as error:
-                there = _there(books, step, names)
+                there = _find_made(books, step, names)
                 if there is not None:
                     return there
                 unknown = step.at_most_once
-                if error.reason in _ANSWERED:
-                    attempt = _fresh(books, again.num)
+                if error.reason in _REMEMBERED_REASONS:
+                    attempt = _new_attempt(books, again.num)
                 raise
     raise AssertionError("stamina either returns or raises")
 
 
-def _once(books: Books, write: Write, step: Step, path: str, body: bytes, attempt: str) -> Row:
+def _send_request(books: Books, write: Write, step: Step, path: str, body: bytes, attempt: str) -> Row:
     books.forget()
-    key = _key(write, step, body, attempt)
+    key = _idempotency_key(write, step, body, attempt)
     answer = books.client.write(step.method, path, body, key, step.query or None)
-    return element(answer, step) if step.collection else {}
+    return written_element(answer, step) if step.collection else {}
 
 
-def _key(write: Write, step: Step, body: bytes, attempt: str) -> str:
+def _idempotency_key(write: Write, step: Step, body: bytes, attempt: str) -> str:
     parts = (write.organisation_id, write.action, write.mark, step.name, step.path, attempt)
-    return hashlib.sha256(encode(parts) + body).hexdigest()
+    return hashlib.sha256(encode_json(parts) + body).hexdigest()
 
 
-def _fresh(books: Books, number: int) -> str:
+def _new_attempt(books: Books, number: int) -> str:
     # To the minute: what two calls in one minute share is refused alike, and recordings can be repeated.
     return f"{books.now().astimezone(UTC).isoformat(timespec='minutes')}#{number}"
 
 
-def _there(books: Books, step: Step, names: Mapping[str, str]) -> Row | None:
+def _find_made(books: Books, step: Step, names: Mapping[str, str]) -> Row | None:
     return step.find(books, names) if step.find else None
 
 
-def element(answer: Answer, step: Step) -> Row:
-    """Return the element that Xero says it wrote, typed.
+def written_element(answer: Answer, step: Step) -> Row:
+    """Return the written_element that Xero says it wrote, typed.
 
     Raises:
-        Invalid: The element says that it was refused, in an answer that says all went well.
+        Invalid: The written_element says that it was refused, in an answer that says all went well.
         Unavailable: The answer holds none.
     """
     rows = answer.body.get(step.collection)
@@ -175,7 +175,7 @@ def element(answer: Answer, step: Step) -> Row:
             reason="refused_by_xero",
             problems=problems,
         )
-    if str(row.get(step.id_field) or _NOBODY) == _NOBODY:
+    if str(row.get(step.id_field) or _ZERO_ID) == _ZERO_ID:
         raise Unavailable("Xero's answer does not say what was written.", reason="garbled_answer")
     return typed(row, step.shape)
 
@@ -183,7 +183,7 @@ def element(answer: Answer, step: Step) -> Row:
 # ---------------------------------------------------------------- what follows
 
 
-def leave_note(books: Books, write: Write, path: str, text: str, done: Done) -> float | None:
+def add_history_note(books: Books, write: Write, path: str, text: str, done: CommitResult) -> float | None:
     """Leave a note in a document's History, unless an earlier call did.
 
     Args:
@@ -206,8 +206,8 @@ def leave_note(books: Books, write: Write, path: str, text: str, done: Done) -> 
     def left(books: Books, _names: Mapping[str, str]) -> Row | None:
         return None if _seconds_since_note(books, write, path) is None else {}
 
-    body = {"HistoryRecords": [{"Details": write.note(text)}]}
-    send(books, write, Step("note", "PUT", f"{path}/History", body, find=left), {})
+    body = {"HistoryRecords": [{"Details": write.history_note(text)}]}
+    send_step(books, write, Step("note", "PUT", f"{path}/History", body, find=left), {})
     return None
 
 

@@ -7,12 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 from bizosaas_xero.connector.actions.books import Books, Row, account_name
-from bizosaas_xero.connector.actions.invoices.lines import Priced, totals
-from bizosaas_xero.connector.actions.money import in_base
-from bizosaas_xero.connector.actions.writes.document_lookup import Kind
+from bizosaas_xero.connector.actions.invoices.lines import PricedLine, totals
+from bizosaas_xero.connector.actions.money import to_base_currency
+from bizosaas_xero.connector.actions.writes.document_lookup import DocumentKind
 from bizosaas_xero.connector.actions.writes.plan import ONE, ZERO
 
-CONTROLS: dict[Kind, str] = {"invoice": "DEBTORS", "bill": "CREDITORS"}
+CONTROL_ACCOUNTS: dict[DocumentKind, str] = {"invoice": "DEBTORS", "bill": "CREDITORS"}
 
 
 def posting(account: Row | None, amount: Decimal, currency: str, **more: Any) -> dict[str, Any]:
@@ -27,8 +27,8 @@ def posting(account: Row | None, amount: Decimal, currency: str, **more: Any) ->
     }
 
 
-def approved(
-    books: Books, priced: Sequence[Priced], control: str, sign: int, currency: str
+def invoice_postings(
+    books: Books, priced: Sequence[PricedLine], control: str, sign: int, currency: str
 ) -> Iterator[dict[str, Any]]:
     """Yield what a document posts when it is approved.
 
@@ -59,15 +59,17 @@ def approved(
         yield posting(books.system_account("GST"), amount, currency, **shown)
 
 
-def moved(books: Books, amount: Decimal, debited: str, credited: str, currency: str) -> Iterator[dict[str, Any]]:
+def transfer_postings(
+    books: Books, amount: Decimal, debited: str, credited: str, currency: str
+) -> Iterator[dict[str, Any]]:
     """Yield an amount that goes from one of Xero's own accounts to another."""
     yield posting(books.system_account(debited), amount, currency)
     yield posting(books.system_account(credited), -amount, currency)
 
 
-def settled(
+def payment_postings(
     books: Books,
-    kind: Kind,
+    kind: DocumentKind,
     invoice: Row,
     account: Row | None,
     amount: Decimal,
@@ -86,7 +88,7 @@ def settled(
         surplus: Kept as an overpayment, in the same currency.
     """
     way = 1 if kind == "invoice" else -1
-    control = books.system_account(CONTROLS[kind])
+    control = books.system_account(CONTROL_ACCOUNTS[kind])
     currency = str(invoice["CurrencyCode"])
     foreign = currency != books.base_currency
     if not foreign or rate is None:
@@ -100,22 +102,22 @@ def settled(
                 "computed_by_xero": "realised currency gain or loss, from the day's rate",
             }
         return
-    banked = in_base(amount, rate)
-    carried = _carried(invoice, amount)
-    more, base = in_base(surplus, rate), books.base_currency
+    banked = to_base_currency(amount, rate)
+    carried = _carrying_amount(invoice, amount)
+    more, base = to_base_currency(surplus, rate), books.base_currency
     yield posting(account, way * (banked + more), base)
     yield posting(control, -way * (carried + more), base)
     if banked != carried:
         yield posting(books.system_account("REALISEDCURRENCYGAIN"), way * (carried - banked), base)
 
 
-def _carried(invoice: Row, amount: Decimal) -> Decimal:
+def _carrying_amount(invoice: Row, amount: Decimal) -> Decimal:
     """Return what the books hold, in base currency, for the part of the invoice that is settled."""
     rate, due = invoice.get("CurrencyRate") or ONE, invoice["AmountDue"]
-    return in_base(due, rate) - in_base(due - amount, rate)
+    return to_base_currency(due, rate) - to_base_currency(due - amount, rate)
 
 
-def spent(
+def spending_postings(
     books: Books, account: Row, on: Row, net: Decimal, tax: Decimal, rate: Row | None
 ) -> Iterator[dict[str, Any]]:
     """Yield what money spent from a bank account posts.

@@ -27,14 +27,14 @@ ZERO, ONE = Decimal(0), Decimal(1)
 _encode = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
 
 
-def encode(body: Any) -> bytes:
+def encode_json(body: Any) -> bytes:
     """Write a body as JSON: always the same bytes, amounts as numbers with their exact digits."""
     return _encode(body)
 
 
-def mark_of(*parts: str) -> str:
+def make_mark(*parts: str) -> str:
     """Return the mark of a write: short, the same for the same parts, and nothing can be read from it."""
-    return f"bz-{hashlib.sha256(encode(parts)).hexdigest()[:20]}"
+    return f"bz-{hashlib.sha256(encode_json(parts)).hexdigest()[:20]}"
 
 
 @dataclass(frozen=True)
@@ -58,29 +58,29 @@ class Write:
     approver: str | None = None
 
     @classmethod
-    def of(cls, organisation_id: str, action: str, control: Control) -> Write:
+    def from_control(cls, organisation_id: str, action: str, control: Control) -> Write:
         """Return the write that a control names.
 
         Raises:
             Invalid: It has no mode, or lacks what the mode needs.
         """
         if control.mode is None:
-            raise _lacking("mode", "a write needs one: `plan`, `commit` or `run`")
+            raise _missing("mode", "a write needs one: `plan`, `commit` or `run`")
         if control.mode == "commit" and not control.plan_hash:
-            raise _lacking("plan_hash", "`commit` needs the hash of the plan that is to be done")
+            raise _missing("plan_hash", "`commit` needs the hash of the plan that is to be done")
         if control.mode == "run" and not control.business_key:
-            raise _lacking("business_key", "`run` needs one: it keeps a repeated call from writing twice")
+            raise _missing("business_key", "`run` needs one: it keeps a repeated call from writing twice")
         key = control.business_key or control.plan_hash or ""
         return cls(
             organisation_id=organisation_id,
             action=action,
             business_key=control.business_key,
-            mark=mark_of(organisation_id, action, key),
+            mark=make_mark(organisation_id, action, key),
             requester=control.requester,
             approver=control.approver,
         )
 
-    def note(self, what: str) -> str:
+    def history_note(self, what: str) -> str:
         """Return the text for Xero's History, of at most 2,500 characters."""
         who = f" asked for by {self.requester}" if self.requester else ""
         allowed = f", approved by {self.approver}" if self.approver else ""
@@ -88,7 +88,7 @@ class Write:
         return f"{what}{who}{allowed}.{key} [{self.mark}]"[:2500]
 
 
-def _lacking(name: str, message: str) -> Invalid:
+def _missing(name: str, message: str) -> Invalid:
     return Invalid(
         f"control.{name} is missing: {message}.", problems=[{"field": f"control.{name}", "message": message}]
     )
@@ -122,14 +122,14 @@ class Step:
     find: Callable[[Books, Mapping[str, str]], Row | None] | None = None
     at_most_once: bool = False
 
-    def shown(self) -> dict[str, Any]:
+    def request(self) -> dict[str, Any]:
         """Return the request as a plan shows it: JSON values, amounts with their exact digits."""
         return {
             "step": self.name,
             "method": self.method,
             "path": f"/api.xro/2.0/{self.path}",
             "query": dict(self.query),
-            "body": plain(dict(self.body)),
+            "body": to_json(dict(self.body)),
         }
 
 
@@ -167,26 +167,26 @@ class Draft:
             "organisation": write.organisation_id,
             "action": write.action,
             "business_key": write.business_key,
-            "requests": [step.shown() for step in (*self.steps, *self.after)],
-            "effect": plain(list(self.effect)),
+            "requests": [step.request() for step in (*self.steps, *self.after)],
+            "effect": to_json(list(self.effect)),
             "warnings": self.warnings,
             "acts": self.acts,
-            "amount": plain(self.amount),
-            "facts": plain(dict(self.facts)),
+            "amount": to_json(self.amount),
+            "facts": to_json(dict(self.facts)),
         }
-        return hashlib.sha256(encode(material)).hexdigest()
+        return hashlib.sha256(encode_json(material)).hexdigest()
 
     def plan(self, write: Write, organisation: str, currency: str) -> Plan:
         """Return the draft as a plan for a person."""
         hashed = self.hash(write)
         mark = write.mark
         if write.business_key is None:  # a commit without a key is known by the plan it does
-            mark = mark_of(write.organisation_id, write.action, hashed)
+            mark = make_mark(write.organisation_id, write.action, hashed)
         return Plan(
             hash=hashed,
             organisation=organisation,
-            requests=[filled(step.shown(), {"write": mark}) for step in (*self.steps, *self.after)],
-            effect=[plain(dict(line)) for line in self.effect],
+            requests=[fill_placeholders(step.request(), {"write": mark}) for step in (*self.steps, *self.after)],
+            effect=[to_json(dict(line)) for line in self.effect],
             warnings=list(self.warnings),
             undo=self.undo,
             summary=self.summary,
@@ -196,25 +196,25 @@ class Draft:
         )
 
 
-def filled(value: Any, names: Mapping[str, str]) -> Any:
+def fill_placeholders(value: Any, names: Mapping[str, str]) -> Any:
     """Return a request with the names in it replaced: the mark, and ids that earlier steps gave."""
     if isinstance(value, str):
         for name, known in names.items():
             value = value.replace(f"{{{name}}}", known)
         return value
     if isinstance(value, Mapping):
-        return {key: filled(inner, names) for key, inner in value.items()}
+        return {key: fill_placeholders(inner, names) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [filled(inner, names) for inner in value]
+        return [fill_placeholders(inner, names) for inner in value]
     return value
 
 
-def plain(value: Any) -> Any:
+def to_json(value: Any) -> Any:
     """Return JSON values: amounts as strings with all their digits."""
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, Mapping):
-        return {key: plain(inner) for key, inner in value.items()}
+        return {key: to_json(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(inner) for inner in value]
+        return [to_json(inner) for inner in value]
     return value

@@ -125,7 +125,7 @@ def test_shares_always_add_up(lines, amount):
         "LineAmountTypes": "Inclusive",
         "LineItems": [{"LineAmount": part, "TaxAmount": Decimal(0), "AccountID": name} for name, part in lines],
     }
-    parts = line_copies.shares(_Ledgerless(), document, amount, "x")
+    parts = line_copies.split_amount(_Ledgerless(), document, amount, "x")
     assert sum(part.amount for part in parts) == amount
     assert len({part.account for part in parts}) == len(parts)
 
@@ -227,7 +227,7 @@ def test_a_crash_between_making_and_applying_is_finished_by_the_next_call(at, se
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(credit_notes, "applied_to", crash)
+        patch.setattr(credit_notes, "applied_amount", crash)
         with pytest.raises(KeyboardInterrupt):
             at.act(CREDIT, of(row, apply=True), mode="run", business_key="k")
     assert due(at, row) == Decimal("141.05")
@@ -272,7 +272,7 @@ def test_what_xero_made_differently_is_not_applied(at, monkeypatch):
     row = invoice(at, **TAXED)
     from bizosaas_xero.connector.actions.invoices import lines
 
-    right = lines._split
+    right = lines._split_tax
     monkeypatch.setattr(
         lines,
         "_split",

@@ -111,11 +111,11 @@ def test_the_due_date_comes_from_terms_and_is_needed_for_an_approved_one(uk):
 )
 def test_each_kind_of_terms(kind, day, due):
     on = date(2026, 2, 10) if kind != "DAYSAFTERBILLDATE" else date(2026, 1, 31)
-    assert dates.by_terms({"Type": kind, "Day": day}, on) == due
+    assert dates.date_by_terms({"Type": kind, "Day": day}, on) == due
 
 
 def test_a_day_of_the_current_month_that_is_over_is_next_months():
-    assert dates.by_terms({"Type": "OFCURRENTMONTH", "Day": 5}, date(2026, 12, 10)) == date(2027, 1, 5)
+    assert dates.date_by_terms({"Type": "OFCURRENTMONTH", "Day": 5}, date(2026, 12, 10)) == date(2027, 1, 5)
 
 
 def test_the_locked_period_refuses_what_enters_the_ledger_even_for_an_adviser(uk):
@@ -208,7 +208,7 @@ def test_an_email_that_xero_refuses_leaves_the_invoice_and_says_so(company):
 
 def test_an_invoice_that_xero_made_differently_is_not_sent(uk, monkeypatch):
     asked = params(uk, status="authorised", send=True)
-    monkeypatch.setattr(lines, "_split", lambda amount, _rate, _mode: (amount, Decimal("1.00")))
+    monkeypatch.setattr(lines, "_split_tax", lambda amount, _rate, _mode: (amount, Decimal("1.00")))
     result = uk.commit("create_invoice", asked)
     assert result.status == "partial"
     assert result.data["emailed"] == "no"

@@ -71,11 +71,11 @@ def test_a_debt_never_grows_with_time(left, settled, one, other):
 
 @given(amounts, st.decimals(Decimal("0.0001"), Decimal(20000), places=6))
 def test_base_is_the_amount_divided_by_the_rate(amount, rate):
-    base = ageing.in_base(amount, rate)
+    base = ageing.to_base_currency(amount, rate)
     if rate != 1:
         assert abs(base * rate - amount) <= rate * Decimal("0.005")
         assert base.as_tuple().exponent == -2
-    assert ageing.in_base(-amount, rate) == -base
+    assert ageing.to_base_currency(-amount, rate) == -base
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_base_is_the_amount_divided_by_the_rate(amount, rate):
      ("1", "3", "0.33"), ("2", "3", "0.67"), ("-0.01", "2", "-0.01")],
 )  # fmt: skip
 def test_half_a_cent_is_rounded_away_from_nothing(amount, rate, base):
-    assert str(ageing.in_base(Decimal(amount), Decimal(rate))) == base
+    assert str(ageing.to_base_currency(Decimal(amount), Decimal(rate))) == base
 
 
 def test_due_today_is_not_late():

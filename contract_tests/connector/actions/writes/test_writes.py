@@ -9,13 +9,13 @@ import jsonschema_rs
 import pytest
 
 from bizosaas_xero import plugin
-from bizosaas_xero.connector.actions.definition import WriteRow
+from bizosaas_xero.connector.actions.definition import WriteAction
 from bizosaas_xero.connector.actions.registry import ACTIONS
 from bizosaas_xero.spec import ConnectorError
 from contract_tests.helpers.write_examples import WRITES
 from contract_tests.helpers.xero_account import calls
 
-NAMES = [name for name, row in ACTIONS.items() if isinstance(row, WriteRow)]
+NAMES = [name for name, row in ACTIONS.items() if isinstance(row, WriteAction)]
 
 
 @pytest.fixture
