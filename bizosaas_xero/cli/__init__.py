@@ -1,4 +1,4 @@
-"""The command ``bizosaas-xero``: it puts plugin, host and sandbox together, and alone may import them all."""
+"""The command ``bizosaas-xero``: it combines plugin, host and sandbox, which do not import each other."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors="replace")  # an organisation's name must not break an old terminal
+            reconfigure(errors="replace")  # an old terminal may lack characters of an organisation's name
     app()

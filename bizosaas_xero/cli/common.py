@@ -1,11 +1,13 @@
-"""What the commands share: the host, its connections, and how a command ends."""
+"""What the commands share: opening the host, choosing connections, and how a command ends."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import getpass
 import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -14,37 +16,37 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 import typer
 
-if TYPE_CHECKING:
-    from bizosaas_xero.cli.output import Output
-    from bizosaas_xero.host import Host, StoredConnection
+from bizosaas_xero.cli.output import STOPPED, UNEXPECTED, Output
 
-NAME = "xero"
+if TYPE_CHECKING:
+    from bizosaas_xero.host import Host, StoredConnection
+    from bizosaas_xero.spec import Invalid
+
+CONNECTOR = "xero"
+STOPPED_MESSAGE = "Stopped. Stored records are kept; the next sync continues from there."
+
 P = ParamSpec("P")
 
-debug = False
-"""Set by ``--debug``: show the traceback of an unexpected error."""
 
-
-def ends_well(command: Callable[P, int]) -> Callable[P, None]:
-    """Turn what a command returns or raises into words and an exit code; a person sees no traceback."""
+def handle_errors(command: Callable[P, int]) -> Callable[P, None]:
+    """Turn what a command returns or raises into messages and an exit code, without a traceback."""
 
     @functools.wraps(command)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
-        from bizosaas_xero.cli.output import STOPPED, UNEXPECTED, Output
+    def run_command(*args: P.args, **kwargs: P.kwargs) -> None:
         from bizosaas_xero.spec import ConnectorError, Misconfigured
 
         output = Output(as_json=bool(kwargs.get("as_json")))
         try:
             code = command(*args, **kwargs)
         except ConnectorError as error:
-            code = output.error(error)
+            code = output.report_error(error)
         except (KeyboardInterrupt, EOFError):
-            output.ask("Stopped. What was stored stays; the next sync goes on from there.")
+            output.prompt(STOPPED_MESSAGE)
             code = STOPPED
         except ModuleNotFoundError as error:
             if (error.name or "").startswith("bizosaas_xero"):
                 raise
-            code = output.error(
+            code = output.report_error(
                 Misconfigured(
                     f"The library {error.name!r} that this command needs is not installed.",
                     remedy='Install it with: pip install "bizosaas-xero[all]"',
@@ -52,107 +54,147 @@ def ends_well(command: Callable[P, int]) -> Callable[P, None]:
                 )
             )
         except BrokenPipeError:
-            raise  # the reader (such as head) has seen enough: typer ends quietly
+            raise  # the reader (such as head) has read enough: typer ends quietly
         except (typer.Exit, typer.Abort):
             raise
         except Exception as error:
-            if debug:
+            if logging.getLogger("bizosaas_xero").isEnabledFor(logging.DEBUG):
                 raise
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{type(error).__name__} in {PurePath(place.filename).name}:{place.lineno}"
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            place = f"{type(error).__name__} in {PurePath(frame.filename).name}:{frame.lineno}"
             code = UNEXPECTED
-            output.error(
+            output.report_error(
                 ConnectorError(
-                    f"This program failed: {where}.",
+                    f"This program failed: {place}.",
                     remedy="Please report it. bizosaas-xero --debug shows more.",
                     reason="unexpected",
                 )
             )
         raise typer.Exit(code)
 
-    return wrapped
-
-
-def set_debug(*, on: bool) -> None:
-    """Show tracebacks, and log what the host does, on standard error."""
-    global debug  # noqa: PLW0603 (one switch for the whole command)
-    debug = on
-    if not on:  # else Python prints a library's warnings, such as each repeated request
-        logging.getLogger().addHandler(logging.NullHandler())
-    else:
-        logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
-        logging.getLogger("bizosaas_xero").setLevel(logging.DEBUG)
+    return run_command
 
 
 @contextlib.contextmanager
-def the_host(home: Path | None = None, environ: Mapping[str, str] = os.environ) -> Iterator[Host]:
+def open_cli_host(home: Path | None = None, environ: Mapping[str, str] = os.environ) -> Iterator[Host]:
     """Open the embedded host with the Xero connector alone."""
     from bizosaas_xero.host import discover, open_host
 
-    with open_host(home, report=discover([NAME]), environ=environ) as host:
+    with open_host(home, report=discover([CONNECTOR]), environ=environ) as host:
         yield host
 
 
-def connections(host: Host, organisation: str | None = None) -> list[StoredConnection]:
-    """Return the connections, or those of one organisation, named by its id or its name.
+def find_connections(host: Host, organisation: str | None = None) -> list[StoredConnection]:
+    """Return all connections, or those of one organisation, given by its id or its name.
 
     Raises:
-        ReconnectRequired: if nothing is connected.
-        NotFound: if this organisation is not.
+        ReconnectRequired: nothing is connected.
+        NotFound: this organisation is not connected.
     """
     from bizosaas_xero.spec import NotFound, ReconnectRequired
 
-    found = [kept for kept in host.store.connections() if kept.connector == NAME]
-    if not found:
+    connections = [each for each in host.store.connections() if each.connector == CONNECTOR]
+    if not connections:
         raise ReconnectRequired(
             "No organisation is connected.",
             remedy="Connect one: bizosaas-xero connect. Without a Xero account, try: bizosaas-xero demo.",
             reason="not_connected",
         )
     if organisation is None:
-        return found
-    chosen = [kept for kept in found if organisation in {kept.organisation_id, kept.id, kept.organisation}]
-    if not chosen:
-        names = ", ".join(f"{kept.organisation} ({kept.organisation_id})" for kept in found)
+        return connections
+    matches = [each for each in connections if organisation in {each.organisation_id, each.id, each.organisation}]
+    if not matches:
         raise NotFound(
             f"The organisation {organisation!r} is not connected.",
-            remedy=f"Connected: {names}.",
+            remedy=f"Connected: {_list_names(connections)}.",
             reason="unknown_organisation",
         )
-    return chosen
+    return matches
 
 
-def one(found: list[StoredConnection]) -> StoredConnection:
-    """Return the only one of the connections: none is taken silently.
+def require_one(connections: list[StoredConnection]) -> StoredConnection:
+    """Return the only connection of a list; with several, the person must name one.
 
     Raises:
-        Invalid: if there are several.
+        Invalid: there are several.
     """
     from bizosaas_xero.spec import Invalid
 
-    if len(found) > 1:
-        names = ", ".join(f"{kept.organisation} ({kept.organisation_id})" for kept in found)
+    if len(connections) > 1:
         raise Invalid(
             "Several organisations are connected.",
-            remedy=f"Name one with --organisation: {names}.",
+            remedy=f"Name one with --organisation: {_list_names(connections)}.",
             reason="organisation_not_chosen",
         )
-    return found[0]
+    return connections[0]
 
 
-def short(kept: StoredConnection) -> dict[str, Any]:
+def _list_names(connections: list[StoredConnection]) -> str:
+    return ", ".join(f"{each.organisation} ({each.organisation_id})" for each in connections)
+
+
+def connection_summary(connection: StoredConnection) -> dict[str, Any]:
     """Return what identifies a connection, as JSON values."""
     return {
-        "id": kept.id,
-        "connector": kept.connector,
-        "organisation_id": kept.organisation_id,
-        "organisation": kept.organisation,
-        "currency": kept.currency,
+        "id": connection.id,
+        "connector": connection.connector,
+        "organisation_id": connection.organisation_id,
+        "organisation": connection.organisation,
+        "currency": connection.currency,
     }
 
 
-def open_output(*, as_json: bool) -> Output:
-    """Make the output of a command."""
-    from bizosaas_xero.cli.output import Output
+def current_user(name: str | None = None) -> str:
+    """Return the name that a person gave with ``--as``, else the name of this system's user.
 
-    return Output(as_json=as_json)
+    Raises:
+        Invalid: the system has no name for its user.
+    """
+    from bizosaas_xero.spec import Invalid
+
+    if name is not None:
+        return name
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        message = "this system has no name for its user"
+        raise Invalid(
+            f"Your name is not known: {message}.",
+            remedy="Give it with --as NAME.",
+            reason="bad_name",
+            problems=[{"field": "as", "message": message}],
+        ) from None
+
+
+def invalid_option(option: str, message: str) -> Invalid:
+    """Return the error for an option's value, such as ``--since`` with a text that is not a date."""
+    from bizosaas_xero.spec import Invalid
+
+    return Invalid(f"--{option.replace('_', '-')} {message}.", problems=[{"field": option, "message": message}])
+
+
+def read_answer(output: Output, question: str) -> str:
+    """Ask a person at a terminal; return an empty text without a terminal."""
+    if output.as_json or not sys.stdin.isatty():
+        return ""
+    output.prompt(question)
+    with contextlib.suppress(ImportError):  # Windows has no termios: there, text typed ahead counts
+        import termios
+
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)  # text typed before the question cannot answer it
+    return sys.stdin.readline().strip().lower()
+
+
+@contextlib.contextmanager
+def stop_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the program as Ctrl-C does: at once, and safely, for every batch is one transaction."""
+
+    def stop(_number: int, _frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second signal must not interrupt the clean-up
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,4 +1,4 @@
-"""How the answer of the consent page comes back: to ``http://localhost``, or pasted by the person."""
+"""The OAuth callback: received at ``http://localhost``, or pasted by the person."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from urllib.parse import parse_qs, urlsplit
 from bizosaas_xero.cli.output import Output
 from bizosaas_xero.spec import Invalid, Misconfigured, ReconnectRequired
 
-LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-PATIENCE = 600.0
-"""Seconds in which a person signs in."""
+LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
+CONSENT_SECONDS = 600.0
+"""How long a person may take to sign in and consent."""
 
-PAGE_ERRORS = (
+CONSENT_PAGE_HINT = (
     "If Xero's page showed an error about redirect_uri, register exactly this redirect address with "
     "your app at developer.xero.com; if about a scope, try --scopes legacy (or granular)."
 )
-"""What stands behind an error that only the person sees: the browser does not come back from it."""
+"""Causes of an error page at Xero: only the person sees it, for the browser is not sent back."""
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
 <body style="font-family:sans-serif;margin:15vh auto;max-width:30em;padding:0 1em">
@@ -27,14 +27,14 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</
 
 
 class Listener:
-    """Listens at the redirect address, and takes the one answer that carries the state of our consent.
+    """Listens at the redirect address for the callback that carries the state of our consent.
 
     Args:
-        redirect_uri: Where the browser will come back to; on this machine.
-        state: The state of the consent; an answer with another is turned away.
+        redirect_uri: Where the browser is sent back to; an address of this machine.
+        state: The state of the consent; a callback with another state is refused.
 
     Raises:
-        Misconfigured: if the port is taken.
+        Misconfigured: the port is taken.
     """
 
     def __init__(self, redirect_uri: str, state: str) -> None:
@@ -42,8 +42,8 @@ class Listener:
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self.state = state
         self.path = parts.path or "/"
-        self.answer: str | None = None
-        self.came = threading.Event()
+        self.callback: str | None = None
+        self.received = threading.Event()
         try:
             self._server = _Server(("127.0.0.1", parts.port or 80), self)
         except OSError as error:
@@ -53,31 +53,31 @@ class Listener:
                 "--no-browser and paste the address.",
                 reason="port_taken",
             ) from None
-        # Already now: some browsers are waited for, and come back before ``wait`` is called.
+        # Before ``wait`` is called: opening some browsers blocks until the callback has arrived.
         threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True).start()
 
-    def wait(self, seconds: float = PATIENCE) -> str:
-        """Return the whole address to which the browser came back.
+    def wait(self, seconds: float = CONSENT_SECONDS) -> str:
+        """Return the full address to which the browser was sent back.
 
         Raises:
-            ReconnectRequired: if it did not come in time.
+            ReconnectRequired: no callback arrived in time.
         """
         try:
-            self.came.wait(seconds)
+            self.received.wait(seconds)
         finally:
             self._server.shutdown()
             self._server.server_close()
-        if self.answer is None:
+        if self.callback is None:
             raise ReconnectRequired(
-                f"Nobody came back from the consent page within {seconds / 60:.0f} minutes.",
-                remedy=f"Run the command again; if no page opens here, use --no-browser. {PAGE_ERRORS}",
+                f"No consent was received within {seconds / 60:.0f} minutes.",
+                remedy=f"Run the command again; if no page opens here, use --no-browser. {CONSENT_PAGE_HINT}",
                 reason="consent_timeout",
             )
-        return self._origin + self.answer
+        return self._origin + self.callback
 
 
 class _Server(ThreadingHTTPServer):
-    """Threads, because browsers open connections ahead and leave them idle."""
+    """Uses threads, because browsers open connections in advance and leave them idle."""
 
     daemon_threads = True
 
@@ -95,12 +95,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         listener, parts = self.server.listener, urlsplit(self.path)
         if parts.path != listener.path:
-            self._page(404, "Nothing here", "This address waits for the answer of a consent page.")
+            self._page(404, "Nothing here", "This address receives the callback of a consent page.")
             return
         query = parse_qs(parts.query)
         if listener.state not in query.get("state", []):
             # Any page in the browser can call this address; only the consent page knows our state.
-            self._page(400, "Not accepted", "This answer belongs to no sign-in that was begun here.")
+            self._page(400, "Not accepted", "This callback does not belong to a sign-in that began here.")
             return
         allowed = "error" not in query
         self._page(
@@ -108,8 +108,8 @@ class _Handler(BaseHTTPRequestHandler):
             "Thank you" if allowed else "Access was not allowed",
             "You can close this page and go back to the terminal.",
         )
-        listener.answer = self.path
-        listener.came.set()
+        listener.callback = self.path
+        listener.received.set()
 
     def _page(self, status: int, title: str, text: str) -> None:
         body = _PAGE.format(title=title, text=text).encode()
@@ -125,24 +125,26 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: a request line holds the authorisation code."""
 
 
-def pasted(output: Output, url: str, redirect_uri: str) -> str:
-    """Let the person consent in any browser, and return the address that they paste.
+def read_pasted_callback(output: Output, url: str, redirect_uri: str) -> str:
+    """Let the person consent in any browser, and return the callback address that they paste.
 
     Raises:
-        Invalid: if it is no address to which a consent page sends anybody.
+        Invalid: the pasted text is not a callback address.
     """
-    output.ask("Open this address in a browser, sign in, and allow access:")
-    output.ask(f"\n{url}\n")
-    output.ask(f"It sends you back to {redirect_uri} (registered with your app).")
-    output.ask("Then paste here the whole address of that page, even if it shows nothing:")
+    output.prompt("Open this address in a browser, sign in, and allow access:")
+    output.prompt()
+    output.prompt(url)
+    output.prompt()
+    output.prompt(f"It sends you back to {redirect_uri} (registered with your app).")
+    output.prompt("Then paste the full address of that page here, even if the page is empty:")
     answer = sys.stdin.readline().strip()
     if "?" not in answer:
         raise Invalid(
-            "That is not the whole address: what follows the question mark is missing."
+            "That is not the full address: the part after the question mark is missing."
             if answer
             else "No address was pasted.",
-            remedy=f"Run the command again and paste what the browser's address bar shows. {PAGE_ERRORS}",
+            remedy=f"Run the command again and paste what the browser's address bar shows. {CONSENT_PAGE_HINT}",
             reason="no_callback",
-            problems=[{"field": "callback_url", "message": "is not whole" if answer else "is missing"}],
+            problems=[{"field": "callback_url", "message": "is not complete" if answer else "is missing"}],
         )
     return answer

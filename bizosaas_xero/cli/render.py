@@ -1,144 +1,123 @@
-"""How plans and results are shown to a person; what others wrote into the books cannot fake any of it."""
+"""Showing plans and results of actions to a person."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sys
 import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from rich.markdown import Markdown
-from rich.text import Text
-
-from bizosaas_xero.cli.output import Output, table
+from bizosaas_xero.cli.output import Output
 from bizosaas_xero.host import Asked, Outcome
-from bizosaas_xero.host.actions.plan_markdown import markdown, visible
+from bizosaas_xero.host.actions.plan_markdown import markdown
 from bizosaas_xero.host.actions.policy import Verdict
 
-WIDEST = 6
-"""Columns of a table that still can be read on a terminal."""
+MAX_COLUMNS = 6
+"""A table of more columns is hard to read on a terminal: its rows are shown one below the other."""
 
 
-def plan(output: Output, asked: Asked, verdict: Verdict) -> None:
-    """Show a plan."""
-    output.console.print(Markdown(markdown(asked, verdict), hyperlinks=False))
+def show_plan(output: Output, plan: Asked, decision: Verdict) -> None:
+    """Show a plan, and what the policy says of it."""
+    output.markdown(markdown(plan, decision))
 
 
-def outcome(output: Output, found: Outcome) -> None:
-    """Show what an action came to, and what comes next."""
-    if found.asked is not None and found.verdict is not None and found.result is None:
-        plan(output, found.asked, found.verdict)
+def show_outcome(output: Output, outcome: Outcome) -> None:
+    """Show an action's result, or its plan and the command to run next."""
+    if outcome.asked is not None and outcome.verdict is not None and outcome.result is None:
+        show_plan(output, outcome.asked, outcome.verdict)
         output.say()
-        if found.status == "needs_approval":
-            output.say(f"Nothing was written: a person must say yes first, because {found.verdict.why}.", "yellow")
-        if found.command:
-            output.say("Next:", "bold")
-            output.command(found.command)
+        if outcome.status == "needs_approval":
+            output.say(
+                f"Nothing was written: a person must approve it first, because {outcome.verdict.why}.", style="yellow"
+            )
+        if outcome.command:
+            output.say("Next:", style="bold")
+            output.command(outcome.command)
         return
-    result = found.result
+    result = outcome.result
     if result is None:
         return
-    if found.status == "planned":
+    if outcome.status == "planned":
         output.say("It only reads: there is nothing to plan.")
         return
-    if found.repeated:
-        output.say("It was done before; this is what it came to then.", "green")
-    data(output, result.data)
+    if outcome.repeated:
+        output.say("Already done; showing the earlier result.", style="green")
+    show_data(output, result.data)
     for warning in result.warnings:
-        output.say(f"! {visible(warning)}", "yellow")
-    if found.status == "partial":
-        output.say("Not all of it was done. The same call again does what is missing.", "yellow")
+        output.say(f"! {warning}", style="yellow")
+    if outcome.status == "partial":
+        output.say("Only a part was done. Run the same command again to do the rest.", style="yellow")
 
 
-def data(output: Output, found: Mapping[str, Any]) -> None:
-    """Show a result: its Markdown if it has some, else a table."""
-    text = found.get("markdown") or (found.get("texts") or {}).get("markdown")
+def show_data(output: Output, data: Mapping[str, Any]) -> None:
+    """Show a result: its Markdown if it has some, else names and values."""
+    text = data.get("markdown") or (data.get("texts") or {}).get("markdown")
     if isinstance(text, str):
-        safe = visible(text, lines=True)
-        if output.console.is_terminal:
-            output.console.print(Markdown(safe, hyperlinks=False))
-        else:
-            output.console.print(Text(safe), soft_wrap=True)
-        return
-    _fields(output, found)
+        output.markdown(text, rendered=output.console.is_terminal)
+    else:
+        _show_fields(output, data)
 
 
-def _fields(output: Output, found: Mapping[str, Any], depth: int = 0) -> None:
+def _show_fields(output: Output, fields: Mapping[str, Any], indent: int = 0) -> None:
     """Show names and values; an object or a list of objects gets a heading of its own."""
-    plain = {name: value for name, value in found.items() if not _is_nested(value) and value not in ([], {})}
-    width = max((len(_words(name)) for name in plain), default=0) + 2
-    for name, value in plain.items():
-        _field(output, depth, f"{_words(name):<{width}}", _text(value))
-    for name, value in found.items():
+    flat = {name: value for name, value in fields.items() if not _is_nested(value) and value not in ([], {})}
+    width = max((len(_to_title(name)) for name in flat), default=0) + 2
+    for name, value in flat.items():
+        _show_field(output, indent, f"{_to_title(name):<{width}}", _to_text(value))
+    for name, value in fields.items():
         if not _is_nested(value):
             continue
         output.say()
-        output.say(" " * depth + _words(name), "bold")
+        output.say(" " * indent + _to_title(name), style="bold")
         if isinstance(value, Mapping):
-            _fields(output, value, depth + 2)
+            _show_fields(output, value, indent + 2)
         else:
-            _rows(output, value, depth)
+            _show_rows(output, value, indent)
 
 
-def _field(output: Output, depth: int, label: str, value: str) -> None:
-    before = " " * (depth + 2) + label
-    if " " not in value:  # an address or an id is for copying: it is never broken
-        output.line(before + value)
+def _show_field(output: Output, indent: int, label: str, value: str) -> None:
+    prefix = " " * (indent + 2) + label
+    if " " not in value:  # an address or an id is not broken, so that it can be copied
+        output.line(prefix + value)
         return
-    fits = max(output.console.width - len(before), 20)
-    first, *more = textwrap.wrap(value, fits) or [""]
-    output.line(before + first)
-    for line in more:
-        output.line(" " * len(before) + line)
+    width = max(output.console.width - len(prefix), 20)
+    first, *others = textwrap.wrap(value, width) or [""]
+    output.line(prefix + first)
+    for line in others:
+        output.line(" " * len(prefix) + line)
 
 
-def _rows(output: Output, rows: list[Mapping[str, Any]], depth: int) -> None:
+def _show_rows(output: Output, rows: list[Mapping[str, Any]], indent: int) -> None:
     """Show a table if it fits the terminal, else one row below the other."""
     columns = [name for name in dict.fromkeys(name for row in rows for name in row) if name != "link"]
-    cells = [[_text(row.get(name)) for name in columns] for row in rows]
-    widths = [max(len(_words(name)), *(len(row[place]) for row in cells)) for place, name in enumerate(columns)]
+    cells = [[_to_text(row.get(name)) for name in columns] for row in rows]
+    widths = [max(len(_to_title(name)), *(len(row[place]) for row in cells)) for place, name in enumerate(columns)]
     flat = not any(_is_nested(row.get(name)) for row in rows for name in columns)
-    if flat and len(columns) <= WIDEST and sum(widths) + 2 * len(widths) <= output.console.width:
-        output.show(table(list(map(_words, columns)), cells))
+    if flat and len(columns) <= MAX_COLUMNS and sum(widths) + 2 * len(widths) <= output.console.width:
+        output.table(list(map(_to_title, columns)), cells)
         return
     for row in rows:
-        _fields(output, {name: row[name] for name in columns if row.get(name) not in (None, "")}, depth + 2)
+        _show_fields(output, {name: row[name] for name in columns if row.get(name) not in (None, "")}, indent + 2)
         output.say()
 
 
 def _is_nested(value: Any) -> bool:
-    return (isinstance(value, Mapping) and bool(value)) or _is_rows(value)
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(row, Mapping) for row in value)
+    return isinstance(value, Mapping) and bool(value)
 
 
-def _is_rows(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(row, Mapping) for row in value)
+def _to_title(name: str) -> str:
+    return name.replace("_", " ").capitalize()
 
 
-def _words(name: str) -> str:
-    return visible(name.replace("_", " ")).capitalize()
-
-
-def _text(value: Any) -> str:
+def _to_text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str):
-        return visible(value)
+        return value
     if isinstance(value, list):
-        return ", ".join(map(_text, value))
-    return visible(json.dumps(value, ensure_ascii=False))
-
-
-def answer(output: Output, question: str) -> str:
-    """Ask a person at a terminal; an empty text if there is none to ask."""
-    if output.as_json or not sys.stdin.isatty():
-        return ""
-    output.ask(question)
-    with contextlib.suppress(ImportError):  # Windows has none: there, what was typed ahead counts
-        import termios
-
-        termios.tcflush(sys.stdin, termios.TCIFLUSH)  # no pasted line says yes to what was not read
-    return sys.stdin.readline().strip().lower()
+        return ", ".join(map(_to_text, value))
+    return json.dumps(value, ensure_ascii=False)

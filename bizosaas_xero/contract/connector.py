@@ -22,7 +22,7 @@ from bizosaas_xero.spec import GROUP, PROJECT, ConnectorInfo, hooks, parse
 from bizosaas_xero.spec.errors import ConnectorError
 
 REQUIRED = ("auth", "sync_entity", "list_actions", "run_action")
-PROBE = Path(__file__).with_name("probe.py")
+PROBE = Path(__file__).with_name("import_probe.py")
 PROBE_SECONDS = 60
 
 

@@ -88,6 +88,8 @@ class Fixtures:
             self._needed("stale")(self._scenario.action)
         elif event == "mend":
             self._optional("mend", lambda _entity: None)(self._scenario.entity)
+        elif word == "change":
+            self._needed("change")(self._scenario.entity)
         else:
             self._needed(event.replace(" ", "_"))(self._scenario.entity)
 

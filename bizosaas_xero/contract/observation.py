@@ -41,7 +41,7 @@ class World(Protocol):
         """Do what a person does on the vendor's page, and return the address to which they are sent back."""
 
     def happens(self, event: str) -> None:
-        """Let something happen: ``change``, ``stale``, or ``wait N`` seconds."""
+        """Let something happen: ``change KEY`` (of a record), ``stale``, or ``wait N`` seconds."""
 
     def writes(self) -> int:
         """Return how many writes the source has seen."""

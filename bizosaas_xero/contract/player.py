@@ -220,7 +220,8 @@ class _Driver:
     def _twice(self) -> None:
         first = self._once()
         if self.scenario.change:
-            self.world.happens("change")
+            key = next((record.key for record in first.records), "")
+            self.world.happens(f"change {key}")
         self._run("second", _stored(first), as_models=True)
 
     def _full(self) -> None:

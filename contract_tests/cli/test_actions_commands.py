@@ -193,7 +193,7 @@ def test_a_draft_runs_by_itself_once(quick, invoice, store):
     again = quick.json(*words)
     assert (again["repeated"], again["data"], again["calls"]) == (True, first["data"], first["calls"])
     assert len([row for row in store.rows("Invoices") if row.get("Reference") == "draft-1"]) == 1
-    assert "It was done before" in quick.run(*words).stdout
+    assert "Already done; showing the earlier result." in quick.run(*words).stdout
     other = ("run", "create_invoice", "--params", invoice(reference="x"), "--business-key", "draft-1")
     assert quick.json(*other, code=4)["error"]["reason"] == "business_key_reused"
 
@@ -213,7 +213,7 @@ def test_a_plan_is_shown_with_what_comes_next(quick, invoice):
     assert re.search(r"bizosaas-xero approve [0-9a-f]{12}\n", done.stdout)
     done = quick.run("run", "create_invoice", "--params", invoice(status="authorised"), "--as", "agent")
     assert done.returncode == 3
-    assert "a person must say yes first" in done.stdout
+    assert "a person must approve it first" in done.stdout
     free = quick.run("run", "create_invoice", "--params", invoice(reference="free"), "--plan")
     command = re.search(r"bizosaas-xero (run create_invoice --commit \w+ --organisation \S+)", free.stdout)[1]
     assert quick.run(*command.split()).returncode == 0
@@ -231,7 +231,7 @@ def test_what_is_not_possible_now_is_said_without_a_wrong_command(quick, box):
     done = quick.run("run", "find_contacts")
     box.sandbox.faults.clear()
     assert done.returncode == 4
-    assert "Ask again in 4000 s" in done.stderr
+    assert "Run the same command again in 4000 s." in done.stderr
     assert "bizosaas-xero sync" not in done.stderr
 
 
@@ -240,10 +240,10 @@ def test_what_is_not_possible_now_is_said_without_a_wrong_command(quick, box):
 
 def test_policies_are_told_in_words(quick):
     for rule, words in (
-        ("always,500,2000", "runs by itself, at most 500, a day at most 2000, beyond that a person is asked"),
-        ("approval,,,yes", "needs a person's yes, --yes is enough"),
-        ("approval,500", "needs a person's yes, at most 500"),
-        ("never", "is never run"),
+        ("always,500,2000", "runs by itself, at most 500, a day at most 2000, above that a person is asked"),
+        ("approval,,,yes", "needs a person's approval, --yes is enough"),
+        ("approval,500", "needs a person's approval, at most 500"),
+        ("never", "never runs"),
     ):
         shown = quick.run("configure", "--policy", f"create_invoice={rule}", COLUMNS="160").stdout
         assert words in shown
@@ -286,7 +286,7 @@ def test_the_audit_is_shown_and_filtered(lived):
         (("--action", "fly"), 0),
     ):
         assert len(lived.json("audit", *args)["entries"]) == count, args
-    assert lived.run("audit", "--action", "fly").stdout.strip() == "Nothing was asked for that fits."
+    assert lived.run("audit", "--action", "fly").stdout.strip() == "No matching entries."
     assert lived.json("audit", "--since", "yesterday", code=2)["error"]["problems"][0]["field"] == "since"
     assert lived.json("audit", "--noted", "1:x", code=2)["error"]["problems"][0]["field"] == "noted"
     assert lived.json("audit", "--verify", "--noted", "1:x", code=2)["error"]["reason"] == "bad_head"
@@ -314,7 +314,7 @@ def test_verify_names_what_was_touched_and_a_noted_head_what_was_cut(lived):
 
     head = lived.run("audit", "--head").stdout.strip()
     assert lived.json("audit", "--verify", "--noted", head)["ok"]
-    assert "The chain of 5 entries is whole" in lived.run("audit", "--verify").stdout
+    assert "The hash chain of 5 entries is intact" in lived.run("audit", "--verify").stdout
     database = lived.json("status")["database"]
 
     def change(statement):

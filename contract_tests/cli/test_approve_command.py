@@ -132,7 +132,7 @@ def test_any_other_answer_approves_nothing(quick, asked, answer, code, kind):
 
 def test_what_was_typed_ahead_is_no_answer(quick, asked):
     assert at_terminal(quick, "approve", asked("early"), "--as", "Ann", early="yes")[0] == 3
-    assert "1 plan waits for a person" in quick.run("status").stdout
+    assert "1 plan waits for approval" in quick.run("status").stdout
 
 
 def test_without_a_terminal_nothing_is_decided(quick, asked):
@@ -161,7 +161,7 @@ def test_who_asked_cannot_say_yes_and_can_say_no(quick, asked):
 
 
 def test_what_waits_is_listed(quick, asked):
-    assert quick.run("approve").stdout.strip() == "Nothing waits for a person."
+    assert quick.run("approve").stdout.strip() == "No plan waits for approval."
     hashed = asked("list")
     shown = quick.run("approve").stdout
     assert hashed[:12] in shown

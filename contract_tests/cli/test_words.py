@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
-from bizosaas_xero.cli.commands.status import status
+from bizosaas_xero.cli.commands.status import show_status
 from bizosaas_xero.cli.output import LATER, OK, PERSON, Output
 from bizosaas_xero.host import open_host
 
@@ -20,7 +20,7 @@ def clear(person):
 
 
 def test_before_the_first_reading_status_says_what_to_run(quick):
-    assert "Nothing was read yet. Read it with: bizosaas-xero sync" in words(quick.run("status"))
+    assert "Nothing was synced yet. Sync with: bizosaas-xero sync" in words(quick.run("status"))
 
 
 def test_what_nobody_reads_is_told(quick, monkeypatch, capsys):
@@ -28,9 +28,9 @@ def test_what_nobody_reads_is_told(quick, monkeypatch, capsys):
     for name, value in quick.environ.items():
         monkeypatch.setenv(name, value)
     for later, late in ((timedelta(minutes=50), False), (timedelta(hours=3), True)):
-        assert status(Output(as_json=False), lambda later=later: datetime.now(UTC) + later) == OK
+        assert show_status(Output(as_json=False), lambda later=later: datetime.now(UTC) + later) == OK
         said = capsys.readouterr().out
-        assert ("Not read in time: contacts, accounts." in said) == late
+        assert ("Overdue: contacts, accounts." in said) == late
         assert ("sync --watch" in said) == late
 
 
@@ -40,12 +40,12 @@ def test_a_used_up_limit_is_not_called_calls_that_are_left(quick):
     quick.fault("rate_limit", problem="day", retry_after=4000, times=None)
     quick.run("sync", "accounts")
     shown = words(quick.run("status"))
-    assert "A limit is used up: reading goes on by itself in 1 hour." in shown
+    assert "A rate limit is reached: syncing resumes automatically in 1 hour." in shown
     assert " left." not in shown
     examined = quick.run("doctor")
     assert examined.returncode == LATER
     assert "Not everything could be examined now" in words(examined)
-    assert "All is well" not in words(examined)
+    assert "No problems found" not in words(examined)
     assert examined.stderr == ""
 
 
@@ -71,7 +71,7 @@ def test_connecting_again_clears_what_waited_for_it(quick):
     watcher.communicate(timeout=20)
     shown = quick.json("status", code=PERSON)["connections"][0]
     assert shown["state"] != "active"
-    assert "Your sign-ins reach no organisation any more." in words(quick.run("organisations"))
+    assert "Your sign-ins no longer reach an organisation." in words(quick.run("organisations"))
     clear(quick)
     assert quick.connect()[0] == 0
     shown = quick.json("status", code=OK)["connections"][0]
@@ -101,4 +101,4 @@ def test_nothing_to_watch_and_no_later_event_are_said(quick):
     assert "every interval is 0" in watcher.stdout.readline()
     watcher.terminate()
     watcher.communicate(timeout=20)
-    assert "since the event of number 5." in words(quick.run("events", "--since", "5"))
+    assert "No events since event number 5." in words(quick.run("events", "--since", "5"))

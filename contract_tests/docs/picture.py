@@ -10,7 +10,7 @@ import tempfile
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
-from bizosaas_xero.cli.commands.demo import demo
+from bizosaas_xero.cli.commands.demo import run_demo
 from bizosaas_xero.cli.output import Output
 from contract_tests.docs.pages import DOCS
 
@@ -25,7 +25,7 @@ def drawn() -> str:
         output.console = Console(
             record=True, width=WIDTH, markup=False, emoji=False, highlight=False, file=io.StringIO()
         )
-        demo(output, invoices=500, seed=1)
+        run_demo(output, invoices=500, seed=1)
         svg = output.console.export_svg(title="bizosaas-xero demo", theme=MONOKAI)
     svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)  # no fonts from elsewhere
     return svg.replace(home, "~/.bizosaas")

@@ -10,7 +10,7 @@ import pytest
 from contract_tests.docs.pages import PACKAGE, ROOT, read, rows, section
 from contract_tests.docs.test_hooks import examples, run
 
-SERVER = [*PACKAGE.glob("adapters/mcp/*.py"), PACKAGE / "host" / "guard.py"]
+SERVER = [*PACKAGE.glob("adapters/mcp/*.py"), PACKAGE / "host" / "actions" / "agent_limits.py"]
 
 
 def named_tests():
@@ -45,7 +45,7 @@ def test_every_reason_of_the_server_is_told():
 def test_the_bounds_that_are_told_are_those_of_the_command():
     import typer.main
 
-    from bizosaas_xero.adapters.mcp.http import SHORTEST
+    from bizosaas_xero.adapters.mcp.http import MIN_TOKEN_LENGTH
     from bizosaas_xero.cli.app import app
 
     defaults = {each.name: each.default for each in typer.main.get_command(app).commands["mcp"].params}
@@ -55,7 +55,7 @@ def test_the_bounds_that_are_told_are_those_of_the_command():
         ("60 writes of agents to an organisation within an hour", defaults["writes_per_hour"] == 60),
         ("20 plans of an organisation wait", defaults["plans_waiting"] == 20),
         ("`http://127.0.0.1:8379/mcp`", (defaults["host"], defaults["port"]) == ("127.0.0.1", 8379)),
-        ("at least 32 characters", SHORTEST == 32),
+        ("at least 32 characters", MIN_TOKEN_LENGTH == 32),
     ):
         assert sentence in told
         assert holds, sentence

@@ -250,7 +250,7 @@ names = st.text(max_size=12) | st.builds(
 @settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(names)
 def test_no_text_in_an_export_is_a_formula(name):
-    for cell in (escape_csv(name), mcp_tables._cell(name)):
+    for cell in (escape_csv(name), mcp_tables._to_cell(name)):
         out = io.StringIO()
         csv.writer(out).writerow([cell, "1"])
         [back] = csv.reader(io.StringIO(out.getvalue(), newline=""))

@@ -1,4 +1,4 @@
-"""Blocking work of the host, one call of an organisation at a time, told of to clients that wait."""
+"""Blocking work of the host in threads: one call per organisation at a time, with progress for waiting clients."""
 
 from __future__ import annotations
 
@@ -19,81 +19,81 @@ from bizosaas_xero.spec import ConnectorError
 
 T = TypeVar("T")
 
-TICK = 1.0
+PROGRESS_SECONDS = 1.0
 """Seconds between two reports of progress."""
 
 
-class Turns:
-    """Lets calls take turns, since Xero takes 5 requests of an organisation at once.
+class OrganisationLocks:
+    """Runs the calls of one organisation one after the other: Xero accepts 5 concurrent requests for it.
 
     Args:
-        choose: Gives the connection that an argument means.
+        find_connection: Returns the connection that the argument ``organisation`` names.
     """
 
-    def __init__(self, choose: Callable[[Any], StoredConnection]) -> None:
-        self._choose = choose
+    def __init__(self, find_connection: Callable[[Any], StoredConnection]) -> None:
+        self._find_connection = find_connection
         self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._busy = 0
-        self._idle = threading.Condition()
+        self._writes = 0
+        self._no_writes = threading.Condition()
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Hold up :meth:`wait` while something is written."""
-        with self._idle:
-            self._busy += 1
+    def track_write(self) -> Iterator[None]:
+        """Count a write as running, for :meth:`wait_for_writes`."""
+        with self._no_writes:
+            self._writes += 1
         try:
             yield
         finally:
-            with self._idle:
-                self._busy -= 1
-                self._idle.notify_all()
+            with self._no_writes:
+                self._writes -= 1
+                self._no_writes.notify_all()
 
-    def wait(self, seconds: float) -> bool:
-        """Wait until no write is running; tell whether that came about."""
-        with self._idle:
-            return self._idle.wait_for(lambda: not self._busy, seconds)
+    def wait_for_writes(self, seconds: float) -> bool:
+        """Wait until no write is running; return whether that happened in time."""
+        with self._no_writes:
+            return self._no_writes.wait_for(lambda: not self._writes, seconds)
 
-    async def take(self, context: Context, work: Callable[[StoredConnection], T], organisation: Any) -> T:
-        """Do blocking work for an organisation in a thread, and tell the client that it goes on.
+    async def run(self, context: Context, work: Callable[[StoredConnection], T], organisation: Any) -> T:
+        """Run blocking work for an organisation in a thread, and report progress to the client.
 
-        A call that is cancelled before its turn does nothing. One that has begun is not torn out of its work:
-        a read's answer is dropped, a write is kept.
+        A call that is cancelled before it gets the lock does nothing. Work that has begun is not interrupted: the
+        result of a read is dropped, a write is kept.
         """
-        gone = threading.Event()
+        cancelled = threading.Event()
 
-        def turn() -> tuple[T | None, Exception | None]:
+        def run_locked() -> tuple[T | None, Exception | None]:
             try:
-                kept = self._choose(organisation)
-                with self._locks[kept.id]:
-                    return (None, None) if gone.is_set() else (work(kept), None)
-            except Exception as error:  # noqa: BLE001 - it goes on in the caller, and out of no group
+                connection = self._find_connection(organisation)
+                with self._locks[connection.id]:
+                    return (None, None) if cancelled.is_set() else (work(connection), None)
+            except Exception as error:  # noqa: BLE001 - raised below, outside the task group
                 return None, error
 
         async with anyio.create_task_group() as group:
-            group.start_soon(_tell, context)
+            group.start_soon(_report_progress, context)
             try:
-                result, error = await to_thread.run_sync(turn, abandon_on_cancel=True)
+                result, error = await to_thread.run_sync(run_locked, abandon_on_cancel=True)
             finally:
-                gone.set()
+                cancelled.set()
             group.cancel_scope.cancel()
         if error is not None:
             raise error
-        return result  # type: ignore[return-value] # only a cancelled call has none, and it is not here
+        return result  # type: ignore[return-value] # only a cancelled call has no result, and it raised above
 
 
-async def _tell(context: Context) -> None:
-    """Report the seconds that a call takes; a client that gave no progress token gets none."""
+async def _report_progress(context: Context) -> None:
+    """Report how long a call is running; a client that sent no progress token receives nothing."""
     seconds = 0.0
     while True:
-        await anyio.sleep(TICK)
-        seconds += TICK
+        await anyio.sleep(PROGRESS_SECONDS)
+        seconds += PROGRESS_SECONDS
         await context.session.report_progress(seconds, message=f"Working for {seconds:.0f} s.")
 
 
-def unexpected(error: Exception) -> ConnectorError:
-    """Make the error for a fault of this program; it says where, and nothing that was passed."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{type(error).__name__} in {PurePath(place.filename).name}:{place.lineno}"
+def unexpected_error(error: Exception) -> ConnectorError:
+    """Return the error for a fault of this program: its place in the code, and no argument of the call."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{type(error).__name__} in {PurePath(frame.filename).name}:{frame.lineno}"
     return ConnectorError(
-        f"This program failed: {where}.", remedy="Please report it; nothing else helps.", reason="unexpected"
+        f"This program failed: {place}.", remedy="Please report it; a retry will not help.", reason="unexpected"
     )

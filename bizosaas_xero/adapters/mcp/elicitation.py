@@ -1,8 +1,8 @@
-"""Asking the person at the client (MCP elicitation): they see the plan, and say approve or refuse.
+"""Asking the person at the client (MCP elicitation): they see the plan, and approve or refuse it.
 
 In the protocol of 2025 the server sends a request of its own; since 2026-07-28 it ends the call with a
-question, and the client calls again with the answer. Such a question is remembered here under a secret that
-is good once: what an agent passes as arguments never counts as an answer.
+question, and the client calls again with the answer. Such a question is stored here under a secret that
+can be used once: an agent's arguments never count as an answer.
 """
 
 from __future__ import annotations
@@ -30,42 +30,42 @@ from bizosaas_xero.host.actions.plan_markdown import markdown, visible
 from bizosaas_xero.host.actions.policy import Verdict
 
 Context = ServerRequestContext[Any, Any]
-Answer = Literal["approve", "refuse"]
+Decision = Literal["approve", "refuse"]
 
-LIFE = timedelta(minutes=15)
+QUESTION_LIFETIME = timedelta(minutes=15)
 """How long a question waits for its answer."""
 
-MOST = 50
-"""Questions that wait at the same time."""
+MAX_QUESTIONS = 50
+"""Questions that wait at the same time; a new one replaces the oldest."""
 
-_NAME = "decision"
+_FIELD = "decision"
 _SCHEMA = {
     "type": "object",
     "properties": {
-        _NAME: {
+        _FIELD: {
             "type": "string",
             "title": "Your decision",
             "description": "Nothing is written unless you choose approve.",
             "enum": ["refuse", "approve"],
         }
     },
-    "required": [_NAME],
+    "required": [_FIELD],
 }
 
 
 @dataclass(frozen=True)
 class _Question:
     connection_id: str
-    plan: str
+    plan_hash: str
     requester: str
-    until: datetime
+    expires_at: datetime
 
 
-class Person:
-    """The person at the client.
+class Elicitor:
+    """Asks the person at the client to decide about a plan.
 
     Args:
-        name: Who they are; ``None``: nobody knows, and so they cannot approve here.
+        name: The person's name; ``None`` if it is not known: then they cannot approve here.
         now: The clock.
     """
 
@@ -74,72 +74,74 @@ class Person:
         self._now = now
         self._questions: dict[str, _Question] = {}
 
-    def can_answer(self, context: Context) -> bool:
-        """Tell whether the person is known, and their client shows them questions."""
-        able = context.session.client_capabilities
-        if self.name is None or able is None or able.elicitation is None:
+    def can_ask(self, context: Context) -> bool:
+        """Return whether the person is known, and their client shows questions."""
+        capabilities = context.session.client_capabilities
+        if self.name is None or capabilities is None or capabilities.elicitation is None:
             return False
-        forms = able.elicitation.form is not None or able.elicitation.url is None  # {} means forms
-        return forms and (_modern(context) or context.session.can_send_request)
+        # An empty capability means forms.
+        forms = capabilities.elicitation.form is not None or capabilities.elicitation.url is None
+        return forms and (_is_modern(context) or context.session.can_send_request)
 
     async def ask(
-        self, context: Context, asked: Asked, verdict: Verdict, requester: str
-    ) -> Answer | InputRequiredResult | None:
+        self, context: Context, plan: Asked, policy: Verdict, requester: str
+    ) -> Decision | InputRequiredResult | None:
         """Show a plan to the person.
 
         Returns:
-            What they said; ``None`` if they decided nothing; or the end of this call, with the question.
+            Their decision; ``None`` if they did not decide; or, in the protocol of 2026, the result that ends this
+            call with the question.
         """
         message = (
             f"{visible(requester)} asks you, {visible(self.name or '')}, to approve this. Nothing is written "
-            f"unless you choose approve.\n\n{markdown(asked, verdict)}"
+            f"unless you choose approve.\n\n{markdown(plan, policy)}"
         )
-        if _modern(context):
+        if _is_modern(context):
             form = ElicitRequestFormParams(message=message, requested_schema=_SCHEMA)
-            state = self._remember(asked, requester)
-            return InputRequiredResult(input_requests={_NAME: ElicitRequest(params=form)}, request_state=state)
+            state = self._store_question(plan, requester)
+            return InputRequiredResult(input_requests={_FIELD: ElicitRequest(params=form)}, request_state=state)
         try:
             answer = await context.session.elicit_form(message, _SCHEMA, context.request_id)
         except (MCPError, ValidationError):
-            return None  # the client could not show it, or its answer is none: nobody said yes
-        return _said(answer)
+            return None  # the client could not show the form, or sent an answer of another shape
+        return _read_decision(answer)
 
-    def is_asked(self, params: CallToolRequestParams) -> bool:
-        """Tell whether a call answers a question that waits."""
+    def answers_question(self, params: CallToolRequestParams) -> bool:
+        """Return whether a call answers a question that is waiting."""
         return params.request_state in self._questions
 
-    def answered(self, params: CallToolRequestParams, asked: Asked, requester: str) -> Answer | Literal[""] | None:
-        """Return the answer that a call carries to a question of ours about this very plan.
+    def take_answer(self, params: CallToolRequestParams, plan: Asked, requester: str) -> Decision | Literal[""] | None:
+        """Return the answer that a call carries to our question about this plan; it can be used once.
 
         Returns:
-            What they said; empty if they decided nothing; ``None`` if the call carries no such answer.
+            The decision; an empty text if the person did not decide; ``None`` if the call carries no such answer.
         """
         question = self._questions.pop(params.request_state or "", None)
-        if question is None or question.until <= self._now():
+        if question is None or question.expires_at <= self._now():
             return None
-        if (question.connection_id, question.plan, question.requester) != (
-            asked.connection_id,
-            asked.plan.hash,
+        if (question.connection_id, question.plan_hash, question.requester) != (
+            plan.connection_id,
+            plan.plan.hash,
             requester,
         ):
             return None
-        answer = (params.input_responses or {}).get(_NAME)
-        return (_said(answer) or "") if isinstance(answer, ElicitResult) else ""
+        answer = (params.input_responses or {}).get(_FIELD)
+        return (_read_decision(answer) or "") if isinstance(answer, ElicitResult) else ""
 
-    def _remember(self, asked: Asked, requester: str) -> str:
+    def _store_question(self, plan: Asked, requester: str) -> str:
         now = self._now()
-        alive = {key: each for key, each in self._questions.items() if each.until > now}
-        self._questions = dict(list(alive.items())[-MOST + 1 :])
+        waiting = {state: question for state, question in self._questions.items() if question.expires_at > now}
+        self._questions = dict(list(waiting.items())[-MAX_QUESTIONS + 1 :])
         state = secrets.token_urlsafe(32)
-        self._questions[state] = _Question(asked.connection_id, asked.plan.hash, requester, now + LIFE)
+        self._questions[state] = _Question(plan.connection_id, plan.plan.hash, requester, now + QUESTION_LIFETIME)
         return state
 
 
-def _modern(context: Context) -> bool:
+def _is_modern(context: Context) -> bool:
     return context.protocol_version in MODERN_PROTOCOL_VERSIONS
 
 
-def _said(answer: ElicitResult) -> Answer | None:
-    """Return what the form says. Closing or declining the question decides nothing."""
-    said = (answer.content or {}).get(_NAME) if answer.action == "accept" else None
-    return "approve" if said == "approve" else "refuse" if said == "refuse" else None
+def _read_decision(answer: ElicitResult) -> Decision | None:
+    """Return the decision in a form; closing or declining the form decides nothing."""
+    value = (answer.content or {}).get(_FIELD) if answer.action == "accept" else None
+    return "approve" if value == "approve" else "refuse" if value == "refuse" else None

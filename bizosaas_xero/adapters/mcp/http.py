@@ -1,4 +1,4 @@
-"""The door of the HTTP transport: Host, Origin, and a bearer token, before anything else is looked at."""
+"""Access control of the HTTP transport: Host, Origin and a bearer token are checked before anything else."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-SHORTEST = 32
-"""Characters of a token; shorter ones can be guessed."""
+MIN_TOKEN_LENGTH = 32
+"""Characters of a token; a shorter one can be guessed."""
 
 
-def local_names(port: int) -> list[str]:
+def local_host_names(port: int) -> list[str]:
     """Return the Host headers with which this machine reaches itself."""
     return [f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")]
 
 
-class Door:
-    """Lets in who has the token, came by a name of ours, and from no foreign page.
+class BearerAuthMiddleware:
+    """Passes on requests that carry the token, use one of our host names, and come from no other web page.
 
     Args:
-        app: What is behind it.
+        app: The application to protect.
         token: The secret.
-        hosts: Names, with port, by which this server is reached: others are a rebound DNS name.
-        origins: Of web pages that may call; a client that is no browser sends none.
+        hosts: Host names, with port, by which this server is reached; another name means a rebound DNS name.
+        origins: Origins of web pages that may call; a client that is not a browser sends none.
     """
 
     def __init__(self, app: ASGIApp, token: str, hosts: Iterable[str], origins: Iterable[str] = ()) -> None:
@@ -37,23 +37,24 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
-        refusal = self._refusal(scope) if scope["type"] == "http" else None
+        refusal = self._check(scope) if scope["type"] == "http" else None
         await (refusal or self._app)(scope, receive, send)
 
-    def _refusal(self, scope: Scope) -> Response | None:
+    def _check(self, scope: Scope) -> Response | None:
+        """Return the response that refuses a request, or ``None``."""
         headers = Headers(scope=scope)
         host, origin = headers.get("host", "").lower(), headers.get("origin")
         if host not in self._hosts:
-            return _refused(421, "host_not_allowed", "This server is not reached by this name: --allow-host.")
+            return _refuse(421, "host_not_allowed", "This server is not reached by this name: --allow-host.")
         if origin is not None and origin.lower() not in self._origins:
-            return _refused(403, "origin_not_allowed", "Pages of this origin may not call here: --allow-origin.")
-        kind, _, given = headers.get("authorization", "").partition(" ")
-        if kind.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._token):
-            return _refused(401, "token_refused", "Send the server's token: Authorization: Bearer TOKEN.")
+            return _refuse(403, "origin_not_allowed", "Pages of this origin may not call here: --allow-origin.")
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), self._token):
+            return _refuse(401, "token_refused", "Send the server's token: Authorization: Bearer TOKEN.")
         return None
 
 
-def _refused(status: int, reason: str, message: str) -> Response:
+def _refuse(status: int, reason: str, message: str) -> Response:
     body = json.dumps({"error": {"code": "misconfigured", "reason": reason, "message": message}})
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}  # noqa: PLR2004 (HTTP)
     return Response(body, status, headers, "application/json")

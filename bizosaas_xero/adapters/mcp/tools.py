@@ -1,4 +1,4 @@
-"""Actions as MCP tools: schemas with what the host needs to know added, and annotations that are true."""
+"""Actions as MCP tools: their schemas, with the host's arguments added, and their annotations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COMMIT = "commit_plan"
 ORGANISATIONS = "list_organisations"
 
 HOST_ARGUMENTS = ("organisation", "business_key", "plan_only")
-"""Arguments of a tool that are the host's and not the action's."""
+"""Arguments of a tool that belong to the host, not to the action."""
 
 STATUSES = ["done", "partial", "planned", "needs_approval"]
 
@@ -26,13 +26,13 @@ _PLAN: dict[str, Any] = {
     "description": "What would be written. Show the person its summary, effect and warnings.",
     "type": ["object", "null"],
     "properties": {
-        "hash": _TEXT | {"description": "Names the plan for `commit_plan`; it approves nothing."},
+        "hash": _TEXT | {"description": "Identifies the plan for `commit_plan`; it approves nothing."},
         "organisation": _TEXT,
         "summary": _TEXT | {"description": "Markdown."},
         "effect": {"type": "array", "items": {"type": "object"}, "description": "On the ledger."},
         "warnings": {"type": "array", "items": _TEXT},
         "acts": {"type": "array", "items": _TEXT},
-        "amount": _OR_NULL | {"description": "In base currency; null: not known before."},
+        "amount": _OR_NULL | {"description": "In base currency; null: not known in advance."},
         "currency": _OR_NULL,
         "undo": _OR_NULL,
         "expires_at": _TEXT,
@@ -46,76 +46,79 @@ _ENVELOPE: dict[str, Any] = {
     "organisation": _TEXT,
     "organisation_id": _TEXT,
     "warnings": {"type": "array", "items": _TEXT},
-    "calls": {"type": "integer", "description": "Requests that were sent to the other side."},
+    "calls": {"type": "integer", "description": "Requests that were sent to Xero."},
 }
 
-_WRITTEN: dict[str, Any] = {
+_WRITE_FIELDS: dict[str, Any] = {
     "plan": _PLAN,
     "needs_approval": {"type": "boolean"},
-    "why": _OR_NULL | {"description": "What the policy says of the plan."},
-    "repeated": {"type": "boolean", "description": "An earlier call had done it; nothing was written now."},
-    "next": _OR_NULL | {"description": "What is to be done now."},
+    "why": _OR_NULL | {"description": "The policy's reason."},
+    "repeated": {"type": "boolean", "description": "An earlier call did it; nothing was written now."},
+    "next": _OR_NULL | {"description": "What to do next."},
 }
 
 
-def tools(
-    actions: Sequence[Action], kept: Sequence[StoredConnection], *, allow_writes: bool, chosen: bool
+def list_tools(
+    actions: Sequence[Action], connections: Sequence[StoredConnection], *, allow_writes: bool, chosen: bool
 ) -> list[Tool]:
     """Return every tool that is offered.
 
     Args:
-        actions: The connector's.
-        kept: The connections that are served.
-        allow_writes: Also those that write.
-        chosen: The organisation was chosen when the server was started.
+        actions: The connector's actions.
+        connections: The connections that are served.
+        allow_writes: Whether actions that write are offered.
+        chosen: Whether the organisation was chosen when the server was started.
 
     Raises:
-        Misconfigured: An action has a parameter with the name of one of the host's.
+        Misconfigured: an action has a parameter with the name of a host argument.
     """
-    where = {} if chosen else {"organisation": _organisation(kept)}
-    needed = ["organisation"] if len(kept) > 1 and not chosen else []
-    found = [_organisations()]
-    found += [_tool(action, where, needed) for action in actions if allow_writes or action.effect == "read"]
-    return [*found, _commit(where, needed)] if allow_writes else found
+    properties = {} if chosen else {"organisation": _organisation_schema(connections)}
+    required = ["organisation"] if len(connections) > 1 and not chosen else []
+    tools = [_organisations_tool()]
+    tools += [
+        _action_tool(action, properties, required) for action in actions if allow_writes or action.effect == "read"
+    ]
+    return [*tools, _commit_tool(properties, required)] if allow_writes else tools
 
 
-def _organisation(kept: Sequence[StoredConnection]) -> dict[str, Any]:
-    names = "; ".join(f"{visible(each.organisation)} = {each.organisation_id}" for each in kept)
-    must = "Needed: several are connected. Ask the person if it is not clear which." if len(kept) > 1 else ""
-    return _TEXT | {"description": f"Whose books: id or name. {must} Connected: {names or 'none'}."}
+def _organisation_schema(connections: Sequence[StoredConnection]) -> dict[str, Any]:
+    names = "; ".join(f"{visible(each.organisation)} = {each.organisation_id}" for each in connections)
+    several = len(connections) > 1
+    hint = "Required: several are connected. Ask the person if it is not clear which." if several else ""
+    return _TEXT | {"description": f"The organisation: id or name. {hint} Connected: {names or 'none'}."}
 
 
-def _tool(action: Action, where: Mapping[str, Any], needed: Sequence[str]) -> Tool:
+def _action_tool(action: Action, host_properties: Mapping[str, Any], host_required: Sequence[str]) -> Tool:
     writes = action.effect == "write"
-    more = dict(where)
+    more = dict(host_properties)
     if writes:
         more["business_key"] = _TEXT | {
             "minLength": 1,
             "maxLength": 200,
-            "description": "Names the intent, such as a deal's number. The same key is written once, ever: "
-            "pass the same one when you try again, another one for another intent.",
+            "description": "Identifies the intent, such as a deal's number. The same key is written once, ever: "
+            "pass the same key when you retry, another key for another intent.",
         }
         more["plan_only"] = {
             "type": "boolean",
             "default": False,
-            "description": "Only plan, even where the policy would let it be written at once.",
+            "description": "Only plan, even if the policy would allow the write at once.",
         }
     schema = action.params
     properties = schema.get("properties", {})
     taken = [name for name in HOST_ARGUMENTS if name in properties]
     if taken:
         raise Misconfigured(
-            f"The action {action.name} has a parameter {taken[0]!r}, which is the host's.",
-            remedy="Report it to the connector's author: another name must be found.",
+            f"The action {action.name} has a parameter {taken[0]!r}, which is reserved for the host.",
+            remedy="Report it to the connector's author: the parameter needs another name.",
             reason="tool_name_taken",
         )
-    required = [*schema.get("required", ()), *needed, *(["business_key"] if writes else [])]
+    required = [*schema.get("required", ()), *host_required, *(["business_key"] if writes else [])]
     return Tool(
         name=action.name,
         title=action.title,
-        description=f"{action.description} {_WRITES}" if writes else action.description,
+        description=f"{action.description} {_WRITE_NOTE}" if writes else action.description,
         input_schema={**schema, "type": "object", "properties": properties | more, "required": required},
-        output_schema=_output(action.result, _WRITTEN if writes else {}),
+        output_schema=_output_schema(action.result, _WRITE_FIELDS if writes else {}),
         annotations=ToolAnnotations(
             read_only_hint=not writes,
             destructive_hint=action.destructive,
@@ -125,14 +128,14 @@ def _tool(action: Action, where: Mapping[str, Any], needed: Sequence[str]) -> To
     )
 
 
-_WRITES = (
-    "This tool plans first. If the policy lets it, it is written at once; else the answer is "
+_WRITE_NOTE = (
+    "This tool plans first. If the policy allows it, it writes at once; else the status is "
     f"`needs_approval` with a plan: show it to the person, then call `{COMMIT}`."
 )
 
 
-def _output(result: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the schema of an answer: the action's own result as `data`, its definitions at the root."""
+def _output_schema(result: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of a tool's result: the action's own result as `data`, its definitions at the root."""
     data = {key: value for key, value in result.items() if key != "$defs"}
     schema: dict[str, Any] = {
         "type": "object",
@@ -143,29 +146,29 @@ def _output(result: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any
     return schema | ({"$defs": result["$defs"]} if "$defs" in result else {})
 
 
-def _commit(where: Mapping[str, Any], needed: Sequence[str]) -> Tool:
+def _commit_tool(host_properties: Mapping[str, Any], host_required: Sequence[str]) -> Tool:
     plan = _TEXT | {"minLength": 8, "description": "The plan's `hash`; its first 8 characters are enough."}
     return Tool(
         name=COMMIT,
-        title="Do a plan",
-        description="Do exactly what a plan says, once a person has approved it. If nobody has yet, they "
-        "are asked in this client where it can ask; else the answer says which command the person runs. You "
+        title="Commit Plan",
+        description="Carry out a plan exactly, once a person has approved it. If it is not approved yet, the person "
+        "is asked in this client if it can ask; else the result names the command for the person to run. You "
         "cannot approve a plan yourself.",
         input_schema={
             "type": "object",
-            "properties": {"plan": plan, **where},
-            "required": ["plan", *needed],
+            "properties": {"plan": plan, **host_properties},
+            "required": ["plan", *host_required],
             "additionalProperties": False,
         },
-        output_schema=_output({"type": "object"}, _WRITTEN),
+        output_schema=_output_schema({"type": "object"}, _WRITE_FIELDS),
         annotations=ToolAnnotations(
             read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True
         ),
     )
 
 
-def _organisations() -> Tool:
-    one = {
+def _organisations_tool() -> Tool:
+    organisation = {
         "type": "object",
         "properties": {"organisation": _TEXT, "organisation_id": _TEXT, "currency": _OR_NULL, "state": _TEXT},
         "required": ["organisation", "organisation_id", "currency", "state"],
@@ -174,11 +177,11 @@ def _organisations() -> Tool:
     return Tool(
         name=ORGANISATIONS,
         title="List Organisations",
-        description="Whose books can be read here, with the ids that other tools take. Sends no request.",
+        description="The connected organisations, with the ids that other tools take. Sends no request.",
         input_schema={"type": "object", "properties": {}, "additionalProperties": False},
         output_schema={
             "type": "object",
-            "properties": {"organisations": {"type": "array", "items": one}},
+            "properties": {"organisations": {"type": "array", "items": organisation}},
             "required": ["organisations"],
             "additionalProperties": False,
         },

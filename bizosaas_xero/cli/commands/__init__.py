@@ -1,1 +1,1 @@
-"""The commands, one file each."""
+"""The commands, one file each: a function with its options, and what it does."""

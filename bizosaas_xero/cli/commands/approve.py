@@ -1,122 +1,132 @@
-"""``approve``: a plan as a person reads it, and their yes or no."""
+"""``approve``: show a plan to a person, and record their decision."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
 
-from bizosaas_xero.cli import common, render
-from bizosaas_xero.cli.commands.actions import me
-from bizosaas_xero.cli.output import OK, PERSON, Output, duration, table
-from bizosaas_xero.host import Asked, Host
-from bizosaas_xero.host.actions.plan_markdown import visible
-from bizosaas_xero.host.actions.policy import Verdict
-from bizosaas_xero.spec import Invalid
+import typer
+
+from bizosaas_xero.cli.common import (
+    current_user,
+    find_connections,
+    handle_errors,
+    open_cli_host,
+    read_answer,
+    require_one,
+)
+from bizosaas_xero.cli.options import AsJson, Organisation, UserName
+from bizosaas_xero.cli.output import OK, PERSON, Output, format_duration
+
+if TYPE_CHECKING:
+    from bizosaas_xero.host import Asked, Host
+    from bizosaas_xero.host.actions.policy import Verdict
 
 
-@dataclass(frozen=True)
-class Request:
-    """What ``approve`` was asked for."""
+@handle_errors
+def approve(
+    plan: Annotated[
+        str | None,
+        typer.Argument(metavar="HASH", help="The first 8 characters are enough. Default: list plans."),
+    ] = None,
+    *,
+    refuse: Annotated[bool, typer.Option("--refuse", help="Refuse the plan.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; only if the policy allows it.")] = False,
+    organisation: Organisation = None,
+    name: UserName = None,
+    as_json: AsJson = False,
+) -> int:
+    """Show a plan, and approve or refuse it."""
+    from bizosaas_xero.spec import Invalid
 
-    plan: str | None
-    organisation: str | None
-    name: str | None
-    refuse: bool = False
-    yes: bool = False
-
-
-def approve(output: Output, asked: Request) -> int:
-    """Show what waits, or one plan, and keep what the person says."""
-    if asked.yes and asked.refuse:
+    if yes and refuse:
         raise Invalid(
             "--yes and --refuse exclude each other.",
             problems=[{"field": "refuse", "message": "excludes --yes"}],
         )
-    with common.the_host() as host:
-        connection_id = None
-        if asked.organisation is not None:
-            connection_id = common.one(common.connections(host, asked.organisation)).id
-        if asked.plan is None:
-            return _waiting(output, host, connection_id, asked)
-        plan = host.plans.find(asked.plan, connection_id)
-        return _decide(output, host, plan, asked)
-
-
-def _waiting(output: Output, host: Host, connection_id: str | None, asked: Request) -> int:
-    if asked.yes or asked.refuse:
+    if plan is None and (yes or refuse):
         message = "names no plan"
         raise Invalid(
             f"The command {message}.",
-            remedy="Give its hash; see those that wait: bizosaas-xero approve",
+            remedy="Give its hash; list the waiting plans with: bizosaas-xero approve",
             problems=[{"field": "plan_hash", "message": message}],
         )
-    common.connections(host)
-    found = [(plan, host.approvals.look(plan)) for plan in _connected(host, connection_id)]
-    output.data({"plans": [plan.to_dict() | {"policy": vars(verdict)} for plan, verdict in found]})
-    if not found:
-        output.say("Nothing waits for a person.")
+    output = Output(as_json=as_json)
+    with open_cli_host() as host:
+        connection_id = None
+        if organisation is not None:
+            connection_id = require_one(find_connections(host, organisation)).id
+        if plan is None:
+            return _list_waiting(output, host, connection_id)
+        stored = host.plans.find(plan, connection_id)
+        return _decide(output, host, stored, current_user(name), refuse=refuse, yes=yes)
+
+
+def _list_waiting(output: Output, host: Host, connection_id: str | None) -> int:
+    known = {connection.id for connection in find_connections(host)}
+    waiting = [each for each in host.plans.waiting(connection_id) if each.connection_id in known]
+    plans = [(each, host.approvals.look(each)) for each in waiting]
+    output.write_json({"plans": [each.to_dict() | {"policy": vars(decision)} for each, decision in plans]})
+    if not plans:
+        output.say("No plan waits for approval.")
         return OK
-    now = datetime.now(found[0][0].expires_at.tzinfo)
+    now = datetime.now(plans[0][0].expires_at.tzinfo)
     rows = [
         (
-            plan.short,
-            visible(plan.plan.organisation),
-            plan.action,
-            "" if plan.plan.amount is None else f"{plan.plan.amount} {plan.plan.currency or ''}",
-            visible(", ".join(plan.requesters)),
-            f"in {duration((plan.expires_at - now).total_seconds())}",
-            _stands(plan, verdict),
+            each.short,
+            each.plan.organisation,
+            each.action,
+            "" if each.plan.amount is None else f"{each.plan.amount} {each.plan.currency or ''}",
+            ", ".join(each.requesters),
+            f"in {format_duration((each.expires_at - now).total_seconds())}",
+            _needs(each, decision),
         )
-        for plan, verdict in found
+        for each, decision in plans
     ]
-    columns = ("Plan", "Organisation", "Action", "Amount", "Asked by", "Expires", "Needs")
-    output.show(table(columns, rows, ("Amount",)))
+    columns = ("Plan", "Organisation", "Action", "Amount", "Requested by", "Expires", "Needs")
+    output.table(columns, rows, ("Amount",))
     output.say()
-    output.say("Look at one, and say yes or no:")
-    output.command(f"bizosaas-xero approve {found[0][0].short}")
+    output.say("Show one, and approve or refuse it:")
+    output.command(f"bizosaas-xero approve {plans[0][0].short}")
     return OK
 
 
-def _connected(host: Host, connection_id: str | None) -> list[Asked]:
-    known = {kept.id for kept in host.store.connections()}
-    return [plan for plan in host.plans.waiting(connection_id) if plan.connection_id in known]
-
-
-def _stands(plan: Asked, verdict: Verdict) -> str:
+def _needs(plan: Asked, decision: Verdict) -> str:
     if plan.decision:
-        return visible(f"{plan.decision.decision} by {plan.decision.approver}")
-    return {"ask": "a person", "auto": "nobody", "never": "refused by policy"}[verdict.run]
+        return f"{plan.decision.decision} by {plan.decision.approver}"
+    return {"ask": "approval", "auto": "nothing", "never": "refused by policy"}[decision.run]
 
 
-def _decide(output: Output, host: Host, plan: Asked, asked: Request) -> int:
-    verdict = host.approvals.look(plan)
-    render.plan(output, plan, verdict)
-    who = me(asked.name)
-    word = "refuse" if asked.refuse else "approve" if asked.yes else _asked(output, plan, who)
-    if not word:
-        output.data({"plan": plan.to_dict() | {"policy": vars(verdict)}, "decision": None})
-        output.say()
-        output.say("Nothing was decided.", "yellow")
-        return PERSON
-    if word == "refuse":
-        decision = host.approvals.refuse(plan, who)
-    else:
-        decision = host.approvals.approve(plan, who, unseen=asked.yes)
-    output.data({"plan": plan.to_dict() | {"policy": vars(verdict)}, "decision": decision.to_dict()})
+def _decide(output: Output, host: Host, plan: Asked, user: str, *, refuse: bool, yes: bool) -> int:
+    from bizosaas_xero.cli.render import show_plan
+
+    policy = host.approvals.look(plan)
+    show_plan(output, plan, policy)
+    answer = "refuse" if refuse else "approve" if yes else _ask(output, plan, user)
+    result = {"plan": plan.to_dict() | {"policy": vars(policy)}}
     output.say()
-    if word == "refuse":
-        output.say(f"{decision.approver} refused it.", "yellow")
+    if not answer:
+        output.write_json(result | {"decision": None})
+        output.say("Nothing was decided.", style="yellow")
+        return PERSON
+    if answer == "refuse":
+        decision = host.approvals.refuse(plan, user)
+    else:
+        decision = host.approvals.approve(plan, user, unseen=yes)
+    output.write_json(result | {"decision": decision.to_dict()})
+    if answer == "refuse":
+        output.say(f"{decision.approver} refused it.", style="yellow")
         return OK
-    output.say(f"{decision.approver} approved it, until {decision.expires_at:%Y-%m-%d %H:%M} UTC.", "green")
-    output.say("Whoever asked for it asks again, or do it now:")
+    output.say(f"{decision.approver} approved it, until {decision.expires_at:%Y-%m-%d %H:%M} UTC.", style="green")
+    output.say("The requester can retry, or run it now:")
     output.command(f"bizosaas-xero run {plan.action} --commit {plan.short}")
     return OK
 
 
-def _asked(output: Output, plan: Asked, who: str) -> str:
-    """Ask the person; an empty answer decides nothing."""
+def _ask(output: Output, plan: Asked, user: str) -> str:
+    """Ask the person; return ``approve``, ``refuse``, or an empty text if they did not decide."""
     amount = plan.plan.amount
-    much = "" if amount is None else f" of {amount} {plan.plan.currency or ''}".rstrip()
-    told = f"{plan.action}{much} in {visible(plan.plan.organisation)}"
-    said = render.answer(output, f"{who}: approve {told}? [yes / no / Enter: decide later]")
-    return {"y": "approve", "yes": "approve", "n": "refuse", "no": "refuse"}.get(said, "")
+    value = "" if amount is None else f" of {amount} {plan.plan.currency or ''}".rstrip()
+    subject = f"{plan.action}{value} in {plan.plan.organisation}"
+    answer = read_answer(output, f"{user}: approve {subject}? [yes / no / Enter: decide later]")
+    return {"y": "approve", "yes": "approve", "n": "refuse", "no": "refuse"}.get(answer, "")

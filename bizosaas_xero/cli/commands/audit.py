@@ -1,108 +1,126 @@
-"""``audit``: who or what asked for what, and what came of it."""
+"""``audit``: show, export or verify the audit log."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from bizosaas_xero.cli import common
-from bizosaas_xero.cli.output import OK, PERSON, Output, table
-from bizosaas_xero.host import Host
-from bizosaas_xero.host.actions.audit import Entry, Head, canonical
-from bizosaas_xero.host.actions.plan_markdown import visible
-from bizosaas_xero.spec import Invalid, Misconfigured
+import typer
 
+from bizosaas_xero.cli.common import find_connections, handle_errors, invalid_option, open_cli_host, require_one
+from bizosaas_xero.cli.options import AsJson, Organisation
+from bizosaas_xero.cli.output import OK, PERSON, Output
 
-@dataclass(frozen=True)
-class Request:
-    """What ``audit`` was asked for."""
+if TYPE_CHECKING:
+    from bizosaas_xero.host import Host
+    from bizosaas_xero.host.actions.audit import Entry
 
-    action: str | None
-    since: str | None
-    organisation: str | None
-    key: str | None
-    limit: int
-    export: Path | None
-    noted: str | None
-    verify: bool
-    head: bool
+KEY_LENGTH = 24
+"""Characters of a business key that the table shows."""
 
 
-def audit(output: Output, asked: Request) -> int:
-    """Show, export or verify the audit."""
-    if asked.noted is not None and not asked.verify:
-        raise _wrong("noted", "belongs to --verify")
-    with common.the_host() as host:
-        if asked.verify:
-            return _verify(output, host, asked.noted)
-        if asked.head:
-            head = host.audit.head()
-            output.data({"seq": head.seq, "hash": head.hash, "head": str(head)})
-            output.console.print(str(head), soft_wrap=True)
+@handle_errors
+def audit(  # noqa: PLR0913 (options)
+    *,
+    action: Annotated[str | None, typer.Option(help="Only entries of this action.")] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="A day or moment, such as 2026-01-31 or …T12:00Z; UTC.")
+    ] = None,
+    organisation: Organisation = None,
+    key: Annotated[str | None, typer.Option(help="Only entries of this business key or plan.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Number of newest entries to show; 0 shows all.")] = 50,
+    export: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write all matching entries, one JSON object a line.")
+    ] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Verify the hash chain.")] = False,
+    head: Annotated[
+        bool, typer.Option("--head", help="Print the last entry's SEQ:HASH, to keep it elsewhere.")
+    ] = False,
+    noted: Annotated[
+        str | None, typer.Option(metavar="SEQ:HASH", help="With --verify: this entry must still exist.")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Show the audit log."""
+    if noted is not None and not verify:
+        raise invalid_option("noted", "belongs to --verify")
+    output = Output(as_json=as_json)
+    with open_cli_host() as host:
+        if verify:
+            return _verify(output, host, noted)
+        if head:
+            last = host.audit.head()
+            output.write_json({"seq": last.seq, "hash": last.hash, "head": str(last)})
+            output.line(str(last))
             return OK
-        organisation = None
-        if asked.organisation is not None:
-            organisation = common.one(common.connections(host, asked.organisation)).organisation_id
-        found = host.audit.entries(
-            action=asked.action,
-            organisation_id=organisation,
-            key=asked.key,
-            since=moment(asked.since),
-            last=None if asked.export else asked.limit or None,
+        organisation_id = None
+        if organisation is not None:
+            organisation_id = require_one(find_connections(host, organisation)).organisation_id
+        entries = host.audit.entries(
+            action=action,
+            organisation_id=organisation_id,
+            key=key,
+            since=_parse_moment(since),
+            last=None if export else limit or None,
         )
-        if asked.export:
-            return _export(output, asked.export, found)
-        _show(output, list(found))
+        if export:
+            return _export(output, export, entries)
+        _show(output, list(entries))
     return OK
 
 
-def moment(text: str | None) -> datetime | None:
-    """Read a day or a moment; without a zone it is UTC.
+def _parse_moment(text: str | None) -> datetime | None:
+    """Read a day or a moment; without a time zone it is UTC.
 
     Raises:
-        Invalid: It is none.
+        Invalid: the text is neither.
     """
     if text is None:
         return None
     try:
-        found = datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise _wrong("since", "must be a day or moment, such as 2026-01-31 or 2026-01-31T12:00Z") from None
+        raise invalid_option("since", "must be a day or moment, such as 2026-01-31 or 2026-01-31T12:00Z") from None
 
 
 def _verify(output: Output, host: Host, noted: str | None) -> int:
-    found = host.audit.verify(None if noted is None else Head.parse(noted))
-    output.data(
+    from bizosaas_xero.host.actions.audit import Head
+
+    check = host.audit.verify(None if noted is None else Head.parse(noted))
+    output.write_json(
         {
-            "ok": found.ok,
-            "entries": found.entries,
-            "head": str(found.head),
-            "broken": found.broken,
-            "why": found.why or None,
+            "ok": check.ok,
+            "entries": check.entries,
+            "head": str(check.head),
+            "broken": check.broken,
+            "why": check.why or None,
         }
     )
-    if found.ok:
-        output.say(f"The chain of {found.entries:,} entries is whole. Its head:", "green")
-        output.console.print(f"  {found.head}", soft_wrap=True)
+    if check.ok:
+        output.say(f"The hash chain of {check.entries:,} entries is intact. Its head:", style="green")
+        output.line(f"  {check.head}")
         if noted is None:
-            output.say("A cut-off end shows only against a head that was noted before: --noted SEQ:HASH.")
+            output.say("Removed last entries show only against a head kept elsewhere: --noted SEQ:HASH.")
         return OK
-    output.say(f"The audit is broken at entry {found.broken}: {found.why}.", "bold red")
-    output.say(f"The {found.entries:,} entries before it are whole. Restore a backup beside it, and compare.")
+    output.say(f"The audit log is broken at entry {check.broken}: {check.why}.", style="bold red")
+    output.say(f"The {check.entries:,} entries before it are intact. Restore a backup next to it, and compare.")
     return PERSON
 
 
-def _export(output: Output, path: Path, found: Iterable[Entry]) -> int:
+def _export(output: Output, path: Path, entries: Iterable[Entry]) -> int:
+    from bizosaas_xero.host.actions.audit import canonical
+    from bizosaas_xero.spec import Misconfigured
+
     count = 0
     try:
-        # For its owner alone, as the database is: it holds what was asked for and what came of it.
+        # Readable for its owner alone, as the database is: it holds parameters and results.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            for entry in found:
+            for entry in entries:
                 file.write(canonical(entry.to_dict()) + "\n")
                 count += 1
     except OSError as error:
@@ -111,36 +129,30 @@ def _export(output: Output, path: Path, found: Iterable[Entry]) -> int:
             remedy="Name a file in a folder that this user may write to.",
             reason="file_unwritable",
         ) from None
-    output.data({"export": str(path), "entries": count})
-    output.say(f"{count:,} entries are in {path}.", "green")
+    output.write_json({"export": str(path), "entries": count})
+    output.say(f"{count:,} entries are in {path}.", style="green")
     return OK
 
 
-def _show(output: Output, found: list[Entry]) -> None:
-    output.data({"entries": [entry.to_dict() for entry in found]})
-    if not found:
-        output.say("Nothing was asked for that fits.")
+def _show(output: Output, entries: list[Entry]) -> None:
+    output.write_json({"entries": [entry.to_dict() for entry in entries]})
+    if not entries:
+        output.say("No matching entries.")
         return
     rows = [
-        (
-            str(entry.seq),
-            entry.at[:19].replace("T", " "),
-            visible(entry.who or ""),
-            entry.kind,
-            entry.action,
-            visible(_told(entry)),
-        )
-        for entry in found
+        (str(entry.seq), entry.at[:19].replace("T", " "), entry.who or "", entry.kind, entry.action, _subject(entry))
+        for entry in entries
     ]
-    output.show(table(("No.", "When (UTC)", "Who", "What", "Action", "About"), rows))
+    output.table(("No.", "When (UTC)", "Who", "Kind", "Action", "Details"), rows)
 
 
-def _told(entry: Entry) -> str:
-    """Say in few words what an entry is about."""
+def _subject(entry: Entry) -> str:
+    """Summarise an entry's details in a few words."""
+    from bizosaas_xero.host.actions.audit import canonical
+
     details = entry.details
     plan = details.get("plan") or {}
-    key = (entry.key or "")[:24]
-    about = {
+    summary = {
         "plan": f"{plan.get('amount') or 'unknown amount'} {plan.get('currency') or ''}".strip(),
         "waiting": (details.get("policy") or {}).get("why"),
         "commit": f"approved by {details.get('approver')}" if details.get("approver") else "by policy",
@@ -148,8 +160,4 @@ def _told(entry: Entry) -> str:
         "error": (details.get("error") or {}).get("reason"),
         "policy": canonical(details.get("after")) if entry.kind == "policy" else "",
     }.get(entry.kind)
-    return "; ".join(part for part in (key, about) if part)
-
-
-def _wrong(field: str, message: str) -> Invalid:
-    return Invalid(f"--{field} {message}.", problems=[{"field": field, "message": message}])
+    return "; ".join(part for part in ((entry.key or "")[:KEY_LENGTH], summary) if part)

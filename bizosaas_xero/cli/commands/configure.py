@@ -1,151 +1,173 @@
-"""``configure``: what a person decides about a connection."""
+"""``configure``: a connection's sync intervals, default accounts and action policy."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from bizosaas_xero.cli import common
-from bizosaas_xero.cli.commands.actions import me
-from bizosaas_xero.cli.output import OK, Output, duration, table
-from bizosaas_xero.host import Host, StoredConnection
-from bizosaas_xero.host.actions.policy import hours
-from bizosaas_xero.host.sync.runner import interval
-from bizosaas_xero.spec import Invalid
+import typer
 
-DEFAULT = "a person approves what enters the ledger or reaches anybody"
+from bizosaas_xero.cli.common import (
+    connection_summary,
+    current_user,
+    find_connections,
+    handle_errors,
+    open_cli_host,
+    require_one,
+)
+from bizosaas_xero.cli.options import AsJson, Organisation
+from bizosaas_xero.cli.output import OK, Output, format_duration
 
-DECIDED = {
-    "sales_account": "Sales account",
-    "tax_type": "Tax type",
-    "payment_account": "Payment account",
-    "clearing_account": "Clearing account",
-}
+if TYPE_CHECKING:
+    from bizosaas_xero.host import Host, StoredConnection
+    from bizosaas_xero.spec import Invalid
 
+DEFAULT_RULE = "a person approves what enters the ledger or is sent to someone"
 
-@dataclass(frozen=True)
-class Request:
-    """What ``configure`` was asked for; ``None`` leaves a thing as it is, an empty text takes it back."""
-
-    organisation: str | None
-    intervals: list[str]
-    policy: list[str]
-    timezone: str | None
-    plan_hours: str | None
-    callback: str | None
-    settings: Mapping[str, str | None]
+Account = Annotated[str | None, typer.Option(help="The account's code or id; an empty text removes the setting.")]
 
 
-def configure(output: Output, asked: Request) -> int:
-    """Change what is asked for, and show what is decided."""
-    changes = _changes(asked)
-    with common.the_host() as host:
-        found = common.connections(host, asked.organisation)
+@handle_errors
+def configure(  # noqa: PLR0913 (options)
+    *,
+    organisation: Organisation = None,
+    interval: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ENTITY=SECONDS", help="Sync interval; 0: never, empty: the default."),
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Time zone of business dates, such as Pacific/Auckland; default: UTC.")
+    ] = None,
+    sales_account: Account = None,
+    tax_type: Annotated[
+        str | None, typer.Option(help="Tax type of sales, such as OUTPUT2; an empty text removes the setting.")
+    ] = None,
+    payment_account: Account = None,
+    clearing_account: Account = None,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ACTION=RULE",
+            help="always, approval or never; always,500,2000: without approval up to 500 each, 2000 a day.",
+        ),
+    ] = None,
+    plan_hours: Annotated[
+        str | None, typer.Option(metavar="HOURS", help="How long a plan waits for approval (24).")
+    ] = None,
+    callback: Annotated[
+        str | None, typer.Option(help="Post signed events to this https address; an empty text stops it.")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Show or change settings: sync intervals, default accounts, action policy."""
+    from bizosaas_xero.cli.settings_report import read_settings
+
+    output = Output(as_json=as_json)
+    settings = {
+        "sales_account": sales_account,
+        "tax_type": tax_type,
+        "payment_account": payment_account,
+        "clearing_account": clearing_account,
+    }
+    changes = _parse_changes(settings, interval or [], policy or [], timezone, plan_hours)
+    with open_cli_host() as host:
+        connections = find_connections(host, organisation)
         secret = None
         if changes:
-            host.configure(common.one(found).id, changes, who=me(None) if asked.policy else None)
-        if asked.callback is not None:
-            secret = host.callbacks.set(common.one(found).id, asked.callback or None)
-        shown = [host.store.connection(kept.id) for kept in found]
-        for kept in shown:
-            _show(output, host, kept)
+            host.configure(require_one(connections).id, changes, who=current_user() if policy else None)
+        if callback is not None:
+            secret = host.callbacks.set(require_one(connections).id, callback or None)
+        connections = [host.store.connection(connection.id) for connection in connections]
+        for connection in connections:
+            _show(output, host, connection)
         if secret:
             output.say()
-            output.say("The secret of the signatures, shown this once:", "bold")
+            output.say("The secret of the signatures, shown only once:", style="bold")
             output.command(secret)
-        result = {"connections": [common.short(kept) | decided(host, kept) for kept in shown]}
-        output.data(result | ({"callback_secret": secret} if secret else {}))
+        result = {"connections": [connection_summary(each) | read_settings(host, each) for each in connections]}
+        output.write_json(result | ({"callback_secret": secret} if secret else {}))
     return OK
 
 
-def decided(host: Host, kept: StoredConnection) -> dict[str, Any]:
-    """Return what is decided about a connection, as JSON values; no secret is among it."""
-    info = host.report.connector(kept.connector).describe()
-    return {
-        "intervals": {entity.name: interval(kept, entity) for entity in (info.entities if info else ())},
-        "timezone": kept.preferences.get("timezone"),
-        "settings": {name: kept.settings[name] for name in DECIDED if name in kept.settings},
-        "policy": kept.preferences.get("policy", {}),
-        "plan_hours": hours(kept),
-        "callback": kept.preferences.get("callback", {}).get("url"),
-    }
+def _show(output: Output, host: Host, connection: StoredConnection) -> None:
+    from bizosaas_xero.cli.settings_report import SETTING_TITLES, describe_rule, read_settings
 
-
-def _show(output: Output, host: Host, kept: StoredConnection) -> None:
-    known = decided(host, kept)
-    output.say(kept.organisation, "bold")
-    often = [(name, f"every {duration(s)}" if s else "never") for name, s in known["intervals"].items()]
-    rows = [(f"Read {name}", text.replace("every 1 ", "every ")) for name, text in often]
-    rows += [(words, known["settings"].get(name, "not set")) for name, words in DECIDED.items()]
-    rows.append(("Time zone of dates", known["timezone"] or "UTC"))
-    rows += [(f"Action {name}", in_words(rule)) for name, rule in known["policy"].items()]
-    rows.append(("Other actions that write" if known["policy"] else "Actions that write", DEFAULT))
-    rows.append(("A plan waits for a person", f"{known['plan_hours']} hours"))
-    rows.append(("Events are posted to", known["callback"] or "nobody"))
-    output.show(table(("What", "Decided"), rows))
-
-
-def in_words(rule: Mapping[str, Any]) -> str:
-    """Write a rule of the policy for a person."""
-    said = {"always": "runs by itself", "approval": "needs a person's yes", "never": "is never run"}
-    amounts = [
-        f"{words} {rule[name]}"
-        for name, words in (("max_amount", "at most"), ("daily_total", "a day at most"))
-        if name in rule and rule["run"] != "never"
+    settings = read_settings(host, connection)
+    output.say(connection.organisation, style="bold")
+    intervals = [
+        (name, f"every {format_duration(seconds)}" if seconds else "never")
+        for name, seconds in settings["intervals"].items()
     ]
-    beyond = ["beyond that a person is asked"] if amounts and rule["run"] == "always" else []
-    return ", ".join([said[rule["run"]], *amounts, *beyond, *(["--yes is enough"] if rule.get("yes") else [])])
+    rows = [(f"Sync {name}", text.replace("every 1 ", "every ")) for name, text in intervals]
+    rows += [(title, settings["settings"].get(name, "not set")) for name, title in SETTING_TITLES.items()]
+    rows.append(("Time zone of dates", settings["timezone"] or "UTC"))
+    rows += [(f"Action {name}", describe_rule(rule)) for name, rule in settings["policy"].items()]
+    rows.append(("Other write actions" if settings["policy"] else "Write actions", DEFAULT_RULE))
+    rows.append(("A plan waits for approval", f"{settings['plan_hours']} hours"))
+    rows.append(("Events are posted to", settings["callback"] or "no address"))
+    output.table(("Setting", "Value"), rows)
 
 
-def _changes(asked: Request) -> dict[str, Any]:
+def _parse_changes(
+    settings: dict[str, str | None],
+    intervals: list[str],
+    policy: list[str],
+    timezone: str | None,
+    plan_hours: str | None,
+) -> dict[str, Any]:
+    """Return the changes for the host; ``None`` keeps a setting, an empty text removes it.
+
+    Raises:
+        Invalid: an option's value has the wrong form.
+    """
     changes: dict[str, Any] = {}
-    settings = {name: value or None for name, value in asked.settings.items() if value is not None}
-    if settings:
-        changes["settings"] = settings
-    if asked.intervals:
-        changes["intervals"] = {name: _seconds(name, value) for name, value in map(_pair, asked.intervals)}
-    if asked.policy:
-        changes["policy"] = {name: _rule(value) for name, value in map(_pair, asked.policy)}
-    if asked.timezone is not None:
-        changes["timezone"] = asked.timezone or None
-    if asked.plan_hours is not None:
-        given = asked.plan_hours
-        if given and not (given.isascii() and given.isdecimal()):
-            raise _wrong(f"plan_hours={given}", "must be a whole number of hours")
-        changes["plan_hours"] = int(given) if given else None
+    changed_settings = {name: value or None for name, value in settings.items() if value is not None}
+    if changed_settings:
+        changes["settings"] = changed_settings
+    if intervals:
+        changes["intervals"] = {name: _parse_seconds(name, value) for name, value in map(_split_pair, intervals)}
+    if policy:
+        changes["policy"] = {name: _parse_rule(value) for name, value in map(_split_pair, policy)}
+    if timezone is not None:
+        changes["timezone"] = timezone or None
+    if plan_hours is not None:
+        if plan_hours and not (plan_hours.isascii() and plan_hours.isdecimal()):
+            raise _invalid(f"plan_hours={plan_hours}", "must be a whole number of hours")
+        changes["plan_hours"] = int(plan_hours) if plan_hours else None
     return changes
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _split_pair(text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not sign or not name:
-        raise _wrong(text, "must look like NAME=VALUE")
+        raise _invalid(text, "must look like NAME=VALUE")
     return name.strip(), value.strip()
 
 
-def _seconds(name: str, value: str) -> int | None:
+def _parse_seconds(name: str, value: str) -> int | None:
     if value and not value.isdecimal():
-        raise _wrong(f"{name}={value}", "must be a whole number of seconds")
+        raise _invalid(f"{name}={value}", "must be a whole number of seconds")
     return int(value) if value else None
 
 
-def _rule(value: str) -> dict[str, Any] | None:
+def _parse_rule(value: str) -> dict[str, Any] | None:
+    """Read ``RUN[,MAX_AMOUNT[,DAILY_TOTAL[,yes]]]``."""
     parts = [part.strip() for part in value.split(",")]
     names = ("run", "max_amount", "daily_total")
     yes = len(parts) == len(names) + 1 and parts[-1] == "yes"
     if yes:
         parts.pop()
     if len(parts) > len(names):
-        raise _wrong(value, "must be a word, at most two amounts, and perhaps `yes`")
+        raise _invalid(value, "must be a word, at most two amounts, and optionally `yes`")
     rule: dict[str, Any] = {name: part for name, part in zip(names, parts, strict=False) if part}
     return (rule | {"yes": True} if yes else rule) or None
 
 
-def _wrong(text: str, why: str) -> Invalid:
+def _invalid(text: str, message: str) -> Invalid:
+    from bizosaas_xero.spec import Invalid
+
     return Invalid(
-        f"{text!r} {why}.",
-        remedy="Look at: bizosaas-xero configure --help",
+        f"{text!r} {message}.",
+        remedy="See: bizosaas-xero configure --help",
         reason="bad_configuration",
-        problems=[{"field": text.partition("=")[0], "message": why}],
+        problems=[{"field": text.partition("=")[0], "message": message}],
     )

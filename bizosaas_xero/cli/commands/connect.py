@@ -1,4 +1,4 @@
-"""``connect``, ``organisations``, ``disconnect``: get access, choose the books, end access."""
+"""``connect``: a person's consent, and the first organisation."""
 
 from __future__ import annotations
 
@@ -6,56 +6,97 @@ import getpass
 import os
 import sys
 import webbrowser
-from dataclasses import dataclass
-from typing import Literal, cast
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import parse_qs, urlsplit
 
-from bizosaas_xero.cli import common
-from bizosaas_xero.cli.oauth_callback import LOOPBACK, Listener, pasted
-from bizosaas_xero.cli.output import CONNECT, OK, Output, table
-from bizosaas_xero.host import Host, Offer, StoredConnection
-from bizosaas_xero.spec import App, ConnectorError, Invalid, Misconfigured, Organisation
+import typer
 
-Kind = Literal["web", "pkce", "custom"]
+from bizosaas_xero.cli.common import CONNECTOR, connection_summary, handle_errors, open_cli_host
+from bizosaas_xero.cli.options import AsJson, Organisation
+from bizosaas_xero.cli.output import OK, Output, Styled
 
-
-@dataclass(frozen=True)
-class Request:
-    """What ``connect`` was asked for."""
-
-    kind: Kind
-    client_id: str | None
-    scopes: str | None
-    organisation: str | None
-    redirect_uri: str | None
-    port: int
-    browser: bool
-    secret_on_stdin: bool
+if TYPE_CHECKING:
+    from bizosaas_xero.spec import App
 
 
-def connect(output: Output, asked: Request) -> int:
-    """Walk a person through the consent, and connect an organisation."""
-    # Asked for before anything else happens, so that a wrong start costs nothing.
-    app = _app(output, asked)
-    with common.the_host() as host:
-        if asked.kind == "custom":
-            offer = host.connecting.client_credentials(common.NAME, app)
+class Kind(StrEnum):
+    """The kinds of app that Xero knows."""
+
+    WEB = "web"
+    PKCE = "pkce"
+    CUSTOM = "custom"
+
+
+@handle_errors
+def connect(  # noqa: PLR0913 (options)
+    *,
+    kind: Annotated[Kind, typer.Option(help="The kind of app that you registered with Xero.")] = Kind.WEB,
+    client_id: Annotated[
+        str | None, typer.Option(envvar="XERO_CLIENT_ID", help="The app's client id; asked for if missing.")
+    ] = None,
+    client_secret_stdin: Annotated[
+        bool, typer.Option("--client-secret-stdin", help="Read the secret from the first line of stdin.")
+    ] = False,
+    scopes: Annotated[
+        str | None,
+        typer.Option(envvar="XERO_SCOPES", help="granular (default), legacy, or a list with commas."),
+    ] = None,
+    organisation: Organisation = None,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Print the address, and read the pasted callback from stdin.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Listen on http://localhost:PORT.")] = 8377,
+    redirect_uri: Annotated[
+        str | None,
+        typer.Option(envvar="XERO_REDIRECT_URI", help="As registered; default: http://localhost:PORT/callback."),
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Authorise with Xero, and connect an organisation."""
+    from bizosaas_xero.cli.choose_organisation import connect_organisation, organisation_fields
+
+    output = Output(as_json=as_json)
+    # Before anything else, so that missing credentials cost nothing.
+    app = _read_app(
+        output,
+        kind,
+        client_id,
+        redirect_uri or f"http://localhost:{port}/callback",
+        secret_on_stdin=client_secret_stdin,
+    )
+    with open_cli_host() as host:
+        if kind is Kind.CUSTOM:
+            offer = host.connecting.client_credentials(CONNECTOR, app)
         else:
-            url = host.connecting.begin(common.NAME, app, _scopes(asked.scopes))
-            offer = host.connecting.finish(_consent(output, url, app.redirect_uri or "", asked))
+            url = host.connecting.begin(CONNECTOR, app, _split_scopes(scopes))
+            callback_url = _get_consent(output, url, app.redirect_uri or "", browser=not no_browser)
+            offer = host.connecting.finish(callback_url)
         for warning in offer.warnings:
-            output.ask(f"Note: {warning}")
-        kept = _choose(output, host, offer, asked.organisation)
-        output.say(f"Connected to {kept.organisation}.", "green")
-        output.say("Read its books with:")
+            output.prompt(f"Note: {warning}")
+        connection = connect_organisation(output, host, offer, organisation)
+        output.say(Styled(f"Connected to {connection.organisation}.", "green"))
+        output.say("Sync its records with:")
         output.command("bizosaas-xero sync")
-        offered = [_public(item) for item in offer.organisations]
-        output.data({"connection": common.short(kept), "organisations": offered, "warnings": offer.warnings})
+        organisations = [organisation_fields(each) for each in offer.organisations]
+        output.write_json(
+            {
+                "connection": connection_summary(connection),
+                "organisations": organisations,
+                "warnings": offer.warnings,
+            }
+        )
     return OK
 
 
-def _app(output: Output, asked: Request) -> App:
-    client_id = asked.client_id
+def _read_app(output: Output, kind: Kind, client_id: str | None, redirect_uri: str, *, secret_on_stdin: bool) -> App:
+    """Return the app, with what is missing asked for at a terminal.
+
+    Raises:
+        Misconfigured: the client id or the secret is missing, and no terminal can ask for it.
+    """
+    from bizosaas_xero.spec import App, Misconfigured
+
     if not client_id:
         if not sys.stdin.isatty():
             raise Misconfigured(
@@ -64,148 +105,47 @@ def _app(output: Output, asked: Request) -> App:
                 "My Apps, in your app, under Configuration.",
                 reason="client_id_missing",
             )
-        output.ask("Client id of your app (developer.xero.com, My Apps, Configuration):")
+        output.prompt("Client id of your app (developer.xero.com, My Apps, Configuration):")
         client_id = sys.stdin.readline().strip()
     secret = os.environ.get("XERO_CLIENT_SECRET") or None
-    if asked.secret_on_stdin:
+    if secret_on_stdin:
         secret = sys.stdin.readline().strip() or None
-    elif secret is None and asked.kind != "pkce" and sys.stdin.isatty():
+    elif secret is None and kind is not Kind.PKCE and sys.stdin.isatty():
         secret = getpass.getpass("Client secret (not shown): ", stream=sys.stderr).strip() or None
-    if secret is None and asked.kind != "pkce":
+    if secret is None and kind is not Kind.PKCE:
         raise Misconfigured(
-            f"The client secret is missing; an app of kind {asked.kind!r} has one.",
+            f"The client secret is missing; an app of kind {kind.value!r} has one.",
             remedy="Set XERO_CLIENT_SECRET, or pipe it in with --client-secret-stdin. It is never an "
             "argument, because other users of this machine can read those.",
             reason="client_secret_missing",
         )
-    redirect = None if asked.kind == "custom" else asked.redirect_uri or f"http://localhost:{asked.port}/callback"
+    redirect = None if kind is Kind.CUSTOM else redirect_uri
     return App.model_validate(
-        {"client_id": client_id, "client_secret": secret, "redirect_uri": redirect, "kind": asked.kind}
+        {"client_id": client_id, "client_secret": secret, "redirect_uri": redirect, "kind": kind.value}
     )
 
 
-def _scopes(given: str | None) -> str | list[str] | None:
+def _split_scopes(text: str | None) -> str | list[str] | None:
     """Read ``granular``, ``legacy``, or a list with spaces or commas."""
-    names = (given or "").replace(",", " ").split()
+    names = (text or "").replace(",", " ").split()
     return names if len(names) > 1 else (names[0] if names else None)
 
 
-def _consent(output: Output, url: str, redirect_uri: str, asked: Request) -> str:
-    """Let the person consent, and return the address to which the browser came back."""
-    listens = asked.browser and urlsplit(redirect_uri).hostname in LOOPBACK
-    if listens:
-        listener = Listener(redirect_uri, parse_qs(urlsplit(url).query)["state"][0])
-        opened = webbrowser.open(url)
-        output.ask(
-            "Your browser opens Xero's page. If it does not, open this address yourself:"
-            if opened
-            else "Open this address in your browser:"
-        )
-        output.ask(f"\n{url}\n")
-        output.ask(f"Waiting at {redirect_uri} ... (Ctrl-C stops)")
-        return listener.wait()
-    return pasted(output, url, redirect_uri)
+def _get_consent(output: Output, url: str, redirect_uri: str, *, browser: bool) -> str:
+    """Let the person consent, and return the address to which the browser was sent back."""
+    from bizosaas_xero.cli.oauth_callback import LOOPBACK_HOSTS, Listener, read_pasted_callback
 
-
-def _choose(output: Output, host: Host, offer: Offer, wanted: str | None) -> StoredConnection:
-    if wanted is None and len(offer.organisations) > 1 and sys.stdin.isatty() and not output.as_json:
-        output.say("This sign-in reaches several organisations:")
-        rows = [(n, item.name, item.country or "") for n, item in enumerate(offer.organisations, 1)]
-        output.show(table(("", "Organisation", "Country"), rows))
-        output.ask("Number of the one to connect:")
-        number = sys.stdin.readline().strip()
-        if number.isdecimal() and 0 < int(number) <= len(offer.organisations):
-            wanted = offer.organisations[int(number) - 1].id
-        else:
-            raise Invalid(
-                f"{number!r} is not one of the numbers.",
-                remedy="Nothing is lost: choose with bizosaas-xero organisations --connect ID.",
-                reason="organisation_not_chosen",
-            )
-    try:
-        return host.connecting.choose(offer, _id_of(offer, wanted))
-    except Invalid as error:
-        raise Invalid(
-            error.message,
-            remedy=f"{error.remedy} Do so with: bizosaas-xero organisations --connect ID.",
-            reason=error.reason,
-            problems=error.problems,
-        ) from None
-
-
-def _id_of(offer: Offer, wanted: str | None) -> str | None:
-    """Accept an organisation's name where it is the only one of that name."""
-    named = [item.id for item in offer.organisations if item.name == wanted]
-    return named[0] if len(named) == 1 else wanted
-
-
-def _public(item: Organisation) -> dict[str, object]:
-    return cast("dict[str, object]", item.model_dump(mode="json"))
-
-
-def organisations(output: Output, wanted: str | None) -> int:
-    """List what the stored sign-ins reach; connect one of them if asked."""
-    with common.the_host() as host:
-        identities = host.store.identities(common.NAME)
-        if not identities:
-            common.connections(host)  # raises: nothing is connected
-        offers, problems = [], []
-        for identity in identities:
-            try:
-                offers.append(host.connecting.offer(common.NAME, identity))
-            except ConnectorError as error:  # one dead sign-in must not hide the others
-                problems.append(error)
-        if not offers:
-            raise problems[0]
-        for problem in problems:
-            output.ask(f"Note: one sign-in cannot be asked. {problem.message} {problem.remedy}")
-        if wanted is not None:
-            offer = next((item for item in offers if _reaches(item, wanted)), offers[0])
-            kept = _choose(output, host, offer, wanted)
-            output.say(f"Connected to {kept.organisation}.", "green")
-        connected = {kept.organisation_id for kept in host.store.connections()}
-        offered = {item.id: item for offer in offers for item in offer.organisations}
-        rows = [(item.name, item.id, "yes" if item.id in connected else "") for item in offered.values()]
-        if rows:
-            output.show(table(("Organisation", "Id", "Connected"), rows))
-        else:
-            output.say("Your sign-ins reach no organisation any more. Connect again with:")
-            output.command(CONNECT)
-        output.data(
-            {
-                "organisations": [_public(item) | {"connected": item.id in connected} for item in offered.values()],
-                "problems": [problem.to_dict() for problem in problems],
-            }
-        )
-    return OK
-
-
-def _reaches(offer: Offer, wanted: str) -> bool:
-    return any(wanted in {item.id, item.name} for item in offer.organisations)
-
-
-def disconnect(output: Output, organisation: str | None, *, revoke: bool, sure: bool) -> int:
-    """End access to one organisation, or everything the person granted."""
-    with common.the_host() as host:
-        kept = common.one(common.connections(host, organisation))
-        if not sure:
-            _confirm(output, kept, revoke=revoke)
-        gone = host.connecting.disconnect(kept.id, revoke=revoke)
-        for item in gone:
-            output.say(f"Disconnected from {item.organisation}.", "green")
-        output.say(f"The records that were read stay in {host.database.place}.")
-        output.data({"disconnected": [common.short(item) for item in gone], "revoked": revoke})
-    return OK
-
-
-def _confirm(output: Output, kept: StoredConnection, *, revoke: bool) -> None:
-    what = "everything you connected with this app" if revoke else kept.organisation
-    if not sys.stdin.isatty() or output.as_json:
-        raise Invalid(
-            f"This would disconnect {what}.",
-            remedy="If that is meant, run it again with --yes.",
-            reason="not_confirmed",
-        )
-    output.ask(f"Disconnect {what}? The records that were read stay. [y/N]")
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise KeyboardInterrupt
+    if not browser or urlsplit(redirect_uri).hostname not in LOOPBACK_HOSTS:
+        return read_pasted_callback(output, url, redirect_uri)
+    listener = Listener(redirect_uri, parse_qs(urlsplit(url).query)["state"][0])
+    opened = webbrowser.open(url)
+    output.prompt(
+        "Your browser opens Xero's page. If it does not, open this address yourself:"
+        if opened
+        else "Open this address in your browser:"
+    )
+    output.prompt()
+    output.prompt(url)
+    output.prompt()
+    output.prompt(f"Waiting at {redirect_uri} ... (Ctrl-C stops)")
+    return listener.wait()

@@ -1,1 +1,1 @@
-"""Recording cassettes: the stages and their recipes."""
+"""Recording cassettes from the sandbox or from the real Xero."""

@@ -1,6 +1,6 @@
-"""The real Xero as the stage of those scenarios that can be played there without harm.
+"""The real Xero as the stage of scenarios that can be played there without harm.
 
-Nothing is written and nothing is ended: scenarios that need a fault, a change, another consent or the end of
+Nothing is written and no access is ended: scenarios that need a fault, a change, another consent or the end of
 access stay synthetic.
 """
 
@@ -18,22 +18,22 @@ from bizosaas_xero.contract.observation import Inputs
 from bizosaas_xero.contract.replay import inputs_of
 from bizosaas_xero.contract.scenarios import Scenario
 
-SIGNED_IN = "BIZOSAAS_RECORD_SIGNED_IN"
+SIGNED_IN_VARIABLE = "BIZOSAAS_RECORD_SIGNED_IN"
 """Names the file, readable for its owner alone, in which ``record`` leaves app, grant and organisation."""
 
-_HARMLESS = {"organisations", "check"}
+_HARMLESS_STEPS = {"organisations", "check"}
 _SALT = secrets.token_bytes(16)  # pseudonyms of real data must not be guessable
 
 
 def can_be_played(scenario: Scenario, faults: Mapping[str, Any]) -> bool:
-    """Tell whether a scenario comes about by itself at the real Xero."""
+    """Return whether a scenario happens at the real Xero without faults, changes or writes."""
     if not scenario.http or scenario.expect.error or scenario.expect.status or scenario.expect.rejected:
         return False
     if scenario.name in faults or scenario.change:
         return False
     if scenario.hook == "run_action":
         return scenario.script == "read"
-    return scenario.hook != "auth" or set(scenario.steps) <= _HARMLESS
+    return scenario.hook != "auth" or set(scenario.steps) <= _HARMLESS_STEPS
 
 
 class Stage:
@@ -43,8 +43,8 @@ class Stage:
     salt = _SALT
 
     def __init__(self, subject: Subject, scenario: Scenario) -> None:
-        self._named = inputs_of(subject.contract, scenario)
-        self._signed_in = json.loads(Path(os.environ[SIGNED_IN]).read_text(encoding="utf-8"))
+        self._invented = inputs_of(subject.contract, scenario)
+        self._signed_in = json.loads(Path(os.environ[SIGNED_IN_VARIABLE]).read_text(encoding="utf-8"))
 
     def __enter__(self) -> Self:
         return self
@@ -54,24 +54,24 @@ class Stage:
 
     @property
     def bases(self) -> Mapping[str, Mapping[str, str]]:
-        """Other bases than Xero's, such as a sandbox that poses as it."""
+        """Bases other than Xero's, such as those of a sandbox."""
         settings = self._signed_in["settings"]
         places = {"/connect/": "https://identity.xero.com", "": "https://api.xero.com"}
         return dict.fromkeys(settings.values(), places)
 
     def inputs(self) -> Inputs:
-        """Return the real credentials, where the scenario has invented ones."""
-        known, named = self._signed_in, self._named
-        connection = dict(named.connection) | {
-            "organisation_id": known["organisation_id"],
-            "access_token": known["grant"]["access_token"],
-            "settings": {**named.settings, **known["settings"]},
+        """Return the real credentials in place of the scenario's invented ones."""
+        real, invented = self._signed_in, self._invented
+        connection = dict(invented.connection) | {
+            "organisation_id": real["organisation_id"],
+            "access_token": real["grant"]["access_token"],
+            "settings": {**invented.settings, **real["settings"]},
         }
-        return Inputs(known["app"], known["grant"], connection, connection["settings"])
+        return Inputs(real["app"], real["grant"], connection, connection["settings"])
 
     def consent(self, url: str) -> str:
-        """Refuse: no scenario played here asks for one."""
+        """Refuse: no scenario that is played here asks for a consent."""
         raise NotImplementedError(url)
 
     def happens(self, event: str) -> None:
-        """Let nothing happen: everything is as it is."""
+        """Ignore the event: nothing is changed at the real Xero."""

@@ -1,4 +1,4 @@
-"""``record``: play the scenarios at the real Xero, and tell how it differs from what is committed."""
+"""Recording scenarios at the real Xero, and comparing them with the committed cassettes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bizosaas_xero.cli.oauth_callback import pasted
-from bizosaas_xero.cli.output import LATER, OK, PARTIAL, Output, table
+from bizosaas_xero.cli.oauth_callback import read_pasted_callback
+from bizosaas_xero.cli.output import LATER, OK, PARTIAL, Output
 from bizosaas_xero.cli.recording import live_stage, sandbox_stage
 from bizosaas_xero.contract import drift
 from bizosaas_xero.contract.connector import find
@@ -20,23 +20,38 @@ from bizosaas_xero.contract.player import plain
 from bizosaas_xero.contract.report import PLUGINS
 from bizosaas_xero.spec import Invalid, Misconfigured, OrganisationUnavailable
 
-SECONDS = 1800
-BASES = ("api_url", "identity_url", "login_url")
+PLAY_SECONDS = 1800
+"""Limit for recording one scenario."""
+
+BASE_SETTINGS = ("api_url", "identity_url", "login_url")
 
 
-def record(output: Output, kind: str, organisation: str | None, keep: Path | None, part: str | None) -> int:
-    """Sign in, record what can be recorded into a folder of its own, and compare."""
+def record_at_xero(output: Output, kind: str, organisation: str | None, keep: Path | None, part: str | None) -> int:
+    """Sign in, record the harmless scenarios into a temporary folder, and compare them.
+
+    Args:
+        output: Where the differences are printed.
+        kind: The kind of app: ``web``, ``pkce`` or ``custom``.
+        organisation: The organisation's id or name; by default the Demo Company.
+        keep: Folder to which the scrubbed recordings are copied.
+        part: Only scenarios with this text in their names.
+
+    Raises:
+        Invalid: no scenario has this text in its name.
+        Misconfigured: the client id is missing.
+        OrganisationUnavailable: the organisation is not among those that were granted.
+    """
     subject = find("xero")
     names = [
-        one.name
-        for one in subject.contract.scenarios
-        if live_stage.can_be_played(one, sandbox_stage.FAULTS) and (not part or part in one.name)
+        scenario.name
+        for scenario in subject.contract.scenarios
+        if live_stage.can_be_played(scenario, sandbox_stage.FAULTS) and (not part or part in scenario.name)
     ]
     if not names:
         raise Invalid(
             f"No scenario that can be recorded has {part!r} in its name.",
             remedy="Choose one from cassettes/xero/contract.toml that needs neither a fault nor a change.",
-            problems=[{"field": "scenario", "message": "fits no scenario"}],
+            problems=[{"field": "scenario", "message": "matches no scenario"}],
         )
     signed_in = _sign_in(output, subject, kind, organisation)
     committed = subject.contract.folder
@@ -44,22 +59,24 @@ def record(output: Output, kind: str, organisation: str | None, keep: Path | Non
         folder = Path(made)
         shutil.copy(committed / "contract.toml", folder)
         for name in names:
-            _play(folder, signed_in, name)
-        fresh = [name for name in names if (folder / f"{name}.yaml").is_file()]
-        changes = drift.compare(drift.shapes(committed, fresh), drift.shapes(folder, fresh))
+            _record_scenario(folder, signed_in, name)
+        recorded = [name for name in names if (folder / f"{name}.yaml").is_file()]
+        changes = drift.compare(drift.shapes(committed, recorded), drift.shapes(folder, recorded))
         if keep:
             keep.mkdir(parents=True, exist_ok=True)
-            for name in fresh:
+            for name in recorded:
                 shutil.copy(folder / f"{name}.yaml", keep)
     errors = [change for change in changes if change.level == "error"]
-    missed = sorted(set(names) - set(fresh))
+    missed = sorted(set(names) - set(recorded))
     rows = [(change.level, change.endpoint, change.field, change.what) for change in changes]
     if rows:
-        output.show(table(("Level", "Endpoint", "Field", "What"), rows))
+        output.table(("Level", "Endpoint", "Field", "Change"), rows)
     new = len(changes) - len(errors)
-    output.say(f"Scenarios recorded: {len(fresh)}. Errors of drift: {len(errors)}. New fields: {new}.")
-    drifted = [change._asdict() for change in changes]
-    output.data({"recorded": fresh, "not_recorded": missed, "drift": drifted})
+    output.say(
+        f"Scenarios recorded: {len(recorded)}. Fields removed or of another type: {len(errors)}. New fields: {new}."
+    )
+    differences = [change._asdict() for change in changes]
+    output.write_json({"recorded": recorded, "not_recorded": missed, "drift": differences})
     if missed:
         output.say(f"Not recorded: {', '.join(missed)}.", style="bold red")
     return PARTIAL if errors else LATER if missed else OK
@@ -74,33 +91,35 @@ def _sign_in(output: Output, subject: Any, kind: str, organisation: str | None) 
     }
     if not app["client_id"]:
         raise Misconfigured(
-            "There is no client id.",
+            "The client id is missing.",
             remedy="Set XERO_CLIENT_ID and XERO_CLIENT_SECRET.",
             reason="no_client_id",
         )
-    settings = {name: os.environ[f"XERO_{name.upper()}"] for name in BASES if f"XERO_{name.upper()}" in os.environ}
+    settings = {
+        name: os.environ[f"XERO_{name.upper()}"] for name in BASE_SETTINGS if f"XERO_{name.upper()}" in os.environ
+    }
     request = {"app": app, "settings": settings}
     if kind == "custom":
-        given = plain(subject.hook.auth(request={"step": "client_credentials", **request}))
+        result = plain(subject.hook.auth(request={"step": "client_credentials", **request}))
     else:
         begun = plain(subject.hook.auth(request={"step": "authorize", **request}))
-        output.ask("Choose the Demo Company where you are asked.")
-        came = pasted(output, begun["url"], str(app["redirect_uri"]))
-        more = {"pending": begun["pending"], "callback_url": came}
-        given = plain(subject.hook.auth(request={"step": "callback", **request, **more}))
-    offered = {found["id"]: found["name"] for found in given["organisations"]}
+        output.prompt("Choose the Demo Company when Xero asks.")
+        callback_url = read_pasted_callback(output, begun["url"], str(app["redirect_uri"]))
+        more = {"pending": begun["pending"], "callback_url": callback_url}
+        result = plain(subject.hook.auth(request={"step": "callback", **request, **more}))
+    offered = {each["id"]: each["name"] for each in result["organisations"]}
     chosen = [
         key for key, name in offered.items() if organisation in {key, name} or (not organisation and "Demo" in name)
     ]
     if len(chosen) != 1:
         raise OrganisationUnavailable(
-            f"There is no Demo Company to record from; offered: {', '.join(offered.values()) or 'none'}.",
-            remedy="Connect the Demo Company, or name an organisation of yours with --organisation.",
+            f"The Demo Company was not granted; offered: {', '.join(offered.values()) or 'none'}.",
+            remedy="Grant access to the Demo Company, or name another organisation with --organisation.",
         )
-    return {"app": app, "grant": given["grant"], "organisation_id": chosen[0], "settings": settings}
+    return {"app": app, "grant": result["grant"], "organisation_id": chosen[0], "settings": settings}
 
 
-def _play(folder: Path, signed_in: dict[str, Any], name: str) -> None:
+def _record_scenario(folder: Path, signed_in: dict[str, Any], name: str) -> None:
     secret = folder / "signed-in.json"
     descriptor = os.open(secret, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -114,10 +133,10 @@ def _play(folder: Path, signed_in: dict[str, Any], name: str) -> None:
     ]  # fmt: skip
     for plugin in PLUGINS:
         command += ["-p", plugin]
-    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", live_stage.SIGNED_IN: str(secret)}
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", live_stage.SIGNED_IN_VARIABLE: str(secret)}
     environment.pop("PYTEST_ADDOPTS", None)
     try:
-        # One worker, one scenario after the other: the order of what is recorded is that of the scenarios.
-        subprocess.run(command, env=environment, capture_output=True, timeout=SECONDS, check=False)  # noqa: S603
+        # One worker, one scenario after the other: parallel recording would change the order of interactions.
+        subprocess.run(command, env=environment, capture_output=True, timeout=PLAY_SECONDS, check=False)  # noqa: S603
     finally:
         secret.unlink()

@@ -1,5 +1,6 @@
-"""The sandbox as the stage of the Xero scenarios: how each one comes about.
+"""The sandbox as the stage of the Xero scenarios: what happens in each.
 
+Entities are not listed here: their keys and fields come from ``describe()``.
 ``pytest --record-mode=rewrite --bizosaas-world bizosaas_xero.cli.recording.sandbox_stage`` records their
 cassettes from it. The same seed, moment and randomness give the same bytes.
 """
@@ -19,28 +20,15 @@ from bizosaas_xero.contract.player import plain
 from bizosaas_xero.contract.replay import inputs_of
 from bizosaas_xero.contract.scenarios import Scenario
 from bizosaas_xero.sandbox import Box, Clock, serve
+from bizosaas_xero.sandbox.queries.endpoints import ENDPOINTS
 
 SEED, DOCUMENTS, ACCOUNTS = 7, 12, 5
 BASES = {"/connect/": "https://identity.xero.com", "": "https://api.xero.com"}
-LISTS = {
-    "invoices": "Invoices",
-    "bills": "Invoices",
-    "contacts": "Contacts",
-    "bank_transactions": "BankTransactions",
-    "accounts": "Accounts",
-    "payments": "Payments",
-}
-CHANGES: dict[str, dict[str, Any]] = {
-    "invoices": {"Reference": "changed"},
-    "bills": {"Reference": "changed"},
-    "contacts": {"ContactNumber": "changed"},
-    "bank_transactions": {"Reference": "changed"},
-    "accounts": {"Description": "changed"},
-    "payments": {"Reference": "changed"},
-}
-FEW = "offline_access accounting.reports.aged.read"
+FREE_TEXT_FIELDS = ("Reference", "ContactNumber", "Description", "Narration", "Name")
+"""Fields in which a colleague may change a text; the first that an entity's schema has is changed."""
 
-# scenario: the fault that makes it happen, and its details
+FEW_SCOPES = "offline_access accounting.reports.aged.read"
+
 FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "token-expired-mid-sync": ("expire_token", {"match": {"path": "Invoices"}, "after": 1}),
     "organisation-disconnected-mid-sync": ("disconnect", {"match": {"path": "Invoices"}, "after": 1}),
@@ -101,6 +89,7 @@ FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
 }
+"""Scenario to the fault that makes it happen, and the fault's details."""
 
 
 class Stage:
@@ -111,7 +100,7 @@ class Stage:
 
     def __init__(self, subject: Subject, scenario: Scenario) -> None:
         self._subject, self._scenario = subject, scenario
-        self._named = inputs_of(subject.contract, scenario)
+        self._invented = inputs_of(subject.contract, scenario)
         self._exits = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -121,14 +110,14 @@ class Stage:
         self._box: Box = self._exits.enter_context(
             serve(DOCUMENTS, SEED, clock=clock, rng=random.Random(SEED))  # noqa: S311 (invented tokens)
         )
-        if self._scenario.hook != "run_action":  # which need the whole chart
+        if self._scenario.hook != "run_action":  # actions need the whole chart
             table = self._box.sandbox.store().table("Accounts")
             for guid in [table.id(slot) for slot in table.by_id][ACCOUNTS:]:
                 self._box.sandbox.store().delete("Accounts", guid)
         self._settings = {key: self._box.info[key] for key in ("api_url", "identity_url", "login_url")} | dict(
-            self._named.settings
+            self._invented.settings
         )
-        self._inputs = self._connected()
+        self._inputs = self._connect()
         prepare = _PREPARE.get(self._scenario.name)
         if prepare:
             prepare(self)
@@ -146,7 +135,7 @@ class Stage:
 
     @property
     def bases(self) -> Mapping[str, Mapping[str, str]]:
-        """The sandbox stands for Xero's two addresses."""
+        """Map the sandbox's address to Xero's two addresses."""
         return {self._box.url: BASES}
 
     def inputs(self) -> Inputs:
@@ -154,65 +143,64 @@ class Stage:
         return self._inputs
 
     def consent(self, url: str) -> str:
-        """Allow what is asked, as the first person for the first organisation."""
+        """Consent as the first person, for the first organisation."""
         return self._box.sandbox.consent(url, allow="error=" not in self._scenario.callback)
 
     def happens(self, event: str) -> None:
-        """Change a row of the entity, or what a plan of the action relies on, or let time pass."""
-        word, _, more = event.partition(" ")
+        """Change a record, or what a plan of the action relies on, or let time pass."""
+        word, _, argument = event.partition(" ")
         if word == "wait":
-            self._box.sandbox.clock.advance(float(more))
-        elif event == "change":
-            self._change()
+            self._box.sandbox.clock.advance(float(argument))
+        elif word == "change":
+            self._change(argument)
         elif event == "stale":
             self._box.sandbox.clock.advance(600)
             sandbox_writes.STALE[str(self._scenario.action)](self._box, self._scenario.params)
 
-    def _change(self) -> None:
+    def _change(self, key: str) -> None:
+        """Change a text of the record with this key."""
         self._box.sandbox.clock.advance(600)
-        entity = str(self._scenario.entity)
-        store, name = self._box.sandbox.store(), LISTS[entity]
-        table = store.table(name)
-        wanted = {"invoices": "ACCREC", "bills": "ACCPAY"}.get(entity)
-        ids = [table.id(slot) for slot in table.by_id]
-        chosen = next(guid for guid in ids if not wanted or store.get(name, guid).get("Type") == wanted)
-        store.edit(name, chosen, CHANGES[entity])
+        entities = self._subject.info.entities if self._subject.info else []
+        entity = next(each for each in entities if each.name == self._scenario.entity)
+        endpoint = next(each for each in ENDPOINTS.values() if each.id_field == entity.key)
+        field = next(name for name in FREE_TEXT_FIELDS if name in entity.json_schema["properties"])
+        self._box.sandbox.store().edit(endpoint.name, key, {field: "changed"})
 
-    def _connected(self) -> Inputs:
-        named = dict(self._named.app or {})
-        known = self._box.info["apps"][str(named.get("kind", "web"))]
-        app = named | {"client_id": known["client_id"], "client_secret": known["client_secret"]}
+    def _connect(self) -> Inputs:
+        invented = dict(self._invented.app or {})
+        credentials = self._box.info["apps"][str(invented.get("kind", "web"))]
+        app = invented | {name: credentials[name] for name in ("client_id", "client_secret")}
         request = {"app": app, "settings": self._settings}
         hook = self._subject.hook
         if app["kind"] == "custom":
             result = hook.auth(request={"step": "client_credentials", **request})
         else:
-            scopes = FEW if self._scenario.name in _WITH_FEW_SCOPES else None
+            scopes = FEW_SCOPES if self._scenario.name in _FEW_SCOPES_SCENARIOS else None
             begun = plain(hook.auth(request={"step": "authorize", "scopes": scopes, **request}))
-            came = self._box.sandbox.consent(begun["url"])
-            more = {"pending": begun["pending"], "callback_url": came}
+            callback_url = self._box.sandbox.consent(begun["url"])
+            more = {"pending": begun["pending"], "callback_url": callback_url}
             result = hook.auth(request={"step": "callback", **request, **more})
-        given = plain(result)
-        grant = given["grant"]
-        connection = dict(self._named.connection) | {
-            "organisation_id": given["organisations"][0]["id"],
+        access = plain(result)
+        grant = access["grant"]
+        connection = dict(self._invented.connection) | {
+            "organisation_id": access["organisations"][0]["id"],
             "access_token": grant["access_token"],
             "settings": self._settings,
         }
-        if "client_secret" in named and "wrong" in str(named["client_secret"]):
+        if "client_secret" in invented and "wrong" in str(invented["client_secret"]):
             app = app | {"client_secret": "not-the-secret"}
         return Inputs(
             app=app,
-            grant=grant if self._named.grant else None,
-            connection=connection if self._named.connection else {},
+            grant=grant if self._invented.grant else None,
+            connection=connection if self._invented.connection else {},
             settings=self._settings,
         )
 
 
-_WITH_FEW_SCOPES = {"scope-refused-by-xero"}
+_FEW_SCOPES_SCENARIOS = {"scope-refused-by-xero"}
 
 
-def _pass(seconds: float) -> Callable[[Stage], None]:
+def _advance(seconds: float) -> Callable[[Stage], None]:
     return lambda stage: stage._box.sandbox.clock.advance(seconds)  # noqa: SLF001 (of this module)
 
 
@@ -228,9 +216,9 @@ def _disconnect(stage: Stage) -> None:
 
 _PREPARE: dict[str, Callable[[Stage], None]] = {
     "grant-revoked": _revoke,
-    "grant-unused-for-60-days": _pass(61 * 86_400),
-    "organisations-token-expired": _pass(1801),
-    "connection-checked-token-expired": _pass(1801),
+    "grant-unused-for-60-days": _advance(61 * 86_400),
+    "organisations-token-expired": _advance(1801),
+    "connection-checked-token-expired": _advance(1801),
     "connection-checked-disconnected": _disconnect,
 }
 

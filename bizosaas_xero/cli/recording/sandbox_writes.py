@@ -1,4 +1,4 @@
-"""How the scenarios of writes come about: what is different beforehand, what fails, what a colleague does."""
+"""The scenarios of writes at the sandbox: how the books are prepared, what fails, what a colleague changes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _REFUSAL = (
     'modification"}],"LineItems":[{"ValidationErrors":[{"Message":"Account code must be specified"}]}]}]}'
 )
 
-_OPEN = "INV-0011"
-"""Approved, not paid, not sent."""
+_OPEN_INVOICE = "INV-0011"
+"""An invoice that is approved, not paid and not sent."""
 
 FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "invoice-refused-by-xero": (
@@ -51,7 +51,7 @@ FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
 }
-"""Scenario to the fault that makes it happen."""
+"""Scenario to the fault that makes it happen, and the fault's details."""
 
 
 def _edit_account(box: Box, code: str, changes: Params) -> None:
@@ -59,99 +59,99 @@ def _edit_account(box: Box, code: str, changes: Params) -> None:
     store.edit("Accounts", store.account_id(code), dict(changes))
 
 
-def _recode(box: Box, params: Params) -> None:
-    """Let the account that is used carry another tax."""
+def _change_account_tax(box: Box, params: Params) -> None:
+    """Give the plan's account another tax type."""
     _edit_account(box, str(params["account"]), {"TaxType": "ZERORATED"})
 
 
-def _lock(box: Box) -> None:
+def _lock_period(box: Box) -> None:
     box.sandbox.store().lock_period("PeriodLockDate", dt.date(2026, 10, 31))
 
 
-def _same_address(box: Box) -> None:
+def _share_email(box: Box) -> None:
     store = box.sandbox.store()
     table = store.table("Contacts")
     for guid in [table.id(slot) for slot in table.by_id][:2]:
         store.edit("Contacts", guid, {"EmailAddress": "office@example.com", "ContactStatus": "ACTIVE"})
 
 
-def _invoice(box: Box, params: Params) -> tuple[Any, dict[str, Any]]:
+def _find_invoice(box: Box, params: Params) -> tuple[Any, dict[str, Any]]:
     store = box.sandbox.store()
-    number = params.get("invoice", _OPEN)
+    number = params.get("invoice", _OPEN_INVOICE)
     return store, next(row for row in store.rows("Invoices") if row["InvoiceNumber"] == number)
 
 
-def _recode_lines(box: Box, params: Params) -> None:
-    """Let the lines of the invoice stand on another account."""
-    store, row = _invoice(box, params)
+def _change_line_accounts(box: Box, params: Params) -> None:
+    """Move the invoice's lines to another account."""
+    store, row = _find_invoice(box, params)
     other = {"AccountCode": "260", "AccountID": store.account_id("260")}
     lines = [{**line, **other} for line in row["LineItems"]]
     store.edit("Invoices", row["InvoiceID"], {"LineItems": lines})
 
 
-def _untracked(box: Box) -> None:
-    """Take the tracking away, whose names would be pseudonyms in a request that is made of an answer."""
-    store, row = _invoice(box, {})
+def _remove_tracking(box: Box) -> None:
+    """Remove tracking: its names are scrubbed in the answer, so a request made of that answer would not match."""
+    store, row = _find_invoice(box, {})
     lines = [{**line, "Tracking": []} for line in row["LineItems"]]
     store.edit("Invoices", row["InvoiceID"], {"LineItems": lines})
 
 
 def _mark_sent(box: Box, params: Params) -> None:
-    store, row = _invoice(box, params)
+    store, row = _find_invoice(box, params)
     store.edit("Invoices", row["InvoiceID"], {"SentToContact": True})
 
 
-def _same_mail(box: Box, params: Params) -> None:
+def _reuse_email(box: Box, params: Params) -> None:
     store = box.sandbox.store()
     table = store.table("Contacts")
     store.edit("Contacts", table.id(table.by_id[0]), {"EmailAddress": params["email"]})
 
 
-def _mailing(box: Box) -> None:
-    """Let the sandbox's Demo Company send e-mail, as other organisations may."""
+def _allow_email(box: Box) -> None:
+    """Let the sandbox's Demo Company send e-mail, as other organisations can."""
     box.sandbox.store().email_cap = 10
 
 
-def _no_address(box: Box) -> None:
-    store, row = _invoice(box, {})
+def _remove_email(box: Box) -> None:
+    store, row = _find_invoice(box, {})
     store.edit("Contacts", row["Contact"]["ContactID"], {"EmailAddress": ""})
 
 
-def _named_already(box: Box) -> None:
+def _reuse_name(box: Box) -> None:
     store = box.sandbox.store()
     table = store.table("Contacts")
     store.edit("Contacts", table.id(table.by_id[0]), {"Name": "New Bakery (scrubbed)", "ContactStatus": "ACTIVE"})
 
 
-def _pay_a_part(box: Box, params: Params) -> None:
-    """Let the invoice be settled to another part."""
-    store, row = _invoice(box, params)
+def _pay_partly(box: Box, params: Params) -> None:
+    """Pay a cent less of the invoice."""
+    store, row = _find_invoice(box, params)
     cent = Decimal("0.01")
     paid, due = row["AmountPaid"] - cent, row["AmountDue"] + cent
     store.edit("Invoices", row["InvoiceID"], {"AmountPaid": paid, "AmountDue": due})
 
 
-def _reconcile(box: Box) -> None:
-    """Let the bank have seen the payment of the invoice."""
-    store, row = _invoice(box, {"invoice": "INV-0012"})
+def _reconcile_payment(box: Box) -> None:
+    """Mark the invoice's payment as reconciled."""
+    store, row = _find_invoice(box, {"invoice": "INV-0012"})
     store.edit("Payments", row["Payments"][0]["PaymentID"], {"IsReconciled": True})
 
 
-def _lock_all(box: Box) -> None:
+def _lock_year(box: Box) -> None:
     box.sandbox.store().lock_period("EndOfYearLockDate", dt.date(2026, 11, 19))
 
 
 PREPARE: dict[str, Callable[[Box], None]] = {
-    "invoice-in-locked-period": _lock,
-    "invoice-for-one-of-several": _same_address,
-    "contact-exists-already": _named_already,
-    **dict.fromkeys(("email-sent", "email-planned-then-stale", "email-sent-again"), _mailing),
-    "email-of-which-nothing-is-known": _mailing,
-    "email-to-nobody": _no_address,
-    "void-in-locked-period": _lock,
-    "payment-on-a-locked-day": _lock_all,
-    "deletion-on-a-locked-day": _lock_all,
-    "deletion-of-what-is-reconciled": _reconcile,
+    "invoice-in-locked-period": _lock_period,
+    "invoice-for-one-of-several": _share_email,
+    "contact-exists-already": _reuse_name,
+    **dict.fromkeys(("email-sent", "email-planned-then-stale", "email-sent-again"), _allow_email),
+    "email-of-which-nothing-is-known": _allow_email,
+    "email-to-nobody": _remove_email,
+    "void-in-locked-period": _lock_period,
+    "payment-on-a-locked-day": _lock_year,
+    "deletion-on-a-locked-day": _lock_year,
+    "deletion-of-what-is-reconciled": _reconcile_payment,
     **dict.fromkeys(
         (
             "credit-planned",
@@ -163,18 +163,18 @@ PREPARE: dict[str, Callable[[Box], None]] = {
             "credit-made-but-not-applied",
             "credit-made-again-after-xero-forgot",
         ),
-        _untracked,
+        _remove_tracking,
     ),
 }
-"""Scenario to what is different in the books before it begins."""
+"""Scenario to the change of the books before it begins."""
 
 STALE: dict[str, Callable[[Box, Params], None]] = {
-    "create_invoice": _recode,
-    "create_contact": _same_mail,
+    "create_invoice": _change_account_tax,
+    "create_contact": _reuse_email,
     "email_invoice": _mark_sent,
-    "void_invoice": _recode_lines,
-    "create_credit_note": _recode_lines,
-    "mark_invoice_paid": _pay_a_part,
-    "delete_payment": _pay_a_part,
+    "void_invoice": _change_line_accounts,
+    "create_credit_note": _change_line_accounts,
+    "mark_invoice_paid": _pay_partly,
+    "delete_payment": _pay_partly,
 }
-"""For each action that writes: how a colleague changes what a plan with these params relies on."""
+"""For each write action: how a colleague changes what a plan with these params relies on."""

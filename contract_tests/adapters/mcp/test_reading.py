@@ -156,7 +156,7 @@ def test_a_wrong_resource_is_an_error_of_ours(agent_tables):
 @pytest.fixture
 def agent_tables(agent):
     """Read resources without a process: what they answer does not depend on the transport."""
-    from bizosaas_xero.adapters.mcp.resources import Tables
+    from bizosaas_xero.adapters.mcp.resources import TableResources
     from bizosaas_xero.host import open_host
     from bizosaas_xero.spec import NotFound
 
@@ -168,12 +168,12 @@ def agent_tables(agent):
                 raise NotFound("not connected", reason="unknown_organisation")
             return kept
 
-        tables = Tables(host, "xero", lambda: [kept], choose, lambda _: "mcp: test")
+        tables = TableResources(host, "xero", lambda: [kept], choose, lambda _: "mcp: test")
 
         def read(uri):
             from mcp_types import ReadResourceRequestParams
 
-            return anyio.run(tables.read, None, ReadResourceRequestParams(uri=uri))
+            return anyio.run(tables.read_resource, None, ReadResourceRequestParams(uri=uri))
 
         yield read, kept.organisation_id
 
@@ -208,15 +208,15 @@ def test_a_text_of_the_books_is_marked_as_data_and_cannot_leave_its_marks(agent)
 
 
 def test_marks_are_other_ones_each_time_and_nothing_is_hidden():
-    from bizosaas_xero.adapters.mcp.results import LONGEST, marked, plain
+    from bizosaas_xero.adapters.mcp.results import MAX_TEXT, mark_as_data, to_json
 
-    one, other = marked(ORDER), marked(ORDER)
+    one, other = mark_as_data(ORDER), mark_as_data(ORDER)
     assert one != other
     assert "\u200b" not in one
     assert "\u202e" not in one
-    assert "\\u200b" in plain({"name": ORDER})
-    assert json.loads(plain({"name": ORDER})) == {"name": ORDER}
-    assert len(marked("x" * 10**6)) < LONGEST + 500
+    assert "\\u200b" in to_json({"name": ORDER})
+    assert json.loads(to_json({"name": ORDER})) == {"name": ORDER}
+    assert len(mark_as_data("x" * 10**6)) < MAX_TEXT + 500
 
 
 def test_an_order_in_the_books_can_at_most_ask_for_a_plan(agent):

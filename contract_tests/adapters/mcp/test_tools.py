@@ -129,12 +129,12 @@ def test_every_error_is_marked_and_says_code_reason_remedy_and_field(agent, way)
 
 
 def test_a_fault_of_the_program_shows_no_traceback_and_nothing_that_was_passed():
-    from bizosaas_xero.adapters.mcp.concurrency import unexpected
-    from bizosaas_xero.adapters.mcp.results import error
+    from bizosaas_xero.adapters.mcp.concurrency import unexpected_error
+    from bizosaas_xero.adapters.mcp.results import from_error
 
     with pytest.raises(ValueError, match="eyJsecret") as caught:
         int("token eyJsecret")
-    told = error(unexpected(caught.value))
+    told = from_error(unexpected_error(caught.value))
     assert told.is_error
     assert "eyJsecret" not in told.model_dump_json()
     assert re.search(r"ValueError in test_tools\.py:\d+", told.content[0].text)

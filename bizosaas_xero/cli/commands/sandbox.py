@@ -1,0 +1,53 @@
+"""``sandbox``: serve the local imitation of Xero."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from bizosaas_xero.cli.common import handle_errors
+from bizosaas_xero.cli.options import AsJson, Invoices, Seed
+from bizosaas_xero.cli.output import OK, Output
+
+
+@handle_errors
+def sandbox(
+    *,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8378,
+    invoices: Invoices = 500,
+    seed: Seed = 1,
+    as_json: AsJson = False,
+) -> int:
+    """Run a local imitation of Xero."""
+    from bizosaas_xero.sandbox import Sandbox
+    from bizosaas_xero.spec import Misconfigured
+
+    output = Output(as_json=as_json)
+    try:
+        Sandbox(invoices, seed).run_forever(port=port, on_ready=lambda info: _show(output, info))
+    except OSError as error:
+        raise Misconfigured(
+            f"The port {port} of this machine cannot be used: {error.strerror}.",
+            remedy="Choose another with --port; 0 takes a free one.",
+            reason="port_taken",
+        ) from None
+    return OK
+
+
+def _show(output: Output, info: dict[str, Any]) -> None:
+    output.write_json(info)
+    output.say(f"The sandbox runs at {info['api_url']}. Ctrl-C stops it.", style="bold")
+    output.say()
+    output.table(("Organisation", "Id"), [(each["name"], each["id"]) for each in info["organisations"]])
+    output.say()
+    output.say("Use it from another terminal:")
+    app = info["apps"]["web"]
+    names = ("api_url", "identity_url", "login_url")
+    settings = {f"XERO_{name.upper()}": info[name] for name in names} | {
+        "XERO_CLIENT_ID": app["client_id"],
+        "XERO_CLIENT_SECRET": app["client_secret"],
+    }
+    for name, value in settings.items():
+        output.command(f"export {name}={value}")
+    output.command("bizosaas-xero connect")
