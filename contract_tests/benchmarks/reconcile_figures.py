@@ -16,8 +16,9 @@ from typing import Any
 
 from bizosaas_xero.connector.actions.bank import ledger_entries, matching
 from bizosaas_xero.connector.actions.bank.ledger_entries import Entry
+from bizosaas_xero.connector.actions.bank.matches import Matching
 from bizosaas_xero.connector.actions.bank.statement import BankLine
-from bizosaas_xero.connector.actions.books import Books
+from bizosaas_xero.connector.actions.books import Books, date_filter
 from bizosaas_xero.connector.http.client import Client
 from bizosaas_xero.connector.settings import load
 from bizosaas_xero.sandbox import Box, serve
@@ -67,7 +68,7 @@ class Figures:
 
 def judge(
     lines: Sequence[BankLine],
-    made: matching.Matching,
+    made: Matching,
     answers: Mapping[int, tuple[str, set[tuple[str, str]]]],
 ) -> Figures:
     """Compare matches with the answers: line number to the kind of line and what belongs to it."""
@@ -116,10 +117,12 @@ def of_sandbox(
         belongs = {(ENTITIES[match["entity"]], match["id"]) for match in answer["matches"]}
         answers[number] = answer["kind"], belongs
     books = books_of(Account(box).connect())
-    entries = ledger_entries.moved(books, f"Date>={ledger_entries.day_filter(since)}", account)
-    entries = ledger_entries.folded(entries, [e for e in ledger_entries.batches(books) if e.account_id == account])
-    entries += [e for e in ledger_entries.transfers(books) if e.account_id == account]
-    entries += ledger_entries.open_documents(books, books.base_currency, books.today)
+    entries = ledger_entries.read_bank_entries(books, f"Date>={date_filter(since)}", account)
+    entries = ledger_entries.merge_batches(
+        entries, [e for e in ledger_entries.read_batch_payments(books) if e.account_id == account]
+    )
+    entries += [e for e in ledger_entries.read_transfers(books) if e.account_id == account]
+    entries += ledger_entries.read_open_documents(books, books.base_currency, books.today)
     return lines, entries, answers
 
 

@@ -51,7 +51,7 @@ def row(data: bytes) -> None:
             decode.converter(name)(found)
         except decode.Undecodable:
             return
-        typed_rows.typed(found, name)
+        typed_rows.check_types(found, name)
 
 
 def refusal(data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""One organisation's books as an action sees them: read once, kept for the length of the action."""
+"""One organisation's books: the reads that actions share, each cached for the length of the action."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from zoneinfo import ZoneInfo
 
 from tzlocal.windows_tz import win_tz
 
-from bizosaas_xero.connector.actions.typed_rows import Row as Row  # noqa: PLC0414 (what the actions call it by)
-from bizosaas_xero.connector.actions.typed_rows import typed, unreadable
+from bizosaas_xero.connector.actions.typed_rows import Row as Row  # noqa: PLC0414 (the actions import it from here)
+from bizosaas_xero.connector.actions.typed_rows import check_types, unreadable_record
 from bizosaas_xero.connector.http.client import Client
 from bizosaas_xero.connector.settings import Settings
 from bizosaas_xero.spec.errors import Invalid, NotFound, Unavailable
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-# Xero writes Windows' names of time zones in capitals and without spaces.
-_ZONES = {name.replace(" ", "").upper(): zone for name, zone in win_tz.items()}
+# Xero writes the Windows names of time zones in capitals and without spaces.
+_TIME_ZONES = {name.replace(" ", "").upper(): zone for name, zone in win_tz.items()}
 _LINKS = {
     "invoice": "/AccountsReceivable/View.aspx?InvoiceID=",
     "bill": "/AccountsPayable/View.aspx?InvoiceID=",
@@ -30,10 +30,10 @@ _LINKS = {
 
 
 class Books:
-    """What actions read. Each list is asked for once.
+    """Reads for actions. Each list is requested once.
 
     Args:
-        client: Calls on behalf of the action.
+        client: Makes the requests, on the action's account.
         settings: The connection's settings.
         now: The clock.
     """
@@ -44,15 +44,15 @@ class Books:
         self.client = client
         self.settings = settings
         self.now = now
-        self._kept: dict[tuple[str, ...], list[Row]] = {}
+        self._cache: dict[tuple[str, ...], list[Row]] = {}
 
     @cached_property
     def organisation(self) -> Row:
         """The organisation: currency, country, time zone, year end, locks. The call costs no egress."""
-        found = self._rows("Organisation", "Organisations", "Organisation", {})
-        if not found:
+        rows = self._rows("Organisation", "Organisations", "Organisation", {})
+        if not rows:
             raise Unavailable("Xero's answer holds no organisation.", reason="garbled_answer")
-        return found[0]
+        return rows[0]
 
     @cached_property
     def accounts(self) -> dict[str, Row]:
@@ -77,21 +77,21 @@ class Books:
 
     @cached_property
     def locked_until(self) -> date | None:
-        """The last day on which nothing may be written any more.
+        """The last day of the locked period: nothing may be written on it or before.
 
         Xero lets an adviser's app write through the period lock; this connector does not.
         """
         days = (self.organisation.get(name) for name in ("PeriodLockDate", "EndOfYearLockDate"))
         return max((day for day in days if day), default=None)
 
-    def account(self, named: str) -> Row | None:
-        """Return the account with this code or id; of two with one code, the active one."""
-        found = self.accounts.get(named.lower())
-        by_code = [row for row in self.accounts.values() if row.get("Code") == named]
-        return found or next((row for row in by_code if row.get("Status") == "ACTIVE"), by_code[0] if by_code else None)
+    def find_account(self, code_or_id: str) -> Row | None:
+        """Return the account with this code or id; of two with the same code, the active one."""
+        by_id = self.accounts.get(code_or_id.lower())
+        by_code = [row for row in self.accounts.values() if row.get("Code") == code_or_id]
+        return by_id or next((row for row in by_code if row.get("Status") == "ACTIVE"), by_code[0] if by_code else None)
 
     def system_account(self, kind: str) -> Row | None:
-        """Return the account that Xero keeps for a purpose, such as DEBTORS or GST."""
+        """Return the system account of a kind, such as DEBTORS or GST."""
         return next((row for row in self.accounts.values() if row.get("SystemAccount") == kind), None)
 
     @property
@@ -101,105 +101,105 @@ class Books:
 
     @cached_property
     def today(self) -> date:
-        """Today as the organisation sees it."""
+        """Today in the organisation's time zone."""
         name = str(self.organisation.get("Timezone") or "")
-        zone = _ZONES.get(name.upper())
+        zone = _TIME_ZONES.get(name.upper())
         return self.now().astimezone(ZoneInfo(zone) if zone else UTC).date()
 
     def year_end(self, on_or_after: date) -> date:
-        """Return the end of the financial year in which a day lies."""
+        """Return the last day of the financial year that holds a day."""
         end = _month_day(on_or_after.year, *self._year_end)
         return end if end >= on_or_after else _month_day(on_or_after.year + 1, *self._year_end)
 
     def year_start(self, within: date) -> date:
-        """Return the first day of the financial year in which a day lies."""
+        """Return the first day of the financial year that holds a day."""
         return _month_day(self.year_end(within).year - 1, *self._year_end) + timedelta(days=1)
 
     @cached_property
     def _year_end(self) -> tuple[int, int]:
         month = int(self.organisation.get("FinancialYearEndMonth") or 12)
         day = int(self.organisation.get("FinancialYearEndDay") or 31)
-        if not (1 <= month <= 12 and 1 <= day <= 31):  # noqa: PLR2004 (a calendar's)
-            raise unreadable(f"the financial year ends on day {day:.0e} of month {month:.0e}")
+        if not (1 <= month <= 12 and 1 <= day <= 31):  # noqa: PLR2004 (months and days of a calendar)
+            raise unreadable_record(f"the financial year ends on day {day:.0e} of month {month:.0e}")
         return month, day
 
-    def pages(self, path: str, shape: str, params: Mapping[str, str], most: int | None = None) -> Iterator[Row]:
-        """Yield the rows of a paged list, typed, page after page, at most ``most`` of them.
+    def iter_rows(self, path: str, shape: str, params: Mapping[str, str], limit: int | None = None) -> Iterator[Row]:
+        """Yield the typed rows of a paged list, page after page, at most ``limit`` of them.
 
         Raises:
             Unavailable: A row cannot be read: an action must not count what it does not understand.
         """
-        size = min(self.settings.page_size, most) if most else self.settings.page_size
-        number, given = 1, 0
+        size = min(self.settings.page_size, limit) if limit else self.settings.page_size
+        number, count = 1, 0
         while True:
             query = {**params, "page": str(number), "pageSize": str(size)}
             rows = self._rows(path, path, shape, query)
             for row in rows:
                 yield row
-                given += 1
-                if most and given >= most:
+                count += 1
+                if limit and count >= limit:
                     return
             if len(rows) < size:
                 return
             number += 1
 
-    def whole(self, path: str, shape: str, params: Mapping[str, str]) -> list[Row]:
-        """Read a list that Xero does not page, typed.
+    def read_unpaged(self, path: str, shape: str, params: Mapping[str, str]) -> list[Row]:
+        """Return the typed rows of a list that Xero does not page.
 
         Raises:
             Unavailable: A row cannot be read.
         """
         return self._rows(path, path, shape, params)
 
-    def one(self, path: str, key: str, shape: str) -> Row:
-        """Read one document by its id or number.
+    def get(self, path: str, key: str, shape: str) -> Row:
+        """Return one document by its id or number.
 
         Raises:
-            NotFound: There is none.
+            NotFound: Xero has no such document.
         """
         name = (path, key)
-        if name not in self._kept:
+        if name not in self._cache:
             # "." and ".." would name the list, or what is above it.
             rows = self._rows(f"{path}/{key}", path, shape, {}) if key.strip(".") else []
             if not rows:
-                raise NotFound("Xero does not know what was asked for.")
-            self._kept[name] = rows
-        return self._kept[name][0]
+                raise NotFound("Xero has no record with this id or number.")
+            self._cache[name] = rows
+        return self._cache[name][0]
 
-    def listed(self, path: str, shape: str, params: Mapping[str, str], most: int | None = None) -> list[Row]:
-        """Return what :meth:`pages` yields; asked for again, the same as before, until :meth:`forget`."""
-        name = (path, *map(str, params.items()), str(most))
-        if name not in self._kept:
-            self._kept[name] = list(self.pages(path, shape, params, most))
-        return self._kept[name]
+    def list_cached(self, path: str, shape: str, params: Mapping[str, str], limit: int | None = None) -> list[Row]:
+        """Return the rows of :meth:`iter_rows`, cached until :meth:`clear_cache`."""
+        name = (path, *map(str, params.items()), str(limit))
+        if name not in self._cache:
+            self._cache[name] = list(self.iter_rows(path, shape, params, limit))
+        return self._cache[name]
 
-    def forget(self) -> None:
-        """Read documents anew from here on: one may have been written."""
-        self._kept.clear()
+    def clear_cache(self) -> None:
+        """Drop the cached documents, as one may have been written."""
+        self._cache.clear()
 
-    def history(self, path: str) -> tuple[list[Row], datetime]:
-        """Read what happened to a document, and what time it is at Xero."""
+    def read_history(self, path: str) -> tuple[list[Row], datetime]:
+        """Return the history of a document, and the time at Xero."""
         answer = self.client.get(f"{path}/History")
         records = answer.body.get("HistoryRecords")
         if not isinstance(records, list):
             raise Unavailable("Xero's answer holds no history.", reason="garbled_answer")
-        found = [typed(row, "HistoryRecord") for row in records if isinstance(row, dict)]
-        return found, answer.at or self.now()
+        history = [check_types(row, "HistoryRecord") for row in records if isinstance(row, dict)]
+        return history, answer.at or self.now()
 
-    def online_address(self, invoice_id: str) -> str | None:
-        """Return where a customer sees an approved invoice, and pays it where that is set up."""
+    def read_online_address(self, invoice_id: str) -> str | None:
+        """Return the address at which a customer sees an approved invoice, and can pay it if that is set up."""
         rows = self._rows(f"Invoices/{invoice_id}/OnlineInvoice", "OnlineInvoices", "OnlineInvoice", {})
         return str(rows[0].get("OnlineInvoiceUrl") or "") or None if rows else None
 
-    def report(self, name: str, params: Mapping[str, str]) -> Row:
-        """Read a report; its values are strings, which :mod:`reports` turns into amounts."""
-        found = self._rows(f"Reports/{name}", "Reports", "Report", params)
-        if not found:
+    def read_report(self, name: str, params: Mapping[str, str]) -> Row:
+        """Return a report; its values are strings, which :mod:`reports.layout` turns into amounts."""
+        rows = self._rows(f"Reports/{name}", "Reports", "Report", params)
+        if not rows:
             raise Unavailable("Xero's answer holds no report.", reason="garbled_answer")
-        return found[0]
+        return rows[0]
 
     def link(self, kind: str, key: str) -> str | None:
-        """Return the address of a document in Xero's pages."""
+        """Return the address of a document on Xero's website, or ``None`` if it cannot be built."""
         short_code = self.organisation.get("ShortCode")
         if not short_code:
             return None
@@ -211,32 +211,37 @@ class Books:
         rows = self.client.get(path, params).body.get(collection)
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise Unavailable(f"Xero's answer holds no list of {collection}.", reason="garbled_answer")
-        return [typed(row, shape) for row in rows]
+        return [check_types(row, shape) for row in rows]
 
 
 def _month_day(year: int, month: int, day: int) -> date:
-    # 28 or 29 February, 30 or 31: a year end "day" beyond its month is the month's last.
+    # A year end on "31 February" is the last day of that month.
     first_of_next = date(year + month // 12, month % 12 + 1, 1)
     return min(date(year, month, 1) + timedelta(days=day - 1), first_of_next - timedelta(days=1))
 
 
 def account_name(account: Row | None) -> str:
-    """Return code and name of an account, or what stands for one that Xero does not list."""
+    """Return the code and name of an account; ``None`` is an account that Xero does not list."""
     if account is None:
         return "Xero's own account"
     return f"{account.get('Code') or ''} {account.get('Name')}".strip()
 
 
-def quoted(value: str, field: str) -> str:
-    """Return a string for a ``where`` filter.
+def quote(value: str, field: str) -> str:
+    """Return a text as a string of a ``where`` filter.
 
     Raises:
-        Invalid: It holds a quotation mark, for which Xero's filter language has no escape.
+        Invalid: The text holds a quotation mark, for which Xero's filter language has no escape.
     """
     if '"' in value or "\\" in value:
-        complaint = 'must not hold " or \\, which Xero cannot search for'
+        complaint = 'must not contain " or \\, which Xero cannot search for'
         raise Invalid(f"{field} {complaint}.", problems=[{"field": field, "message": complaint}])
     return f'"{value}"'
+
+
+def date_filter(day: date) -> str:
+    """Return a day as a literal of a ``where`` filter."""
+    return f"DateTime({day.year},{day.month:02},{day.day:02})"
 
 
 def is_guid(value: str) -> bool:
@@ -244,11 +249,11 @@ def is_guid(value: str) -> bool:
     return _GUID.fullmatch(value) is not None
 
 
-def guid(value: str, field: str) -> str:
+def parse_guid(value: str, field: str) -> str:
     """Return an id for a ``where`` filter or a path.
 
     Raises:
-        Invalid: It is none of Xero's ids.
+        Invalid: The value is not one of Xero's ids.
     """
     if not is_guid(value):
         complaint = "is not one of Xero's ids"

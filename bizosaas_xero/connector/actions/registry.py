@@ -8,12 +8,13 @@ from typing import Any
 from bizosaas_xero.connector.actions import lookups
 from bizosaas_xero.connector.actions.bank import reconcile_bank_feeds
 from bizosaas_xero.connector.actions.books import Books, Row
-from bizosaas_xero.connector.actions.contacts import create_contact
+from bizosaas_xero.connector.actions.contacts import create_contact, find_contacts
 from bizosaas_xero.connector.actions.definition import ReadAction, WriteAction
 from bizosaas_xero.connector.actions.invoices import (
     create_credit_note,
     create_invoice,
     email_invoice,
+    find_invoices,
     void_invoice,
 )
 from bizosaas_xero.connector.actions.models import Params
@@ -46,6 +47,8 @@ ACTIONS: dict[str, ReadAction | WriteAction] = {
         get_balance_sheet.ACTION,
         reconcile_bank_feeds.ACTION,
         *lookups.ACTIONS,
+        find_contacts.ACTION,
+        *find_invoices.ACTIONS,
         verify_figures.ACTION,
     )
 }
@@ -117,7 +120,7 @@ def _write(books: Books, row: WriteAction, parsed_params: Params, control: Contr
         ready = draft = row.plan(books, parsed_params, write)
         if control.mode == "commit" and draft.hash(write) != control.plan_hash:
             # What changed the world may be this very write, done by another worker meanwhile.
-            books.forget()
+            books.clear_cache()
             ready = row.find_existing(books, parsed_params, write)
         if ready is None:
             raise Conflict(

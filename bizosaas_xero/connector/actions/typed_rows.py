@@ -1,7 +1,7 @@
-"""What an action reads of Xero: a known field holds what its shape says, or the answer is refused.
+"""Check the types of the rows that an action reads from Xero: a known field holds its type, or the row is refused.
 
-A sync sets a row apart that cannot be read. An action must not: it would count without it. Nor may it stumble
-over one, with an error that means nothing to a host.
+A sync sets an undecodable row apart and continues. An action that counts must not count such a row, and must
+say which record it left out, so the error names the record, the field and the value.
 """
 
 from __future__ import annotations
@@ -20,51 +20,51 @@ from bizosaas_xero.spec.errors import Unavailable
 Row = dict[str, Any]
 
 _ID = re.compile(r"[0-9A-Za-z-]{0,64}")
-_LARGEST = 18
+MAX_EXPONENT = 18
 """The largest exponent of ten in an amount; Xero's amounts have 13 digits before the point."""
 
-_FINEST = -20
+MIN_EXPONENT = -20
 """The smallest; Xero's rates have ten digits after the point."""
 
 _YEARS = range(1900, 2200)
 
 
-class _Answered(dict[str, Any]):
-    """A row. That it lacks what an action cannot do without is Xero's fault, not the action's."""
+class TypedRow(dict[str, Any]):
+    """A row whose known fields have their types. Reading a field that Xero left out raises an error."""
 
     __slots__ = ()
 
     def __missing__(self, name: str) -> NoReturn:
-        raise unreadable(f"{name}: missing")
+        raise unreadable_record(f"{name}: missing")
 
 
-def unreadable(what: str) -> Unavailable:
+def unreadable_record(problem: str) -> Unavailable:
     """Make the error for a record that cannot be read."""
-    return Unavailable(f"A record of Xero cannot be read: {what}.", reason="unreadable_record")
+    return Unavailable(f"A record of Xero cannot be read: {problem}.", reason="unreadable_record")
 
 
-def typed(row: Row, shape: str) -> Row:
-    """Type a row. What Xero says nothing of, as ``null`` or as an empty id, is not in it.
+def check_types(row: Row, shape: str) -> Row:
+    """Return a row with typed values. A field that Xero sends as ``null``, or as an empty id, is left out.
 
     Raises:
-        Unavailable: A field holds what it cannot; asked for one that is not there, the row raises it as well.
+        Unavailable: A field holds a value of another type. Reading a missing field raises it as well.
     """
     try:
-        return _checked(decode.converter(shape)(row), shape, "")
+        return _check_row(decode.converter(shape)(row), shape, "")
     except decode.Undecodable as error:
-        raise unreadable(str(error)) from None
+        raise unreadable_record(str(error)) from None
 
 
-def _checked(row: Row, shape: str, path: str) -> Row:
-    plain, nested = _fields(shape)
-    result = _Answered()
+def _check_row(row: Row, shape: str, path: str) -> Row:
+    plain, nested = _field_checks(shape)
+    result = TypedRow()
     for name, value in row.items():
         if name in nested:
             if value:
-                result[name] = _inner(value, *nested[name], f"{path}{name}")
+                result[name] = _check_nested(value, *nested[name], f"{path}{name}")
         elif name in plain:
             if value is not None and not plain[name](value):
-                raise unreadable(f"{path}{name}: not what it can hold")
+                raise unreadable_record(f"{path}{name}: not what it can hold")
             if value is not None and not (value == "" and plain[name] is _is_id):
                 result[name] = value
         elif value is not None:
@@ -72,12 +72,12 @@ def _checked(row: Row, shape: str, path: str) -> Row:
     return result
 
 
-def _inner(value: Any, shape: str, many: bool, path: str) -> Any:
-    found = value if many else [value]
-    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-        raise unreadable(f"{path}: not what it can hold")
-    inner = [_checked(each, shape, f"{path}.") for each in found]
-    return inner if many else inner[0]
+def _check_nested(value: Any, shape: str, is_list: bool, path: str) -> Any:
+    items = value if is_list else [value]
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise unreadable_record(f"{path}: not what it can hold")
+    checked = [_check_row(item, shape, f"{path}.") for item in items]
+    return checked if is_list else checked[0]
 
 
 def _is_id(value: Any) -> bool:
@@ -89,10 +89,10 @@ def _is_amount(value: Any) -> bool:
     if not isinstance(value, Decimal):
         return False
     exponent = value.as_tuple().exponent
-    return isinstance(exponent, int) and exponent >= _FINEST and max(exponent, value.adjusted()) <= _LARGEST
+    return isinstance(exponent, int) and exponent >= MIN_EXPONENT and max(exponent, value.adjusted()) <= MAX_EXPONENT
 
 
-_HOLD: dict[str, Callable[[Any], bool]] = {
+_TYPE_CHECKS: dict[str, Callable[[Any], bool]] = {
     "text": lambda value: isinstance(value, str),
     "decimals": _is_amount,
     "dates": lambda value: isinstance(value, date) and value.year in _YEARS,
@@ -103,10 +103,10 @@ _HOLD: dict[str, Callable[[Any], bool]] = {
 
 
 @cache
-def _fields(shape: str) -> tuple[dict[str, Callable[[Any], bool]], dict[str, tuple[str, bool]]]:
-    """Return what the plain fields of a shape may hold, and which shape the others hold, and if many."""
-    known = SHAPES[shape]
-    plain = {name: holds for group, holds in _HOLD.items() for name in getattr(known, group).split()}
-    plain |= {name: _is_id for name in known.text.split() if name.endswith(("ID", "Id"))}
-    nested = {name: (other, False) for name, other in known.nested.items()}
-    return plain, nested | {name: (other, True) for name, other in known.lists.items()}
+def _field_checks(shape: str) -> tuple[dict[str, Callable[[Any], bool]], dict[str, tuple[str, bool]]]:
+    """Return the check of each plain field of a shape, and of the others their shape and whether they are lists."""
+    fields = SHAPES[shape]
+    plain = {name: check for group, check in _TYPE_CHECKS.items() for name in getattr(fields, group).split()}
+    plain |= {name: _is_id for name in fields.text.split() if name.endswith(("ID", "Id"))}
+    nested = {name: (other, False) for name, other in fields.nested.items()}
+    return plain, nested | {name: (other, True) for name, other in fields.lists.items()}

@@ -24,11 +24,11 @@ def empty(company):
 
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES.keys() - {"get_invoice"}))
-def test_every_read_answers(empty, name):
+def test_every_read_action_works_in_empty_books(empty, name):
     assert empty.act(name, EXAMPLES[name]).status == "done"
 
 
-def test_nothing_is_zero(empty):
+def test_empty_books_give_zero_totals(empty):
     owed = empty.act("get_aged_receivables", {}).data
     assert (owed["total"], owed["contacts"]) == (Decimal(0), [])
     profit = empty.act("generate_pnl_report", EXAMPLES["generate_pnl_report"]).data

@@ -41,7 +41,7 @@ def example(ask):
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_a_result_is_what_its_schema_says_and_crosses_as_json(ask, example, name):
+def test_a_result_matches_its_schema_as_json(ask, example, name):
     listed = {action.name: action for action in plugin.list_actions(None)}
     given = example(name)
     assert jsonschema_rs.validator_for(listed[name].params).is_valid(given)
@@ -54,7 +54,7 @@ def test_a_result_is_what_its_schema_says_and_crosses_as_json(ask, example, name
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_wrong_parameters_are_named_before_any_request(books, reader, name):
+def test_wrong_parameters_are_reported_before_any_request(books, reader, name):
     books.sandbox.log.clear()
     with pytest.raises(Exception, match="params") as caught:
         plugin.run_action(reader.connection(), name, {"nonsense": 1}, {})
@@ -64,7 +64,7 @@ def test_wrong_parameters_are_named_before_any_request(books, reader, name):
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_a_missing_scope_is_named_before_any_request(books, reader, name):
+def test_a_missing_scope_is_reported_before_any_request(books, reader, name):
     books.sandbox.log.clear()
     connection = reader.connection(scopes=["offline_access"])
     assert {action.name: bool(action.missing_scopes) for action in plugin.list_actions(connection)}[name]
@@ -75,7 +75,7 @@ def test_a_missing_scope_is_named_before_any_request(books, reader, name):
     assert not calls(books)
 
 
-def test_what_only_reads_has_an_empty_plan_and_nothing_to_commit(reader):
+def test_a_read_action_has_an_empty_plan_and_refuses_commit(reader):
     planned = plugin.run_action(reader.connection(), "list_accounts", {}, {"mode": "plan"})
     assert planned.status == "planned"
     assert planned.plan.requests == []
@@ -85,22 +85,22 @@ def test_what_only_reads_has_an_empty_plan_and_nothing_to_commit(reader):
     assert "only reads" in caught.value.problems[0]["message"]
 
 
-def test_an_unknown_action_names_the_known(reader):
+def test_an_unknown_action_is_refused_with_the_list_of_actions(reader):
     with pytest.raises(Exception, match="nonsense") as caught:
         plugin.run_action(reader.connection(), "nonsense", {}, {})
     assert caught.value.code == "not_found"
     assert "generate_pnl_report" in caught.value.remedy
 
 
-def test_every_read_has_an_example():
+def test_every_read_action_has_an_example():
     assert set(EXAMPLES) == {name for name, row in ACTIONS.items() if isinstance(row, ReadAction)}
 
 
-def test_what_is_offered_is_what_there_is():
+def test_every_entity_and_action_declares_its_scopes():
     assert set(scopes.NEEDS) == {*ENTITIES, *ACTIONS}
 
 
-def test_the_organisation_knows_its_day_and_its_year(ask):
+def test_the_organisation_gives_its_day_and_financial_year(ask):
     found = ask("get_organisation").data
     assert (found["country"], found["base_currency"], found["is_demo"]) == ("NZ", "NZD", True)
     assert f"{found['financial_year_start']}"[5:] == "04-01"
@@ -108,7 +108,7 @@ def test_the_organisation_knows_its_day_and_its_year(ask):
     assert found["financial_year_start"] <= found["today"] <= found["financial_year_end"]
 
 
-def test_accounts_that_take_payments(ask):
+def test_accounts_are_filtered_by_what_they_can_do(ask):
     every = ask("list_accounts", include_archived=True).data["accounts"]
     takers = ask("list_accounts", only="takes_payments").data["accounts"]
     assert 0 < len(takers) < len(every)
@@ -119,14 +119,14 @@ def test_accounts_that_take_payments(ask):
     }
 
 
-def test_a_contact_is_found_by_name_and_by_mail(ask):
+def test_a_contact_is_found_by_name_and_by_e_mail(ask):
     someone = next(item for item in ask("find_contacts", limit=100).data["contacts"] if item["email"])
     assert someone in ask("find_contacts", name=someone["name"].upper()).data["contacts"]
     assert someone in ask("find_contacts", email=someone["email"]).data["contacts"]
-    assert ask("find_contacts", name="Nobody At All").data["contacts"] == []
+    assert ask("find_contacts", name="No Such Contact").data["contacts"] == []
 
 
-def test_a_quotation_mark_cannot_leave_a_filter(reader, books):
+def test_a_quotation_mark_cannot_escape_from_a_filter(reader, books):
     for action, field in (("find_contacts", "name"), ("find_invoices", "number")):
         books.sandbox.log.clear()
         with pytest.raises(Exception, match=field) as caught:
@@ -166,7 +166,7 @@ def test_an_invoice_is_read_by_number_and_by_id_with_exact_sums(ask):
 
 
 @pytest.mark.parametrize("invoice", ["../Contacts", "x?y=1", "a#b", "%2e%2e"])
-def test_a_document_number_cannot_leave_its_path(reader, invoice):
+def test_a_document_number_cannot_escape_from_its_path(reader, invoice):
     with pytest.raises(Exception, match="invoice") as caught:
         plugin.run_action(reader.connection(), "get_invoice", {"invoice": invoice}, {})
     assert caught.value.problems[0]["field"] == "params.invoice"

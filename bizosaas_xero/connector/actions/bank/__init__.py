@@ -1,1 +1,1 @@
-"""A bank statement beside the books: lines, entries, what matches and what does not."""
+"""Compare a bank statement with the books: lines, entries, matches and the rest."""

@@ -1,9 +1,9 @@
-"""Which bank line belongs to which entries of the books. Pure: lines and entries in, matches out.
+"""Match bank lines with entries of the books. Pure: takes lines and entries, returns matches.
 
-*Certain* is only what a person would not look at twice: the amount to the cent, the document's own number
-in the line, and nobody else, on either side, who could be meant. *Likely* is the best fit on both sides, by a
-distance. What fits two equally well is nobody's: it is left to the person, with its candidates. Nothing
-depends on the order in which lines or entries come.
+A match is *certain* only if a person need not check it: the amount agrees to the cent, the line contains the
+document's own number, and no other line or entry could be meant. A match is *likely* if each side is the other's
+best fit by a margin. A line that fits two entries equally well stays unmatched, with its candidates, for a
+person to decide. The result does not depend on the order of lines or entries.
 """
 
 from __future__ import annotations
@@ -11,74 +11,35 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import combinations
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from bizosaas_xero.connector.actions.bank.ledger_entries import Entry
-from bizosaas_xero.connector.actions.bank.scoring import EARLY, Evidence, Reference, Texts
+from bizosaas_xero.connector.actions.bank.matches import Candidate, LineWithCandidates, Match, Matching, Tier
+from bizosaas_xero.connector.actions.bank.scoring import MAX_DAYS_EARLY, Evidence, Reference, Texts
 from bizosaas_xero.connector.actions.bank.statement import BankLine
 
 Key = tuple[str, str, str]
-Tier = Literal["certain", "likely"]
 Chosen = TypeVar("Chosen", int, Key)
 Part = TypeVar("Part", Entry, BankLine)
 Fits = Callable[[BankLine], Iterator[tuple[Entry, Evidence]]]
 
-LIKELY = 60
-WORTH_A_LOOK = 45
-MARGIN = 8
-"""By how much the best must beat the next, in points."""
+LIKELY_SCORE = 60
+CANDIDATE_SCORE = 45
+MIN_MARGIN = 8
+"""By how many points the best fit must exceed the next."""
 
-GROUP_DAYS = 100
-"""How long before a line its several entries may lie."""
+MAX_GROUP_DAYS = 100
+"""How many days before a line its entries may be dated, if it has several."""
 
-FEE_SHARE, FEE_FIXED = Decimal("0.06"), Decimal(1)
+MAX_FEE_SHARE, MAX_FIXED_FEE = Decimal("0.06"), Decimal(1)
 _SAME_NAME = 90
-_MOST_CANDIDATES = 3
-# Of how many free entries of one contact sums of two, three and four are tried. With more of them some sum
-# fits by chance: 15 have 455 sums of three, over amounts that differ by cents up to thousands.
-_NAMED_POOLS = dict.fromkeys(range(2, 9), 12)
-_POOLS = {2: 60, 3: 15, 4: 10}
-
-
-@dataclass(frozen=True)
-class Match:
-    """Lines and entries that belong together: one to one, one to many, or several parts of one entry."""
-
-    lines: tuple[BankLine, ...]
-    entries: tuple[Entry, ...]
-    tier: Tier
-    score: int
-    reasons: tuple[str, ...]
-    fee: Decimal = Decimal(0)
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """An entry that may be meant."""
-
-    entry: Entry
-    score: int
-    reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Leftover:
-    """A line that was not matched. `ambiguous`: several fit, and a person must choose."""
-
-    line: BankLine
-    ambiguous: bool
-    candidates: tuple[Candidate, ...] = ()
-
-
-@dataclass
-class Matching:
-    """What became of all lines."""
-
-    matches: list[Match] = field(default_factory=list)
-    unmatched: list[Leftover] = field(default_factory=list)
+_MAX_CANDIDATES = 3
+# For each size of a group, the largest pool of entries in which its sums are tried. In a larger pool some sum
+# fits by chance: 15 entries have 455 sums of three.
+_MAX_NAMED_POOL = dict.fromkeys(range(2, 9), 12)
+_MAX_POOL = {2: 60, 3: 15, 4: 10}
 
 
 def match(lines: Sequence[BankLine], entries: Sequence[Entry], drift: int = 7) -> Matching:
@@ -87,16 +48,16 @@ def match(lines: Sequence[BankLine], entries: Sequence[Entry], drift: int = 7) -
     Args:
         lines: The statement; each line has its own number.
         entries: Of that account, and open documents of its currency.
-        drift: Days that the bank may be behind the books.
+        drift: How many days the bank may be behind the books.
 
     Raises:
         Misconfigured: The extra ``reconcile`` is not installed.
     """
-    # one order, whatever order they came in
+    # sorted, so that the order of the input does not matter
     work = _Work(sorted(lines, key=lambda line: line.number), sorted(entries, key=lambda entry: entry.key), drift)
-    work.certain()
-    stages = (work.named_groups, work.singles, work.fees, work.parts, work.groups)
-    # what one stage takes away may leave another with only one choice
+    work.match_certain()
+    stages = (work.match_named_groups, work.match_singles, work.match_after_fees, work.match_parts, work.match_groups)
+    # a match of one stage may leave another stage with only one choice
     while sum(stage() for stage in stages):
         pass
     return work.result()
@@ -107,138 +68,138 @@ class _Work:
         self.texts = Texts(lines, entries, drift)
         self.lines = {line.number: line for line in lines}
         self.entries = {entry.key: entry for entry in entries}
-        self.done: list[Match] = []
-        self._seen: dict[tuple[int, Key], Evidence | None] = {}
+        self.matches: list[Match] = []
+        self._evidence: dict[tuple[int, Key], Evidence | None] = {}
         self._by_amount: dict[Decimal, list[Key]] = defaultdict(list)
         for entry in entries:
             self._by_amount[entry.amount].append(entry.key)
         self._amounts = sorted((entry.amount, entry.key) for entry in entries)
 
     def evidence(self, line: BankLine, entry: Entry) -> Evidence | None:
-        at = (line.number, entry.key)
-        if at not in self._seen:
-            self._seen[at] = self.texts.compare(line, entry)
-        return self._seen[at]
+        pair = (line.number, entry.key)
+        if pair not in self._evidence:
+            self._evidence[pair] = self.texts.compare(line, entry)
+        return self._evidence[pair]
 
-    def exact(self, line: BankLine) -> Iterator[tuple[Entry, Evidence]]:
-        """Yield the free entries of a line's amount."""
+    def same_amount(self, line: BankLine) -> Iterator[tuple[Entry, Evidence]]:
+        """Yield the unmatched entries with a line's amount."""
         for key in self._by_amount[line.amount]:
             if key in self.entries and (found := self.evidence(line, self.entries[key])):
                 yield self.entries[key], found
 
-    def fee_taken(self, line: BankLine) -> Iterator[tuple[Entry, Evidence]]:
-        """Yield the free entries of which a fee may have been taken on the way, if the line names them."""
+    def after_fee(self, line: BankLine) -> Iterator[tuple[Entry, Evidence]]:
+        """Yield the unmatched entries from which a fee may have been deducted, if the line names them."""
         low = bisect_right(self._amounts, (line.amount, ("~", "", "")))
-        most = abs(line.amount) * FEE_SHARE / (1 - FEE_SHARE) + FEE_FIXED
-        high = bisect_left(self._amounts, (line.amount + most, ("", "", "")))
+        max_fee = abs(line.amount) * MAX_FEE_SHARE / (1 - MAX_FEE_SHARE) + MAX_FIXED_FEE
+        high = bisect_left(self._amounts, (line.amount + max_fee, ("", "", "")))
         for _, key in self._amounts[low:high]:
             entry = self.entries.get(key)
             found = self.evidence(line, entry) if entry and entry.amount * line.amount > 0 else None
-            named = entry and found and found.reference >= Reference.CLOSE and _agrees(found)
-            # one that names others too pays several, in full
+            named = entry and found and found.reference >= Reference.CLOSE and _name_agrees(found)
+            # a line that names others too pays several entries in full
             if entry and found and named and not self.texts.names_others(line, entry):
                 yield entry, found
 
-    def take(self, made: Match) -> None:
-        self.done.append(made)
-        for line in made.lines:
+    def accept(self, match: Match) -> None:
+        self.matches.append(match)
+        for line in match.lines:
             del self.lines[line.number]
-        for entry in made.entries:
+        for entry in match.entries:
             del self.entries[entry.key]
 
     # ------------------------------------------------------------ one to one
 
-    def certain(self) -> None:
-        """Take what nobody else could be meant by; decided for all before any is taken."""
+    def match_certain(self) -> None:
+        """Accept pairs without a rival; decided for all lines before any pair is accepted."""
         fits = {number: dict(self._pairs(line)) for number, line in self.lines.items()}
         rivals: dict[Key, list[tuple[int, Evidence]]] = defaultdict(list)
         for number, found in fits.items():
             for key, evidence in found.items():
                 rivals[key].append((number, evidence))
-        sure = []
+        certain = []
         for number, found in fits.items():
             for key, evidence in found.items():
-                others = [other for at, other in found.items() if at != key]
-                others += [other for at, other in rivals[key] if at != number]
+                others = [other for other_key, other in found.items() if other_key != key]
+                others += [other for other_number, other in rivals[key] if other_number != number]
                 several = self.texts.names_others(self.lines[number], self.entries[key])
-                if self._is_sure(evidence) and not several and not any(map(_could_be, others)):
-                    sure.append((number, key, evidence))
-        for number, key, evidence in sure:
-            self.take(_single(self.lines[number], self.entries[key], evidence, "certain"))
+                if self._is_certain(evidence) and not several and not any(map(_is_rival, others)):
+                    certain.append((number, key, evidence))
+        for number, key, evidence in certain:
+            self.accept(_single_match(self.lines[number], self.entries[key], evidence, "certain"))
 
     def _pairs(self, line: BankLine) -> Iterator[tuple[Key, Evidence]]:
-        yield from ((entry.key, found) for entry, found in self.exact(line))
+        yield from ((entry.key, found) for entry, found in self.same_amount(line))
 
-    def _is_sure(self, found: Evidence) -> bool:
+    def _is_certain(self, found: Evidence) -> bool:
         near = found.days <= self.texts.drift
-        return found.reference is Reference.SAME and found.own and _agrees(found) and near
+        return found.reference is Reference.SAME and found.own and _name_agrees(found) and near
 
-    def singles(self) -> int:
-        return self._mutual(self.exact)
+    def match_singles(self) -> int:
+        return self._match_mutual_best(self.same_amount)
 
-    def fees(self) -> int:
-        return self._mutual(self.fee_taken)
+    def match_after_fees(self) -> int:
+        return self._match_mutual_best(self.after_fee)
 
-    def _mutual(self, candidates: Fits) -> int:
-        """Take pairs that are each other's best by a distance; return how many."""
-        taken = 0
+    def _match_mutual_best(self, candidates: Fits) -> int:
+        """Accept pairs that are each other's best by a margin; return how many."""
+        count = 0
         while True:
             by_line: dict[int, list[tuple[int, Key]]] = defaultdict(list)
             by_entry: dict[Key, list[tuple[int, int]]] = defaultdict(list)
             for number, line in self.lines.items():
                 for entry, found in candidates(line):
-                    if found.score >= WORTH_A_LOOK:
+                    if found.score >= CANDIDATE_SCORE:
                         by_line[number].append((found.score, entry.key))
                         by_entry[entry.key].append((found.score, number))
             agreed = []
             for number, fits in by_line.items():
-                best = _ahead(fits)
-                if best and best[0] >= LIKELY and (back := _ahead(by_entry[best[1]])) and back[1] == number:
+                best = _clear_best(fits)
+                if best and best[0] >= LIKELY_SCORE and (back := _clear_best(by_entry[best[1]])) and back[1] == number:
                     agreed.append((number, best[1]))
             for number, key in agreed:
                 line, entry = self.lines[number], self.entries[key]
                 evidence = self.evidence(line, entry)
                 if evidence:
-                    self.take(_single(line, entry, evidence, "likely"))
-            taken += len(agreed)
+                    self.accept(_single_match(line, entry, evidence, "likely"))
+            count += len(agreed)
             if not agreed:
-                return taken
+                return count
 
     # ------------------------------------------------------------ one to many, and many to one
 
-    def named_groups(self) -> int:
-        """Take lines that name several documents which add up to them, or to them and a fee."""
+    def match_named_groups(self) -> int:
+        """Accept lines that name several documents which add up to the line, or to the line and a fee."""
         found = []
         for line in self.lines.values():
             named = self.texts.named(line)
             if len(named) > 1:
                 pool = [e for e in self._pool(line) if self.texts.numbers[e.key] & named]
-                sums = [group for group in _sums(pool, line.amount, _NAMED_POOLS)
+                sums = [group for group in _sums(pool, line.amount, _MAX_NAMED_POOL)
                         if named <= {n for e in group for n in self.texts.numbers[e.key]}]  # fmt: skip
                 found += [(line, group, "together the same amount; names all of them") for group in sums]
                 fee = sum((e.amount for e in pool), Decimal(0)) - line.amount
-                if not sums and len(pool) > 1 and 0 < fee <= abs(line.amount) * FEE_SHARE + FEE_FIXED:
+                if not sums and len(pool) > 1 and 0 < fee <= abs(line.amount) * MAX_FEE_SHARE + MAX_FIXED_FEE:
                     found.append((line, tuple(pool), f"names all of them; together {fee} more, as a fee taken off"))
-        return self._take_groups(found, 80)
+        return self._accept_groups(found, 80)
 
-    def groups(self) -> int:
-        """Take lines whose amount only one group of the same contact's entries adds up to."""
+    def match_groups(self) -> int:
+        """Accept lines whose amount is the sum of exactly one group of the same contact's entries."""
         found = []
         for line in self.lines.values():
-            if any(True for _ in self._better(line)):
+            if any(True for _ in self._single_fits(line)):
                 continue
             pool = [entry for entry in self._pool(line) if self._same_name(line, entry)]
-            sums = list(_sums(pool, line.amount, _POOLS))
+            sums = list(_sums(pool, line.amount, _MAX_POOL))
             near = [group for group in sums if all(abs((line.date - e.date).days) <= self.texts.drift for e in group)]
             chosen = near if len(near) == 1 else sums
             found += [(line, group, "together the same amount; the same name") for group in chosen]
-        return self._take_groups(found, 65)
+        return self._accept_groups(found, 65)
 
-    def _better(self, line: BankLine) -> Iterator[Entry]:
-        """Yield single entries that a line may be; a sum must not decide against them."""
-        yield from (entry for entry, found in self.exact(line) if found.score >= LIKELY)
+    def _single_fits(self, line: BankLine) -> Iterator[Entry]:
+        """Yield single entries that fit a line; they go before a sum."""
+        yield from (entry for entry, found in self.same_amount(line) if found.score >= LIKELY_SCORE)
 
-    def _take_groups(self, found: Iterable[tuple[BankLine, tuple[Entry, ...], str]], score: int) -> int:
+    def _accept_groups(self, found: Iterable[tuple[BankLine, tuple[Entry, ...], str]], score: int) -> int:
         found = list(found)
         uses = Counter(entry.key for _, group, _ in found for entry in group)
         of_line = Counter(line.number for line, _, _ in found)
@@ -247,11 +208,11 @@ class _Work:
             fee = sum((entry.amount for entry in group), Decimal(0)) - line.amount
             last = max((line.date - entry.date).days for entry in group)
             reasons = (reason, f"{len(group)} entries, the oldest {last} days before")
-            self.take(Match((line,), group, "likely", score, reasons, fee))
+            self.accept(Match((line,), group, "likely", score, reasons, fee))
         return len(sole)
 
-    def parts(self) -> int:
-        """Take entries that several lines add up to: paid in parts, and recorded once."""
+    def match_parts(self) -> int:
+        """Accept entries that are the sum of several lines: paid in parts, recorded once."""
         by_contact: dict[Key, list[BankLine]] = defaultdict(list)
         for line in self.lines.values():
             for entry in self.entries.values():
@@ -270,64 +231,64 @@ class _Work:
         sole = [(e, g) for e, g in found if of_entry[e.key] == 1 and all(uses[line.number] == 1 for line in g)]
         for entry, group in sole:
             reasons = (f"{len(group)} lines together the same amount", "each names it")
-            self.take(Match(group, (entry,), "likely", 75, reasons))
+            self.accept(Match(group, (entry,), "likely", 75, reasons))
         return len(sole)
 
     def _pool(self, line: BankLine) -> list[Entry]:
-        """Return the free entries that could be one of several in a line."""
+        """Return the unmatched entries that could be one of several in a line."""
         named = self.texts.named(line)
         return [
             entry
             for entry in self.entries.values()
             if entry.amount * line.amount > 0
-            and abs(entry.amount) < abs(line.amount) * (1 + FEE_SHARE)
-            and (line.date - (entry.since or entry.date)).days >= -EARLY
-            and (entry.open or (line.date - entry.date).days <= GROUP_DAYS)
+            and abs(entry.amount) < abs(line.amount) * (1 + MAX_FEE_SHARE)
+            and (line.date - (entry.since or entry.date)).days >= -MAX_DAYS_EARLY
+            and (entry.open or (line.date - entry.date).days <= MAX_GROUP_DAYS)
             and (not named or self.texts.numbers[entry.key] & named)
         ]
 
     def _same_name(self, line: BankLine, entry: Entry) -> bool:
-        return (self.texts.name(line, entry) or 0) >= _SAME_NAME
+        return (self.texts.name_score(line, entry) or 0) >= _SAME_NAME
 
-    # ------------------------------------------------------------ what is left
+    # ------------------------------------------------------------ the rest
 
     def result(self) -> Matching:
-        left = []
+        unmatched = []
         for line in self.lines.values():
             fits = [
                 Candidate(entry, found.score, found.reasons)
-                for entry, found in (*self.exact(line), *self.fee_taken(line))
-                if found.score >= WORTH_A_LOOK
+                for entry, found in (*self.same_amount(line), *self.after_fee(line))
+                if found.score >= CANDIDATE_SCORE
             ]
             fits.sort(key=lambda fit: (-fit.score, fit.entry.key))
-            ambiguous = bool(fits) and fits[0].score >= LIKELY
-            left.append(Leftover(line, ambiguous, tuple(fits[:_MOST_CANDIDATES])))
-        self.done.sort(key=lambda made: made.lines[0].number)
-        return Matching(self.done, left)
+            ambiguous = bool(fits) and fits[0].score >= LIKELY_SCORE
+            unmatched.append(LineWithCandidates(line, ambiguous, tuple(fits[:_MAX_CANDIDATES])))
+        self.matches.sort(key=lambda match: match.lines[0].number)
+        return Matching(self.matches, unmatched)
 
 
-def _single(line: BankLine, entry: Entry, found: Evidence, tier: Tier) -> Match:
+def _single_match(line: BankLine, entry: Entry, found: Evidence, tier: Tier) -> Match:
     return Match((line,), (entry,), tier, found.score, found.reasons, found.fee)
 
 
-def _agrees(found: Evidence) -> bool:
+def _name_agrees(found: Evidence) -> bool:
     return found.name is None or found.name >= _SAME_NAME
 
 
-def _could_be(other: Evidence) -> bool:
-    """Tell whether a rival of the same amount may be meant as well: by its number, or nearly."""
-    return other.reference >= Reference.CLOSE or (other.alike and _agrees(other))
+def _is_rival(other: Evidence) -> bool:
+    """Return whether another pair of the same amount may be right as well, by its number or nearly."""
+    return other.reference >= Reference.CLOSE or (other.alike and _name_agrees(other))
 
 
-def _ahead(fits: list[tuple[int, Chosen]]) -> tuple[int, Chosen] | None:
-    """Return the best if it is ahead of the next."""
+def _clear_best(fits: list[tuple[int, Chosen]]) -> tuple[int, Chosen] | None:
+    """Return the best fit if it exceeds the next by the margin."""
     best, *rest = sorted(fits, key=lambda fit: -fit[0])[:2]
-    return None if rest and best[0] - rest[0][0] < MARGIN else best
+    return None if rest and best[0] - rest[0][0] < MIN_MARGIN else best
 
 
-def _sums(pool: list[Part], amount: Decimal, most: dict[int, int]) -> Iterator[tuple[Part, ...]]:
-    """Yield the groups that add up to an amount exactly, of sizes for which the pool is small enough."""
-    for size, limit in most.items():
+def _sums(pool: list[Part], amount: Decimal, max_pool: dict[int, int]) -> Iterator[tuple[Part, ...]]:
+    """Yield the groups whose sum is an amount, of each size for which the pool is small enough."""
+    for size, limit in max_pool.items():
         if size <= len(pool) <= limit:
             for group in combinations(pool, size):
                 if sum((part.amount for part in group), Decimal(0)) == amount:

@@ -1,4 +1,4 @@
-"""What speaks for a bank line belonging to an entry: numbers, names, days. Nothing is decided here."""
+"""Score how well a bank line fits an entry: numbers, names, days. :mod:`matching` decides."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from bizosaas_xero.connector.actions.bank.statement import BankLine, missing_ext
 if TYPE_CHECKING:
     from bizosaas_xero.connector.actions.bank.ledger_entries import Entry
 
-EARLY = 3
-"""Days that a bank line may lie before the date in the books."""
+MAX_DAYS_EARLY = 3
+"""How many days a bank line may be before the date in the books."""
 
-FAR = 45
-"""Days that a line may lie behind when it names the entry's very own number, as with cheques."""
+MAX_DAYS_LATE = 45
+"""How many days a line may be after the entry when it names the entry's own number, as with cheques."""
 
-_SHORTEST = 4  # characters of a number that can identify something
-_FUZZY_FROM = 6  # characters from which one wrong one is still recognised
-_SAME_NAME, _LIKE_NAME = 90, 72
-_CUT = 8  # characters from which a name may be one that the bank cut off
+_MIN_NUMBER_LENGTH = 4  # a shorter number identifies nothing
+_MIN_FUZZY_LENGTH = 6  # a number this long is recognised with one wrong character
+_SAME_NAME, _SIMILAR_NAME = 90, 72
+_MIN_CUT_LENGTH = 8  # a name this long may be one that the bank cut off
 _TRANSFER = re.compile(r"\b(transfer|tfr|trf|xfer)\b", re.IGNORECASE)
 
 
 class Reference(IntEnum):
-    """What a line's text says about an entry's numbers; higher speaks for it."""
+    """How a line's text relates to an entry's numbers; a higher value is better."""
 
     OTHER = -2  # it names another entry
-    UNKNOWN = -1  # it holds a number that nobody has
+    UNKNOWN = -1  # it holds a number that no entry has
     SILENT = 0
     CLOSE = 1  # one character off, or a reference that several entries share
     SAME = 2
@@ -45,12 +45,12 @@ class Evidence:
 
     Args:
         score: 0 to 100.
-        reference: What its text says.
+        reference: How its text relates to the entry's numbers.
         name: 0 to 100; ``None`` if one side has no name.
         days: From the entry's date to the line's.
-        own: The number named belongs to one document and nothing else.
-        alike: What the line names is one slip of a pen away from the entry's number.
-        fee: How much less the bank moved than the books say.
+        own: The named number belongs to one document only.
+        alike: The number that the line names differs from the entry's in one character.
+        fee: By how much the bank moved less than recorded.
         reasons: For a person.
     """
 
@@ -65,12 +65,12 @@ class Evidence:
 
 
 class Texts:
-    """Reads lines against all entries, so that it knows which numbers identify one of them.
+    """Compares lines with entries, knowing which numbers identify a single entry.
 
     Args:
         lines: The statement.
-        entries: Everything in the books that may be meant.
-        drift: Days that a line may lie behind.
+        entries: All entries that may match.
+        drift: How many days a line may be after its entry.
 
     Raises:
         Misconfigured: The extra ``reconcile`` is not installed.
@@ -85,8 +85,8 @@ class Texts:
         self._ratio, self._partial, self._sorted = fuzz.ratio, fuzz.partial_ratio, fuzz.token_sort_ratio
         self._distance = OSA.distance
         self.drift = drift
-        self.numbers = {entry.key: _numbers(entry) for entry in entries}
-        self._documents = {number for entry in entries for number in map(_packed, entry.documents)}
+        self.numbers = {entry.key: _entry_numbers(entry) for entry in entries}
+        self._documents = {number for entry in entries for number in map(_compact_number, entry.documents)}
         owners: dict[str, set[object]] = {}
         for entry in entries:
             for number in self.numbers[entry.key]:
@@ -104,34 +104,34 @@ class Texts:
         return self._named[line.number] & self._known & self._single
 
     def names_others(self, line: BankLine, entry: Entry) -> bool:
-        """Tell whether a line names a number that is not the entry's: it may pay several."""
+        """Return whether a line names a number of another entry: it may pay several."""
         return bool(self._named[line.number] & self._known - self.numbers[entry.key])
 
     def compare(self, line: BankLine, entry: Entry) -> Evidence | None:
-        """Return how well a line fits an entry, or ``None`` if the days speak against it."""
+        """Return how well a line fits an entry, or ``None`` if its day excludes it."""
         reference, number, own = self._reference(line, entry)
         days = (line.date - entry.date).days
         if entry.open:
             since = entry.since or entry.date
-            if (line.date - since).days < -EARLY:
+            if (line.date - since).days < -MAX_DAYS_EARLY:
                 return None
-        elif days < -EARLY or days > (FAR if reference is Reference.SAME and own else self.drift):
+        elif days < -MAX_DAYS_EARLY or days > (MAX_DAYS_LATE if reference is Reference.SAME and own else self.drift):
             return None
-        name = self.name(line, entry)
+        name = self.name_score(line, entry)
         fee = entry.amount - line.amount
-        reasons = [_about_amount(fee), *_about_reference(reference, number)]
+        reasons = [_describe_amount(fee), *_describe_reference(reference, number)]
         score = 45 if not fee else 35
         score += {Reference.SAME: 35 if own else 25, Reference.CLOSE: 22, Reference.SILENT: 0}.get(
             reference, -5 if reference is Reference.UNKNOWN else -30
         )
         if name is not None:
-            score += 15 if name >= _SAME_NAME else 8 if name >= _LIKE_NAME else -20
+            score += 15 if name >= _SAME_NAME else 8 if name >= _SIMILAR_NAME else -20
             reasons.append(f"name {name} % alike")
         if entry.kind == "bank_transfer" and _TRANSFER.search(f"{line.payee} {line.description}"):
             score += 10
             reasons.append("it says transfer")
-        score += self._about_days(entry, days)
-        reasons.append(_about_date(days, entry))
+        score += self._score_days(entry, days)
+        reasons.append(_describe_date(days, entry))
         return Evidence(
             max(0, min(score, 100)), reference, name, days, own, self._alike(line, entry), fee, tuple(reasons)
         )
@@ -143,8 +143,8 @@ class Texts:
             for other in self.numbers[entry.key]
         )
 
-    def _about_days(self, entry: Entry, days: int) -> int:
-        if entry.open:  # when it will be paid is not known; what is booked already goes before
+    def _score_days(self, entry: Entry, days: int) -> int:
+        if entry.open:  # its day of payment is not known, so recorded entries go first
             return 5 if abs(days) <= self.drift else 2
         late = days if days >= 0 else -3 * days
         return max(0, 10 - round(10 * late / (self.drift + 1)))
@@ -160,34 +160,36 @@ class Texts:
             return Reference.OTHER, min(self.named(line)), False
         written = _grams(line.reference)
         for number in sorted(own):
-            if len(number) >= _FUZZY_FROM and any(self._distance(number, g, score_cutoff=1) <= 1 for g in written):
+            if len(number) >= _MIN_FUZZY_LENGTH and any(
+                self._distance(number, g, score_cutoff=1) <= 1 for g in written
+            ):
                 return Reference.CLOSE, number, False
             digits = re.sub(r"\D", "", number)
-            if len(digits) >= _SHORTEST and digits in written:
+            if len(digits) >= _MIN_NUMBER_LENGTH and digits in written:
                 return Reference.CLOSE, number, False
         if any(re.search(r"\d{3}", gram) for gram in written):
             return Reference.UNKNOWN, "", False
         return Reference.SILENT, "", False
 
-    def name(self, line: BankLine, entry: Entry) -> int | None:
+    def name_score(self, line: BankLine, entry: Entry) -> int | None:
         """Return how alike the names are, 0 to 100, or ``None`` if one side has none."""
         text, contact = line.payee or line.description, entry.contact
         if not text or not contact:
             return None
         key = (text, contact)
         if key not in self._names:
-            told, known = plain(text), plain(contact)
-            best = max(self._ratio(told, known), self._sorted(told, known))
-            if _CUT <= len(told) < len(known):
-                best = max(best, self._ratio(told, known[: len(told)].strip()))
-            if len(known) >= _CUT and len(told) > len(known):
-                best = max(best, self._partial(known, told))
+            payee, name = normalise_name(text), normalise_name(contact)
+            best = max(self._ratio(payee, name), self._sorted(payee, name))
+            if _MIN_CUT_LENGTH <= len(payee) < len(name):
+                best = max(best, self._ratio(payee, name[: len(payee)].strip()))
+            if len(name) >= _MIN_CUT_LENGTH and len(payee) > len(name):
+                best = max(best, self._partial(name, payee))
             self._names[key] = int(best)
         return self._names[key]
 
 
-def plain(text: str) -> str:
-    """Return a name in small letters without accents, signs and kinds of company."""
+def normalise_name(text: str) -> str:
+    """Return a name in lower case without accents, punctuation and legal forms."""
     bare = unicodedata.normalize("NFKD", text.casefold())
     bare = "".join(sign for sign in bare if not unicodedata.combining(sign))
     bare = re.sub(r"[^a-z0-9 ]+", " ", bare.replace("'", "").replace("&", " and "))
@@ -195,33 +197,33 @@ def plain(text: str) -> str:
     return " ".join(words or bare.split())
 
 
-def _packed(text: str) -> str:
-    """Return a number without signs; people write O for 0, and banks drop dashes."""
+def _compact_number(text: str) -> str:
+    """Return a number without punctuation, with 0 for O; banks drop dashes and people write O for 0."""
     bare = unicodedata.normalize("NFKD", text).upper()
     return re.sub(r"[^A-Z0-9]", "", bare).replace("O", "0")
 
 
-def _numbers(entry: Entry) -> set[str]:
-    found = {_packed(text) for text in (*entry.documents, entry.reference)}
-    return {number for number in found if len(number) >= _SHORTEST and re.search(r"\d", number)}
+def _entry_numbers(entry: Entry) -> set[str]:
+    numbers = {_compact_number(text) for text in (*entry.documents, entry.reference)}
+    return {number for number in numbers if len(number) >= _MIN_NUMBER_LENGTH and re.search(r"\d", number)}
 
 
 def _grams(*texts: str) -> set[str]:
     """Return every one to three neighbouring words of texts as one number would be written."""
-    found = set()
+    grams = set()
     for text in texts:
         words = [word for word in re.split(r"[^A-Za-z0-9]+", unicodedata.normalize("NFKD", text)) if word]
         for size in (1, 2, 3):
-            found |= {_packed("".join(words[at : at + size])) for at in range(len(words) - size + 1)}
-        found.add(_packed(text))
-    return {gram for gram in found if len(gram) >= _SHORTEST}
+            grams |= {_compact_number("".join(words[at : at + size])) for at in range(len(words) - size + 1)}
+        grams.add(_compact_number(text))
+    return {gram for gram in grams if len(gram) >= _MIN_NUMBER_LENGTH}
 
 
-def _about_amount(fee: Decimal) -> str:
+def _describe_amount(fee: Decimal) -> str:
     return f"{fee} less than recorded, as a fee taken off" if fee else "the same amount"
 
 
-def _about_reference(reference: Reference, number: str) -> Iterable[str]:
+def _describe_reference(reference: Reference, number: str) -> Iterable[str]:
     return {
         Reference.SAME: [f"names {number}"],
         Reference.CLOSE: [f"nearly names {number}, or with others"],
@@ -231,7 +233,7 @@ def _about_reference(reference: Reference, number: str) -> Iterable[str]:
     }[reference]
 
 
-def _about_date(days: int, entry: Entry) -> str:
+def _describe_date(days: int, entry: Entry) -> str:
     what = "due date" if entry.open else "recorded date"
     if not days:
         return f"on the {what}"

@@ -1,4 +1,4 @@
-"""A bank statement as the bank tells it: its lines, given as objects, as OFX, or as CSV."""
+"""A bank statement: its lines, given as objects or read from OFX; see also :mod:`statement_csv`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from pydantic import Field
 from bizosaas_xero.connector.actions.models import Money, Params
 from bizosaas_xero.spec.errors import Invalid, Misconfigured
 
-MOST_LINES = 5000
-_MOST_PROBLEMS = 50
-_MOST_DIGITS = 28
+MAX_LINES = 5000
+_MAX_PROBLEMS = 50
+_MAX_DIGITS = 28
 
 
 class LineParams(Params):
@@ -35,12 +35,12 @@ class BankLine:
     """One line of a statement.
 
     Args:
-        number: Its place on the statement, from 1: the row of a CSV file, the transaction of an OFX file.
+        number: Its number, from 1: the line of a CSV file, the transaction of an OFX file.
         date: The bank's day.
         amount: Money in is positive.
-        payee: Who, as the bank cuts it.
-        reference: What the payer wrote.
-        description: Everything else.
+        payee: The payer or payee, as the bank shortens it.
+        reference: The reference that the payer gave.
+        description: All other text.
     """
 
     number: int
@@ -53,7 +53,7 @@ class BankLine:
 
 @dataclass(frozen=True)
 class Statement:
-    """The lines, and the closing balance if the file tells it."""
+    """The lines, and the closing balance if the file has one."""
 
     lines: list[BankLine]
     balance: Decimal | None = None
@@ -62,49 +62,49 @@ class Statement:
 
 
 @dataclass
-class Complaints:
-    """What is wrong with a statement, line by line, so that all of it is told at once."""
+class Problems:
+    """The problems of a statement, collected line by line so that all are reported at once."""
 
     name: str
-    found: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
-    def add(self, where: str, what: str) -> None:
-        """Note that a line is wrong."""
-        self.found.append(f"{where}: {what}")
+    def add(self, where: str, message: str) -> None:
+        """Add the problem of a line."""
+        self.messages.append(f"{where}: {message}")
 
-    def refuse(self) -> None:
-        """Raise what was found, if anything was.
+    def raise_if_any(self) -> None:
+        """Raise the problems that were added.
 
         Raises:
-            Invalid: Something was.
+            Invalid: There is at least one problem.
         """
-        if not self.found:
+        if not self.messages:
             return
-        problems = [{"field": f"params.{self.name}", "message": message} for message in self.found[:_MOST_PROBLEMS]]
-        more = len(self.found) - 1
+        problems = [{"field": f"params.{self.name}", "message": message} for message in self.messages[:_MAX_PROBLEMS]]
+        more = len(self.messages) - 1
         rest = f" ({more} more)" if more else ""
-        raise Invalid(f"params.{self.name} is not valid: {self.found[0]}{rest}.", problems=problems)
+        raise Invalid(f"params.{self.name} is not valid: {self.messages[0]}{rest}.", problems=problems)
 
 
-def refuse(name: str, what: str) -> Invalid:
-    """Make the error for a statement that cannot be read at all."""
-    problem = {"field": f"params.{name}", "message": what}
-    return Invalid(f"params.{name} is not valid: {what}.", problems=[problem])
+def invalid_statement(name: str, message: str) -> Invalid:
+    """Make the error for a statement that cannot be read."""
+    problem = {"field": f"params.{name}", "message": message}
+    return Invalid(f"params.{name} is not valid: {message}.", problems=[problem])
 
 
-def from_lines(given: Sequence[LineParams]) -> Statement:
-    """Return lines that came as objects.
+def from_lines(params: Sequence[LineParams]) -> Statement:
+    """Return a statement whose lines are given as objects.
 
     Raises:
-        Invalid: An amount is zero or no number.
+        Invalid: An amount is zero or not a number.
     """
-    complaints = Complaints("lines")
+    problems = Problems("lines")
     lines = []
-    for number, line in enumerate(given, 1):
-        if not line.amount or not sensible(line.amount):
-            complaints.add(f"line {number}", "the amount is zero or no number")
+    for number, line in enumerate(params, 1):
+        if not line.amount or not is_valid_amount(line.amount):
+            problems.add(f"line {number}", "the amount is zero or not a number")
         lines.append(BankLine(number, line.date, line.amount, line.payee, line.reference, line.description))
-    complaints.refuse()
+    problems.raise_if_any()
     return Statement(lines)
 
 
@@ -112,32 +112,32 @@ def from_ofx(text: str) -> Statement:
     """Read an OFX or QFX file of one account, SGML or XML.
 
     Raises:
-        Invalid: It is no such file, or a transaction is wrong; each is named by its number.
+        Invalid: The text is not OFX, or a transaction is wrong; each is named by its number.
         Misconfigured: The extra ``reconcile`` is not installed.
     """
     account = _ofx_account(text)
-    found = account.find_all("stmttrn")
-    if len(found) > MOST_LINES:
-        raise refuse("ofx", f"it holds more than {MOST_LINES} transactions")
-    complaints = Complaints("ofx")
+    transactions = account.find_all("stmttrn")
+    if len(transactions) > MAX_LINES:
+        raise invalid_statement("ofx", f"it holds more than {MAX_LINES} transactions")
+    problems = Problems("ofx")
     lines = []
-    for number, node in enumerate(found, 1):
+    for number, node in enumerate(transactions, 1):
         where = f"transaction {number}"
-        day, amount = _ofx_day(_told(node, "dtposted")), _ofx_amount(_told(node, "trnamt"))
+        day, amount = _ofx_day(_text_of(node, "dtposted")), _ofx_amount(_text_of(node, "trnamt"))
         if day is None:
-            complaints.add(where, f"the date {_told(node, 'dtposted')!r} cannot be read")
+            problems.add(where, f"the date {_text_of(node, 'dtposted')!r} cannot be read")
         if amount is None:
-            complaints.add(where, f"the amount {_told(node, 'trnamt')!r} cannot be read")
-        if day and amount:  # zero is what some banks send for a notice; it moves nothing
-            payee, memo = _told(node, "name"), _told(node, "memo")
-            lines.append(BankLine(number, day, amount, payee, _told(node, "checknum", "refnum"), memo))
-    complaints.refuse()
+            problems.add(where, f"the amount {_text_of(node, 'trnamt')!r} cannot be read")
+        if day and amount:  # some banks send notices with the amount zero
+            payee, memo = _text_of(node, "name"), _text_of(node, "memo")
+            lines.append(BankLine(number, day, amount, payee, _text_of(node, "checknum", "refnum"), memo))
+    problems.raise_if_any()
     if not lines:
-        raise refuse("ofx", "it holds no transaction with an amount")
+        raise invalid_statement("ofx", "it holds no transaction with an amount")
     ledger = account.find("ledgerbal")
-    balance = _ofx_amount(_told(ledger, "balamt")) if ledger is not None else None
-    as_of = _ofx_day(_told(ledger, "dtasof")) if ledger is not None else None
-    return Statement(lines, balance, as_of, _told(account, "curdef") or None)
+    balance = _ofx_amount(_text_of(ledger, "balamt")) if ledger is not None else None
+    as_of = _ofx_day(_text_of(ledger, "dtasof")) if ledger is not None else None
+    return Statement(lines, balance, as_of, _text_of(account, "curdef") or None)
 
 
 def _ofx_account(text: str) -> Any:
@@ -148,26 +148,26 @@ def _ofx_account(text: str) -> Any:
         raise missing_extra() from None
     start = re.search(r"<OFX\s*>", text, re.IGNORECASE)
     if start is None:
-        raise refuse("ofx", "there is no <OFX> in it")
-    # The text is decoded already: whatever encoding its header names no longer matters. Only the library's
-    # tags are taken: its own transactions have their days moved to UTC, and no number when one is wrong.
+        raise invalid_statement("ofx", "it contains no <OFX> tag")
+    # The text is decoded, so the encoding in its header is ignored. Only the tags of the library are used: its
+    # transactions have their days moved to UTC, and lack the number of a transaction that is wrong.
     body = b"ENCODING:UTF-8\n\n" + text[start.start() :].encode("utf-8", "replace")
     try:
         accounts = soup_maker(OfxPreprocessedFile(io.BytesIO(body)).fh).find_all(["stmtrs", "ccstmtrs"])
-    except (ValueError, AssertionError, IndexError):  # ofxparse stumbles over a tag that is none
-        raise refuse("ofx", "it cannot be read as OFX") from None
+    except (ValueError, AssertionError, IndexError):  # ofxparse raises these for a malformed tag
+        raise invalid_statement("ofx", "it cannot be read as OFX") from None
     if len(accounts) != 1:
-        raise refuse("ofx", f"it holds {len(accounts)} accounts, and one is wanted")
+        raise invalid_statement("ofx", f"it holds {len(accounts)} accounts, but must hold one")
     return accounts[0]
 
 
-def _told(node: Any, *names: str) -> str:
+def _text_of(node: Any, *names: str) -> str:
     tags = (node.find(name) for name in names)
     return next((tag.get_text().strip() for tag in tags if tag is not None), "")
 
 
 def _ofx_day(text: str) -> date | None:
-    # The first eight digits are the bank's own day; the zone after them must not move it.
+    # The first eight digits are the bank's day; the time zone after them must not move it.
     if not re.match(r"\d{8}(?!\d{1,5}(?!\d))", text):
         return None
     try:
@@ -186,12 +186,12 @@ def _ofx_amount(text: str) -> Decimal | None:
         amount = Decimal(text.replace(",", ""))
     except InvalidOperation:
         return None
-    return amount if sensible(amount) else None
+    return amount if is_valid_amount(amount) else None
 
 
-def sensible(amount: Decimal) -> bool:
-    """Tell whether an amount is one: finite, and not so long that writing it out would fill the memory."""
-    return amount.is_finite() and amount.adjusted() < _MOST_DIGITS and len(amount.as_tuple().digits) <= _MOST_DIGITS
+def is_valid_amount(amount: Decimal) -> bool:
+    """Return whether an amount is finite, and short enough to be written out."""
+    return amount.is_finite() and amount.adjusted() < _MAX_DIGITS and len(amount.as_tuple().digits) <= _MAX_DIGITS
 
 
 def missing_extra() -> Misconfigured:

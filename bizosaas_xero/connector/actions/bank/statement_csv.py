@@ -1,4 +1,4 @@
-"""A bank's CSV file: which column is what, how its days and amounts are written, and its lines."""
+"""Read a bank's CSV file: detect its columns, the order of its dates and the form of its amounts."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Literal
 from pydantic import Field
 
 from bizosaas_xero.connector.actions.bank.statement import (
-    MOST_LINES,
+    MAX_LINES,
     BankLine,
-    Complaints,
+    Problems,
     Statement,
-    refuse,
-    sensible,
+    invalid_statement,
+    is_valid_amount,
 )
 from bizosaas_xero.connector.actions.models import Params
 
@@ -26,7 +26,7 @@ DateOrder = Literal["dmy", "mdy", "ymd"]
 
 
 class Columns(Params):
-    """Which column of the CSV file holds what, by its heading or by its number from 1."""
+    """The columns of the CSV file, each by its heading or by its number from 1."""
 
     date: str | int
     amount: str | int | None = Field(None, description="One column with signed amounts;")
@@ -37,7 +37,7 @@ class Columns(Params):
     description: str | int | None = None
 
 
-# What banks call their columns, in the order in which a heading is preferred.
+# The headings that banks use, the preferred one first.
 _HEADINGS = {
     "date": ("transaction date", "date", "posting date", "posted date", "booking date", "value date",
              "buchungstag", "buchungsdatum", "datum", "fecha", "data", "processed date"),
@@ -59,55 +59,55 @@ _FORMATS: dict[DateOrder, tuple[str, ...]] = {
     "ymd": ("%Y/%m/%d", "%Y%m%d"),
 }
 _NAMED_MONTHS = ("%d/%b/%Y", "%d/%b/%y", "%d/%B/%Y", "%b/%d/%Y", "%B/%d/%Y")
-_PREAMBLE = 15  # rows above the headings, in which banks name the account and the period
+_MAX_PREAMBLE = 15  # rows above the headings, which name the account and the period
 
 
 def from_csv(text: str, columns: Columns | None, order: DateOrder | None) -> Statement:
-    """Read a CSV file, of whatever separator, sign and order of days.
+    """Read a CSV file; the separator, the signs and the order of dates are detected.
 
     Args:
-        text: The file, decoded; a byte order mark does not matter.
-        columns: Which column is what; told by the headings if not given.
-        order: How days are written; told by the days themselves if one of them can be read in one way only.
+        text: The decoded file; a byte order mark is ignored.
+        columns: The columns; detected by their headings if not given.
+        order: The order of day, month and year; detected if one of the dates can be read in one way only.
 
     Raises:
-        Invalid: A column is not to be told, days can be read in two ways, or lines are wrong; each bad line
-            is named by its number in the file.
+        Invalid: A column cannot be detected, the dates are ambiguous, or lines are wrong; each wrong line is
+            named by its number in the file.
     """
-    rows = _rows(text.lstrip("\ufeff"))
-    places, first = _places(rows, columns)
+    rows = _split_rows(text.lstrip("\ufeff"))
+    places, first = _find_columns(rows, columns)
     body = [(number, row) for number, row in rows[first:] if any(cell.strip() for cell in row)]
-    if len(body) > MOST_LINES:
-        raise refuse("csv", f"it holds more than {MOST_LINES} lines")
+    if len(body) > MAX_LINES:
+        raise invalid_statement("csv", f"it holds more than {MAX_LINES} lines")
 
     def cell(row: Sequence[str], name: str) -> str:
         at = places.get(name)
         return row[at].strip() if at is not None and at < len(row) else ""
 
-    order = order or _order(cell(row, "date") for _, row in body)
-    comma = _decimal_comma(cell(row, name) for _, row in body for name in ("amount", "money_in", "money_out"))
-    complaints, lines = Complaints("csv"), []
+    order = order or _detect_order(cell(row, "date") for _, row in body)
+    comma = _has_decimal_comma(cell(row, name) for _, row in body for name in ("amount", "money_in", "money_out"))
+    problems, lines = Problems("csv"), []
     for number, row in body:
         where = f"line {number}"
-        day = day_of(cell(row, "date"), order)
+        day = parse_day(cell(row, "date"), order)
         if day is None:
-            complaints.add(where, f"the date {cell(row, 'date')!r} cannot be read")
+            problems.add(where, f"the date {cell(row, 'date')!r} cannot be read")
         try:
-            amount = _signed(*(cell(row, name) for name in ("amount", "money_in", "money_out")), comma=comma)
+            amount = _line_amount(*(cell(row, name) for name in ("amount", "money_in", "money_out")), comma=comma)
         except ValueError as error:
-            complaints.add(where, str(error))
+            problems.add(where, str(error))
             continue
         if day and amount:
             texts = (cell(row, name) for name in ("payee", "reference", "description"))
             lines.append(BankLine(number, day, amount, *texts))
-    complaints.refuse()
+    problems.raise_if_any()
     if not lines:
-        raise refuse("csv", "it holds no line with an amount")
+        raise invalid_statement("csv", "it holds no line with an amount")
     return Statement(lines)
 
 
-def day_of(text: str, order: DateOrder) -> date | None:
-    """Return a day as written, or ``None``; ISO days are read in any order."""
+def parse_day(text: str, order: DateOrder) -> date | None:
+    """Parse a day, or return ``None``; ISO dates are read whatever the order."""
     text = re.split(r"[ T]\d{1,2}:", text.strip())[0]
     plain = re.sub(r"[\s.,/-]+", "/", text).strip("/")
     if re.match(r"\d{4}/", plain):
@@ -120,17 +120,17 @@ def day_of(text: str, order: DateOrder) -> date | None:
     return None
 
 
-def amount_of(text: str, *, comma: bool) -> Decimal | None:
-    """Return an amount as written, or ``None``: brackets, a minus behind, DR, currency signs, any spaces.
+def parse_amount(text: str, *, comma: bool) -> Decimal | None:
+    """Parse an amount, or return ``None``: brackets, a trailing minus, DR, currency signs and spaces are read.
 
     Args:
-        text: What stands in the file.
-        comma: Decimals stand after a comma.
+        text: The cell of the file.
+        comma: Whether decimals follow a comma.
     """
     plain = text.strip().upper().replace("\u2212", "-").replace("\u2013", "-")
     if re.search(r"[.,]\s*-$", plain):
-        return None  # "5,-" is five to some banks and minus five to others
-    # only what is wholly in brackets is negative: a note in brackets is no amount
+        return None  # "5,-" means 5 at some banks and -5 at others
+    # an amount is negative only if all of it is in brackets
     negative = bool(re.fullmatch(r"\(.*\)", plain)) or bool(re.search(r"(?<![A-Z])DR$|-$", plain))
     plain = re.sub(r"^\(|\)$|\s*-$|\s*(?<![A-Z])[CD]R$", "", plain)
     plain = re.sub(r"^([-+]?)\s*(?:[A-Z]{3}\b|[^\w\s.,+-]|[A-Z]{1,2}\$)?\s*", r"\1", plain)
@@ -142,39 +142,39 @@ def amount_of(text: str, *, comma: bool) -> Decimal | None:
     ) or not any(sign.isdigit() for sign in plain):
         return None
     amount = Decimal(plain.replace("." if comma else ",", "").replace(",", "."))
-    if not sensible(amount):
+    if not is_valid_amount(amount):
         return None
     return amount.copy_negate() if negative else amount
 
 
-def _signed(amount: str, money_in: str, money_out: str, *, comma: bool) -> Decimal:
-    """Return the amount of a line from its one or two columns; zero for a line that moves nothing."""
+def _line_amount(amount: str, money_in: str, money_out: str, *, comma: bool) -> Decimal:
+    """Return the amount of a line from its one or two columns; zero for a line without a movement."""
     if amount:
-        found = amount_of(amount, comma=comma)
-        if found is None:
+        signed = parse_amount(amount, comma=comma)
+        if signed is None:
             raise ValueError(f"the amount {amount!r} cannot be read")
-        return found
+        return signed
     sides = []
-    for told in (money_in, money_out):
-        side = amount_of(told, comma=comma) if told not in {"", "-"} else Decimal(0)
+    for cell in (money_in, money_out):
+        side = parse_amount(cell, comma=comma) if cell not in {"", "-"} else Decimal(0)
         if side is None:
-            raise ValueError(f"the amount {told!r} cannot be read")
+            raise ValueError(f"the amount {cell!r} cannot be read")
         sides.append(abs(side))
     if all(sides):
         raise ValueError("both columns of amounts are filled")
     if not money_in and not money_out:
-        raise ValueError("there is no amount")
+        raise ValueError("the amount is missing")
     return sides[0] - sides[1]
 
 
-def _rows(text: str) -> list[tuple[int, list[str]]]:
-    """Return the rows with their line numbers, split by the separator that gives the most alike rows."""
+def _split_rows(text: str) -> list[tuple[int, list[str]]]:
+    """Return the rows with their line numbers, split by the separator that gives the most rows of one width."""
     if "\0" in text:
-        raise refuse("csv", "it holds zero bytes: it is no text, or of another encoding")
+        raise invalid_statement("csv", "it contains zero bytes: it is not text, or has another encoding")
     best: list[tuple[int, list[str]]] = []
     score = (0, 0)
     for separator in ",;\t|":
-        # skipinitialspace: some banks put a blank between separator and quotation mark
+        # skipinitialspace: some banks put a space between separator and quotation mark
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
         try:
             rows, started = [], 1
@@ -188,16 +188,16 @@ def _rows(text: str) -> list[tuple[int, list[str]]]:
         if (widths.count(common), common) > score:
             best, score = rows, (widths.count(common), common)
     if not best:
-        raise refuse("csv", "it holds no rows of several columns")
+        raise invalid_statement("csv", "it holds no rows of several columns")
     return best
 
 
-def _places(rows: Sequence[tuple[int, list[str]]], columns: Columns | None) -> tuple[dict[str, int], int]:
-    """Return the places of the columns, and which row is the first below the headings."""
+def _find_columns(rows: Sequence[tuple[int, list[str]]], columns: Columns | None) -> tuple[dict[str, int], int]:
+    """Return the place of each column, and the index of the first row below the headings."""
     if columns is not None:
-        return _named(rows, columns)
-    for at, (_, row) in enumerate(rows[:_PREAMBLE]):
-        heads = [_heading(cell) for cell in row]
+        return _find_named_columns(rows, columns)
+    for at, (_, row) in enumerate(rows[:_MAX_PREAMBLE]):
+        heads = [_normalise_heading(cell) for cell in row]
         places = {
             name: heads.index(word)
             for name, words in _HEADINGS.items()
@@ -205,58 +205,58 @@ def _places(rows: Sequence[tuple[int, list[str]]], columns: Columns | None) -> t
             if word
         }
         if "date" in places and {"amount", "money_in", "money_out"} & set(places):
-            if "amount" in places:  # then columns named credit and debit say only which of them it is
+            if "amount" in places:  # then columns named credit and debit only name the direction
                 places = {k: v for k, v in places.items() if k not in {"money_in", "money_out"}}
             elif not {"money_in", "money_out"} <= set(places):
                 break
             return places, at + 1
-    raise refuse("csv", "its columns are not to be told by their headings: name them in csv_columns")
+    raise invalid_statement("csv", "cannot detect the columns from the headings; set csv_columns")
 
 
-def _named(rows: Sequence[tuple[int, list[str]]], columns: Columns) -> tuple[dict[str, int], int]:
+def _find_named_columns(rows: Sequence[tuple[int, list[str]]], columns: Columns) -> tuple[dict[str, int], int]:
     wanted = {name: value for name, value in columns.model_dump().items() if value is not None}
     if ("amount" in wanted) == bool({"money_in", "money_out"} & set(wanted)):
-        raise refuse("csv_columns", "name either amount, or money_in and money_out")
-    names = {_heading(value): name for name, value in wanted.items() if isinstance(value, str)}
+        raise invalid_statement("csv_columns", "name either amount, or money_in and money_out")
+    names = {_normalise_heading(value): name for name, value in wanted.items() if isinstance(value, str)}
     numbers = {name: value - 1 for name, value in wanted.items() if isinstance(value, int)}
     if any(place < 0 for place in numbers.values()):
-        raise refuse("csv_columns", "columns are counted from 1")
+        raise invalid_statement("csv_columns", "columns are counted from 1")
     if not names:
-        # without headings named, the first row with a digit where the date is expected is the first line
+        # without headings, the first line is the first row with a digit in the column of the date
         at = numbers["date"]
         first = next((i for i, (_, row) in enumerate(rows) if at < len(row) and re.search(r"\d", row[at])), 0)
         return numbers, first
-    for at, (_, row) in enumerate(rows[:_PREAMBLE]):
-        heads = [_heading(cell) for cell in row]
+    for at, (_, row) in enumerate(rows[:_MAX_PREAMBLE]):
+        heads = [_normalise_heading(cell) for cell in row]
         if set(names) <= set(heads):
             return numbers | {name: heads.index(head) for head, name in names.items()}, at + 1
     missing = sorted(names)
-    raise refuse("csv_columns", f"no row holds the headings {', '.join(missing)}")
+    raise invalid_statement("csv_columns", f"no row holds the headings {', '.join(missing)}")
 
 
-def _heading(text: str) -> str:
+def _normalise_heading(text: str) -> str:
     plain = text.casefold().replace("ä", "a").replace("\ufeff", "")
     plain = re.sub(r"\([^)]*\)|[^a-z0-9 /]", " ", plain)  # "Amount (NZD)", "Betrag in €"
     return re.sub(r"^(?!money|paid)(.*?) (?:in|gbp|nzd|aud|usd|eur)$", r"\1", " ".join(plain.split()))
 
 
-def _order(days: Iterable[str]) -> DateOrder:
-    """Return the order in which all days can be read.
+def _detect_order(days: Iterable[str]) -> DateOrder:
+    """Return the order in which all dates can be read.
 
     Raises:
-        Invalid: The days of this file can be read in two ways.
+        Invalid: The dates can be read in two ways.
     """
-    found = [day for day in days if day]
-    fits: dict[DateOrder, int] = {order: sum(day_of(day, order) is not None for day in found) for order in _FORMATS}
-    most = max(fits.values(), default=0)
-    best = [order for order, count in fits.items() if count == most]
-    if len(best) > 1 and any(day_of(day, best[0]) != day_of(day, best[1]) for day in found):
-        raise refuse("csv", "its days can be read as day/month or as month/day: say which in date_format")
+    cells = [day for day in days if day]
+    fits: dict[DateOrder, int] = {order: sum(parse_day(day, order) is not None for day in cells) for order in _FORMATS}
+    max_count = max(fits.values(), default=0)
+    best = [order for order, count in fits.items() if count == max_count]
+    if len(best) > 1 and any(parse_day(day, best[0]) != parse_day(day, best[1]) for day in cells):
+        raise invalid_statement("csv", "its dates can be read as day/month or as month/day; set date_format")
     return best[0]
 
 
-def _decimal_comma(amounts: Iterable[str]) -> bool:
-    """Tell whether decimals stand after a comma; a comma before three digits alone says nothing."""
+def _has_decimal_comma(amounts: Iterable[str]) -> bool:
+    """Return whether decimals follow a comma; a comma before three digits is undecided."""
     votes = 0
     for text in amounts:
         last = re.search(r"([.,])(\d+)\D*$", text)

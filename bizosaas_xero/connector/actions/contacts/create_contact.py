@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, field_validator
 
-from bizosaas_xero.connector.actions.books import Books, Row, quoted
+from bizosaas_xero.connector.actions.books import Books, Row, quote
 from bizosaas_xero.connector.actions.definition import WriteAction
 from bizosaas_xero.connector.actions.escaping import bullet_list, escape_markdown
 from bizosaas_xero.connector.actions.invoices import defaults
@@ -141,10 +141,10 @@ def _same_name(books: Books, name: str, mark: str) -> list[str]:
 def _named(books: Books, name: str) -> list[Row]:
     if '"' in name or "\\" in name:  # which a filter cannot hold; a search can, and finds parts as well
         query = {"searchTerm": name, "includeArchived": "true"}
-        rows = books.listed("Contacts", "Contact", query, most=100)
+        rows = books.list_cached("Contacts", "Contact", query, limit=100)
         return [row for row in rows if str(row.get("Name")).casefold() == name.casefold()]
-    query = {"where": f"Name=={quoted(name, 'params.name')}", "includeArchived": "true"}
-    return books.listed("Contacts", "Contact", query, most=_MAX_SHOWN)
+    query = {"where": f"Name=={quote(name, 'params.name')}", "includeArchived": "true"}
+    return books.list_cached("Contacts", "Contact", query, limit=_MAX_SHOWN)
 
 
 def _others(books: Books, params: CreateContactParams, mark: str) -> list[str]:
@@ -155,10 +155,10 @@ def _others(books: Books, params: CreateContactParams, mark: str) -> list[str]:
     ):
         if not value:
             continue
-        query = {"where": f"{column}=={quoted(value, f'params.{field}')}"}
+        query = {"where": f"{column}=={quote(value, f'params.{field}')}"}
         warnings += [
             f"Possible duplicate: {row['Name']} ({row['ContactID']}) has the same {field.replace('_', ' ')}."
-            for row in books.listed("Contacts", "Contact", query, most=_MAX_SHOWN)
+            for row in books.list_cached("Contacts", "Contact", query, limit=_MAX_SHOWN)
             if row.get("ContactNumber") != mark
         ]
     return warnings

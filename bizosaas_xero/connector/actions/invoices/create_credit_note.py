@@ -91,7 +91,7 @@ def commit(books: Books, params: CreateCreditNoteParams, write: Write, ready: Dr
         elif planned.after:
             guid = str(done.row["CreditNoteID"])
             send_step(books, write, planned.after[0], {"credit_note": guid})
-            done.row = books.one("CreditNotes", guid, "CreditNote")
+            done.row = books.get("CreditNotes", guid, "CreditNote")
     except ConnectorError as error:
         done.failed(
             f"The credit note stands, but was not set against the invoice: {error.message} "

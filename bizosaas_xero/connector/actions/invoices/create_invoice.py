@@ -81,7 +81,7 @@ def to_result(books: Books, params: CreateInvoiceParams, done: CommitResult) -> 
     row = done.row
     online = None
     if row.get("Status") in {"AUTHORISED", "PAID"}:
-        online = books.online_address(row["InvoiceID"])
+        online = books.read_online_address(row["InvoiceID"])
     return CreatedInvoice(
         invoice_id=row["InvoiceID"],
         number=row.get("InvoiceNumber") or None,

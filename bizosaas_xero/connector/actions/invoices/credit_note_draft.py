@@ -95,7 +95,7 @@ def credited(books: Books, params: CreateCreditNoteParams) -> Row | None:
         return None
     row = document_lookup.resolve_document(books, params.invoice, "invoice")
     query = {"IDs": row["InvoiceID"], "unitdp": "4"}
-    return next(iter(books.listed("Invoices", "Invoice", query, most=1)), row)
+    return next(iter(books.list_cached("Invoices", "Invoice", query, limit=1)), row)
 
 
 def contact(

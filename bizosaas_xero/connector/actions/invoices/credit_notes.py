@@ -19,7 +19,7 @@ UNAPPROVED = frozenset({"DRAFT", "SUBMITTED"})
 def list_credit_notes(books: Books, contact_id: str | None) -> list[Row]:
     """Return a customer's credit notes, latest change first; without a customer, all."""
     where = 'Type=="ACCRECCREDIT"' + (f' AND Contact.ContactID==Guid("{contact_id}")' if contact_id else "")
-    return books.listed("CreditNotes", "CreditNote", {"where": where, "order": "UpdatedDateUTC DESC"})
+    return books.list_cached("CreditNotes", "CreditNote", {"where": where, "order": "UpdatedDateUTC DESC"})
 
 
 def has_mark(row: Row, mark: str) -> bool:
@@ -31,7 +31,7 @@ def find_by_mark(books: Books, contact_id: str | None, mark: str) -> Row | None:
     """Return the credit note that has_mark a write's mark, whole."""
     for row in list_credit_notes(books, contact_id):
         if has_mark(row, mark):
-            return books.one("CreditNotes", row["CreditNoteID"], "CreditNote")
+            return books.get("CreditNotes", row["CreditNoteID"], "CreditNote")
     return None
 
 
@@ -39,7 +39,7 @@ def allocation_step(invoice_id: str, amount: Decimal, on: date) -> Step:
     """Return the step that sets the credit note made before it against an invoice."""
 
     def there(books: Books, names: Mapping[str, str]) -> Row | None:
-        row = books.one("CreditNotes", names["credit_note"], "CreditNote")
+        row = books.get("CreditNotes", names["credit_note"], "CreditNote")
         return row if applied_amount(row, invoice_id) else None
 
     body = {"Invoice": {"InvoiceID": invoice_id}, "Amount": amount, "Date": str(on)}

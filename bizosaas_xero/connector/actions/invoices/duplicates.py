@@ -17,14 +17,14 @@ def list_invoices(books: Books, contact_id: str | None) -> list[Row]:
     """Return a customer's sales invoices in short; without a customer, all that this app made."""
     query = {"where": 'Type=="ACCREC"', "summaryOnly": "true", "order": "UpdatedDateUTC DESC"}
     query |= {"ContactIDs": contact_id} if contact_id else {"createdByMyApp": "true"}
-    return books.listed("Invoices", "Invoice", query)
+    return books.list_cached("Invoices", "Invoice", query)
 
 
 def find_by_mark(books: Books, contact_id: str | None, mark: str) -> Row | None:
     """Return the invoice that carries a write's mark, whole."""
     for row in list_invoices(books, contact_id):
         if str(row.get("Url") or "").endswith(f"#{mark}"):
-            return books.one("Invoices", row["InvoiceID"], "Invoice")
+            return books.get("Invoices", row["InvoiceID"], "Invoice")
     return None
 
 

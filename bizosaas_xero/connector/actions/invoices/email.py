@@ -46,7 +46,7 @@ class EmailHistory:
 
 def email_history(books: Books, invoice: Row, mark: str) -> EmailHistory:
     """Read what became of a write's e-mail."""
-    records, at = books.history(f"Invoices/{invoice['InvoiceID']}")
+    records, at = books.read_history(f"Invoices/{invoice['InvoiceID']}")
     tries = [row for row in records if f"[{mark}]" in _details(row)]
     if not tries:
         return EmailHistory()
@@ -150,7 +150,7 @@ def email_step(invoice_id: str, again: str | None = None) -> Step:
     """
 
     def sent(books: Books, _names: Mapping[str, str]) -> Row | None:
-        row = books.one("Invoices", invoice_id, "Invoice")
+        row = books.get("Invoices", invoice_id, "Invoice")
         was = email_history(books, row, again).sent if again else bool(row.get("SentToContact"))
         return row if was else None
 

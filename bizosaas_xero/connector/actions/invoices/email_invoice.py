@@ -65,7 +65,7 @@ def plan(books: Books, params: EmailInvoiceParams, _write: Write) -> Draft:
             _REMEDY.get(status),
             reason="not_sendable",
         )
-    contact = books.one("Contacts", row["Contact"]["ContactID"], "Contact")
+    contact = books.get("Contacts", row["Contact"]["ContactID"], "Contact")
     to = recipients(contact)
     if not contact.get("EmailAddress"):
         raise wrong(
@@ -174,7 +174,7 @@ def to_result(books: Books, _params: EmailInvoiceParams, done: CommitResult) -> 
     row = done.row
     online = None
     if row.get("Status") in {"AUTHORISED", "PAID"}:
-        online = books.online_address(row["InvoiceID"])
+        online = books.read_online_address(row["InvoiceID"])
     return EmailedInvoice(
         invoice_id=row["InvoiceID"],
         number=row.get("InvoiceNumber") or None,

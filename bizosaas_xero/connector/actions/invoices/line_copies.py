@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.invoices import lines
 from bizosaas_xero.connector.actions.invoices.lines import Line, PricedLine, round_to_cents
-from bizosaas_xero.connector.actions.typed_rows import unreadable
+from bizosaas_xero.connector.actions.typed_rows import unreadable_record
 from bizosaas_xero.connector.actions.writes import ledger_effect
 from bizosaas_xero.connector.actions.writes.plan import ZERO
 
@@ -31,7 +31,7 @@ def price_document_lines(books: Books, document: Row) -> tuple[PricedLine, ...]:
 
 def _price_line(books: Books, line: Row, *, inclusive: bool) -> PricedLine:
     named = str(_account_of_line(line))
-    account = books.account(named) or {"AccountID": named, "Name": "an account that is gone"}
+    account = books.find_account(named) or {"AccountID": named, "Name": "an account that is gone"}
     tax: Decimal = line.get("TaxAmount") or ZERO
     kind = str(line.get("TaxType") or "")
     rate = books.tax_rates.get(kind) or {**_NO_RATE, "TaxType": kind}
@@ -62,7 +62,7 @@ def copy_line(line: Row) -> Line:
             tracking={str(each["Name"]): str(each["Option"]) for each in line.get("Tracking") or ()},
         )
     except ValidationError:  # longer than anybody can write it in Xero
-        raise unreadable("LineItems: a line that cannot be asked for") from None
+        raise unreadable_record("LineItems: a line that cannot be asked for") from None
 
 
 def _account_of_line(line: Row) -> str | None:
@@ -108,7 +108,7 @@ def split_amount(books: Books, document: Row, amount: Decimal, description: str)
         groups[key] = groups.get(key, ZERO) + each.net + each.tax
     total = sum(groups.values(), ZERO)
     if not total:
-        raise unreadable("LineItems: they come to nothing")
+        raise unreadable_record("LineItems: they come to nothing")
     parts = {key: round_to_cents(amount * gross / total) for key, gross in groups.items()}
     largest = max(parts, key=lambda key: abs(parts[key]))
     parts[largest] += amount - sum(parts.values(), ZERO)

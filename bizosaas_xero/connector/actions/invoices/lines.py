@@ -154,7 +154,7 @@ def _resolve_account(books: Books, line: Line, defaults: LineDefaults, field: st
             return only[0]
         offered = ", ".join(f"{row.get('Code')} {row.get('Name')}" for row in only[:8])
         raise wrong(field, f"is needed: name one of {offered}, or set sales_account for this connection")
-    row = books.account(named)
+    row = books.find_account(named)
     if row is None:
         raise wrong(field, f"no account has the code or id {named!r}; see list_accounts")
     if row.get("Status") != "ACTIVE":

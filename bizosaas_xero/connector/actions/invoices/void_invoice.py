@@ -14,7 +14,7 @@ from bizosaas_xero.connector.actions.escaping import bullet_list, escape_markdow
 from bizosaas_xero.connector.actions.invoices import line_copies
 from bizosaas_xero.connector.actions.models import Money, Params, Result
 from bizosaas_xero.connector.actions.money import to_base_currency
-from bizosaas_xero.connector.actions.typed_rows import unreadable
+from bizosaas_xero.connector.actions.typed_rows import unreadable_record
 from bizosaas_xero.connector.actions.writes import document_lookup
 from bizosaas_xero.connector.actions.writes.errors import wrong
 from bizosaas_xero.connector.actions.writes.execute import CommitResult, add_history_note, run_steps
@@ -74,7 +74,7 @@ def plan(books: Books, params: VoidInvoiceParams, _write: Write) -> Draft:
     _refuse_sent(row, params)
     status = _BECOMES.get(row["Status"])
     if status is None:
-        raise unreadable("Status: none that is known")
+        raise unreadable_record("Status: none that is known")
     warnings = tuple(_warnings(books, row, live=live))
     effect = line_copies.document_postings(books, row, -1) if live else ()
     return Draft(
@@ -112,7 +112,7 @@ def _step(row: Row, status: str) -> Step:
     guid = str(row["InvoiceID"])
 
     def gone(books: Books, _names: Any) -> Row | None:
-        now = books.one("Invoices", guid, "Invoice")
+        now = books.get("Invoices", guid, "Invoice")
         return now if now.get("Status") == status else None
 
     return Step(
@@ -241,7 +241,7 @@ def find_existing(books: Books, params: VoidInvoiceParams, write: Write) -> Row 
 
 
 def _noted(books: Books, row: Row, mark: str) -> bool:
-    records, _ = books.history(f"Invoices/{row['InvoiceID']}")
+    records, _ = books.read_history(f"Invoices/{row['InvoiceID']}")
     return any(f"[{mark}]" in str(record.get("Details") or "") for record in records)
 
 

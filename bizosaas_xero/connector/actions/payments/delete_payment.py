@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from bizosaas_xero.connector.actions.books import Books, Row, account_name, guid
+from bizosaas_xero.connector.actions.books import Books, Row, account_name, parse_guid
 from bizosaas_xero.connector.actions.definition import WriteAction
 from bizosaas_xero.connector.actions.escaping import escape_markdown
 from bizosaas_xero.connector.actions.models import Money, Params, Result
@@ -94,7 +94,7 @@ def _payment(books: Books, params: DeletePaymentParams) -> Row:
 def _by_id(books: Books, payment_id: str) -> Row:
     field = "params.payment_id"
     try:
-        return books.one("Payments", guid(payment_id, field), "Payment")
+        return books.get("Payments", parse_guid(payment_id, field), "Payment")
     except NotFound as error:
         raise NotFound(
             f"There is no payment with the id {payment_id!r}.",
@@ -145,7 +145,7 @@ def plan(books: Books, params: DeletePaymentParams, _write: Write) -> Draft:
         told = f"This payment of {named} is deleted already; nothing is done."
         return Draft(steps=(), warnings=(told,), summary=told, amount=ZERO, facts={"status": "DELETED"})
     kind = _deletable(books, row)
-    whole = books.one("Invoices", row["Invoice"]["InvoiceID"], "Invoice")
+    whole = books.get("Invoices", row["Invoice"]["InvoiceID"], "Invoice")
     currency, amount, due = str(whole["CurrencyCode"]), row["Amount"], whole["AmountDue"]
     rate = ONE if currency == books.base_currency else row.get("CurrencyRate")
     account = books.accounts.get(str((row.get("Account") or {}).get("AccountID")).lower())
@@ -177,7 +177,7 @@ def plan(books: Books, params: DeletePaymentParams, _write: Write) -> Draft:
 
 
 def _gone(books: Books, payment_id: str) -> Row | None:
-    row = books.one("Payments", payment_id, "Payment")
+    row = books.get("Payments", payment_id, "Payment")
     return row if row.get("Status") == "DELETED" else None
 
 
@@ -202,9 +202,9 @@ def commit(books: Books, params: DeletePaymentParams, write: Write, ready: Draft
 
 def to_result(books: Books, _params: DeletePaymentParams, done: CommitResult) -> DeletedPayment:
     """Return the payment, and its invoice as it is now."""
-    books.forget()
+    books.clear_cache()
     row = done.row
-    invoice = books.one("Invoices", row["Invoice"]["InvoiceID"], "Invoice")
+    invoice = books.get("Invoices", row["Invoice"]["InvoiceID"], "Invoice")
     kind: DocumentKind = "bill" if invoice.get("Type") == "ACCPAY" else "invoice"
     return DeletedPayment(
         payment_id=row["PaymentID"],

@@ -95,7 +95,7 @@ class FeeAndOverpayment:
     def fee_account(self) -> Row:
         """The cost account of the fee."""
         assert self.fee  # noqa: S101
-        row, field = self.books.account(self.fee.account), "params.fee.account"
+        row, field = self.books.find_account(self.fee.account), "params.fee.account"
         if row is None:
             raise wrong(field, f"no account has the code or id {self.fee.account!r}", "See list_accounts.")
         if row.get("Status") != "ACTIVE":

@@ -9,8 +9,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from decimal import Decimal
 
-from bizosaas_xero.connector.actions.bank.ledger_entries import day_filter
-from bizosaas_xero.connector.actions.books import Books, Row
+from bizosaas_xero.connector.actions.books import Books, Row, date_filter
 from bizosaas_xero.connector.actions.writes.document_lookup import DocumentKind, contact_name
 from bizosaas_xero.connector.actions.writes.plan import MARK
 
@@ -36,7 +35,7 @@ def transaction_url(books: Books) -> str:
 def list_payments(books: Books, invoice_id: str) -> list[Row]:
     """Return the payments of an invoice or bill, deleted ones too."""
     query = {"where": f'Invoice.InvoiceID==Guid("{invoice_id}")', "order": "PaymentID ASC"}
-    return books.listed("Payments", "Payment", query)
+    return books.list_cached("Payments", "Payment", query)
 
 
 def find_payment_by_mark(books: Books, invoice_id: str, mark: str) -> Row | None:
@@ -47,8 +46,8 @@ def find_payment_by_mark(books: Books, invoice_id: str, mark: str) -> Row | None
 
 def find_transaction_by_mark(books: Books, kind: str, on: date, mark: str) -> Row | None:
     """Return the bank transaction of a type and day that carries a write's mark."""
-    query = {"where": f'Type=="{kind}" AND Date=={day_filter(on)}', "order": "BankTransactionID ASC"}
-    for row in books.listed("BankTransactions", "BankTransaction", query):
+    query = {"where": f'Type=="{kind}" AND Date=={date_filter(on)}', "order": "BankTransactionID ASC"}
+    for row in books.list_cached("BankTransactions", "BankTransaction", query):
         if str(row.get("Url") or "").endswith(f"#{mark}"):
             # an overpayment may be listed under its own id alone
             return {**row, "BankTransactionID": row.get("BankTransactionID") or row.get("OverpaymentID")}
@@ -85,10 +84,10 @@ def duplicate_warnings(
         and not str(row.get("Reference") or "").endswith(mark)
     ]
     way = "RECEIVE" if kind == "invoice" else "SPEND"
-    earliest, latest = day_filter(on - DUPLICATE_WINDOW), day_filter(on + DUPLICATE_WINDOW)
+    earliest, latest = date_filter(on - DUPLICATE_WINDOW), date_filter(on + DUPLICATE_WINDOW)
     where = f'Type=="{way}" AND Status=="AUTHORISED" AND Date>={earliest} AND Date<={latest}'
     query = {"where": where, "order": "BankTransactionID ASC"}
-    for row in books.listed("BankTransactions", "BankTransaction", query):
+    for row in books.list_cached("BankTransactions", "BankTransaction", query):
         theirs = _contact(row) == _contact(invoice)
         matched = row.get("IsReconciled") is True
         if row["Total"] not in banked or row.get("CurrencyCode", currency) != currency:

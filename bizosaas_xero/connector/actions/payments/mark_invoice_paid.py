@@ -77,7 +77,7 @@ def find_existing(books: Books, params: MarkInvoicePaidParams, write: Write) -> 
 def commit(books: Books, params: MarkInvoicePaidParams, write: Write, ready: Draft | Row) -> CommitResult:
     """Make the payment, or take the one that was made; then what goes with it, and leave a note."""
     if isinstance(ready, Draft) and not ready.steps:
-        books.forget()  # another worker with the same key may have paid it a moment ago
+        books.clear_cache()  # another worker with the same key may have paid it a moment ago
         there = find_existing(books, params, write)
         if there is None:
             invoice = resolve_document(books, params.invoice, params.kind)
@@ -123,8 +123,8 @@ def _note(books: Books, write: Write, done: CommitResult) -> None:
 
 def to_result(books: Books, params: MarkInvoicePaidParams, done: CommitResult) -> PaidInvoice:
     """Return the invoice as it is now, and what was recorded."""
-    books.forget()
-    invoice, row = books.one("Invoices", done.facts["invoice"], "Invoice"), done.row
+    books.clear_cache()
+    invoice, row = books.get("Invoices", done.facts["invoice"], "Invoice"), done.row
     return PaidInvoice(
         invoice_id=invoice["InvoiceID"],
         number=invoice.get("InvoiceNumber") or None,

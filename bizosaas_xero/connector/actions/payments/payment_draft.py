@@ -146,7 +146,7 @@ class PaymentDraft:
         if not named:
             complaint = f"is needed: this connection has no {setting}"
             raise wrong(field, complaint, f"Name an account (list_accounts), or set {setting}.")
-        row = self.books.account(named)
+        row = self.books.find_account(named)
         if row is None:
             raise wrong(field, f"no account has the code or id {named!r}", "See list_accounts.")
         if row.get("Status") != "ACTIVE":

@@ -1,28 +1,25 @@
-"""Aged receivables or payables for a person: as a Markdown table, or a CSV file."""
+"""Format aged receivables or payables as a Markdown table or a CSV file."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from bizosaas_xero.connector.actions.escaping import escape_csv, escape_markdown
-
-if TYPE_CHECKING:
-    from bizosaas_xero.connector.actions.reports.get_aged import AgedResult
+from bizosaas_xero.connector.actions.reports.aged_models import AgedResult
 
 
-def markdown(result: AgedResult) -> str:
-    """Return a table by contact, with what is counted and whether it ties."""
+def to_markdown(result: AgedResult) -> str:
+    """Return a table by contact, with the documents counted and the tie-out."""
     labels = [bucket.label for bucket in result.buckets]
     width = len(labels) + 1
     rows = [(escape_markdown(each.contact), [*each.buckets, each.total]) for each in result.contacts]
     if result.others.contacts:
-        named = f"{result.others.contacts} others"
-        rows.append((named, [*result.others.buckets, result.others.total]))
+        label = f"{result.others.contacts} others"
+        rows.append((label, [*result.others.buckets, result.others.total]))
     rows.append(("**Total**", [*(bucket.amount for bucket in result.buckets), result.total]))
-    out = [
+    text = [
         f"**{escape_markdown(result.organisation)}: aged {result.kind} on {result.as_of}, {result.currency}**",
         "",
         f"By {result.age_by.replace('_', ' ')}. {result.counted}",
@@ -32,18 +29,18 @@ def markdown(result: AgedResult) -> str:
         *(f"| {name} | {' | '.join(f'{amount:,}' for amount in amounts)} |" for name, amounts in rows),
     ]
     if result.prepayments.documents:
-        out += ["", f"Prepayments, not included: {result.prepayments.base:,}"]
+        text += ["", f"Prepayments, not included: {result.prepayments.base:,}"]
     if result.bridge.control:
         control = result.bridge.control
         parts = f"documents {control.documents:,}, revaluation {control.revaluation:,}"
-        out += ["", f"{escape_markdown(control.account)} in the trial balance: {control.balance:,} ({parts})"]
+        text += ["", f"{escape_markdown(control.account)} in the trial balance: {control.balance:,} ({parts})"]
     if result.bridge.not_tied_because:
-        out += ["", f"Not tied: {escape_markdown(result.bridge.not_tied_because)}"]
-    return "\n".join(out) + "\n"
+        text += ["", f"Not tied: {escape_markdown(result.bridge.not_tied_because)}"]
+    return "\n".join(text) + "\n"
 
 
-def as_csv(result: AgedResult) -> str:
-    """Return a row for each contact; names that a spreadsheet would run are defused."""
+def to_csv(result: AgedResult) -> str:
+    """Return a row for each contact; names that a spreadsheet would run as formulas are escaped."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(["contact_id", "contact", *(b.label for b in result.buckets), f"total_{result.currency}"])
@@ -55,5 +52,5 @@ def as_csv(result: AgedResult) -> str:
     return out.getvalue()
 
 
-FORMATS: dict[str, Callable[[AgedResult], str]] = {"markdown": markdown, "csv": as_csv}
-"""What `formats` may name."""
+FORMATS: dict[str, Callable[[AgedResult], str]] = {"markdown": to_markdown, "csv": to_csv}
+"""The values of `formats`."""

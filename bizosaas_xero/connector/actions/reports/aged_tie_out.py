@@ -1,4 +1,4 @@
-"""The bridge from figures added up here to Xero's own: per-contact reports and the control account."""
+"""Compare aged totals with Xero's own figures: the control account and the per-contact reports."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from bizosaas_xero.connector.actions.reports.ageing import ZERO
 from bizosaas_xero.connector.actions.reports.open_items import Item, Side
 from bizosaas_xero.spec.errors import Unavailable
 
-PLAUSIBLE = Decimal("0.25")
-"""A difference beyond this part of the open foreign amounts is not taken for revaluation."""
+MAX_REVALUATION_SHARE = Decimal("0.25")
+"""A difference larger than this share of the open foreign amounts is not taken for revaluation."""
 
 _HALF_CENT = Decimal("0.005")
 
@@ -33,11 +33,11 @@ class ControlBridge(Result):
         description="What foreign documents are worth more at the day's rates. Zero if none is open."
     )
     revaluation_proved: bool = Field(
-        description="Whether Xero's per-contact reports give the same; else it is just the difference."
+        description="Whether Xero's per-contact reports give the same amount; if not, it is only the difference."
     )
     rounding: Money = Field(description="Cents between rounding each foreign document and rounding their sum.")
     unexplained: Money
-    ties: bool | None = Field(description="`null`: only if the difference is revaluation, which is not proved.")
+    ties: bool | None = Field(description="`null`: the difference may be revaluation, which is not proved.")
     explanation: str
 
 
@@ -64,60 +64,62 @@ class Bridge(Result):
         "difference can be revaluation and was not proved to be."
     )
     not_tied_because: str | None = Field(description="Why `ties` is not true.")
-    not_compared: list[str] = Field(description="What was left out of the comparison, and why.")
+    not_compared: list[str] = Field(description="What was not compared, and why.")
 
 
-def build(
-    books: Books, side: Side, as_of: date, items: Sequence[Item], contacts: Sequence[str], *, whole: bool
+def build_bridge(
+    books: Books, side: Side, as_of: date, items: Sequence[Item], contacts: Sequence[str], *, all_contacts: bool
 ) -> Bridge:
     """Compare with Xero's own figures.
 
     Args:
-        books: The organisation's.
+        books: The organisation's books.
         side: Receivables or payables.
         as_of: The day.
-        items: Every document with something left, prepayments included.
-        contacts: Ids of those whose report is read, one call each.
-        whole: The items are those of all contacts, so that the control account can be compared.
+        items: Every open document, prepayments included.
+        contacts: Ids of the contacts whose report is read, one call each.
+        all_contacts: The items are those of all contacts, so that the control account can be compared.
     """
     of_contact = defaultdict(list)
     for item in items:
         of_contact[item.contact_id].append(item)
-    read = [_contact(books, side, as_of, key, of_contact[key]) for key in contacts]
-    compared = [each for each, _ in read]
-    foreign = {item.contact_id for item in items if _revalued(books, item)}
-    proof = sum((on_control for _, on_control in read), ZERO) if foreign <= set(contacts) else None
-    control = _control(books, side, as_of, items, proof) if whole else None
-    left_out = []
-    if not whole:
-        left_out.append("The control account holds all contacts; this result is of one.")
+    comparisons = [_compare_contact(books, side, as_of, key, of_contact[key]) for key in contacts]
+    compared = [bridge for bridge, _ in comparisons]
+    foreign = {item.contact_id for item in items if _is_revalued(books, item)}
+    proof = sum((on_control for _, on_control in comparisons), ZERO) if foreign <= set(contacts) else None
+    control = _compare_control(books, side, as_of, items, proof) if all_contacts else None
+    not_compared = []
+    if not all_contacts:
+        not_compared.append("The control account holds all contacts; this result is of one contact.")
     unread = len(of_contact.keys() - set(contacts))
     if unread:
-        left_out.append(f"The reports of {unread} contacts were not read; each costs a call.")
-    ties, reason = _verdict(control, compared)
-    return Bridge(control=control, contacts=compared, ties=ties, not_tied_because=reason, not_compared=left_out)
+        not_compared.append(f"The reports of {unread} contacts were not read; each costs a call.")
+    ties, reason = _tie_verdict(control, compared)
+    return Bridge(control=control, contacts=compared, ties=ties, not_tied_because=reason, not_compared=not_compared)
 
 
-def _revalued(books: Books, item: Item) -> bool:
+def _is_revalued(books: Books, item: Item) -> bool:
     return item.currency != books.base_currency and item.kind != "prepayment"
 
 
 # ---------------------------------------------------------------- the control account
 
 
-def _control(books: Books, side: Side, as_of: date, items: Sequence[Item], proof: Decimal | None) -> ControlBridge:
+def _compare_control(
+    books: Books, side: Side, as_of: date, items: Sequence[Item], proof: Decimal | None
+) -> ControlBridge:
     account = next((row for row in books.accounts.values() if row.get("SystemAccount") == side.control), None)
     if account is None:
         raise Unavailable(f"The chart has no {side.control} account.", reason="unreadable_record")
-    balance = _balance(books, str(account["AccountID"]).lower(), as_of)
+    balance = _trial_balance_of(books, str(account["AccountID"]).lower(), as_of)
     if side.control == "CREDITORS":
         balance = -balance
     counted = [item for item in items if item.kind != "prepayment"]
     documents = sum((item.base for item in counted), ZERO)
-    foreign = [item for item in counted if _revalued(books, item)]
-    off = balance - documents
-    revaluation, rounding, proved, said = _split(off, foreign, proof)
-    unexplained = off - revaluation - rounding
+    foreign = [item for item in counted if _is_revalued(books, item)]
+    difference = balance - documents
+    revaluation, rounding, proved, explanation = _split_difference(difference, foreign, proof)
+    unexplained = difference - revaluation - rounding
     return ControlBridge(
         account_id=account["AccountID"],
         account=str(account.get("Name")),
@@ -128,35 +130,37 @@ def _control(books: Books, side: Side, as_of: date, items: Sequence[Item], proof
         rounding=rounding,
         unexplained=unexplained,
         ties=False if unexplained else proved or None,
-        explanation=said,
+        explanation=explanation,
     )
 
 
-def _split(off: Decimal, foreign: Sequence[Item], proof: Decimal | None) -> tuple[Decimal, Decimal, bool, str]:
-    """Return revaluation, rounding, whether Xero's reports prove them, and a sentence."""
-    if not off:
+def _split_difference(
+    difference: Decimal, foreign: Sequence[Item], proof: Decimal | None
+) -> tuple[Decimal, Decimal, bool, str]:
+    """Return revaluation, rounding, whether Xero's reports prove them, and an explanation."""
+    if not difference:
         return ZERO, ZERO, True, "The control account equals the open documents."
     if not foreign:
         return ZERO, ZERO, False, "All open documents are in base currency, so nothing explains a difference."
-    most = _HALF_CENT * (len(foreign) + len({item.currency for item in foreign}))
-    if proof is not None and abs(off - proof) <= most:
-        said = "Xero's per-contact reports give the same revaluation of foreign documents, to rounding."
-        return proof, off - proof, True, said
+    max_rounding = _HALF_CENT * (len(foreign) + len({item.currency for item in foreign}))
+    if proof is not None and abs(difference - proof) <= max_rounding:
+        explanation = "Xero's per-contact reports give the same revaluation of foreign documents, to rounding."
+        return proof, difference - proof, True, explanation
     if proof is not None:
         return proof, ZERO, False, "Xero's per-contact reports give another revaluation than the difference."
     gross = sum((abs(item.base) for item in foreign), ZERO)
-    if abs(off) > gross * PLAUSIBLE:
+    if abs(difference) > gross * MAX_REVALUATION_SHARE:
         return ZERO, ZERO, False, (
             f"Foreign documents worth {gross} are open, too few for the difference to be their revaluation."
         )  # fmt: skip
-    return off, ZERO, False, (
+    return difference, ZERO, False, (
         f"The difference is taken for the revaluation of foreign documents worth {gross} at their own rates; "
         "the API publishes no rates, so only `bridge` over all contacts who have some can prove it."
     )  # fmt: skip
 
 
-def _balance(books: Books, account_id: str, as_of: date) -> Decimal:
-    for line in layout.lines(books.report("TrialBalance", {"date": f"{as_of}"})):
+def _trial_balance_of(books: Books, account_id: str, as_of: date) -> Decimal:
+    for line in layout.lines(books.read_report("TrialBalance", {"date": f"{as_of}"})):
         if line.account_id == account_id:
             debit, credit = line.values[-2:]
             return (debit or ZERO) - (credit or ZERO)
@@ -166,14 +170,14 @@ def _balance(books: Books, account_id: str, as_of: date) -> Decimal:
 # ---------------------------------------------------------------- Xero's report of one contact
 
 
-def _contact(
+def _compare_contact(
     books: Books, side: Side, as_of: date, contact_id: str, items: Sequence[Item]
 ) -> tuple[ContactBridge, Decimal]:
-    """Return the comparison, and the revaluation of what stands on the control account."""
+    """Return the comparison, and the revaluation of the documents on the control account."""
     query = {"contactId": contact_id, "date": f"{as_of}", "toDate": f"{as_of}"}
-    if items:  # what is older comes as the opening balance, and would be no document
+    if items:  # older documents would come as one opening balance
         query["fromDate"] = f"{min(item.dated for item in items)}"
-    total, by_document = _dues(books.report(side.report, query))
+    total, by_document = _read_dues(books.read_report(side.report, query))
     documents = prepayments = revaluation = on_control = ZERO
     for item in items:
         prepaid = item.kind == "prepayment"
@@ -197,9 +201,9 @@ def _contact(
     return bridge, on_control
 
 
-def _dues(report: Row) -> tuple[Decimal, dict[str, Decimal]]:
-    """Return the sum of the last column, and the same by document; the opening balance is no document."""
-    total, found = ZERO, {}
+def _read_dues(report: Row) -> tuple[Decimal, dict[str, Decimal]]:
+    """Return the sum of the last column, and the same by document, without the opening balance."""
+    total, by_document = ZERO, {}
     for section in report.get("Rows") or []:
         for row in section.get("Rows") or []:
             cells = row.get("Cells") or []
@@ -213,16 +217,16 @@ def _dues(report: Row) -> tuple[Decimal, dict[str, Decimal]]:
                 for mark in cell.get("Attributes") or ()
             }
             if "invoiceid" in marks:
-                found[marks["invoiceid"]] = due
-    return total, found
+                by_document[marks["invoiceid"]] = due
+    return total, by_document
 
 
-def _verdict(control: ControlBridge | None, contacts: Sequence[ContactBridge]) -> tuple[bool | None, str | None]:
+def _tie_verdict(control: ControlBridge | None, contacts: Sequence[ContactBridge]) -> tuple[bool | None, str | None]:
     if control and control.ties is False:
         return False, f"{control.account} differs by {control.unexplained}. {control.explanation}"
-    off = next((each for each in contacts if not each.ties), None)
-    if off:
-        return False, f"Xero's report for {off.contact} differs by {off.unexplained}."
+    different = next((each for each in contacts if not each.ties), None)
+    if different:
+        return False, f"Xero's report for {different.contact} differs by {different.unexplained}."
     if control and control.ties is None:
         return None, control.explanation
     return (True, None) if control or contacts else (None, "Nothing was compared.")

@@ -1,4 +1,4 @@
-"""The arithmetic of ageing: what was open on a day, what it is worth, and how old it is. Pure functions."""
+"""The arithmetic of ageing: the amount open on a day, and the bucket of its age. Pure functions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ StepUnit = Literal["days", "months"]
 
 @dataclass(frozen=True)
 class Settlement:
-    """A payment of a document, or a credit set against it, on its own date."""
+    """A payment of a document, or a credit allocated to it, on its own date."""
 
     date: date
     amount: Decimal
@@ -26,38 +26,38 @@ class Settlement:
 
 @dataclass(frozen=True)
 class Bucket:
-    """The documents whose deciding date lies between two days, both included; ``None`` is no end."""
+    """The documents whose deciding date is between two days, both included; ``None`` means no limit."""
 
     label: str
     first: date | None
     last: date | None
 
     def holds(self, day: date) -> bool:
-        """Tell whether a deciding date belongs here."""
+        """Return whether a deciding date belongs to this bucket."""
         return (self.first is None or day >= self.first) and (self.last is None or day <= self.last)
 
 
-def open_on(left_now: Decimal, settlements: Iterable[Settlement], day: date) -> Decimal:
-    """Return what was left of a document at the end of a day: what was settled later is undone."""
-    return left_now + sum((each.amount for each in settlements if each.date > day), ZERO)
+def open_amount(open_now: Decimal, settlements: Iterable[Settlement], day: date) -> Decimal:
+    """Return what was open of a document at the end of a day: later settlements are undone."""
+    return open_now + sum((settlement.amount for settlement in settlements if settlement.date > day), ZERO)
 
 
-def buckets(as_of: date, age_by: AgeBy, unit: StepUnit, days: int, count: int) -> list[Bucket]:
-    """Return the buckets from young to old; every date lies in exactly one.
+def make_buckets(as_of: date, age_by: AgeBy, unit: StepUnit, days: int, count: int) -> list[Bucket]:
+    """Return the buckets from young to old; every date belongs to exactly one.
 
-    By due date the first holds what is not due yet; the last holds whatever is older than the steps.
+    By due date the first bucket holds what is not due yet; the last holds what is older than the steps.
 
     Args:
         as_of: The day of the report.
         age_by: Which date decides.
-        unit: Steps of so many days, or calendar months.
+        unit: Steps of ``days`` days, or calendar months.
         days: The length of a step.
-        count: How many steps before the last, open one.
+        count: The number of steps before the last bucket, which has no lower limit.
     """
-    found: list[Bucket] = []
+    result: list[Bucket] = []
     newest: date | None = None
     if age_by == "due_date":  # due today is not late
-        found, newest = [Bucket("not due", as_of, None)], as_of - DAY
+        result, newest = [Bucket("not due", as_of, None)], as_of - DAY
     for step in range(count):
         if unit == "days":
             young = days * step + (1 if age_by == "due_date" or step else 0)
@@ -66,17 +66,17 @@ def buckets(as_of: date, age_by: AgeBy, unit: StepUnit, days: int, count: int) -
         else:
             first = (newest or as_of).replace(day=1)
             label = f"{first:%Y-%m}"
-        found.append(Bucket(label, first, newest))
+        result.append(Bucket(label, first, newest))
         newest = first - DAY
-    older = f"over {days * count} days" if unit == "days" else f"before {found[-1].first:%Y-%m}"
-    return [*found, Bucket(older, None, newest)]
+    older = f"over {days * count} days" if unit == "days" else f"before {result[-1].first:%Y-%m}"
+    return [*result, Bucket(older, None, newest)]
 
 
-def place(steps: list[Bucket], day: date) -> int:
+def bucket_index(buckets: list[Bucket], day: date) -> int:
     """Return the index of the bucket that holds a date."""
-    return next(index for index, bucket in enumerate(steps) if bucket.holds(day))
+    return next(index for index, bucket in enumerate(buckets) if bucket.holds(day))
 
 
 def days_late(as_of: date, due: date | None) -> int:
-    """Return for how many days a document has been overdue; nothing for one that is not."""
+    """Return for how many days a document has been overdue; 0 for one that is not."""
     return max((as_of - due).days, 0) if due else 0

@@ -1,4 +1,4 @@
-"""Citations: how a figure of a result is named, and how it is read again from Xero.
+"""Citations: names of figures in results, and reading such a figure from Xero again.
 
 ======================================================= =====================================================
 ``invoice:ID.FIELD``                                     total, subtotal, tax, amount_due, amount_paid,
@@ -21,9 +21,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Literal, cast
 
-from bizosaas_xero.connector.actions.books import Books, guid
+from bizosaas_xero.connector.actions.books import Books, parse_guid
 from bizosaas_xero.connector.actions.reports import generate_pnl_report, get_aged, get_balance_sheet
+from bizosaas_xero.connector.actions.reports.aged_models import AgedParams, AgedResult
 from bizosaas_xero.connector.actions.reports.open_items import PAYABLES, RECEIVABLES
+from bizosaas_xero.connector.actions.reports.pnl_models import PnlParams, PnlResult
 from bizosaas_xero.spec.errors import Invalid, NotFound
 
 Basis = Literal["accrual", "cash"]
@@ -46,29 +48,29 @@ _ZERO = Decimal(0)
 
 @dataclass(frozen=True)
 class Cited:
-    """What a citation stands for now."""
+    """The figure that a citation names, read now."""
 
     amount: Decimal
     currency: str
 
 
 class Reader:
-    """Reads what citations stand for; each source is read once.
+    """Reads cited figures; each source is read once.
 
     Args:
-        books: Where.
+        books: The organisation's books.
     """
 
     def __init__(self, books: Books) -> None:
         self._books = books
-        self._kept: dict[tuple[str, ...], Any] = {}
+        self._cache: dict[tuple[str, ...], Any] = {}
 
     def read(self, ref: str) -> Cited:
-        """Return what a citation stands for.
+        """Return the figure that a citation names.
 
         Raises:
-            Invalid: It has no known form.
-            NotFound: There is no such figure.
+            Invalid: The citation has an unknown form.
+            NotFound: The figure does not exist.
         """
         kind, _, rest = ref.partition(":")
         readers: dict[str, Callable[[str], Cited]] = {
@@ -80,62 +82,64 @@ class Reader:
             "aged_payables": lambda rest: self._aged(kind, rest),
         }
         if kind not in readers:
-            raise _unknown(f"There is no {kind!r} to cite.")
+            raise _unknown_citation(f"{kind!r} is not a source of citations.")
         return readers[kind](rest)
 
-    def _once(self, *key: str, read: Callable[[], Any]) -> Any:
-        if key not in self._kept:
-            self._kept[key] = read()
-        return self._kept[key]
+    def _read_once(self, *key: str, read: Callable[[], Any]) -> Any:
+        if key not in self._cache:
+            self._cache[key] = read()
+        return self._cache[key]
 
     def _invoice(self, rest: str) -> Cited:
         key, _, field = rest.rpartition(".")
         if field not in INVOICE_FIELDS or not _SAFE.fullmatch(key):
-            raise _unknown(f"An invoice's figure is invoice:ID.FIELD with one of: {', '.join(INVOICE_FIELDS)}.")
-        row = self._books.one("Invoices", key, "Invoice")
+            raise _unknown_citation(
+                f"An invoice's figure is invoice:ID.FIELD with one of: {', '.join(INVOICE_FIELDS)}."
+            )
+        row = self._books.get("Invoices", key, "Invoice")
         return Cited(row.get(INVOICE_FIELDS[field]) or _ZERO, str(row.get("CurrencyCode")))
 
     def _contact(self, rest: str) -> Cited:
         key, _, field = rest.rpartition(".")
         if field != "owes":
-            raise _unknown("A contact's figure is contact:ID.owes.")
-        row = self._books.one("Contacts", guid(key, "ref"), "Contact")
+            raise _unknown_citation("A contact's figure is contact:ID.owes.")
+        row = self._books.get("Contacts", parse_guid(key, "ref"), "Contact")
         balances = (row.get("Balances") or {}).get("AccountsReceivable") or {}
         return Cited(balances.get("Outstanding") or _ZERO, self._books.base_currency)
 
     def _pnl(self, rest: str) -> Cited:
-        period, basis, what = _parts(rest, "pnl:FROM..TO:BASIS:WHAT")
+        period, basis, what = _split_parts(rest, "pnl:FROM..TO:BASIS:WHAT")
         first, dots, last = period.partition("..")
         if not dots:
-            raise _unknown("A period is FROM..TO.")
-        params = generate_pnl_report.PnlParams.model_construct(
-            from_date=_day(first),
-            to_date=_day(last),
-            basis=_basis(basis),
+            raise _unknown_citation("A period is FROM..TO.")
+        params = PnlParams.model_construct(
+            from_date=_parse_day(first),
+            to_date=_parse_day(last),
+            basis=_parse_basis(basis),
             tracking=None,
             formats=[],
         )
         if params.from_date > params.to_date:
-            raise _unknown("A period does not end before it begins.")
-        found: generate_pnl_report.PnlResult = self._once(
+            raise _unknown_citation("A period does not end before it begins.")
+        report: PnlResult = self._read_once(
             "pnl", period, basis, read=lambda: generate_pnl_report.run(self._books, params)
         )
-        totals = {section.name: section.total for section in found.sections}
-        totals |= {"gross_profit": found.gross_profit, "net_profit": found.net_profit}
-        totals |= {"unrealised_currency": found.unrealised_currency}
-        rows = {each.account_id.lower(): each.amount for section in found.sections for each in section.accounts}
-        return self._figure(what, totals, rows, found.currency)
+        totals = {section.name: section.total for section in report.sections}
+        totals |= {"gross_profit": report.gross_profit, "net_profit": report.net_profit}
+        totals |= {"unrealised_currency": report.unrealised_currency}
+        rows = {each.account_id.lower(): each.amount for section in report.sections for each in section.accounts}
+        return self._figure(what, totals, rows, report.currency)
 
     def _balance_sheet(self, rest: str) -> Cited:
-        day, basis, what = _parts(rest, "balance_sheet:DATE:BASIS:WHAT")
+        day, basis, what = _split_parts(rest, "balance_sheet:DATE:BASIS:WHAT")
         params = get_balance_sheet.BalanceSheetParams.model_construct(
-            on_date=_day(day), basis=_basis(basis), compare=False
+            on_date=_parse_day(day), basis=_parse_basis(basis), compare=False
         )
-        found: get_balance_sheet.BalanceSheetResult = self._once(
+        report: get_balance_sheet.BalanceSheetResult = self._read_once(
             "balance_sheet", day, basis, read=lambda: get_balance_sheet.run(self._books, params)
         )
-        sheet = found.sheets[0]
-        if sheet.as_of != _day(day):
+        sheet = report.sheets[0]
+        if sheet.as_of != _parse_day(day):
             raise NotFound(f"Xero's balance sheet of {day} is of {sheet.as_of}.", reason="unknown_figure")
         totals = {"assets": sheet.assets.total, "liabilities": sheet.liabilities.total}
         totals |= {"equity": sheet.equity.total, "net_assets": sheet.net_assets}
@@ -146,7 +150,7 @@ class Reader:
             for each in part.accounts
             if each.account_id
         }
-        return self._figure(what, totals, rows, found.currency)
+        return self._figure(what, totals, rows, report.currency)
 
     def _figure(self, what: str, totals: dict[str, Decimal], rows: dict[str, Decimal], currency: str) -> Cited:
         if what in totals:
@@ -160,45 +164,47 @@ class Reader:
         return Cited(rows.get(key, _ZERO), currency)  # reports leave out accounts without a figure
 
     def _aged(self, kind: str, rest: str) -> Cited:
-        day, who, what = _parts(rest, f"{kind}:DATE:WHO:WHAT")
+        day, who, what = _split_parts(rest, f"{kind}:DATE:WHO:WHAT")
         side = RECEIVABLES if kind == "aged_receivables" else PAYABLES
-        contact = None if who == "all" else guid(who, "ref")
+        contact = None if who == "all" else parse_guid(who, "ref")
         if what not in ({"total", "overdue"} if contact is None else {"total"}):
-            raise _unknown(f"{kind} has the figures all:total, all:overdue and CONTACT_ID:total.")
-        params = get_aged.AgedParams(as_of=_day(day), contact_limit=500, overdue_limit=0)
-        found: get_aged.AgedResult = self._once(kind, day, read=lambda: get_aged.run(self._books, params, side))
+            raise _unknown_citation(f"{kind} has the figures all:total, all:overdue and CONTACT_ID:total.")
+        params = AgedParams(as_of=_parse_day(day), contact_limit=500, overdue_limit=0)
+        report: AgedResult = self._read_once(kind, day, read=lambda: get_aged.run(self._books, params, side))
         if contact is None:
-            return Cited(found.total if what == "total" else found.overdue.base, found.currency)
-        totals = {each.contact_id.lower(): each.total for each in found.contacts}
+            return Cited(report.total if what == "total" else report.overdue.base, report.currency)
+        totals = {each.contact_id.lower(): each.total for each in report.contacts}
         if contact in totals:
-            return Cited(totals[contact], found.currency)
-        if not found.others.contacts:
-            self._books.one("Contacts", contact, "Contact")  # an id of nobody is unknown, and does not owe 0
-            return Cited(_ZERO, found.currency)
-        alone = params.model_copy(update={"contact_id": contact})
-        one: get_aged.AgedResult = self._once(kind, day, contact, read=lambda: get_aged.run(self._books, alone, side))
-        return Cited(one.total, one.currency)
+            return Cited(totals[contact], report.currency)
+        if not report.others.contacts:
+            self._books.get("Contacts", contact, "Contact")  # an unknown id must not be reported as owing 0
+            return Cited(_ZERO, report.currency)
+        of_contact = params.model_copy(update={"contact_id": contact})
+        single: AgedResult = self._read_once(
+            kind, day, contact, read=lambda: get_aged.run(self._books, of_contact, side)
+        )
+        return Cited(single.total, single.currency)
 
 
-def _parts(rest: str, form: str) -> tuple[str, str, str]:
+def _split_parts(rest: str, form: str) -> tuple[str, str, str]:
     parts = rest.split(":")
     if len(parts) != 3:  # noqa: PLR2004 (as its form says)
-        raise _unknown(f"Its form is {form}.")
+        raise _unknown_citation(f"Its form is {form}.")
     return parts[0], parts[1], parts[2]
 
 
-def _day(text: str) -> date:
+def _parse_day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise _unknown(f"{text!r} is no day, as YYYY-MM-DD.") from None
+        raise _unknown_citation(f"{text!r} is not a date of the form YYYY-MM-DD.") from None
 
 
-def _basis(text: str) -> Basis:
+def _parse_basis(text: str) -> Basis:
     if text not in {"accrual", "cash"}:
-        raise _unknown(f"{text!r} is no basis: accrual or cash.")
+        raise _unknown_citation(f"{text!r} is not a basis; use accrual or cash.")
     return cast("Basis", text)
 
 
-def _unknown(message: str) -> Invalid:
+def _unknown_citation(message: str) -> Invalid:
     return Invalid(message, remedy=f"Cite one of: {FORMS}.", reason="unknown_citation")

@@ -1,7 +1,7 @@
-"""The figures of a text: which numbers claim an amount, and what each cites.
+"""Find the figures of a text: which numbers are amounts, and which citation each has.
 
-Everything with a digit is one of: a citation, an amount, or something that is no amount (a date, a time, a
-percentage, an identifier, a count of things, the number of a list's item). Nothing is passed over in silence.
+Everything with a digit is one of: a citation, an amount, or something else (a date, a time, a percentage, an
+identifier, a count, the number of a list item). Every one of them is reported.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SCALES = {
     "bn": 9,
     "billion": 9,
 }
-"""What a word or letter behind a number multiplies it by, as a power of ten."""
+"""The power of ten by which a word or letter after a number multiplies it."""
 
 SIGNS = {"NZ$": "NZD", "A$": "AUD", "AU$": "AUD", "US$": "USD", "C$": "CAD", "CA$": "CAD", "S$": "SGD"}
 SIGNS |= {"HK$": "HKD", "£": "GBP", "€": "EUR", "$": "$"}
@@ -31,11 +31,11 @@ SIGNS |= {"HK$": "HKD", "£": "GBP", "€": "EUR", "$": "$"}
 
 DOLLARS = frozenset({"AUD", "CAD", "HKD", "NZD", "SGD", "USD", "FJD", "TWD"})
 
-_THINGS = (
+_COUNTED_NOUNS = (
     "days?|weeks?|months?|years?|hours?|min(?:ute)?s?|calls?|invoices?|bills?|contacts?|customers?|suppliers?|"
     "accounts?|documents?|payments?|credit\\s+notes?|items?|lines?|people|persons?|organisations?"
 )
-_SORTS = "open|overdue|unpaid|paid|late|other|more|new|draft|calendar|working|business|further|different"
+_ADJECTIVES = "open|overdue|unpaid|paid|late|other|more|new|draft|calendar|working|business|further|different"
 _MONTH = (
     "(?:[Jj]an(?:uary)?|[Ff]eb(?:ruary)?|[Mm]ar(?:ch)?|[Aa]pr(?:il)?|May|[Jj]une?|[Jj]uly?|[Aa]ug(?:ust)?|"
     "[Ss]ept?(?:ember)?|[Oo]ct(?:ober)?|[Nn]ov(?:ember)?|[Dd]ec(?:ember)?)\\b\\.?"
@@ -46,8 +46,8 @@ _CODES = (
     "TWD|UAH|USD|VND|VUV|WST|XPF|ZAR"
 )
 _SIGN = "|".join(re.escape(sign) for sign in sorted(SIGNS, key=len, reverse=True))
-_LONGEST = 30
-"""Digits of an amount; what is longer is an account's number, or noise."""
+MAX_DIGITS = 30
+"""Digits of an amount; longer numbers are account numbers or noise."""
 
 _TOKENS = re.compile(
     rf"""
@@ -80,7 +80,7 @@ _TOKENS = re.compile(
         (?:[ \u00a0]?(?P<percent>%|(?i:percent|per\ cent)\b))?
         (?(before)|(?:[ \u00a0]?(?P<after>€|£|(?:{_CODES})\b))?)
         (?P<rest>[^\W\d][\w-]*)?
-        (?P<things>\s+(?:(?:{_SORTS})\s+)?(?:{_THINGS})\b)?
+        (?P<things>\s+(?:(?:{_ADJECTIVES})\s+)?(?:{_COUNTED_NOUNS})\b)?
     )
     """,
     re.VERBOSE | re.MULTILINE,
@@ -92,15 +92,15 @@ _KINDS: tuple[Kind, ...] = ("citation", "identifier", "date", "time", "item")
 
 @dataclass(frozen=True)
 class Token:
-    """One thing with digits in it.
+    """One part of a text that contains digits.
 
     Args:
-        kind: What it is.
-        text: As it stands there.
-        start: Its first character's number.
+        kind: The kind of token.
+        text: As written.
+        start: The position of its first character.
         value: Of an amount.
-        step: Of an amount: what its last digit shown counts, such as 0.01, or 100 for ``12.3k``.
-        currency: Of an amount: its code, ``$`` for any dollar, or ``None`` if none is said.
+        step: Of an amount: the value of one unit of its last digit, such as 0.01, or 100 for ``12.3k``.
+        currency: Of an amount: its code, ``$`` for any dollar, or ``None`` without a currency.
     """
 
     kind: Kind
@@ -113,14 +113,14 @@ class Token:
 
 @dataclass(frozen=True)
 class Figure:
-    """An amount, and what it cites: the citation that follows it before any other amount, in its line."""
+    """An amount, and the citation that follows it in its line before any other amount."""
 
     token: Token
     ref: str | None
 
 
-def tokens(text: str) -> Iterator[Token]:
-    """Give everything in a text that holds a digit, in order."""
+def find_tokens(text: str) -> Iterator[Token]:
+    """Yield every part of a text that contains a digit, in order."""
     for match in _TOKENS.finditer(text):
         kind = next((kind for kind in _KINDS if match[kind] is not None), None)
         if kind is None:
@@ -129,38 +129,38 @@ def tokens(text: str) -> Iterator[Token]:
             yield Token(kind, match[0].strip(), match.start())
 
 
-def figures(text: str) -> tuple[list[Figure], list[Token], list[Token]]:
-    """Return a text's amounts with what they cite, what is no amount, and citations that follow none."""
-    found: list[Figure] = []
+def find_figures(text: str) -> tuple[list[Figure], list[Token], list[Token]]:
+    """Return the amounts with their citations, the other tokens, and the citations without an amount."""
+    figures: list[Figure] = []
     rest: list[Token] = []
-    lost: list[Token] = []
+    stray: list[Token] = []
     waiting: Token | None = None
-    for token in tokens(text):
+    for token in find_tokens(text):
         if waiting is not None and "\n" in text[waiting.start + len(waiting.text) : token.start]:
-            found.append(Figure(waiting, None))
+            figures.append(Figure(waiting, None))
             waiting = None
         if token.kind == "amount":
             if waiting is not None:
-                found.append(Figure(waiting, None))
+                figures.append(Figure(waiting, None))
             waiting = token
         elif token.kind == "citation":
             if waiting is None and rest and _is_year(rest[-1], text, token):
                 year = rest.pop()
-                found.append(Figure(replace(year, kind="amount", value=Decimal(year.text)), token.text[1:-1]))
+                figures.append(Figure(replace(year, kind="amount", value=Decimal(year.text)), token.text[1:-1]))
             elif waiting is None:
-                lost.append(token)
+                stray.append(token)
             else:
-                found.append(Figure(waiting, token.text[1:-1]))
+                figures.append(Figure(waiting, token.text[1:-1]))
                 waiting = None
         else:
             rest.append(token)
     if waiting is not None:
-        found.append(Figure(waiting, None))
-    return found, rest, lost
+        figures.append(Figure(waiting, None))
+    return figures, rest, stray
 
 
 def _is_year(token: Token, text: str, citation: Token) -> bool:
-    """Tell whether what looked like a year is an amount after all: it is cited."""
+    """Return whether a token that looks like a year is an amount, because it is cited."""
     between = text[token.start + len(token.text) : citation.start]
     return token.kind == "date" and token.text.isdecimal() and not between.strip()
 
@@ -169,7 +169,7 @@ def _number(match: re.Match[str]) -> Token:
     text, start = match[0], match.start()
     if match["percent"]:
         return Token("percentage", text.strip(), start)
-    if match["rest"] or len(match["digits"]) > _LONGEST:
+    if match["rest"] or len(match["digits"]) > MAX_DIGITS:
         return Token("identifier", text.strip(), start)
     money = match["before"] or match["after"]
     if match["things"] and not money and "." not in match["digits"] and not match["scale"]:

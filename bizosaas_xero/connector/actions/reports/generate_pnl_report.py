@@ -1,22 +1,25 @@
-"""generate_pnl_report: profit and loss for any period, exact, and checked against the trial balance."""
+"""generate_pnl_report: the profit and loss of a period, exact, and checked against the trial balance."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Literal
 
-from pydantic import Field, ValidationInfo, field_validator
-
-from bizosaas_xero.connector.actions.books import Books, guid
+from bizosaas_xero.connector.actions.books import Books, parse_guid
 from bizosaas_xero.connector.actions.definition import ReadAction
-from bizosaas_xero.connector.actions.models import Money, Params, Result
 from bizosaas_xero.connector.actions.reports import layout, pnl_formats
+from bizosaas_xero.connector.actions.reports.pnl_models import (
+    AccountFigure,
+    Piece,
+    PnlParams,
+    PnlResult,
+    Section,
+)
 from bizosaas_xero.spec.errors import Invalid
 
 ZERO = Decimal(0)
-LONGEST = timedelta(days=364)
+MAX_PIECE = timedelta(days=364)
 """Xero refuses a report of more than 365 days."""
 
 MOST_PIECES = 10
@@ -30,86 +33,12 @@ _SECTIONS = {
 SECTIONS = ("income", "cost_of_sales", "other_income", "expenses")
 
 
-class Tracking(Params):
-    """Only what carries this option of a tracking category."""
-
-    category_id: str
-    option_id: str
-
-
-class PnlParams(Params):
-    """Which period, on which basis."""
-
-    from_date: date = Field(description="First day, as YYYY-MM-DD.")
-    to_date: date = Field(description="Last day, as YYYY-MM-DD.")
-    basis: Literal["accrual", "cash"] = Field(
-        "accrual", description="`accrual` counts invoices when they are dated, `cash` when they are paid."
-    )
-    tracking: Tracking | None = Field(None, description="Only one department, region or project.")
-    formats: list[Literal["markdown", "csv", "svg"]] = Field(
-        default_factory=list, description="Also give the report as text for a person: table, file or chart."
-    )
-
-    @field_validator("to_date")
-    @classmethod
-    def _in_order(cls, to_date: date, info: ValidationInfo) -> date:
-        if to_date < info.data.get("from_date", to_date):
-            raise ValueError("must not be before from_date")
-        return to_date
-
-
-class AccountFigure(Result):
-    """One account in the period. `amount` is positive for what its section usually holds."""
-
-    account_id: str
-    code: str | None
-    name: str
-    amount: Money
-
-
-class Section(Result):
-    """The accounts of one kind, and their sum."""
-
-    name: str
-    accounts: list[AccountFigure]
-    total: Money
-
-
-class Piece(Result):
-    """One report that Xero made: financial years are read apart, and none is longer than 365 days."""
-
-    from_date: date
-    to_date: date
-    net_profit: Money = Field(description="Computed here by account class.")
-    net_profit_in_xero: Money = Field(description="The report's own last line.")
-    trial_balance_movement: Money | None = Field(description="Revenue less expense by the trial balances.")
-
-
-class PnlResult(Result):
-    """Profit and loss, and what it was checked against."""
-
-    organisation: str
-    currency: str
-    basis: Literal["accrual", "cash"]
-    from_date: date
-    to_date: date
-    ref: str = Field(description="Cite a figure as [REF:ACCOUNT_ID], or [REF:NAME] such as :net_profit.")
-    sections: list[Section]
-    gross_profit: Money
-    unrealised_currency: Money = Field(description="Revaluation that belongs to no account; moves by the hour.")
-    net_profit: Money
-    ties: bool = Field(description="Every piece equals Xero's own total and the trial balances.")
-    not_tied_because: str | None = None
-    pieces: list[Piece]
-    texts: dict[str, str] = Field(default_factory=dict, description="By format, as asked for.")
-
-
 def run(books: Books, params: PnlParams) -> PnlResult:
     """Read the period piece by piece, add up by account, and check."""
     amounts: dict[str, Decimal] = defaultdict(lambda: ZERO)
     currency, pieces = ZERO, []
     for first, last in _pieces(books, params.from_date, params.to_date):
-        lines = layout.lines(books.report("ProfitAndLoss", _query(params, first, last)))
+        lines = layout.lines(books.read_report("ProfitAndLoss", _query(params, first, last)))
         here: dict[str, Decimal] = defaultdict(lambda: ZERO)
         for line in lines:
             if line.account_id:
@@ -152,7 +81,7 @@ def run(books: Books, params: PnlParams) -> PnlResult:
 def _pieces(books: Books, first: date, last: date) -> list[tuple[date, date]]:
     found = []
     while first <= last:
-        end = min(last, books.year_end(first), first + LONGEST)
+        end = min(last, books.year_end(first), first + MAX_PIECE)
         found.append((first, end))
         first = end + timedelta(days=1)
     if len(found) > MOST_PIECES:
@@ -166,8 +95,8 @@ def _query(params: PnlParams, first: date, last: date) -> dict[str, str]:
     if params.basis == "cash":
         query["paymentsOnly"] = "true"
     if params.tracking:
-        query["trackingCategoryID"] = guid(params.tracking.category_id, "params.tracking.category_id")
-        query["trackingOptionID"] = guid(params.tracking.option_id, "params.tracking.option_id")
+        query["trackingCategoryID"] = parse_guid(params.tracking.category_id, "params.tracking.category_id")
+        query["trackingOptionID"] = parse_guid(params.tracking.option_id, "params.tracking.option_id")
     return query
 
 
@@ -181,7 +110,7 @@ def _signed(books: Books, account_id: str, amount: Decimal) -> Decimal:
 
 
 def _revalued(books: Books, lines: list[layout.Line]) -> Decimal:
-    """Return what the currency rows add to the profit; each has the sign of the section it stands in."""
+    """Return what the currency rows add to the profit; each has the sign of its section."""
     spent = {
         line.section
         for line in lines
@@ -212,7 +141,7 @@ def _section(books: Books, name: str, amounts: dict[str, Decimal]) -> Section:
 def _movement(books: Books, params: PnlParams, first: date, last: date) -> Decimal:
     """Return revenue less expense of a piece by the trial balances at its two ends.
 
-    Their year-to-date columns begin anew with the financial year, so nothing is taken off at its first day.
+    Their year-to-date columns restart with the financial year, so nothing is subtracted at its first day.
     """
     before = ZERO if first == books.year_start(first) else _to_date(books, params, first - timedelta(days=1))
     return _to_date(books, params, last) - before
@@ -221,7 +150,7 @@ def _movement(books: Books, params: PnlParams, first: date, last: date) -> Decim
 def _to_date(books: Books, params: PnlParams, day: date) -> Decimal:
     query = {"date": f"{day}"} | ({"paymentsOnly": "true"} if params.basis == "cash" else {})
     total = ZERO
-    for line in layout.lines(books.report("TrialBalance", query)):
+    for line in layout.lines(books.read_report("TrialBalance", query)):
         account = books.accounts.get(line.account_id or "", {})
         if account.get("Class") in {"REVENUE", "EXPENSE"}:
             debit, credit = line.values[-2] or ZERO, line.values[-1] or ZERO

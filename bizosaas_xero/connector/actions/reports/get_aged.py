@@ -1,4 +1,4 @@
-"""get_aged_receivables and get_aged_payables: who owes what, how old it is, and how it ties to the books."""
+"""get_aged_receivables and get_aged_payables: open amounts by contact and age, tied to the control account."""
 
 from __future__ import annotations
 
@@ -7,14 +7,21 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import partial
-from typing import Literal
-
-from pydantic import Field
 
 from bizosaas_xero.connector.actions.books import Books
 from bizosaas_xero.connector.actions.definition import ReadAction
-from bizosaas_xero.connector.actions.models import Money, Params, Result
 from bizosaas_xero.connector.actions.reports import aged_formats, aged_tie_out, ageing, open_items
+from bizosaas_xero.connector.actions.reports.aged_models import (
+    AgedParams,
+    AgedResult,
+    BucketTotal,
+    ContactTotal,
+    CurrencyTotal,
+    Others,
+    Overdue,
+    OverdueItem,
+    Prepaid,
+)
 from bizosaas_xero.connector.actions.reports.ageing import ZERO
 from bizosaas_xero.connector.actions.reports.open_items import PAYABLES, RECEIVABLES, Item, Side
 from bizosaas_xero.spec.errors import Invalid
@@ -23,142 +30,26 @@ COUNTED = (
     "Counted are approved documents only, less credit notes and overpayments that are not used up. Draft, "
     "submitted and voided documents are excluded. Prepayments are shown apart and are in no total."
 )
-AS_BOOKS_STAND = (
-    "This is {day} as the books stand now: payments and allocations dated later are undone, but what was "
-    "voided, deleted or edited since shows as it is today."
+RECONSTRUCTED = (
+    "These are the balances of {day} by the books of today: later payments and allocations are undone, but "
+    "documents that were voided, deleted or edited since are shown as they are today."
 )
 
 
-class AgedParams(Params):
-    """Which day, and how it is divided."""
-
-    as_of: date | None = Field(
-        None, description="The day, as YYYY-MM-DD; by default today in the organisation's time zone."
-    )
-    contact_id: str | None = Field(None, description="Only this contact. Its report of Xero is compared too.")
-    age_by: ageing.AgeBy = Field(
-        "due_date", description="`due_date` tells how late something is, `invoice_date` how old."
-    )
-    bucket_unit: ageing.StepUnit = Field(
-        "days", description="`days`: steps of `bucket_days`. `months`: calendar months."
-    )
-    bucket_days: int = Field(30, ge=1, le=366, description="The length of a step, for `days`.")
-    bucket_count: int = Field(3, ge=1, le=24, description="How many steps before the last, open one.")
-    contact_limit: int = Field(
-        20, ge=1, le=500, description="How many contacts are listed, largest first; the others are summed."
-    )
-    overdue_limit: int = Field(20, ge=0, le=500, description="How many overdue documents, latest first.")
-    bridge: bool = Field(False, description="Compare each listed contact with Xero's own report, at one call each.")
-    formats: list[Literal["markdown", "csv"]] = Field(
-        default_factory=list, description="Also give the result as text for a person: table or file."
-    )
-
-
-class BucketTotal(Result):
-    """One bucket; its dates are those of the deciding date, `null` is no end."""
-
-    label: str
-    from_date: date | None
-    to_date: date | None
-    amount: Money
-
-
-class CurrencyTotal(Result):
-    """What is open in one currency of documents."""
-
-    currency: str
-    documents: int
-    amount: Money = Field(description="In that currency.")
-    base: Money = Field(description="In base currency, each document at its own rate.")
-
-
-class ContactTotal(Result):
-    """One contact, in base currency; `buckets` are in the order of the result's."""
-
-    contact_id: str
-    contact: str
-    total: Money
-    buckets: list[Money]
-    currencies: dict[str, Money] = Field(description="The total by currency of the documents.")
-    link: str | None
-
-
-class Others(Result):
-    """The contacts that are not listed."""
-
-    contacts: int
-    total: Money
-    buckets: list[Money]
-
-
-class OverdueItem(Result):
-    """One invoice or bill that is late."""
-
-    invoice_id: str
-    number: str | None
-    contact_id: str
-    contact: str
-    invoice_date: date
-    due_date: date
-    days: int = Field(description="Since it was due.")
-    currency: str
-    amount_due: Money = Field(description="In the document's currency.")
-    base: Money
-    link: str | None
-
-
-class Overdue(Result):
-    """All that is late, and the latest of it one by one. Credits are not taken off."""
-
-    documents: int
-    base: Money
-    listed: list[OverdueItem]
-
-
-class Prepaid(Result):
-    """Prepayments that are not used up: in no total here, and not on the control account."""
-
-    documents: int
-    base: Money
-    currencies: dict[str, Money]
-
-
-class AgedResult(Result):
-    """What is open on a day, by age, contact and currency; and the bridge to Xero's own figures."""
-
-    organisation: str
-    kind: Literal["receivables", "payables"]
-    currency: str = Field(description="The base currency, in which amounts are unless said otherwise.")
-    as_of: date
-    ref: str = Field(description="Cite as [REF:CONTACT_ID:total], [REF:all:total] or [REF:all:overdue].")
-    as_books_stand_now: bool = Field(description="A past day, worked out from today's books; say so with the figures.")
-    counted: str = Field(description="What is counted and what is excluded; say it with the figures.")
-    age_by: ageing.AgeBy
-    total: Money
-    buckets: list[BucketTotal]
-    by_currency: list[CurrencyTotal]
-    contacts: list[ContactTotal]
-    others: Others
-    overdue: Overdue
-    prepayments: Prepaid
-    bridge: aged_tie_out.Bridge
-    texts: dict[str, str] = Field(default_factory=dict, description="By format, as asked for.")
-
-
 def run(books: Books, params: AgedParams, side: Side) -> AgedResult:
-    """Read what is open, divide it by age, and compare it with Xero's own figures."""
+    """Read the open documents, group them by age, and compare them with Xero's own figures."""
     as_of = params.as_of or books.today
     if as_of > books.today:
         complaint = f"must not be after {books.today}, which is today for the organisation"
         raise Invalid(f"params.as_of {complaint}.", problems=[{"field": "params.as_of", "message": complaint}])
-    only = open_items.contact_of(params.contact_id)
-    every = open_items.read(books, side, as_of, only)
-    items = [item for item in every if item.kind != "prepayment"]
-    steps = ageing.buckets(as_of, params.age_by, params.bucket_unit, params.bucket_days, params.bucket_count)
-    spread = partial(_spread, steps, params.age_by)
-    ranked = _ranked(items)
+    only = open_items.parse_contact_id(params.contact_id)
+    all_items = open_items.read_open_items(books, side, as_of, only)
+    items = [item for item in all_items if item.kind != "prepayment"]
+    buckets = ageing.make_buckets(as_of, params.age_by, params.bucket_unit, params.bucket_days, params.bucket_count)
+    spread = partial(_spread, buckets, params.age_by)
+    ranked = _rank_contacts(items)
     listed, rest = ranked[: params.contact_limit], ranked[params.contact_limit :]
-    left_over = [item for _, theirs in rest for item in theirs]
+    other_items = [item for _, contact_items in rest for item in contact_items]
     past = as_of < books.today
     result = AgedResult(
         organisation=str(books.organisation.get("Name")),
@@ -167,35 +58,35 @@ def run(books: Books, params: AgedParams, side: Side) -> AgedResult:
         as_of=as_of,
         ref=f"aged_{'receivables' if side is RECEIVABLES else 'payables'}:{as_of}",
         as_books_stand_now=past,
-        counted=f"{COUNTED} {AS_BOOKS_STAND.format(day=as_of)}" if past else COUNTED,
+        counted=f"{COUNTED} {RECONSTRUCTED.format(day=as_of)}" if past else COUNTED,
         age_by=params.age_by,
         total=_total(items),
         buckets=[
-            BucketTotal(label=step.label, from_date=step.first, to_date=step.last, amount=amount)
-            for step, amount in zip(steps, spread(items), strict=True)
+            BucketTotal(label=bucket.label, from_date=bucket.first, to_date=bucket.last, amount=amount)
+            for bucket, amount in zip(buckets, spread(items), strict=True)
         ],
         by_currency=_by_currency(items),
         contacts=[
             ContactTotal(
                 contact_id=key,
-                contact=theirs[0].contact,
-                total=_total(theirs),
-                buckets=spread(theirs),
-                currencies=_currencies(theirs),
+                contact=contact_items[0].contact,
+                total=_total(contact_items),
+                buckets=spread(contact_items),
+                currencies=_amounts_by_currency(contact_items),
                 link=books.link("contact", key),
             )
-            for key, theirs in listed
+            for key, contact_items in listed
         ],
-        others=Others(contacts=len(rest), total=_total(left_over), buckets=spread(left_over)),
+        others=Others(contacts=len(rest), total=_total(other_items), buckets=spread(other_items)),
         overdue=_overdue(books, side, items, as_of, params.overdue_limit),
-        prepayments=_prepaid(every),
-        bridge=aged_tie_out.build(
+        prepayments=_prepayments(all_items),
+        bridge=aged_tie_out.build_bridge(
             books,
             side,
             as_of,
-            every,
-            [only] if only else _compared(every, ranked, params),
-            whole=only is None,
+            all_items,
+            [only] if only else _contacts_to_compare(all_items, ranked, params),
+            all_contacts=only is None,
         ),
     )
     result.texts = {name: aged_formats.FORMATS[name](result) for name in params.formats}
@@ -206,44 +97,46 @@ def _total(items: Iterable[Item]) -> Decimal:
     return sum((item.base for item in items), ZERO)
 
 
-def _spread(steps: list[ageing.Bucket], age_by: ageing.AgeBy, items: Iterable[Item]) -> list[Decimal]:
-    """Return the total of each bucket; what has no due date, as most credits, goes by its own date."""
-    found = [ZERO] * len(steps)
+def _spread(buckets: list[ageing.Bucket], age_by: ageing.AgeBy, items: Iterable[Item]) -> list[Decimal]:
+    """Return the total of each bucket; documents without a due date, as most credits, go by their own date."""
+    totals = [ZERO] * len(buckets)
     for item in items:
-        decides = (item.due if age_by == "due_date" else None) or item.dated
-        found[ageing.place(steps, decides)] += item.base
-    return found
+        deciding_date = (item.due if age_by == "due_date" else None) or item.dated
+        totals[ageing.bucket_index(buckets, deciding_date)] += item.base
+    return totals
 
 
-def _ranked(items: Iterable[Item]) -> list[tuple[str, list[Item]]]:
+def _rank_contacts(items: Iterable[Item]) -> list[tuple[str, list[Item]]]:
     """Return the items of each contact, the contact with the largest total first."""
-    found: dict[str, list[Item]] = defaultdict(list)
+    by_contact: dict[str, list[Item]] = defaultdict(list)
     for item in items:
-        found[item.contact_id].append(item)
-    return sorted(found.items(), key=lambda each: (-_total(each[1]), each[1][0].contact, each[0]))
+        by_contact[item.contact_id].append(item)
+    return sorted(by_contact.items(), key=lambda each: (-_total(each[1]), each[1][0].contact, each[0]))
 
 
-def _compared(every: Iterable[Item], ranked: Iterable[tuple[str, list[Item]]], params: AgedParams) -> list[str]:
-    """Return whose reports to read: the listed contacts, then those who have only prepaid."""
+def _contacts_to_compare(
+    all_items: Iterable[Item], ranked: Iterable[tuple[str, list[Item]]], params: AgedParams
+) -> list[str]:
+    """Return the contacts whose reports to read: those listed, then those with prepayments only."""
     if not params.bridge:
         return []
-    keys = dict.fromkeys([key for key, _ in ranked] + [item.contact_id for item in every])
+    keys = dict.fromkeys([key for key, _ in ranked] + [item.contact_id for item in all_items])
     return list(keys)[: params.contact_limit]
 
 
-def _currencies(items: Iterable[Item]) -> dict[str, Decimal]:
-    found: dict[str, Decimal] = defaultdict(lambda: ZERO)
+def _amounts_by_currency(items: Iterable[Item]) -> dict[str, Decimal]:
+    amounts: dict[str, Decimal] = defaultdict(lambda: ZERO)
     for item in items:
-        found[item.currency] += item.left
-    return dict(sorted(found.items()))
+        amounts[item.currency] += item.amount
+    return dict(sorted(amounts.items()))
 
 
 def _by_currency(items: Sequence[Item]) -> list[CurrencyTotal]:
-    found = []
-    for currency, amount in _currencies(items).items():
-        theirs = [item for item in items if item.currency == currency]
-        found.append(CurrencyTotal(currency=currency, documents=len(theirs), amount=amount, base=_total(theirs)))
-    return found
+    totals = []
+    for currency, amount in _amounts_by_currency(items).items():
+        documents = [item for item in items if item.currency == currency]
+        totals.append(CurrencyTotal(currency=currency, documents=len(documents), amount=amount, base=_total(documents)))
+    return totals
 
 
 def _overdue(books: Books, side: Side, items: Iterable[Item], as_of: date, limit: int) -> Overdue:
@@ -266,7 +159,7 @@ def _overdue(books: Books, side: Side, items: Iterable[Item], as_of: date, limit
                 due_date=due,
                 days=days,
                 currency=item.currency,
-                amount_due=item.left,
+                amount_due=item.amount,
                 base=item.base,
                 link=books.link(side.link, item.id),
             )
@@ -275,12 +168,12 @@ def _overdue(books: Books, side: Side, items: Iterable[Item], as_of: date, limit
     )
 
 
-def _prepaid(items: Iterable[Item]) -> Prepaid:
-    found = [item for item in items if item.kind == "prepayment"]
-    return Prepaid(documents=len(found), base=_total(found), currencies=_currencies(found))
+def _prepayments(items: Iterable[Item]) -> Prepaid:
+    prepayments = [item for item in items if item.kind == "prepayment"]
+    return Prepaid(documents=len(prepayments), base=_total(prepayments), currencies=_amounts_by_currency(prepayments))
 
 
-def _row(side: Side, name: str, title: str, opening: str) -> ReadAction:
+def _action(side: Side, name: str, title: str, opening: str) -> ReadAction:
     return ReadAction(
         name=name,
         title=title,
@@ -298,16 +191,16 @@ def _row(side: Side, name: str, title: str, opening: str) -> ReadAction:
 
 
 ACTIONS = (
-    _row(
+    _action(
         RECEIVABLES,
         "get_aged_receivables",
         "Get Aged Receivables",
-        "Who owes the organisation how much, and how late. Use it for open invoices, debtors and dunning.",
+        "Which customers owe the organisation how much, and for how long. Use it for open invoices and dunning.",
     ),
-    _row(
+    _action(
         PAYABLES,
         "get_aged_payables",
         "Get Aged Payables",
-        "What the organisation owes its suppliers, and how late. Use it for open bills and payment runs.",
+        "What the organisation owes its suppliers, and for how long. Use it for open bills and payment runs.",
     ),
 )

@@ -1,4 +1,4 @@
-"""get_balance_sheet: what the organisation owns and owes, exact, by class, and checked to balance."""
+"""get_balance_sheet: assets, liabilities and equity, exact, by account, and checked to balance."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class BalanceSheetParams(Params):
         "balances at the end of that month.",
     )
     basis: Literal["accrual", "cash"] = Field(
-        "accrual", description="`cash` leaves out what is not paid yet, and so what is owed."
+        "accrual", description="`cash` leaves out what is not paid yet, and so receivables and payables."
     )
     compare: bool = Field(False, description="Also the same day of the year before, at no further call.")
 
 
 class Balance(Result):
-    """One account, or the earnings of the year. Positive for what its class usually holds."""
+    """One account, or the earnings of the year. Positive for the usual side of its class."""
 
     account_id: str | None = Field(description="`null` for current year earnings.")
     code: str | None
@@ -83,7 +83,7 @@ def run(books: Books, params: BalanceSheetParams) -> BalanceSheetResult:
         query["paymentsOnly"] = "true"
     if params.compare:
         query |= {"periods": "1", "timeframe": "YEAR"}
-    report = books.report("BalanceSheet", query)
+    report = books.read_report("BalanceSheet", query)
     days, lines = _days(report), layout.lines(report)
     wanted = 2 if params.compare else 1
     if len(days) < wanted:
@@ -181,7 +181,7 @@ ACTION = ReadAction(
     title="Get Balance Sheet",
     description=(
         "What the organisation owns and owes at the end of a month, by account, on accrual or cash basis, "
-        "optionally beside the year before; checked that assets equal liabilities and equity. Use it for "
+        "optionally with the year before; checked that assets equal liabilities and equity. Use it for "
         "questions about cash, debts, net worth. Not for income or costs of a period. Reads only; three "
         "calls. Say the day and the basis; if `ties` is false, name the reason."
     ),

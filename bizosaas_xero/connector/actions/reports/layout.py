@@ -1,4 +1,4 @@
-"""Read Xero's report layout: by account id and row type, never by position or English label.
+"""Read the layout of Xero's reports by account id and row type, never by position or English label.
 
 Xero's report pages show that titles and order follow the organisation's own layout, that totals carry no
 account id, that figures computed by Xero carry an all-zero one, and that currency rows carry FXGROUPID in
@@ -44,7 +44,7 @@ def lines(report: dict[str, Any]) -> list[Line]:
     """Return every line of a report, in its order, with sections flattened.
 
     Raises:
-        Unavailable: A figure is no number.
+        Unavailable: A figure is not a number.
     """
     return list(_walk(report.get("Rows") or [], count(1), 0))
 
@@ -80,7 +80,7 @@ def amount(text: Any, label: str) -> Decimal | None:
     """Read one figure of a report; a blank cell is ``None``.
 
     Raises:
-        Unavailable: It is no number.
+        Unavailable: The cell is not a number.
     """
     if text is None or text == "":
         return None

@@ -1,4 +1,4 @@
-"""What customers owe, or what is owed to suppliers, on a day: read from Xero document by document."""
+"""The documents that are open on a day, receivable or payable, read from Xero one by one."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
 
-from bizosaas_xero.connector.actions.books import Books, Row, guid
+from bizosaas_xero.connector.actions.books import Books, Row, date_filter, parse_guid
 from bizosaas_xero.connector.actions.money import to_base_currency
-from bizosaas_xero.connector.actions.reports.ageing import DAY, ZERO, Settlement, open_on
+from bizosaas_xero.connector.actions.reports.ageing import DAY, ZERO, Settlement, open_amount
 from bizosaas_xero.spec.errors import Unavailable
 
 Kind = Literal["invoice", "credit_note", "overpayment", "prepayment"]
 
-IDS_A_CALL = 40
-"""Xero advises against more; the address grows too long."""
+MAX_IDS_PER_CALL = 40
+"""Xero advises against more ids, as the address grows too long."""
 
-_LIVE = {"AUTHORISED", "PAID"}
+_COUNTED_STATES = {"AUTHORISED", "PAID"}
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Side:
     invoices: str
     credit_notes: str
     payments: str
-    in_advance: tuple[str, ...]
+    advance_prefixes: tuple[str, ...]
     control: str
     report: str
     link: str
@@ -46,18 +46,18 @@ PAYABLES = Side(
 
 @dataclass(frozen=True)
 class Item:
-    """One document with something left of it. What lowers the debt is negative.
+    """One document with an open amount. A credit is negative.
 
     Args:
-        kind: What it is.
+        kind: The kind of document.
         id: Xero's id.
-        number: Its number, else its reference.
-        contact_id: Whose, in lower case.
-        contact: Their name.
+        number: Its number, or its reference.
+        contact_id: The contact's id, in lower case.
+        contact: The contact's name.
         dated: Its date.
-        due: When it is due; credits usually have none.
+        due: Its due date; credits usually have none.
         currency: Of the document.
-        left: What is left, in that currency.
+        amount: The open amount, in that currency.
         base: The same in base currency, at the document's own rate.
     """
 
@@ -69,15 +69,15 @@ class Item:
     dated: date
     due: date | None
     currency: str
-    left: Decimal
+    amount: Decimal
     base: Decimal
 
 
-def read(books: Books, side: Side, as_of: date, contact_id: str | None) -> list[Item]:
-    """Return every document of which something was left at the end of a day, prepayments included."""
-    lowering, later = _credits(books, side, as_of, contact_id)
-    invoices = _invoices(books, side, as_of, contact_id, later)
-    return [item for item in (*invoices, *lowering) if item.left]
+def read_open_items(books: Books, side: Side, as_of: date, contact_id: str | None) -> list[Item]:
+    """Return every document with an open amount at the end of a day, prepayments included."""
+    credit_items, later = _read_credits(books, side, as_of, contact_id)
+    invoices = _read_invoices(books, side, as_of, contact_id, later)
+    return [item for item in (*invoices, *credit_items) if item.amount]
 
 
 # ---------------------------------------------------------------- credits
@@ -89,11 +89,13 @@ _CREDITS: tuple[tuple[Kind, str, str, str, str], ...] = (
 )
 
 
-def _credits(books: Books, side: Side, as_of: date, contact_id: str | None) -> tuple[list[Item], dict[str, Decimal]]:
-    """Return the credits, and by invoice what was set against it after the day.
+def _read_credits(
+    books: Books, side: Side, as_of: date, contact_id: str | None
+) -> tuple[list[Item], dict[str, Decimal]]:
+    """Return the credits, and by invoice the amount that was allocated to it after the day.
 
-    All are read, used up or not and whatever their date: a credit reduces an invoice on the date of its
-    allocation, which only the credit itself tells for certain.
+    All credits are read, used up or not and of any date: a credit reduces an invoice on the date of its
+    allocation, and only the credit itself is sure to hold that date.
     """
     items: list[Item] = []
     later: dict[str, Decimal] = defaultdict(lambda: ZERO)
@@ -102,54 +104,57 @@ def _credits(books: Books, side: Side, as_of: date, contact_id: str | None) -> t
         if kind == "credit_note":
             conditions = [f'Type=="{side.credit_notes}"', *_of_contact(contact_id)]
             query = {"where": " AND ".join(conditions), "order": "CreditNoteID ASC"}
-        for row in _once(books.pages(path, shape, query), key):
-            if not _concerns(row, side, contact_id):
+        for row in _unique_rows(books.iter_rows(path, shape, query), key):
+            if not _is_counted(row, side, contact_id):
                 continue
             allocations = [part for part in row.get("Allocations") or () if not part.get("IsDeleted")]
             for part in allocations:
-                if _settled(part).date > as_of:
+                if _settlement(part).date > as_of:
                     later[str((part.get("Invoice") or {}).get("InvoiceID")).lower()] += part["Amount"]
             if _day(row, "Date") <= as_of:
-                parts = map(_settled, (*allocations, *_payments(row)))
-                left = open_on(_amount(row, "RemainingCredit"), parts, as_of)
-                items.append(_item(books, kind, row, row[key], row.get(number), -left))
+                parts = map(_settlement, (*allocations, *_live_payments(row)))
+                remaining = open_amount(_amount(row, "RemainingCredit"), parts, as_of)
+                items.append(_make_item(books, kind, row, row[key], row.get(number), -remaining))
     return items, later
 
 
-def _concerns(row: Row, side: Side, contact_id: str | None) -> bool:
+def _is_counted(row: Row, side: Side, contact_id: str | None) -> bool:
     kind = str(row.get("Type"))
-    if row.get("Status") not in _LIVE or not (kind == side.credit_notes or kind.startswith(side.in_advance)):
+    if row.get("Status") not in _COUNTED_STATES or not (
+        kind == side.credit_notes or kind.startswith(side.advance_prefixes)
+    ):
         return False
-    return contact_id is None or _contact(row)[0] == contact_id
+    return contact_id is None or _contact_of(row)[0] == contact_id
 
 
 # ---------------------------------------------------------------- invoices
 
 
-def _invoices(
+def _read_invoices(
     books: Books, side: Side, as_of: date, contact_id: str | None, credited: dict[str, Decimal]
 ) -> Iterator[Item]:
     past = as_of < books.today
-    paid = {} if past else _paid_ahead(books, side, as_of, contact_id)
-    rows = {row["InvoiceID"].lower(): row for row in _bulk(books, side, as_of, contact_id, past=past)}
-    unseen = sorted((credited.keys() | paid.keys()) - rows.keys())
-    for row in _by_ids(books, unseen):
-        owner = _contact(row)[0]
-        fits = row.get("Type") == side.invoices and row.get("Status") in _LIVE
-        if fits and _day(row, "Date") <= as_of and contact_id in {None, owner}:
+    paid = {} if past else _read_later_payments(books, side, as_of, contact_id)
+    rows = {row["InvoiceID"].lower(): row for row in _read_candidates(books, side, as_of, contact_id, past=past)}
+    missing = sorted((credited.keys() | paid.keys()) - rows.keys())
+    for row in _read_by_ids(books, missing):
+        owner = _contact_of(row)[0]
+        matches = row.get("Type") == side.invoices and row.get("Status") in _COUNTED_STATES
+        if matches and _day(row, "Date") <= as_of and contact_id in {None, owner}:
             rows[row["InvoiceID"].lower()] = row
     for key, row in rows.items():
-        left = _amount(row, "AmountDue") + credited.get(key, ZERO)
-        # the short form has no payments; those that are dated ahead were read apart
-        left = open_on(left, map(_settled, _payments(row)), as_of) if past else left + paid.get(key, ZERO)
-        yield _item(books, "invoice", row, row["InvoiceID"], row.get("InvoiceNumber"), left)
+        amount = _amount(row, "AmountDue") + credited.get(key, ZERO)
+        # the summary form has no payments; those dated after the day were read by themselves
+        settlements = map(_settlement, _live_payments(row))
+        amount = open_amount(amount, settlements, as_of) if past else amount + paid.get(key, ZERO)
+        yield _make_item(books, "invoice", row, row["InvoiceID"], row.get("InvoiceNumber"), amount)
 
 
-def _bulk(books: Books, side: Side, as_of: date, contact_id: str | None, *, past: bool) -> Iterator[Row]:
-    upto = f"Date<={_literal(as_of)}"
+def _read_candidates(books: Books, side: Side, as_of: date, contact_id: str | None, *, past: bool) -> Iterator[Row]:
+    upto = f"Date<={date_filter(as_of)}"
     base = [f'Type=="{side.invoices}"', *_of_contact(contact_id), upto]
     if past:
-        since = f"FullyPaidOnDate>={_literal(as_of + DAY)}"
+        since = f"FullyPaidOnDate>={date_filter(as_of + DAY)}"
         selections = [(*base, 'Status=="AUTHORISED"'), (*base, 'Status=="PAID"', since)]
     else:
         selections = [(*base, 'Status=="AUTHORISED"', "AmountDue>0")]
@@ -157,39 +162,39 @@ def _bulk(books: Books, side: Side, as_of: date, contact_id: str | None, *, past
         query = {"where": " AND ".join(conditions), "order": "InvoiceID ASC"}
         if not past:
             query["summaryOnly"] = "true"
-        yield from books.pages("Invoices", "Invoice", query)
+        yield from books.iter_rows("Invoices", "Invoice", query)
 
 
-def _paid_ahead(books: Books, side: Side, as_of: date, contact_id: str | None) -> dict[str, Decimal]:
-    """Return by invoice what is entered already but dated after the day."""
-    after = f"Date>={_literal(as_of + DAY)}"
+def _read_later_payments(books: Books, side: Side, as_of: date, contact_id: str | None) -> dict[str, Decimal]:
+    """Return by invoice the payments that are recorded already and dated after the day."""
+    after = f"Date>={date_filter(as_of + DAY)}"
     where = f'PaymentType=="{side.payments}" AND Status=="AUTHORISED" AND {after}'
-    found: dict[str, Decimal] = defaultdict(lambda: ZERO)
-    pages = books.pages("Payments", "Payment", {"where": where, "order": "PaymentID ASC"})
-    for row in _once(pages, "PaymentID"):
+    amounts: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    pages = books.iter_rows("Payments", "Payment", {"where": where, "order": "PaymentID ASC"})
+    for row in _unique_rows(pages, "PaymentID"):
         invoice = row.get("Invoice") or {}
         owner = (invoice.get("Contact") or {}).get("ContactID")
         if invoice.get("InvoiceID") and (not contact_id or not owner or owner.lower() == contact_id):
-            found[invoice["InvoiceID"].lower()] += _amount(row, "Amount")
-    return found
+            amounts[invoice["InvoiceID"].lower()] += _amount(row, "Amount")
+    return amounts
 
 
-def _by_ids(books: Books, ids: list[str]) -> Iterator[Row]:
-    for start in range(0, len(ids), IDS_A_CALL):
-        yield from books.pages("Invoices", "Invoice", {"IDs": ",".join(ids[start : start + IDS_A_CALL])})
+def _read_by_ids(books: Books, ids: list[str]) -> Iterator[Row]:
+    for start in range(0, len(ids), MAX_IDS_PER_CALL):
+        yield from books.iter_rows("Invoices", "Invoice", {"IDs": ",".join(ids[start : start + MAX_IDS_PER_CALL])})
 
 
 # ---------------------------------------------------------------- fields
 
 
-def _item(books: Books, kind: Kind, row: Row, key: str, number: Any, left: Decimal) -> Item:
+def _make_item(books: Books, kind: Kind, row: Row, key: str, number: Any, amount: Decimal) -> Item:
     currency = str(row.get("CurrencyCode") or books.base_currency)
     rate = Decimal(1)
     if currency != books.base_currency:
         rate = _amount(row, "CurrencyRate")
         if rate <= 0:
             raise _unreadable(row, "CurrencyRate")
-    contact_id, contact = _contact(row)
+    contact_id, contact = _contact_of(row)
     return Item(
         kind=kind,
         id=key,
@@ -199,13 +204,13 @@ def _item(books: Books, kind: Kind, row: Row, key: str, number: Any, left: Decim
         dated=_day(row, "Date"),
         due=row.get("DueDate"),
         currency=currency,
-        left=left,
-        base=to_base_currency(left, rate),
+        amount=amount,
+        base=to_base_currency(amount, rate),
     )
 
 
-def _once(rows: Iterator[Row], key: str) -> Iterator[Row]:
-    """Drop what comes a second time because the list grew while it was read."""
+def _unique_rows(rows: Iterator[Row], key: str) -> Iterator[Row]:
+    """Yield each row once: a row can come twice when the list grows while it is read."""
     seen: set[str] = set()
     for row in rows:
         if row[key] not in seen:
@@ -213,15 +218,15 @@ def _once(rows: Iterator[Row], key: str) -> Iterator[Row]:
             yield row
 
 
-def _payments(row: Row) -> list[Row]:
+def _live_payments(row: Row) -> list[Row]:
     return [part for part in row.get("Payments") or () if part.get("Status") != "DELETED"]
 
 
-def _settled(part: Row) -> Settlement:
+def _settlement(part: Row) -> Settlement:
     return Settlement(_day(part, "Date"), _amount(part, "Amount"))
 
 
-def _contact(row: Row) -> tuple[str, str]:
+def _contact_of(row: Row) -> tuple[str, str]:
     contact = row.get("Contact") or {}
     if not contact.get("ContactID"):
         raise _unreadable(row, "Contact")
@@ -251,14 +256,10 @@ def _of_contact(contact_id: str | None) -> list[str]:
     return [f'Contact.ContactID==Guid("{contact_id}")'] if contact_id else []
 
 
-def _literal(day: date) -> str:
-    return f"DateTime({day.year},{day.month:02},{day.day:02})"
-
-
-def contact_of(value: str | None) -> str | None:
-    """Return a contact's id from the parameters.
+def parse_contact_id(value: str | None) -> str | None:
+    """Return the contact id of the parameters, in lower case.
 
     Raises:
-        Invalid: It is none of Xero's ids.
+        Invalid: The value is not one of Xero's ids.
     """
-    return guid(value, "params.contact_id") if value else None
+    return parse_guid(value, "params.contact_id") if value else None

@@ -1,4 +1,4 @@
-"""A profit and loss for a person: as a Markdown table, a CSV file, or an SVG chart."""
+"""Format a profit and loss as a Markdown table, a CSV file or an SVG chart."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import csv
 import io
 from collections.abc import Callable
 from decimal import Decimal
-from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from bizosaas_xero.connector.actions.escaping import escape_csv, escape_markdown
-
-if TYPE_CHECKING:
-    from bizosaas_xero.connector.actions.reports.generate_pnl_report import PnlResult
+from bizosaas_xero.connector.actions.reports.pnl_models import PnlResult
 
 _TITLES = {
     "income": "Income",
@@ -22,10 +19,10 @@ _TITLES = {
 }
 
 
-def markdown(report: PnlResult) -> str:
-    """Return a table, its basis and period in the heading."""
-    out = [f"**{escape_markdown(report.organisation)}: profit and loss, {report.basis} basis**", ""]
-    out += [
+def to_markdown(report: PnlResult) -> str:
+    """Return a table with the basis and the period in its heading."""
+    text = [f"**{escape_markdown(report.organisation)}: profit and loss, {report.basis} basis**", ""]
+    text += [
         f"{report.from_date} to {report.to_date}, {report.currency}",
         "",
         "| Account | Amount |",
@@ -33,19 +30,19 @@ def markdown(report: PnlResult) -> str:
     ]
     for section in report.sections:
         if section.accounts:
-            out.append(f"| **{_TITLES[section.name]}** | |")
-            out += [f"| {escape_markdown(figure.name)} | {figure.amount:,} |" for figure in section.accounts]
-            out.append(f"| *Total* | *{section.total:,}* |")
+            text.append(f"| **{_TITLES[section.name]}** | |")
+            text += [f"| {escape_markdown(figure.name)} | {figure.amount:,} |" for figure in section.accounts]
+            text.append(f"| *Total* | *{section.total:,}* |")
     if report.unrealised_currency:
-        out.append(f"| Unrealised currency gains | {report.unrealised_currency:,} |")
-    out.append(f"| **Net profit** | **{report.net_profit:,}** |")
+        text.append(f"| Unrealised currency gains | {report.unrealised_currency:,} |")
+    text.append(f"| **Net profit** | **{report.net_profit:,}** |")
     if report.not_tied_because:
-        out += ["", f"Not tied: {escape_markdown(report.not_tied_because)}"]
-    return "\n".join(out) + "\n"
+        text += ["", f"Not tied: {escape_markdown(report.not_tied_because)}"]
+    return "\n".join(text) + "\n"
 
 
-def as_csv(report: PnlResult) -> str:
-    """Return rows of section, code, account and amount; names that a spreadsheet would run are defused."""
+def to_csv(report: PnlResult) -> str:
+    """Return rows of section, code, account and amount; names that a spreadsheet would run as formulas are escaped."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(["section", "code", "account", f"amount_{report.currency}"])
@@ -57,7 +54,7 @@ def as_csv(report: PnlResult) -> str:
     return out.getvalue()
 
 
-def svg(report: PnlResult) -> str:
+def to_svg(report: PnlResult) -> str:
     """Return a bar for each section's total and for the net profit."""
     bars = [(_TITLES[section.name], section.total) for section in report.sections if section.accounts]
     bars.append(("Net profit", report.net_profit))
@@ -82,5 +79,5 @@ def svg(report: PnlResult) -> str:
     return "\n".join([*out, "</svg>"]) + "\n"
 
 
-FORMATS: dict[str, Callable[[PnlResult], str]] = {"markdown": markdown, "csv": as_csv, "svg": svg}
-"""What `formats` may name."""
+FORMATS: dict[str, Callable[[PnlResult], str]] = {"markdown": to_markdown, "csv": to_csv, "svg": to_svg}
+"""The values of `formats`."""

@@ -1,4 +1,4 @@
-"""verify_figures: which figures of a text are supported by the books, and which are not."""
+"""verify_figures: compare each figure of a text with the books."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from bizosaas_xero.connector.actions.books import Books
 from bizosaas_xero.connector.actions.definition import ReadAction
 from bizosaas_xero.connector.actions.models import Money, Params, Result
 from bizosaas_xero.connector.actions.reports.citations import Cited, Reader
-from bizosaas_xero.connector.actions.reports.figures import DOLLARS, Token, figures
+from bizosaas_xero.connector.actions.reports.figures import DOLLARS, Token, find_figures
 from bizosaas_xero.connector.actions.writes.errors import wrong
 from bizosaas_xero.spec.errors import Invalid, NotFound
 
-MOST_REFS = 40
-"""Different citations in one text."""
+MAX_CITATIONS = 40
+"""The number of different citations in one text."""
 
 State = Literal["supported", "differs", "unknown_citation", "uncited"]
 
 
 class VerifyParams(Params):
-    """The text."""
+    """The text to check."""
 
     text: str = Field(
         min_length=1,
         max_length=20_000,
-        description="Each figure followed by what it cites, such as: They owe NZD 1,250.00 "
+        description="Each figure followed by its citation, such as: They owe NZD 1,250.00 "
         "[invoice:INV-0042.amount_due] and made 12.3k [pnl:2026-04-01..2026-10-31:accrual:net_profit].",
     )
 
@@ -35,50 +35,50 @@ class VerifyParams(Params):
 class CheckedFigure(Result):
     """One figure of the text."""
 
-    text: str = Field(description="As it stands there.")
-    position: int = Field(description="The number of its first character, from 0.")
+    text: str = Field(description="As written.")
+    position: int = Field(description="The position of its first character, from 0.")
     state: State
-    ref: str | None = Field(description="What it cites.")
-    value: Money = Field(description="As it was understood.")
-    actual: Money | None = Field(description="What the books say now; `null` without a known citation.")
+    ref: str | None = Field(description="Its citation.")
+    value: Money = Field(description="The amount as it was read.")
+    actual: Money | None = Field(description="The amount in the books now; `null` without a known citation.")
     currency: str | None = Field(description="Of `actual`.")
     rounded: bool = Field(description="Supported, but only to the digits that are shown.")
     why: str | None = Field(description="If it is not supported: what is wrong.")
 
 
 class NotChecked(Result):
-    """Something with digits that claims no amount."""
+    """A part with digits that is not an amount."""
 
     text: str
     kind: Literal["date", "time", "percentage", "identifier", "count", "item"]
 
 
 class VerifyResult(Result):
-    """Every figure, and whether the books say so."""
+    """Every figure, and whether the books support it."""
 
     organisation: str
     ok: bool = Field(description="Every figure is supported.")
     supported: int
     unsupported: int
     figures: list[CheckedFigure]
-    not_checked: list[NotChecked] = Field(description="No amounts. Percentages are for you to compute again.")
-    stray_citations: list[str] = Field(description="They follow no figure in their line.")
+    not_checked: list[NotChecked] = Field(description="Not amounts. Compute percentages again yourself.")
+    stray_citations: list[str] = Field(description="They do not follow a figure in their line.")
 
 
 def run(books: Books, params: VerifyParams) -> VerifyResult:
-    """Read what is cited, and compare."""
-    found, rest, stray = figures(params.text)
-    refs = dict.fromkeys(figure.ref for figure in found if figure.ref)
-    if len(refs) > MOST_REFS:
-        raise wrong("params.text", f"cites {len(refs)} figures; at most {MOST_REFS} are read at once: split it")
+    """Read the cited figures, and compare."""
+    figures, rest, stray = find_figures(params.text)
+    refs = dict.fromkeys(figure.ref for figure in figures if figure.ref)
+    if len(refs) > MAX_CITATIONS:
+        raise wrong("params.text", f"cites {len(refs)} figures; at most {MAX_CITATIONS} are read at once: split it")
     reader = Reader(books)
-    known: dict[str, Cited | str] = {}
+    citations: dict[str, Cited | str] = {}
     for ref in refs:
         try:
-            known[ref] = reader.read(ref)
+            citations[ref] = reader.read(ref)
         except (Invalid, NotFound) as error:
-            known[ref] = error.message
-    checked = [_checked(figure.token, figure.ref, known) for figure in found]
+            citations[ref] = error.message
+    checked = [_check_figure(figure.token, figure.ref, citations) for figure in figures]
     supported = sum(each.state == "supported" for each in checked)
     return VerifyResult(
         organisation=str(books.organisation.get("Name")),
@@ -91,8 +91,8 @@ def run(books: Books, params: VerifyParams) -> VerifyResult:
     )
 
 
-def _checked(token: Token, ref: str | None, known: dict[str, Cited | str]) -> CheckedFigure:
-    cited = known[ref] if ref else None
+def _check_figure(token: Token, ref: str | None, citations: dict[str, Cited | str]) -> CheckedFigure:
+    cited = citations[ref] if ref else None
     state: State = "uncited" if ref is None else "unknown_citation"
     why: str | None = "It cites nothing." if ref is None else cited if isinstance(cited, str) else None
     if isinstance(cited, Cited):
@@ -113,21 +113,21 @@ def _checked(token: Token, ref: str | None, known: dict[str, Cited | str]) -> Ch
 
 
 def compare(token: Token, cited: Cited) -> str | None:
-    """Say how a figure differs from what it cites; ``None``: it does not.
+    """Return how a figure differs from the cited amount; ``None`` if it agrees.
 
-    It may be rounded: off by at most half of what its last digit shown counts. Its sign must be the same.
+    It may be rounded: by at most half a unit of its last digit. Its sign must be the same.
     """
-    said = token.currency
-    if said not in {None, cited.currency} and not (said == "$" and cited.currency in DOLLARS):
-        return f"The books say {cited.currency}, the text {said}."
+    currency = token.currency
+    if currency not in {None, cited.currency} and not (currency == "$" and cited.currency in DOLLARS):
+        return f"The books say {cited.currency}, the text {currency}."
     if abs(token.value - cited.amount) <= token.step / 2:
         return None
     if abs(abs(token.value) - abs(cited.amount)) <= token.step / 2:
-        return f"The sign is wrong: the books say {_shown(cited.amount)}."
-    return f"The books say {_shown(cited.amount)}."
+        return f"The sign is wrong: the books say {_format_amount(cited.amount)}."
+    return f"The books say {_format_amount(cited.amount)}."
 
 
-def _shown(amount: Decimal) -> str:
+def _format_amount(amount: Decimal) -> str:
     return f"{amount:,f}"
 
 
@@ -135,8 +135,8 @@ ACTION = ReadAction(
     name="verify_figures",
     title="Verify Figures",
     description=(
-        "Checks a text that you wrote: reads again what each figure cites, and says which figures are "
-        "supported, which differ (with the right value), and which cite nothing. Use it before you give a "
+        "Checks a text that you wrote: reads each cited figure again, and reports which figures are "
+        "supported, which differ (with the right value), and which have no citation. Use it before you give a "
         "person any amount. Cite with the `ref` of results, in brackets behind the figure. Reads only. Costs "
         "2 calls, one for each cited document, 4 or 5 for each P&L period, 3 for each balance sheet, 8 for "
         "each aged list. Correct the text until `ok` is true, or say which figures are not supported."

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from bizosaas_xero.connector.actions.books import Books, Row, guid, quoted
+from bizosaas_xero.connector.actions.books import Books, Row, parse_guid, quote
 from bizosaas_xero.connector.actions.models import Params
 from bizosaas_xero.connector.actions.writes.errors import wrong
 from bizosaas_xero.connector.actions.writes.plan import MARK, Step
@@ -102,8 +102,8 @@ def resolve_contact(books: Books, asked: KnownContact, mark: str, field: str = "
         value = getattr(asked, name)
         if not value:
             continue
-        query = {"where": f"{column}=={quoted(value, f'{field}.{name}')}"}
-        rows = books.listed("Contacts", "Contact", query, most=_MAX_SHOWN + 1)
+        query = {"where": f"{column}=={quote(value, f'{field}.{name}')}"}
+        rows = books.list_cached("Contacts", "Contact", query, limit=_MAX_SHOWN + 1)
         if len(rows) > 1:
             raise _ambiguous(rows, f"{field}.{name}")
         if rows and rows[0].get("ContactNumber") != mark:
@@ -122,10 +122,10 @@ def resolve_contact(books: Books, asked: KnownContact, mark: str, field: str = "
 
 
 def _find_by_id(books: Books, asked: KnownContact, field: str) -> ResolvedContact:
-    row = books.one("Contacts", guid(str(asked.id), f"{field}.id"), "Contact")
+    row = books.get("Contacts", parse_guid(str(asked.id), f"{field}.id"), "Contact")
     merged = row.get("MergedToContactID")
     if merged:
-        kept = books.one("Contacts", str(merged), "Contact")
+        kept = books.get("Contacts", str(merged), "Contact")
         return ResolvedContact(kept, asked, (f"{row['Name']} was merged into {kept['Name']} in Xero, which is used.",))
     if row.get("ContactStatus") != "ACTIVE":
         complaint = f"{row['Name']} is {str(row.get('ContactStatus')).lower()} in Xero: restore it there first"
@@ -165,7 +165,7 @@ def creation_step(fields: Mapping[str, Any]) -> Step:
 def find_by_mark(books: Books, mark: str) -> Row | None:
     """Return the contact that a write made: Xero finds it by its number, whatever it is called by now."""
     try:
-        row = books.one("Contacts", mark, "Contact")
+        row = books.get("Contacts", mark, "Contact")
     except NotFound:
         return None
     return row if row.get("ContactNumber") == mark else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from bizosaas_xero.connector.actions.books import Books, Row, guid, is_guid, quoted
+from bizosaas_xero.connector.actions.books import Books, Row, is_guid, parse_guid, quote
 from bizosaas_xero.connector.actions.writes.errors import wrong
 from bizosaas_xero.spec.errors import NotFound
 
@@ -24,7 +24,7 @@ def find_candidates(books: Books, named: str, kind: DocumentKind, field: str = "
     """
     if is_guid(named):
         try:
-            row = books.one("Invoices", guid(named, field), "Invoice")
+            row = books.get("Invoices", parse_guid(named, field), "Invoice")
         except NotFound as error:
             raise _unknown_document(named, kind, field) from error
         if row.get("Type") != TYPES[kind]:
@@ -43,8 +43,8 @@ def find_candidates(books: Books, named: str, kind: DocumentKind, field: str = "
 
 def find_by_number(books: Books, number: str, kind: DocumentKind, field: str = "params.invoice") -> list[Row]:
     """Return the documents that have a number, dead ones too."""
-    query = {"where": f'Type=="{TYPES[kind]}" AND InvoiceNumber=={quoted(number, field)}'}
-    return books.listed("Invoices", "Invoice", query, most=_MAX_SHOWN + 1)
+    query = {"where": f'Type=="{TYPES[kind]}" AND InvoiceNumber=={quote(number, field)}'}
+    return books.list_cached("Invoices", "Invoice", query, limit=_MAX_SHOWN + 1)
 
 
 def resolve_document(books: Books, named: str, kind: DocumentKind, field: str = "params.invoice") -> Row:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from bizosaas_xero.connector.actions.books import Books, Row
-from bizosaas_xero.connector.actions.typed_rows import typed
+from bizosaas_xero.connector.actions.typed_rows import check_types
 from bizosaas_xero.connector.actions.writes.plan import Draft, Step, Write, encode_json, fill_placeholders, to_json
 from bizosaas_xero.connector.http import errors
 from bizosaas_xero.connector.http.client import ATTEMPTS, Answer
@@ -139,7 +139,7 @@ def send_step(books: Books, write: Write, step: Step, names: Mapping[str, str]) 
 
 
 def _send_request(books: Books, write: Write, step: Step, path: str, body: bytes, attempt: str) -> Row:
-    books.forget()
+    books.clear_cache()
     key = _idempotency_key(write, step, body, attempt)
     answer = books.client.write(step.method, path, body, key, step.query or None)
     return written_element(answer, step) if step.collection else {}
@@ -177,7 +177,7 @@ def written_element(answer: Answer, step: Step) -> Row:
         )
     if str(row.get(step.id_field) or _ZERO_ID) == _ZERO_ID:
         raise Unavailable("Xero's answer does not say what was written.", reason="garbled_answer")
-    return typed(row, step.shape)
+    return check_types(row, step.shape)
 
 
 # ---------------------------------------------------------------- what follows
@@ -212,7 +212,7 @@ def add_history_note(books: Books, write: Write, path: str, text: str, done: Com
 
 
 def _seconds_since_note(books: Books, write: Write, path: str) -> float | None:
-    records, at = books.history(path)
+    records, at = books.read_history(path)
     for record in records:
         if f"[{write.mark}]" in str(record.get("Details") or ""):
             left: datetime = record["DateUTC"]

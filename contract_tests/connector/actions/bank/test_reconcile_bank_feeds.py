@@ -1,4 +1,4 @@
-"""reconcile_bank_feeds against the sandbox's books: what waits, duplicates, a statement, both balances."""
+"""reconcile_bank_feeds against the sandbox's books: unmatched entries, duplicates, a statement, both balances."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from bizosaas_xero import plugin
-from bizosaas_xero.connector.actions.bank.ledger_entries import Entry, folded
-from bizosaas_xero.connector.actions.bank.unmatched import paid_and_received
+from bizosaas_xero.connector.actions.bank.ledger_entries import Entry, merge_batches
+from bizosaas_xero.connector.actions.bank.unmatched import find_double_entries
 from bizosaas_xero.connector.http import transport
 from bizosaas_xero.sandbox import serve
 from bizosaas_xero.sandbox.core import xero_json
@@ -95,11 +95,11 @@ def lines(*rows):
     return [dict(zip(keys, row, strict=False)) for row in rows]
 
 
-# ---------------------------------------------------------------- what waits
+# ---------------------------------------------------------------- unmatched entries
 
 
 def unmatched(store):
-    """Account, day and amount of what nobody has matched: a batch is one, a transfer has two sides."""
+    """Account, day and amount of the unmatched entries: a batch is one, a transfer has two sides."""
     for row in store.rows("Payments"):
         if row["Status"] == "AUTHORISED" and not row["IsReconciled"] and "BatchPaymentID" not in row:
             sign = 1 if row["PaymentType"] in IN else -1
@@ -118,7 +118,7 @@ def unmatched(store):
                 yield row[f"{side}BankAccount"]["AccountID"], row["Date"], sign * row["Amount"]
 
 
-def test_what_waits_is_what_the_books_hold_by_account_and_age(ask, books):
+def test_unmatched_entries_equal_those_of_the_books_by_account_and_age(ask, books):
     store = books.sandbox.store()
     banks = {row["AccountID"] for row in store.rows("Accounts") if row["Type"] == "BANK"}
     expected = {}
@@ -137,18 +137,18 @@ def test_what_waits_is_what_the_books_hold_by_account_and_age(ask, books):
     assert len(result.data["entries"]) + result.data["more_entries"] == sum(map(len, expected.values()))
     assert [e["date"] for e in result.data["entries"]] == sorted(e["date"] for e in result.data["entries"])
     assert "not matched to a bank line" in result.data["note"]
-    assert "final click is made in Xero" in result.data["note"]
+    assert "a person does that in Xero" in result.data["note"]
     assert result.calls == 9
     assert ask(ACTION, look_for_duplicates=False).calls == 6
 
 
-def test_only_some_days(ask):
+def test_only_entries_of_the_given_days_are_listed(ask):
     part = ask(ACTION, from_date="2026-06-01", to_date="2026-08-31", limit=500).data
     assert part["entries"]
     assert all("2026-06-01" <= f"{entry['date']}" <= "2026-08-31" for entry in part["entries"])
 
 
-def test_a_batch_is_one_a_transfer_two_and_a_clearing_account_none(hand):
+def test_a_batch_is_one_entry_a_transfer_two_and_a_clearing_account_none(hand):
     one, two = hand.invoice("T-1", "100.10"), hand.invoice("T-2", "50.05")
     both = [
         {"Invoice": {"InvoiceID": one}, "Amount": "100.10"},
@@ -174,7 +174,7 @@ def test_a_batch_is_one_a_transfer_two_and_a_clearing_account_none(hand):
     assert {m["entries"][0]["kind"] for m in matched["matches"]} <= {"batch_payment", "bank_transfer"}
 
 
-def test_duplicates_are_suspected_and_nothing_else(hand):
+def test_only_real_duplicates_are_suspected(hand):
     hand.paid("T-1", "115.00", "2026-11-03")
     hand.moved("RECEIVE", "115.00", "2026-11-05")
     hand.paid("T-2", "80.00", "2026-11-03")
@@ -194,15 +194,15 @@ def test_duplicates_are_suspected_and_nothing_else(hand):
     assert hand.ask(look_for_duplicates=False)["duplicates"] == []
 
 
-def test_what_is_matched_on_both_sides_is_no_duplicate_and_a_batch_without_its_payments_counts():
+def test_a_reconciled_pair_is_not_a_duplicate_and_a_batch_without_payments_counts():
     both = [
         Entry(kind, kind, "bank", date(2026, 6, 1), Decimal(5), "Acme", reconciled=True)
         for kind in ("payment", "bank_transaction")
     ]
-    assert paid_and_received(both, 7) == []
-    assert len(paid_and_received([both[0], replace(both[1], reconciled=False)], 7)) == 1
+    assert find_double_entries(both, 7) == []
+    assert len(find_double_entries([both[0], replace(both[1], reconciled=False)], 7)) == 1
     batch = replace(both[0], kind="batch_payment", id="b")
-    assert folded(both, [batch]) == [*both, batch]
+    assert merge_batches(both, [batch]) == [*both, batch]
 
 
 # ---------------------------------------------------------------- the two balances
@@ -253,24 +253,24 @@ def test_the_balances_agree_to_the_cent_with_every_kind_of_difference(hand):
     assert to_do == {1: "match_in_xero", 2: "match_in_xero", 3: "record_payment", 4: "match_in_xero"}
 
 
-def test_a_difference_from_before_is_told_apart(hand):
+def test_a_difference_from_before_the_period_is_reported_separately(hand):
     hand.moved("RECEIVE", "10.00", "2026-06-03", "dep 1001")
     statement = lines(("2026-06-03", "10.00", "ACME BUILDERS LTD", "dep 1001"))
     found = identity(hand.ask(lines=statement, statement_balance="33.33")["reconciliation"])
     assert (found["difference"], found["brought_forward"]) == (Decimal("23.33"), Decimal("23.33"))
-    assert "23.33 was there before 2026-06-03" in found["explanation"]
+    assert "23.33 is from before 2026-06-03" in found["explanation"]
     without = hand.ask(lines=statement)["reconciliation"]
     assert (without["difference"], without["expected_statement_balance"]) == (None, Decimal("10.00"))
     assert "statement_balance" in without["explanation"]
 
 
-def test_a_foreign_account_is_matched_and_its_balance_not_claimed(ask):
+def test_a_foreign_account_is_matched_without_a_ledger_balance(ask):
     found = ask(ACTION, bank_account="092", lines=lines(("2026-06-03", "10.00", "X")), statement_balance="1").data
     assert found["reconciliation"]["ledger_balance"] is None
     assert "NZD" in found["reconciliation"]["explanation"]
 
 
-def test_without_the_right_to_reports_it_still_matches(hand):
+def test_a_statement_is_matched_without_permission_for_reports(hand):
     hand.moved("RECEIVE", "10.00", "2026-06-03", "dep 1001")
     hand.person.connect(scopes=[s for s in hand.person.grant["scopes"] if "reports" not in s], user="adviser")
     found = hand.ask(lines=lines(("2026-06-03", "10.00", "ACME BUILDERS LTD", "dep 1001")), statement_balance="10")
@@ -279,7 +279,7 @@ def test_without_the_right_to_reports_it_still_matches(hand):
     assert "could not be read" in found["reconciliation"]["explanation"]
 
 
-def test_csv_and_ofx_say_the_same_as_lines(hand):
+def test_csv_and_ofx_give_the_same_result_as_lines(hand):
     hand.paid("T-1", "115.00", "2026-06-03")
     row = ("2026-06-04", "115.00", "ACME BUILDERS LTD", "T-1")
     csv = "Date,Amount,Payee,Reference\n" + ",".join(row) + "\n"
@@ -322,13 +322,13 @@ def test_wrong_statements_are_refused_before_any_request(books, reader, params, 
 
 
 @pytest.mark.parametrize("account", [None, "200", "nonsense"])
-def test_which_account_is_never_guessed(ask, account):
+def test_an_unknown_or_ambiguous_bank_account_is_refused(ask, account):
     with pytest.raises(Exception, match="bank_account") as caught:
         ask(ACTION, bank_account=account, lines=lines(("2026-06-03", "1.00")))
     assert "090 (Business Bank Account)" in caught.value.problems[0]["message"]
 
 
-def test_a_line_outside_of_the_days_is_refused(ask):
+def test_a_line_outside_the_period_is_refused(ask):
     with pytest.raises(Exception, match="line 1 is not between"):
         ask(
             ACTION,
@@ -339,7 +339,7 @@ def test_a_line_outside_of_the_days_is_refused(ask):
         )
 
 
-def test_without_the_extra_a_statement_is_refused_and_what_waits_is_told(books, reader, ask, monkeypatch):
+def test_without_the_extra_a_statement_is_refused_and_unmatched_entries_are_listed(books, reader, ask, monkeypatch):
     monkeypatch.setitem(sys.modules, "rapidfuzz", None)
     books.sandbox.log.clear()
     with pytest.raises(Exception, match=r"bizosaas-xero\[reconcile\]") as caught:
@@ -349,7 +349,7 @@ def test_without_the_extra_a_statement_is_refused_and_what_waits_is_told(books, 
     assert ask(ACTION).data["accounts"]
 
 
-def test_nothing_is_ever_written(hand):
+def test_reconciling_writes_nothing(hand):
     hand.moved("RECEIVE", "10.00", "2026-06-03", "dep 1001")
     hand.person.box.sandbox.log.clear()
     hand.ask(lines=lines(("2026-06-03", "10.00", "ACME BUILDERS LTD", "dep 1001")), statement_balance="10")

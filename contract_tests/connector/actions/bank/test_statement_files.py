@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bizosaas_xero.connector.actions.bank.statement import LineParams, from_lines, from_ofx
-from bizosaas_xero.connector.actions.bank.statement_csv import Columns, amount_of, day_of, from_csv
+from bizosaas_xero.connector.actions.bank.statement_csv import Columns, from_csv, parse_amount, parse_day
 from bizosaas_xero.spec.errors import Invalid, Misconfigured
 
 
@@ -44,7 +44,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_each_kind_of_file(name):
+def test_each_kind_of_csv_file_is_read(name):
     found = read(FILES[name])
     assert [day for _, day, _ in found] == ["2026-05-13", "2026-05-14"]
     first = Decimal("115.00") if name == "plain" else Decimal("1115.00")
@@ -57,7 +57,7 @@ def test_lines_are_numbered_as_in_the_file():
     assert [n for n, _, _ in read(FILES["a line feed in a cell"])] == [2, 4]
 
 
-def test_every_bad_line_is_named_at_once():
+def test_all_bad_lines_are_reported_at_once():
     text = "Date,Amount\n2026-05-13,1.00\n31/31/2026,2.00\n2026-05-15,twelve\n2026-02-30,1.2.3\n,5\n2026-05-16,\n"
     with pytest.raises(Invalid) as caught:
         read(text)
@@ -75,7 +75,7 @@ def test_every_bad_line_is_named_at_once():
     assert {problem["field"] for problem in caught.value.problems} == {"params.csv"}
 
 
-def test_days_that_can_be_read_two_ways_must_be_told():
+def test_ambiguous_dates_need_date_format():
     text = "Date,Amount\n03/04/2026,1.00\n05/06/2026,2.00\n"
     with pytest.raises(Invalid) as caught:
         read(text)
@@ -86,7 +86,7 @@ def test_days_that_can_be_read_two_ways_must_be_told():
     assert read("Date,Amount\n05/05/2026,1.00\n")[0][1] == "2026-05-05"
 
 
-def test_columns_by_heading_and_by_number():
+def test_columns_can_be_named_by_heading_and_by_number():
     text = "When,What,How much\n2026-05-13,Acme,5\n"
     with pytest.raises(Invalid) as caught:
         read(text)
@@ -104,12 +104,12 @@ def test_columns_by_heading_and_by_number():
 @pytest.mark.parametrize(
     "text", ["nonsense", "Date,Amount\n", "a,b\n1,2\n", "Date\0,Amount\n1,2", "Date,Credit\n2026-01-01,3\n"]
 )
-def test_what_is_no_statement(text):
+def test_a_text_that_is_not_a_statement_is_refused(text):
     with pytest.raises(Invalid):
         read(text)
 
 
-def test_both_columns_filled_is_wrong():
+def test_a_line_with_both_amount_columns_filled_is_refused():
     with pytest.raises(Invalid) as caught:
         read("Date,Debit,Credit\n2026-05-13,1.00,2.00\n")
     assert "line 2" in messages(caught)[0]
@@ -126,28 +126,28 @@ def test_both_columns_filled_is_wrong():
         ("NaN", False, None), ("1e5", False, None), ("()", False, None), ("12 (note)", False, None), ("Infinity", False, None),
     ],
 )  # fmt: skip
-def test_amounts(text, comma, amount):
-    found = amount_of(text, comma=comma)
+def test_amounts_are_read_in_every_form(text, comma, amount):
+    found = parse_amount(text, comma=comma)
     assert found == (None if amount is None else Decimal(amount))
 
 
 @given(st.decimals(-(10**9), 10**9, places=2), st.booleans())
-def test_an_amount_is_read_as_it_was_written(amount, comma):
+def test_a_written_amount_is_read_back_exactly(amount, comma):
     text = f"{amount:,}"
     if comma:
         text = text.translate(str.maketrans(",.", ".,"))
-    assert amount_of(text, comma=comma) == amount
+    assert parse_amount(text, comma=comma) == amount
 
 
 @given(st.text(max_size=30), st.sampled_from(["dmy", "mdy", "ymd"]))
-def test_no_text_breaks_the_readers(text, order):
-    assert day_of(text, order) is None or isinstance(day_of(text, order), date)
-    found = amount_of(text, comma=False)
+def test_any_text_is_parsed_or_refused_without_a_crash(text, order):
+    assert parse_day(text, order) is None or isinstance(parse_day(text, order), date)
+    found = parse_amount(text, comma=False)
     assert found is None or found.is_finite()
 
 
 @given(st.text(max_size=200) | st.text(alphabet='Date,Amount\n12/3"; -.', max_size=200))
-def test_no_file_breaks_the_reader(text):
+def test_any_file_is_parsed_or_refused_without_a_crash(text):
     for reader in (lambda: from_csv(text, None, None), lambda: from_ofx(f"<OFX>{text}")):
         with suppress(Invalid):
             reader()
@@ -175,7 +175,7 @@ XML = (
 )
 
 
-def test_ofx_keeps_the_banks_day_and_tells_the_balance():
+def test_ofx_keeps_the_day_of_the_bank_and_gives_the_balance():
     found = from_ofx(OFX)
     assert [(x.number, f"{x.date}", x.amount, x.payee) for x in found.lines] == [
         (1, "2026-05-13", Decimal("1115.00"), "SMITH & MÜLLER"),
@@ -189,13 +189,13 @@ def test_ofx_keeps_the_banks_day_and_tells_the_balance():
     )
 
 
-def test_ofx_as_xml_of_a_card():
+def test_ofx_of_a_card_is_read_as_xml():
     found = from_ofx(XML)
     assert [(f"{x.date}", x.amount) for x in found.lines] == [("2026-05-13", Decimal("-9.99"))]
     assert (found.currency, found.balance) == ("USD", None)
 
 
-def test_every_bad_transaction_is_named():
+def test_every_bad_transaction_is_reported_by_its_number():
     text = OFX.replace("20260514<TRNAMT>-20,50", "20261341<TRNAMT>twenty").replace("1115.00", "")
     with pytest.raises(Invalid) as caught:
         from_ofx(text)
@@ -203,19 +203,19 @@ def test_every_bad_transaction_is_named():
 
 
 @pytest.mark.parametrize("text", ["hello", "<OFX></OFX>", OFX + OFX, "<OFX><STMTRS><STMTTRN><NAME>x"])
-def test_what_is_no_ofx_of_one_account(text):
+def test_a_text_that_is_not_ofx_of_one_account_is_refused(text):
     with pytest.raises(Invalid):
         from_ofx(text)
 
 
-def test_lines_as_objects():
+def test_lines_given_as_objects_are_read():
     given_ones = [LineParams(date=date(2026, 5, 13), amount=Decimal(value)) for value in ("1.00", "0", "-2")]
     with pytest.raises(Invalid) as caught:
         from_lines(given_ones)
-    assert messages(caught) == ["line 2: the amount is zero or no number"]
+    assert messages(caught) == ["line 2: the amount is zero or not a number"]
 
 
-def test_a_missing_extra_is_named(monkeypatch):
+def test_a_missing_extra_is_reported_by_name(monkeypatch):
     monkeypatch.setitem(sys.modules, "ofxparse.ofxparse", None)
     with pytest.raises(Misconfigured) as caught:
         from_ofx(OFX)

@@ -29,7 +29,7 @@ from bizosaas_xero.connector.actions.reports import generate_pnl_report, layout
         ("2024-05-05", "2026-10-31", 3),
     ],
 )
-def test_it_ties_to_xeros_total_and_to_the_trial_balances(ask, basis, first, last, pieces):
+def test_the_profit_ties_to_xeros_total_and_to_the_trial_balances(ask, basis, first, last, pieces):
     result = ask("generate_pnl_report", from_date=first, to_date=last, basis=basis).data
     assert result["ties"], result["not_tied_because"]
     assert (result["basis"], len(result["pieces"])) == (basis, pieces)
@@ -45,20 +45,20 @@ def test_it_ties_to_xeros_total_and_to_the_trial_balances(ask, basis, first, las
     assert all(isinstance(figure["amount"], Decimal) for s in result["sections"] for figure in s["accounts"])
 
 
-def test_cash_is_not_accrual(ask):
+def test_cash_basis_differs_from_accrual_basis(ask):
     period = {"from_date": "2026-04-01", "to_date": "2026-10-31"}
     accrual = ask("generate_pnl_report", **period).data
     cash = ask("generate_pnl_report", basis="cash", **period).data
     assert accrual["net_profit"] != cash["net_profit"]
 
 
-def test_calls_are_few(ask):
+def test_a_report_costs_four_or_five_calls(ask):
     within_a_year = ask("generate_pnl_report", from_date="2026-04-01", to_date="2026-10-31")
     assert within_a_year.calls == 4  # report, organisation, accounts, one trial balance
     assert ask("generate_pnl_report", from_date="2026-05-01", to_date="2026-10-31").calls == 5
 
 
-def test_a_tracking_option_is_legal_and_says_that_it_cannot_tie(ask, reader):
+def test_a_tracking_option_is_reported_as_not_tied(ask, reader):
     headers = {
         "Authorization": f"Bearer {reader.grant['access_token']}",
         "Xero-Tenant-Id": reader.organisation_id,
@@ -80,7 +80,7 @@ def test_a_tracking_option_is_legal_and_says_that_it_cannot_tie(ask, reader):
     assert 0 < income[0] < income[1]
 
 
-def test_texts_for_a_person(ask):
+def test_the_formats_contain_the_figures(ask):
     result = ask(
         "generate_pnl_report",
         from_date="2026-04-01",
@@ -112,7 +112,7 @@ def test_texts_for_a_person(ask):
         ),
     ],
 )
-def test_wrong_periods_name_their_field(ask, params, field):
+def test_a_wrong_period_is_refused_with_its_field(ask, params, field):
     with pytest.raises(Exception, match=r"not valid|spans|is not one") as caught:
         ask("generate_pnl_report", **params)
     assert caught.value.code == "invalid"
@@ -153,13 +153,13 @@ def row(label, value, *, mark=None, kind="Row"):
 
 
 @pytest.mark.parametrize("name", ["account", "accountID", "Account", "ACCOUNTID"])
-def test_an_account_is_known_by_any_spelling(name):
+def test_an_account_id_is_read_in_any_spelling_of_its_attribute(name):
     mark = {"Id": name, "Value": "AB12"}
     [line] = layout.lines({"Rows": [{"RowType": "Section", "Rows": [row("Sales", "1,234.50", mark=mark)]}]})
     assert (line.kind, line.account_id, line.values) == ("account", "ab12", (Decimal("1234.50"),))
 
 
-def test_totals_blanks_zero_ids_and_currency_rows():
+def test_totals_blank_cells_zero_ids_and_currency_rows_are_classified():
     zero = {"Id": "account", "Value": "00000000-0000-0000-0000-000000000000"}
     found = layout.lines(
         {
@@ -182,7 +182,7 @@ def test_totals_blanks_zero_ids_and_currency_rows():
     ]
 
 
-def test_a_figure_that_is_no_number_is_never_taken_for_zero():
+def test_a_cell_that_is_not_a_number_is_refused():
     with pytest.raises(Exception, match="n/a") as caught:
         layout.lines({"Rows": [row("Sales", "n/a")]})
     assert caught.value.code == "unavailable"

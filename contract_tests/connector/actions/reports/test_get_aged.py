@@ -162,7 +162,7 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("ago", EXPECTED)
-def test_a_book_worked_out_by_hand(book, ago):
+def test_totals_equal_a_book_computed_by_hand(book, ago):
     total, contacts, prepaid, dollars = EXPECTED[ago]
     result = book.run("get_aged_receivables", as_of=f"{book.day(ago)}", bridge=True).data
     assert result["total"] == total
@@ -170,7 +170,7 @@ def test_a_book_worked_out_by_hand(book, ago):
     assert result["prepayments"]["base"] == prepaid
     assert {row["currency"]: row["amount"] for row in result["by_currency"]}.get("USD") == dollars
     assert result["as_books_stand_now"] is (ago > 0)
-    assert ("as the books stand now" in result["counted"]) is (ago > 0)
+    assert ("by the books of today" in result["counted"]) is (ago > 0)
     assert "Draft, submitted and voided documents are excluded" in result["counted"]
     bridge = result["bridge"]
     assert bridge["ties"] is True, bridge["not_tied_because"]
@@ -182,7 +182,7 @@ def test_a_book_worked_out_by_hand(book, ago):
         assert (control["balance"], control["revaluation"], control["rounding"]) == (total, 0, 0)
 
 
-def test_buckets_and_overdue_of_the_hand_book(book):
+def test_buckets_and_overdue_documents_equal_the_book_computed_by_hand(book):
     result = book.run("get_aged_receivables").data
     assert [bucket["amount"] for bucket in result["buckets"]] == [200, -5, 1270, 30, 0]
     assert [bucket["label"] for bucket in result["buckets"]] == [
@@ -199,7 +199,7 @@ def test_buckets_and_overdue_of_the_hand_book(book):
     assert [bucket["label"] for bucket in by_age["buckets"]] == ["0-45 days", "over 45 days"]
 
 
-def test_months_are_calendar_months(book):
+def test_month_buckets_are_calendar_months(book):
     result = book.run("get_aged_receivables", bucket_unit="months", bucket_count=2, age_by="invoice_date").data
     first, second, older = result["buckets"]
     assert first["from_date"] == book.today.replace(day=1)
@@ -209,7 +209,7 @@ def test_months_are_calendar_months(book):
     assert sum(bucket["amount"] for bucket in result["buckets"]) == result["total"]
 
 
-def test_one_contact(book):
+def test_one_contact_is_compared_with_its_own_report(book):
     result = book.run("get_aged_receivables", contact_id=book.ids["Cedar"].upper())
     assert result.data["total"] == 250
     bridge = result.data["bridge"]
@@ -221,7 +221,7 @@ def test_one_contact(book):
     assert (past["total"], past["bridge"]["ties"]) == (360, True)
 
 
-def test_dollars_alone_are_not_called_tied(book):
+def test_foreign_documents_are_not_called_tied_without_proof(book):
     bridge = book.run("get_aged_receivables").data["bridge"]
     assert bridge["ties"] is None
     assert "revaluation" in bridge["not_tied_because"]
@@ -229,7 +229,7 @@ def test_dollars_alone_are_not_called_tied(book):
     assert bridge["not_compared"]
 
 
-def test_limits_and_texts(book):
+def test_limits_shorten_the_lists_and_formats_contain_the_totals(book):
     result = book.run("get_aged_receivables", contact_limit=1, overdue_limit=0, formats=["markdown", "csv"]).data
     assert [each["contact"] for each in result["contacts"]] == ["Birch"]
     assert (result["others"]["contacts"], result["others"]["total"]) == (2, 535)
@@ -242,7 +242,7 @@ def test_limits_and_texts(book):
     assert Decimal(rows[-1]["total_NZD"]) == 1495
 
 
-def test_calls_are_few_and_counted(book):
+def test_the_calls_of_each_form_are_counted(book):
     book.box.sandbox.log.clear()
     result = book.run("get_aged_receivables")
     asked = calls(book.box)
@@ -256,7 +256,7 @@ def test_calls_are_few_and_counted(book):
     assert not [line for line in calls(book.box) if "summaryOnly" in line["query"]]
 
 
-def test_a_day_to_come_is_refused(book):
+def test_a_future_day_is_refused(book):
     with pytest.raises(Exception, match="today") as caught:
         book.run("get_aged_receivables", as_of=f"{book.day(-1)}")
     assert caught.value.problems[0]["field"] == "params.as_of"
@@ -265,7 +265,7 @@ def test_a_day_to_come_is_refused(book):
     assert caught.value.problems[0]["field"] == "params.contact_id"
 
 
-def test_the_same_book_of_payables():
+def test_payables_of_a_mirrored_book_equal_its_receivables():
     with empty() as box:
         book = small_book(box, "ACCPAY")
         for ago, (total, contacts, prepaid, _) in EXPECTED.items():
@@ -276,7 +276,7 @@ def test_the_same_book_of_payables():
             assert book.run("get_aged_receivables", as_of=f"{book.day(ago)}").data["total"] == 0
 
 
-def test_books_in_which_nothing_is_open():
+def test_books_without_open_documents_give_zero():
     with empty() as box:
         book = Book(box)
         who = book.contact("Alder")
@@ -290,7 +290,7 @@ def test_books_in_which_nothing_is_open():
             assert result["bridge"]["control"]["balance"] == 0
 
 
-def test_what_only_an_allocation_names_is_found():
+def test_an_invoice_known_only_by_an_allocation_is_found():
     """Should Xero call an invoice fully paid on an earlier day than that of the allocation that did it."""
     with empty() as box:
         book = Book(box)
@@ -332,7 +332,7 @@ def test_seeded_books_tie_to_every_contact_and_to_the_control_account(ask, actio
     assert all(days > 0 for days in late)
 
 
-def test_a_control_account_that_differs_is_told(book):
+def test_a_different_control_account_is_reported(book):
     """A document that the ledger has and the list does not: nothing may hide it."""
     result = book.run("get_aged_receivables", contact_id=book.ids["Alder"]).data
     guid = result["overdue"]["listed"][0]["invoice_id"]
@@ -348,7 +348,7 @@ def test_a_control_account_that_differs_is_told(book):
         assert alone["contacts"][0]["unexplained"] == 60 - Decimal(wrong)
 
 
-def test_a_control_account_is_compared_without_any_report():
+def test_the_control_account_is_compared_without_contact_reports():
     with empty() as box:
         book = Book(box)
         invoice = book.document("ACCREC", book.contact("Alder"), 100, 60, 40)
@@ -382,7 +382,7 @@ def dollars(base):
         ("5.02", ["100"], "5.00", "5.00", "0", False),
     ],
 )
-def test_what_may_be_called_revaluation(off, foreign, proof, revaluation, rounding, proved):
-    found = aged_tie_out._split(Decimal(off), list(map(dollars, foreign)), proof and Decimal(proof))
+def test_a_difference_is_revaluation_only_within_bounds(off, foreign, proof, revaluation, rounding, proved):
+    found = aged_tie_out._split_difference(Decimal(off), list(map(dollars, foreign)), proof and Decimal(proof))
     assert found[:3] == (Decimal(revaluation), Decimal(rounding), proved)
     assert found[3].endswith(".")

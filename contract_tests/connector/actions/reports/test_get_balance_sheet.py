@@ -14,7 +14,7 @@ from bizosaas_xero.connector.actions.reports.get_balance_sheet import BalanceShe
 
 @pytest.mark.parametrize("basis", ["accrual", "cash"])
 @pytest.mark.parametrize("day", ["2026-10-31", "2026-10-02", "2026-03-31", "2025-12-15"])
-def test_it_balances(ask, basis, day):
+def test_the_balance_sheet_balances_on_both_bases(ask, basis, day):
     answer = ask("get_balance_sheet", on_date=day, basis=basis, compare=True)
     result = answer.data
     assert answer.calls == 3
@@ -32,7 +32,7 @@ def test_it_balances(ask, basis, day):
         assert earnings["amount"] == sheet["current_year_earnings"]
 
 
-def test_its_receivables_are_those_that_are_open(ask):
+def test_its_receivables_equal_the_aged_receivables(ask):
     sheet = ask("get_balance_sheet", on_date="2026-10-31").data["sheets"][0]
     [control] = [a for a in sheet["assets"]["accounts"] if a["name"] == "Accounts Receivable"]
     aged = ask("get_aged_receivables", as_of="2026-10-31").data
@@ -41,7 +41,7 @@ def test_its_receivables_are_those_that_are_open(ask):
     assert not [a for a in cash["assets"]["accounts"] if a["name"] == "Accounts Receivable" and a["amount"] > 0]
 
 
-def test_its_earnings_are_the_profit_of_the_year(ask):
+def test_its_earnings_equal_the_profit_of_the_year(ask):
     sheet = ask("get_balance_sheet", on_date="2026-10-31").data["sheets"][0]
     profit = ask("generate_pnl_report", from_date="2026-04-01", to_date="2026-10-31").data
     assert sheet["current_year_earnings"] == profit["net_profit"]
@@ -68,7 +68,7 @@ def report(*rows, title="31 Oct 2026"):
 def read(made):
     books = SimpleNamespace(
         accounts=ACCOUNTS, organisation={"Name": "X"}, base_currency="NZD", today=date(2026, 10, 31),
-        report=lambda *_: made,
+        read_report=lambda *_: made,
     )  # fmt: skip
     return get_balance_sheet.run(books, BalanceSheetParams())
 
@@ -84,7 +84,7 @@ WHOLE = (
 )
 
 
-def test_a_small_report_by_hand():
+def test_a_small_report_is_read_line_by_line():
     result = read(report(*WHOLE))
     [sheet] = result.sheets
     assert (result.ties, sheet.ties, sheet.as_of) == (True, True, date(2026, 10, 31))
@@ -102,7 +102,7 @@ def test_a_small_report_by_hand():
         ((*WHOLE, row("Gains", "1.00", "FXGROUPID")), "Gains"),
     ],
 )
-def test_what_does_not_balance_says_why(rows, word):
+def test_a_report_that_does_not_balance_gives_the_reason(rows, word):
     result = read(report(*rows))
     assert result.ties is False
     assert word in result.not_tied_because

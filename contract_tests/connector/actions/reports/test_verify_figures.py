@@ -11,14 +11,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bizosaas_xero.connector.actions.reports.citations import Cited
-from bizosaas_xero.connector.actions.reports.figures import SCALES, SIGNS, figures, tokens
+from bizosaas_xero.connector.actions.reports.figures import SCALES, SIGNS, find_figures, find_tokens
 from bizosaas_xero.connector.actions.reports.verify_figures import compare
 
 REF = "[invoice:INV-1.total]"
 
 
 def only(text):
-    found, _, _ = figures(f"{text} {REF}")
+    found, _, _ = find_figures(f"{text} {REF}")
     assert len(found) == 1, found
     return found[0].token
 
@@ -30,7 +30,7 @@ GROUPS = st.sampled_from(["", ",", "\u00a0", "\u202f", "'"])
 
 @st.composite
 def written(draw):
-    """A figure as somebody may write it: the text, its value, what its last digit counts, its currency."""
+    """A written figure: its text, its value, the unit of its last digit, its currency."""
     cents = draw(st.integers(0, 10**12))
     decimals = draw(st.sampled_from([0, 1, 2, 3, 4]))
     value = Decimal(cents).scaleb(-decimals)
@@ -57,18 +57,18 @@ def written(draw):
 
 
 @given(written())
-def test_a_figure_means_what_it_says(case):
+def test_a_written_figure_is_read_with_its_value_and_currency(case):
     text, value, step, currency = case
     token = only(f"They owe {text}")
     assert (token.value, token.step, token.currency) == (value, step, currency)
 
 
-def test_a_figure_may_begin_with_its_point():
+def test_a_figure_may_begin_with_a_decimal_point():
     assert (only("NZD .5").value, only("-.25").step) == (Decimal("0.5"), Decimal("0.01"))
 
 
 @given(written())
-def test_a_figure_supports_what_it_is_and_nothing_further_off_than_its_last_digit(case):
+def test_a_figure_agrees_only_within_half_a_unit_of_its_last_digit(case):
     text, value, step, currency = case
     token = only(f"They owe {text}")
     books = "NZD" if currency in {None, "$"} else currency
@@ -86,11 +86,11 @@ def test_a_figure_supports_what_it_is_and_nothing_further_off_than_its_last_digi
 @example("1.2.3.4.5")
 @example("2026-13-45")
 @settings(max_examples=500)
-def test_nothing_with_a_digit_is_passed_over(text):
-    """Every digit lies in one token, and tokens come in order and do not overlap."""
+def test_every_digit_belongs_to_a_token(text):
+    """Every digit belongs to one token, and tokens come in order and do not overlap."""
     covered = 0
     digits = [match.start() for match in re.finditer(r"\d", text)]
-    for token in tokens(text):
+    for token in find_tokens(text):
         assert token.start >= covered
         assert token.text in text[token.start :]
         covered = token.start + len(token.text)
@@ -99,15 +99,15 @@ def test_nothing_with_a_digit_is_passed_over(text):
 
 
 @given(st.text(max_size=200))
-def test_any_text_is_read(text):
-    found, rest, lost = figures(text)
-    assert len(found) + len(rest) + len(lost) <= len(text)
+def test_any_text_is_read_without_a_crash(text):
+    found, rest, stray = find_figures(text)
+    assert len(found) + len(rest) + len(stray) <= len(text)
 
 
 @pytest.mark.parametrize("part", ["a", "a-", "1,", "1.", "(", "9", "a@", "May ", "[a:", "1 ", "-", "NZ$", "#1"])
-def test_a_hostile_text_is_read_in_no_time(part):
+def test_a_hostile_text_is_read_quickly(part):
     begun = time.perf_counter()
-    figures((part * 20_000)[:20_000])
+    find_figures((part * 20_000)[:20_000])
     assert time.perf_counter() - begun < 2
 
 
@@ -134,14 +134,14 @@ def test_a_hostile_text_is_read_in_no_time(part):
         ("45 days", "count"),
     ],
 )
-def test_what_is_no_amount_is_told_as_what_it_is(text, kind):
-    found, rest, _ = figures(f"See {text}, please.")
+def test_a_part_that_is_not_an_amount_gets_its_kind(text, kind):
+    found, rest, _ = find_figures(f"See {text}, please.")
     assert not found
     assert [(token.text.rstrip(","), token.kind) for token in rest] == [(text, kind)]
 
 
 def test_a_citation_belongs_to_the_figure_before_it_in_its_line():
-    found, rest, lost = figures(f"1. NZD 5 and 6 {REF}; 7\n{REF} 2026 {REF} (8.00) {REF}")
+    found, rest, stray = find_figures(f"1. NZD 5 and 6 {REF}; 7\n{REF} 2026 {REF} (8.00) {REF}")
     assert [(figure.token.text, figure.ref) for figure in found] == [
         ("NZD 5", None),
         ("6", REF[1:-1]),
@@ -150,7 +150,7 @@ def test_a_citation_belongs_to_the_figure_before_it_in_its_line():
         ("(8.00)", REF[1:-1]),
     ]
     assert found[-1].token.value == -8
-    assert [token.text for token in lost] == [REF]
+    assert [token.text for token in stray] == [REF]
     assert [token.kind for token in rest] == ["item"]
 
 
@@ -170,7 +170,7 @@ def unpaid(ask):
     return ask("find_invoices", unpaid=True, limit=5).data["invoices"]
 
 
-def test_a_text_with_right_figures_is_ok(ask, unpaid):
+def test_a_text_with_correct_figures_is_ok(ask, unpaid):
     one = unpaid[0]
     amount = Decimal(str(one["amount_due"]))
     owed = f"{one['currency']} {amount:,} [{one['ref']}.amount_due]"
@@ -182,7 +182,7 @@ def test_a_text_with_right_figures_is_ok(ask, unpaid):
     assert checked(ask, by_number)["ok"]
 
 
-def test_wrong_figures_are_told_with_the_right_value(ask, unpaid):
+def test_wrong_figures_are_reported_with_the_right_value(ask, unpaid):
     one = unpaid[0]
     amount, ref = Decimal(str(one["total"])), f"[{one['ref']}.total]"
     other = "CHF" if one["currency"] != "CHF" else "GBP"
@@ -244,7 +244,7 @@ def test_every_figure_of_a_balance_sheet_can_be_cited(ask):
 
 
 @pytest.mark.parametrize("action", ["get_aged_receivables", "get_aged_payables"])
-def test_aged_figures_can_be_cited_whoever_is_listed(ask, action):
+def test_aged_figures_of_listed_and_unlisted_contacts_can_be_cited(ask, action):
     found = ask(action, as_of="2026-10-31", contact_limit=3).data
     ref = found["ref"]
     lines = [f"x: {each['total']} [{ref}:{each['contact_id']}:total]" for each in found["contacts"]]
@@ -282,7 +282,7 @@ def test_what_a_contact_owes_can_be_cited(ask):
         "invoice:.total",
     ],
 )
-def test_a_citation_that_means_nothing_is_told_and_spoils_nothing(ask, ref):
+def test_an_unknown_citation_is_reported_and_does_not_affect_others(ask, ref):
     result = checked(ask, f"It is 5 [{ref}].")
     assert states(result) == ["unknown_citation"]
     assert result["figures"][0]["why"]
