@@ -1,7 +1,7 @@
-"""The door: what a host loads through the entry point ``xero`` of the group ``bizosaas.connectors``.
+"""The plugin that a host loads through the entry point ``xero`` of the group ``bizosaas.connectors``.
 
-The module keeps no state of any connection, and importing it touches neither network, files nor environment:
-what a hook needs is imported when the hook is called.
+The module holds no state of a connection. Importing it uses no network, file or environment variable: each hook
+imports what it needs when it is called.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from bizosaas_xero.spec import (
 
 @hookimpl
 def auth(request: Mapping[str, Any]) -> AuthResult:
-    """Do one step of getting, keeping or ending access to Xero."""
+    """Run one step of obtaining, renewing or ending access to Xero."""
     from bizosaas_xero.connector.auth import oauth
 
-    return oauth.run(request)
+    return oauth.run_step(request)
 
 
 @hookimpl
@@ -38,20 +38,20 @@ def sync_entity(
     cursor: Mapping[str, Any] | None,
     options: Mapping[str, Any] | None,
 ) -> Iterator[Batch]:
-    """Read an entity's records that are new or changed since the cursor."""
-    from bizosaas_xero.connector import describe as registry
+    """Yield an entity's records that are new or changed since the cursor."""
+    from bizosaas_xero.connector.describe import prepare_sync
 
-    return registry.run_of(
+    return prepare_sync(
         parse(Connection, connection, "connection"), entity, cursor, parse(SyncOptions, options, "options")
     ).batches()
 
 
 @hookimpl
 def list_actions(connection: Mapping[str, Any] | None) -> list[Action]:
-    """List the actions, with what the connection's grant lacks for each."""
+    """List the actions, each with the scopes that the connection's grant lacks."""
     from bizosaas_xero.connector import manifest
 
-    return manifest.actions(None if connection is None else parse(Connection, connection, "connection"))
+    return manifest.load_actions(None if connection is None else parse(Connection, connection, "connection"))
 
 
 @hookimpl
@@ -61,7 +61,7 @@ def run_action(
     params: Mapping[str, Any] | None,
     control: Mapping[str, Any] | None,
 ) -> ActionResult:
-    """Read with an action, or plan or do what it writes."""
+    """Run an action: read, or plan or commit a write."""
     from bizosaas_xero.connector.actions import registry
 
     return registry.run(parse(Connection, connection, "connection"), action, params, parse(Control, control, "control"))
@@ -72,4 +72,4 @@ def describe() -> ConnectorInfo:
     """Describe the connector: entities with their schemas and intervals, scopes, settings."""
     from bizosaas_xero.connector import manifest
 
-    return manifest.info()
+    return manifest.load_info()

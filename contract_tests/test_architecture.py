@@ -79,6 +79,6 @@ print(json.dumps(touched))
 
 def test_the_suite_runs_on_httpx_even_where_authlib_would_prefer_another():
     """Authlib's own httpx integration switches to httpx2 once that is installed; ours never does."""
-    loaded = fresh(f"from bizosaas_xero import oauth; {MODULES}")
+    loaded = fresh(f"import bizosaas_xero.connector.auth.oauth; {MODULES}")
     assert "httpx2" not in loaded
     assert not any(name.startswith("authlib.integrations") for name in loaded)

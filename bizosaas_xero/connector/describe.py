@@ -1,7 +1,7 @@
-"""What this connector offers, told by its tables, and the run behind a name.
+"""Build the connector's description from its tables, and prepare the sync of an entity by name.
 
-What hosts are told when they ask is ``published.json`` (:mod:`bizosaas_xero.connector.manifest`), which is made of
-:func:`info` by ``python -m contract_tests.docs.generate``.
+Hosts receive ``published.json`` (:mod:`bizosaas_xero.connector.manifest`); ``python -m contract_tests.docs.generate``
+writes it from :func:`build_info`.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Any
 from bizosaas_xero import __version__
 from bizosaas_xero.connector.auth import jwt, scopes
 from bizosaas_xero.connector.http.client import Client
-from bizosaas_xero.connector.settings import Settings, load
+from bizosaas_xero.connector.settings import Settings, load_settings
 from bizosaas_xero.connector.sync import cursor
 from bizosaas_xero.connector.sync.entities import ENTITIES
-from bizosaas_xero.connector.sync.run import Run
+from bizosaas_xero.connector.sync.run import SyncRun
 from bizosaas_xero.spec.errors import Invalid, NotFound
 from bizosaas_xero.spec.hooks import SPEC_VERSION
 from bizosaas_xero.spec.models import AuthInfo, Connection, ConnectorInfo, SyncOptions
 
 
-def info() -> ConnectorInfo:
-    """Work out what ``describe()`` publishes."""
+def build_info() -> ConnectorInfo:
+    """Build what ``describe()`` publishes."""
     from bizosaas_xero.connector.actions import registry as actions  # a sync needs none of them
 
     return ConnectorInfo(
@@ -42,26 +42,30 @@ def info() -> ConnectorInfo:
     )
 
 
-def run_of(connection: Connection, entity: str, given_cursor: Mapping[str, Any] | None, options: SyncOptions) -> Run:
-    """Check everything that can be checked without a request, and prepare the run.
+def prepare_sync(
+    connection: Connection, entity: str, stored_cursor: Mapping[str, Any] | None, options: SyncOptions
+) -> SyncRun:
+    """Check everything that can be checked without a request, and prepare the sync.
 
     Raises:
-        NotFound: No such entity.
+        NotFound: The entity does not exist.
         MissingScope: The grant does not cover it.
         CursorRejected: The cursor is damaged or foreign.
         Invalid: A wrong option.
         Misconfigured: A wrong setting.
     """
-    row = ENTITIES.get(entity) if isinstance(entity, str) else None
-    if row is None:
+    entity_row = ENTITIES.get(entity) if isinstance(entity, str) else None
+    if entity_row is None:
         raise NotFound(
-            f"There is no entity '{entity}'.",
+            f"Unknown entity '{entity}'.",
             remedy=f"Use one of: {', '.join(ENTITIES)}.",
             reason="unknown_entity",
         )
-    if given_cursor is not None and not isinstance(given_cursor, Mapping):
+    if stored_cursor is not None and not isinstance(stored_cursor, Mapping):
         raise Invalid("cursor must be a mapping.", problems=[{"field": "cursor", "message": "must be a mapping"}])
-    settings = load(connection.settings)
-    scopes.require(jwt.granted(connection), row.name)
-    position = cursor.load(given_cursor, row.name, connection.organisation_id)
-    return Run(row, position, options, settings, Client(connection, settings, row.name, options.max_wait))
+    settings = load_settings(connection.settings)
+    scopes.require_scopes(jwt.granted_scopes(connection), entity_row.name)
+    position = cursor.load_cursor(stored_cursor, entity_row.name, connection.organisation_id)
+    return SyncRun(
+        entity_row, position, options, settings, Client(connection, settings, entity_row.name, options.max_wait)
+    )

@@ -1,7 +1,7 @@
-"""What hosts ask first, read from ``published.json`` without loading what it speaks of.
+"""Answer ``describe`` and ``list_actions`` from ``published.json``, without loading entities or actions.
 
-The file is made of the tables and models (:func:`bizosaas_xero.connector.describe.info`) and is part of the package:
-making some 90 models and their schemas takes longer than everything else that a host needs to start.
+:func:`bizosaas_xero.connector.describe.build_info` makes the file's content; the file is part of the package.
+Building some 90 models and their schemas takes longer than the rest of a host's start.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from bizosaas_xero.connector.auth import jwt, scopes
 from bizosaas_xero.spec.models import Action, Connection, ConnectorInfo
 
 
-def info() -> ConnectorInfo:
+def load_info() -> ConnectorInfo:
     """Return what ``describe()`` publishes."""
-    return ConnectorInfo.model_validate(_read() | {"version": __version__})
+    return ConnectorInfo.model_validate(_load_manifest() | {"version": __version__})
 
 
-def actions(connection: Connection | None) -> list[Action]:
+def load_actions(connection: Connection | None) -> list[Action]:
     """Return the actions with their schemas, and what the connection's grant lacks for each."""
-    granted = jwt.granted(connection) if connection else []
+    granted = jwt.granted_scopes(connection) if connection else []
     return [
-        Action.model_validate(row | {"missing_scopes": scopes.missing(granted, row["name"]) if granted else []})
-        for row in _read()["actions"]
+        Action.model_validate(row | {"missing_scopes": scopes.missing_scopes(granted, row["name"]) if granted else []})
+        for row in _load_manifest()["actions"]
     ]
 
 
-def _read() -> dict[str, Any]:
-    # Each time anew, because whoever is given a schema may change it.
+def _load_manifest() -> dict[str, Any]:
+    # Parsed at each call, because a caller may change the schemas it receives.
     content: dict[str, Any] = from_json((resources.files("bizosaas_xero.connector") / "published.json").read_bytes())
     return content

@@ -1,7 +1,7 @@
 """Settings of a connection: its own mapping first, then the environment, then Xero's values.
 
-The environment is read when a hook is called, never at import. Credentials are no settings: they reach the
-plugin only inside ``app``, ``grant`` and ``connection``.
+The environment is read when a hook is called, never at import. Credentials are not settings: they reach
+the plugin only inside ``app``, ``grant`` and ``connection``.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ _PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?")
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-def _account(what: str, *choices: dict[str, list[Any]]) -> dict[str, Any]:
-    """Say which of the accounts a setting may name, so that a host can check it against what it holds."""
+def _account_reference(description: str, *choices: dict[str, list[Any]]) -> dict[str, Any]:
+    """Return which accounts a setting may name, so that a host can check it against the synced accounts."""
     return {
         "entity": "accounts",
         "by": ["Code", "AccountID"],
         "any": [{"Status": ["ACTIVE"], **choice} for choice in choices],
-        "what": what,
+        "what": description,
     }
 
 
-_PAYABLE = _account(
+_PAYABLE = _account_reference(
     "an active bank account, or one with payments enabled",
     {"Type": ["BANK"]},
     {"EnablePaymentsToAccount": [True]},
@@ -39,7 +39,7 @@ _PAYABLE = _account(
 
 
 class Settings(BaseSettings):
-    """What a host or a person may change. Each is also read from ``XERO_`` + its name in upper case."""
+    """What a host or a user may change. Each setting is also read from ``XERO_`` + its name in upper case."""
 
     model_config = SettingsConfigDict(
         env_prefix="XERO_", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     sales_account: str | None = Field(
         None,
         description="Account for sales where an action names none: its code or id.",
-        json_schema_extra={"references": _account("an active revenue account", {"Class": ["REVENUE"]})},
+        json_schema_extra={"references": _account_reference("an active revenue account", {"Class": ["REVENUE"]})},
     )
     tax_type: str | None = Field(
         None,
@@ -105,7 +105,7 @@ class Settings(BaseSettings):
 
     @field_validator("document_url")
     @classmethod
-    def _linkable(cls, url: str) -> str:
+    def _check_document_url(cls, url: str) -> str:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.fragment:
             raise ValueError("must be a web address without #")
@@ -115,31 +115,31 @@ class Settings(BaseSettings):
 
     @field_validator("api_url", "identity_url", "login_url")
     @classmethod
-    def _safe_base(cls, url: str) -> str:
+    def _check_base_url(cls, url: str) -> str:
         # A token sent over plain HTTP, or to a host smuggled into a setting's user part, is a lost token.
         parts = urlsplit(url)
-        plain_but_local = parts.scheme == "http" and parts.hostname in LOOPBACK
-        if not parts.hostname or parts.username or not (parts.scheme == "https" or plain_but_local):
+        local_http = parts.scheme == "http" and parts.hostname in LOOPBACK
+        if not parts.hostname or parts.username or not (parts.scheme == "https" or local_http):
             raise ValueError("must be an https:// address (http:// only on this machine)")
-        # What the HTTP client could not send, or would read otherwise than urlsplit does.
+        # Refuse what the HTTP client cannot send, or parses differently from urlsplit.
         plain = _HOST.fullmatch(parts.netloc) and parts.port != 0 and _PATH.fullmatch(parts.path)
         if not plain or parts.query or parts.fragment or url != parts.geturl():
             raise ValueError("must be a plain address: host, port and path, no query")
         return url.rstrip("/")
 
 
-def load(given: Mapping[str, Any]) -> Settings:
-    """Return the settings in force now.
+def load_settings(values: Mapping[str, Any]) -> Settings:
+    """Return the settings that apply now.
 
     Args:
-        given: ``connection["settings"]`` or ``request["settings"]``; keys of other software are ignored,
+        values: ``connection["settings"]`` or ``request["settings"]``; keys of other software are ignored,
             ``None`` means unset.
 
     Raises:
         Misconfigured: naming each wrong setting.
     """
     try:
-        return Settings(**{key: value for key, value in given.items() if value is not None})
+        return Settings(**{key: value for key, value in values.items() if value is not None})
     except ValidationError as error:
         items = error.errors(include_input=False, include_url=False, include_context=False)
         problems = [{"field": f"settings.{item['loc'][0]}", "message": item["msg"]} for item in items]

@@ -20,7 +20,7 @@ from bizosaas_xero.connector.actions.bank.matches import Matching
 from bizosaas_xero.connector.actions.bank.statement import BankLine
 from bizosaas_xero.connector.actions.books import Books, date_filter
 from bizosaas_xero.connector.http.client import Client
-from bizosaas_xero.connector.settings import load
+from bizosaas_xero.connector.settings import load_settings
 from bizosaas_xero.sandbox import Box, serve
 from bizosaas_xero.sandbox.bank_statements.generate import generate
 from bizosaas_xero.spec import models
@@ -97,7 +97,7 @@ def judge(
 def books_of(account: Account) -> Books:
     """Return the books as an action sees them."""
     connection = models.parse(models.Connection, account.connection(), "connection")
-    settings = load(connection.settings)
+    settings = load_settings(connection.settings)
     return Books(Client(connection, settings, "reconcile_bank_feeds"), settings)
 
 

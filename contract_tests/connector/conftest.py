@@ -18,7 +18,7 @@ def _no_pauses():
     """Retries happen as often as they do in earnest, and do not sleep."""
     with stamina.set_testing(True, attempts=10, cap=True):
         yield
-    http_transport.close()
+    http_transport.close_clients()
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def answer_with(monkeypatch):
 
     def use(handler):
         transport = httpx.Client(transport=httpx.MockTransport(handler))
-        monkeypatch.setattr(http_transport, "http", lambda _: transport)
+        monkeypatch.setattr(http_transport, "http_client", lambda _: transport)
 
     return use
 

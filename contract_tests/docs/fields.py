@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from bizosaas_xero.connector.describe import info
+from bizosaas_xero.connector.describe import build_info
 
 Meanings = dict[str, dict[str, str]]
 
@@ -18,8 +18,8 @@ def meanings() -> Meanings:
 
 def shapes() -> dict[str, dict[str, Any]]:
     """Return the schema of each kind of record that an entity holds, the entities' own first."""
-    found = {entity.json_schema["title"]: entity.json_schema for entity in info().entities}
-    for entity in info().entities:
+    found = {entity.json_schema["title"]: entity.json_schema for entity in build_info().entities}
+    for entity in build_info().entities:
         for name, schema in entity.json_schema["$defs"].items():
             found.setdefault(name, schema)
     return found
@@ -67,5 +67,5 @@ def holders() -> list[list[str]]:
             f"[{entity.json_schema['title']}](#{entity.json_schema['title'].lower()})",
             f"`{entity.key}`",
         ]
-        for entity in info().entities
+        for entity in build_info().entities
     ]

@@ -19,7 +19,7 @@ from typing import Any, get_args
 from bizosaas_xero.connector.actions.definition import ReadAction, WriteAction
 from bizosaas_xero.connector.actions.registry import ACTIONS
 from bizosaas_xero.connector.auth import scopes
-from bizosaas_xero.connector.describe import info
+from bizosaas_xero.connector.describe import build_info
 from bizosaas_xero.connector.settings import Settings
 from bizosaas_xero.spec import ERRORS, models
 from contract_tests.docs import fields, parameters, reasons
@@ -109,7 +109,7 @@ def _action(row: ReadAction | WriteAction) -> str:
     schema = row.params.model_json_schema()
     rows = parameters.rows(row.name, schema, schema)
     params = table(["Parameter", "Type", "Default", "Meaning"], rows) if rows else "It takes no parameters."
-    found = scopes.needed(row.name)
+    found = scopes.required_scopes(row.name)
     allowed = f"Needs {codes(found['granular'])}, or of the legacy scopes {codes(found['legacy'])}."
     return f"{row.description}\n\n{allowed}\n\n{params}"
 
@@ -172,7 +172,7 @@ def _entities() -> str:
             code(entity.stamp),
             _watched(entity.recheck),
         ]
-        for entity in info().entities
+        for entity in build_info().entities
     ]
     return table(["Entity", "What", "Default interval", "Key", "Stamp", "Rechecked while"], rows)
 
@@ -180,7 +180,7 @@ def _entities() -> str:
 def _intervals() -> str:
     rows = [
         [entity.title, f"every {_period(entity.interval).split(' (')[0].removeprefix('1 ')}"]
-        for entity in info().entities
+        for entity in build_info().entities
     ]
     return table(["What", "How often"], rows)
 
@@ -204,7 +204,7 @@ def _column_kind(schema: dict[str, Any]) -> str:
 
 def _columns() -> str:
     sections = []
-    for entity in info().entities:
+    for entity in build_info().entities:
         rows = [
             [code(column), code(path), _column_kind(at(entity.json_schema, path))]
             for column, path in entity.columns.items()
@@ -226,14 +226,14 @@ def _wanted(needs: Sequence[scopes.Permission], words: str) -> str:
 
 
 def _scopes() -> str:
-    entities = {entity.name for entity in info().entities}
+    entities = {entity.name for entity in build_info().entities}
     rows = [
         [
             code(feature),
             "entity" if feature in entities else "action",
             *(_wanted(needs, words) for words in get_args(scopes.Vocabulary)),
         ]
-        for feature, needs in scopes.NEEDS.items()
+        for feature, needs in scopes.REQUIRED_PERMISSIONS.items()
     ]
     return table(["Feature", "Kind", "Granular scopes", "Legacy scopes"], rows)
 
@@ -247,7 +247,7 @@ def _profiles() -> str:
 
 def published() -> str:
     """Return what ``published.json`` should hold; all but the version, which is kept in the code alone."""
-    told = info().model_dump(mode="json", exclude={"version"})
+    told = build_info().model_dump(mode="json", exclude={"version"})
     return json.dumps(told, ensure_ascii=False, indent=1) + "\n"
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from bizosaas_xero.connector.actions.registry import ACTIONS
 from bizosaas_xero.connector.auth import pending, scopes
-from bizosaas_xero.connector.describe import info
+from bizosaas_xero.connector.describe import build_info
 from bizosaas_xero.connector.http import client
 from bizosaas_xero.connector.settings import Settings
 from bizosaas_xero.connector.sync import run
@@ -63,7 +63,7 @@ def test_no_meaning_is_kept_twice_or_for_nothing():
 
 def test_every_entity_and_column_is_documented():
     text = read("entities.md")
-    for entity in info().entities:
+    for entity in build_info().entities:
         assert entity.name in first_cells(text)
         section_of_columns = section(section(text, "Columns", 2), entity.name, 3)
         assert first_cells(section_of_columns) - {"Column"} == set(entity.columns)
@@ -71,7 +71,7 @@ def test_every_entity_and_column_is_documented():
 
 def test_every_field_of_every_entity_is_documented_with_its_meaning():
     text, told, used = read("fields.md"), fields.meanings(), set()
-    for entity in info().entities:
+    for entity in build_info().entities:
         assert f"| `{entity.name}` | [{entity.json_schema['title']}](#" in text
         for name, schema in entity.json_schema["$defs"].items():
             rows_of = {cells[0].strip("`"): cells for cells in rows(section(text, name, 2))[1:]}
@@ -102,8 +102,8 @@ def test_no_words_for_a_parameter_are_kept_for_nothing():
 
 def test_every_scope_and_profile_is_documented():
     text = read("scopes.md")
-    assert set(scopes.NEEDS) | set(scopes.PROFILES) <= first_cells(text)
-    for needs in scopes.NEEDS.values():
+    assert set(scopes.REQUIRED_PERMISSIONS) | set(scopes.PROFILES) <= first_cells(text)
+    for needs in scopes.REQUIRED_PERMISSIONS.values():
         for need in needs:
             assert f"`{need.granular}`" in text
             assert f"`{need.legacy}`" in text
@@ -143,7 +143,7 @@ def test_every_extra_is_documented():
 
 
 def test_the_daily_calls_that_the_owner_is_told_are_those_of_the_intervals():
-    calls = sum(86_400 / entity.interval for entity in info().entities)
+    calls = sum(86_400 / entity.interval for entity in build_info().entities)
     assert f"about {round(calls, -1):.0f} calls a day" in read("start.md")
 
 
@@ -153,11 +153,11 @@ def test_the_numbers_in_the_text_are_those_of_the_code():
         ("entities.md", "1,000 rows a page", default["page_size"] == 1000),
         ("entities.md", "an *overlap* of 5 minutes", default["overlap"] == 300),
         ("entities.md", "7 days after the last one", default["reread_days"] == 7),
-        ("entities.md", "up to three times in one run", run.RESTARTS == 3),
-        ("hooks/auth.md", "good for 30 minutes", pending.LIFETIME.total_seconds() == 1800),
-        ("start.md", "Finish within half an hour", pending.LIFETIME.total_seconds() == 1800),
-        ("hooks/sync_entity.md", "waiting for limits; default 65", client.MAX_WAIT == 65),
-        ("hooks/sync_entity.md", "Four tries were made", client.ATTEMPTS == 4),
+        ("entities.md", "up to three times in one run", run.MAX_RESTARTS == 3),
+        ("hooks/auth.md", "good for 30 minutes", pending.MAX_AGE.total_seconds() == 1800),
+        ("start.md", "Finish within half an hour", pending.MAX_AGE.total_seconds() == 1800),
+        ("hooks/sync_entity.md", "waiting for limits; default 65", client.DEFAULT_MAX_WAIT == 65),
+        ("hooks/sync_entity.md", "Four tries were made", client.MAX_ATTEMPTS == 4),
         ("errors.md", "one of eleven errors", len(ERRORS) == 11),
     ):
         assert sentence in " ".join(read(page).split()), sentence

@@ -15,7 +15,7 @@ import httpx
 START = datetime(2026, 11, 1, tzinfo=UTC)
 
 
-class Shelf:
+class ChangingList:
     """Rows by id; ids sort by their reversed text, so that a client that compares them is caught."""
 
     def __init__(self, size: int = 0, *, inclusive: bool = True, at: datetime = START) -> None:

@@ -30,7 +30,7 @@ def differences(store: Store, entity: str, stored: Mapping[str, Mapping[str, Any
     wanted = theirs(store, entity)
     wrong = [f"{entity}: {key} is lost" for key in wanted.keys() - stored.keys()]
     wrong += [f"{entity}: {key} is too much" for key in stored.keys() - wanted.keys()]
-    convert = decode.converter(ENTITIES[entity].shape)
+    convert = decode.row_converter(ENTITIES[entity].shape)
     for key in wanted.keys() & stored.keys():
         theirs_ = convert({name: value for name, value in wanted[key].items() if not isinstance(value, dict | list)})
         for name, value in theirs_.items():

@@ -159,7 +159,7 @@ class Strike:
         sandbox, kind = self._box.sandbox, self._fault.kind
         token, tenant = headers["Authorization"].partition(" ")[2], headers["Xero-Tenant-Id"].lower()
         if kind == "cut":
-            raise errors.unreachable(httpx.ReadError("cut"))
+            raise errors.no_response(httpx.ReadError("cut"))
         if kind == "mutate":
             sandbox.faults.mutate(self._fault.details, tenant)
             return answer

@@ -48,8 +48,8 @@ def row(data: bytes) -> None:
     found = _json(data[1:])
     if isinstance(found, dict):
         try:
-            decode.converter(name)(found)
-        except decode.Undecodable:
+            decode.row_converter(name)(found)
+        except decode.DecodeError:
             return
         typed_rows.check_types(found, name)
 
@@ -61,7 +61,7 @@ def refusal(data: bytes) -> None:
     from bizosaas_xero.connector.http import errors
 
     status = 400 + (data[0] if data else 0)
-    errors.error_of(httpx.Response(status % 600, content=data[1:]), "invoices").to_dict()
+    errors.from_response(httpx.Response(status % 600, content=data[1:]), "invoices").to_dict()
 
 
 def cursor(data: bytes) -> None:

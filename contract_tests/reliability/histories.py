@@ -57,7 +57,7 @@ class Books(RuleBasedStateMachine):
                 self.sync_whole(name)
         finally:
             self.serving.__exit__(None, None, None)
-            transport.close()
+            transport.close_clients()
 
     # ------------------------------------------------------------ the host
 

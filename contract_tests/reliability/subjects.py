@@ -44,7 +44,7 @@ def company() -> Iterator[tuple[Company, list[float]]]:
         at = Company(box)
         at.account.settings["page_size"] = 10
         yield at, slept
-        transport.close()
+        transport.close_clients()
 
 
 @dataclass

@@ -48,7 +48,7 @@ values = st.recursive(
 def _no_pauses():
     with stamina.set_testing(True, attempts=1):
         yield
-    http_transport.close()
+    http_transport.close_clients()
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def wire(monkeypatch):
         return httpx.Response(answer["status"], headers=answer.get("headers"), content=answer["body"])
 
     transport = httpx.Client(transport=httpx.MockTransport(handler))
-    monkeypatch.setattr(http_transport, "http", lambda _: transport)
+    monkeypatch.setattr(http_transport, "http_client", lambda _: transport)
     return answer
 
 
@@ -154,7 +154,7 @@ def test_cursors_of_any_json(wire, cursor):
 @calm
 @given(st.dictionaries(st.sampled_from(sorted(connection_settings.Settings.model_fields)) | texts, values))
 def test_settings_of_any_json(given_):
-    read_or_refused(connection_settings.load, given_)
+    read_or_refused(connection_settings.load_settings, given_)
 
 
 @calm
@@ -164,7 +164,7 @@ def test_settings_of_any_json(given_):
 @example(name="api_url", url="https://" + "a." * 5000, end="!")
 def test_addresses_of_any_text(name, url, end):
     for made in (url, f"https://{url}", f"http://localhost{url}", f"https://host/{end}"):
-        found = read_or_refused(connection_settings.load, {name: made})
+        found = read_or_refused(connection_settings.load_settings, {name: made})
         if not isinstance(found, ConnectorError):
             assert httpx.URL(getattr(found, name)).host  # what is let through can be sent
 

@@ -37,7 +37,7 @@ HOST = "http://localhost:1"
 def _no_pauses():
     with stamina.set_testing(True, attempts=1):
         yield
-    http_transport.close()
+    http_transport.close_clients()
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def asked(monkeypatch):
         return httpx.Response(200, json={bodies.get(name, name): []})
 
     transport = httpx.Client(transport=httpx.MockTransport(handler))
-    monkeypatch.setattr(http_transport, "http", lambda _: transport)
+    monkeypatch.setattr(http_transport, "http_client", lambda _: transport)
     return seen
 
 

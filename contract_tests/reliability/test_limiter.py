@@ -67,11 +67,11 @@ def redis(tmp_path):
 
 @pytest.fixture(autouse=True)
 def _fresh():
-    rate_limits._bucket.cache_clear()
+    rate_limits._memory_bucket.cache_clear()
     with stamina.set_testing(True, attempts=2, cap=True):
         yield
-    rate_limits._bucket.cache_clear()
-    transport.close()
+    rate_limits._memory_bucket.cache_clear()
+    transport.close_clients()
 
 
 @pytest.fixture

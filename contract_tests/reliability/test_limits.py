@@ -24,11 +24,11 @@ SYNCED = ("invoices", "bills", "contacts", "payments", "bank_transactions")
 
 @pytest.fixture(autouse=True)
 def _fresh():
-    rate_limits._bucket.cache_clear()
+    rate_limits._memory_bucket.cache_clear()
     with stamina.set_testing(True, attempts=2, cap=True):
         yield
-    rate_limits._bucket.cache_clear()
-    transport.close()
+    rate_limits._memory_bucket.cache_clear()
+    transport.close_clients()
 
 
 def moments(lines):
@@ -46,7 +46,7 @@ class Time:
     def __init__(self, monkeypatch):
         self.passed, self.under_way = 0.0, 0
         self._lock, self._sleep, self.clocks = threading.Lock(), time.sleep, []
-        now, count, send = InMemoryBucket.now, rate_limits.seconds_to_wait, transport.send
+        now, count, send = InMemoryBucket.now, rate_limits.reserve_call, transport.send
         monkeypatch.setattr(InMemoryBucket, "now", lambda each: now(each) + int(self.passed * 1000))
 
         def counted(url, key, limit):
@@ -62,7 +62,7 @@ class Time:
                 with self._lock:
                     self.under_way -= "/api.xro/" in given[1]
 
-        monkeypatch.setattr(rate_limits, "seconds_to_wait", counted)
+        monkeypatch.setattr(rate_limits, "reserve_call", counted)
         monkeypatch.setattr(transport, "send", sent)
         monkeypatch.setattr("bizosaas_xero.connector.http.client.time.sleep", self.pass_by)
 

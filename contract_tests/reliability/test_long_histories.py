@@ -12,7 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from bizosaas_xero.connector.sync import paging
 from bizosaas_xero.connector.sync import run as sync_run
-from bizosaas_xero.connector.sync.run import Run
+from bizosaas_xero.connector.sync.run import SyncRun
 from contract_tests.reliability.histories import Books
 
 LONG = {"max_examples": 150, "stateful_step_count": 60}
@@ -37,18 +37,18 @@ def test_after_each_whole_sync_of_many_long_histories_the_tables_are_the_books()
 
 
 def watermark_too_far(patch):
-    finished = Run._finished
+    finished = SyncRun._finished_cursor
 
     def late(self, reading):
         cursor = finished(self, reading)
-        return cursor.moved(since=cursor.since + timedelta(hours=1))
+        return cursor.with_changes(since=cursor.since + timedelta(hours=1))
 
-    patch(Run, "_finished", late)
+    patch(SyncRun, "_finished_cursor", late)
 
 
 def watermark_of_our_own_clock(patch):
-    finished = Run._finished
-    patch(Run, "_finished", lambda *given: finished(*given).moved(since=datetime.now(UTC)))
+    finished = SyncRun._finished_cursor
+    patch(SyncRun, "_finished_cursor", lambda *given: finished(*given).with_changes(since=datetime.now(UTC)))
 
 
 def blindly_complete(patch):
@@ -57,38 +57,38 @@ def blindly_complete(patch):
 
 def last_page_dropped(patch):
     blindly_complete(patch)
-    made = paging.page_of
+    made = paging.parse_page
 
     def emptied(number, *given):
         page = made(number, *given)
         return replace(page, rows=[]) if page.last and number > 1 else page
 
-    patch(paging, "page_of", emptied)
+    patch(paging, "parse_page", emptied)
 
 
 def resumed_a_page_late(patch):
     blindly_complete(patch)
-    begun = Run._begin
+    begun = SyncRun._next_read
 
     def late(self, **how):
         reading = begun(self, **how)
         return reading.model_copy(update={"page": reading.page + 1}) if reading.page > 1 else reading
 
-    patch(Run, "_begin", late)
+    patch(SyncRun, "_next_read", late)
 
 
 def pages_in_the_order_of_the_stamp(patch):
     blindly_complete(patch)
-    init = Run.__init__
+    init = SyncRun.__init__
 
     def made(self, entity, *given, **more):
         init(self, replace(entity, order=entity.order and "UpdatedDateUTC"), *given, **more)
 
-    patch(Run, "__init__", made)
+    patch(SyncRun, "__init__", made)
 
 
 def voided_and_archived_left_out(patch):
-    decoded = Run._decode
+    decoded = SyncRun._decode
     gone = {"VOIDED", "DELETED", "ARCHIVED"}
 
     def decode(self, *given):
@@ -96,33 +96,33 @@ def voided_and_archived_left_out(patch):
         states = ("Status", "ContactStatus")
         return [each for each in records if not gone & {each.data.get(name) for name in states}], rejected
 
-    patch(Run, "_decode", decode)
+    patch(SyncRun, "_decode", decode)
 
 
 def deletions_not_told(patch):
-    batched = Run._batch
+    batched = SyncRun._make_batch
 
     def batch(self, records, *given, **more):
         return batched(self, [each for each in records if each.op != "delete"], *given, **more)
 
-    patch(Run, "_batch", batch)
+    patch(SyncRun, "_make_batch", batch)
 
 
 def unreadable_rows_not_told(patch):
-    decoded = Run._decode
-    patch(Run, "_decode", lambda *given: (decoded(*given)[0], []))
+    decoded = SyncRun._decode
+    patch(SyncRun, "_decode", lambda *given: (decoded(*given)[0], []))
 
 
 def clock_that_went_back_not_seen(patch):
-    patch(Run, "_check_clock", lambda *_: None)
+    patch(SyncRun, "_check_clock", lambda *_: None)
 
 
 def never_read_again(patch):
-    patch(Run, "_reread_is_due", lambda _: False)
+    patch(SyncRun, "_reread_is_due", lambda _: False)
 
 
 def flags_not_looked_at_again(patch):
-    patch(Run, "_recheck", lambda *_: None)
+    patch(SyncRun, "_read_recheck", lambda *_: None)
 
 
 AT_ONCE = [last_page_dropped, voided_and_archived_left_out]

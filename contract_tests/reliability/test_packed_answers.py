@@ -23,7 +23,7 @@ from contract_tests.helpers.byte_readers import calm, read_or_refused, sync
 def _no_pauses():
     with stamina.set_testing(True, attempts=1):
         yield
-    http_transport.close()
+    http_transport.close_clients()
 
 
 def bomb(size):
@@ -34,7 +34,7 @@ def bomb(size):
 @pytest.fixture(params=["zlib", "isal.isal_zlib"])
 def _unzipping(request, monkeypatch):
     """Unpack with the standard library, and with what the extra `fast` brings."""
-    monkeypatch.setattr(http_transport, "unzipping", importlib.import_module(request.param))
+    monkeypatch.setattr(http_transport, "gzip_codec", importlib.import_module(request.param))
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def packed(monkeypatch):
         return httpx.Response(200, headers=headers, stream=httpx.ByteStream(answer["body"]))
 
     client = http_transport.BoundedClient(transport=httpx.MockTransport(handler))
-    monkeypatch.setattr(http_transport, "http", lambda _: client)
+    monkeypatch.setattr(http_transport, "http_client", lambda _: client)
     return answer
 
 
@@ -81,7 +81,7 @@ def test_a_gzip_bomb_is_not_unpacked(monkeypatch, status):
     """A few kilobytes of gzip hold 60 MB here; no more of it is unpacked than the limit."""
     packed = bomb(60_000_000)
     assert len(packed) < 100_000
-    monkeypatch.setattr(http_transport, "MOST_BYTES", 2_000_000)
+    monkeypatch.setattr(http_transport, "MAX_BODY_BYTES", 2_000_000)
 
     class Pieces(httpx.SyncByteStream):
         def __iter__(self):
@@ -91,7 +91,7 @@ def test_a_gzip_bomb_is_not_unpacked(monkeypatch, status):
         return httpx.Response(status, headers={"Content-Encoding": "gzip"}, stream=Pieces())
 
     bounded = http_transport.BoundedClient(transport=httpx.MockTransport(handler))
-    monkeypatch.setattr(http_transport, "http", lambda _: bounded)
+    monkeypatch.setattr(http_transport, "http_client", lambda _: bounded)
     tracemalloc.start()
     found = read_or_refused(sync)
     peak = tracemalloc.get_traced_memory()[1]
@@ -104,7 +104,7 @@ def test_a_gzip_bomb_is_not_unpacked(monkeypatch, status):
 @pytest.mark.parametrize("status", [200, 400])
 def test_an_answer_that_is_too_long_is_not_read(monkeypatch, status):
     """Without any gzip, and without a length that says so: reading stops at the limit."""
-    monkeypatch.setattr(http_transport, "MOST_BYTES", 200_000)
+    monkeypatch.setattr(http_transport, "MAX_BODY_BYTES", 200_000)
     read = []
 
     class Endless(httpx.SyncByteStream):
@@ -115,7 +115,7 @@ def test_an_answer_that_is_too_long_is_not_read(monkeypatch, status):
 
     transport = httpx.MockTransport(lambda _: httpx.Response(status, stream=Endless()))
     bounded = http_transport.BoundedClient(transport=transport)
-    monkeypatch.setattr(http_transport, "http", lambda _: bounded)
+    monkeypatch.setattr(http_transport, "http_client", lambda _: bounded)
     assert read_or_refused(sync).reason == "answer_too_long"
     assert len(read) < 100
 

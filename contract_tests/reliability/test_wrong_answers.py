@@ -40,7 +40,7 @@ MAKES = ("Contacts", "Invoices", "CreditNotes", "Payments", "BankTransactions", 
 def _no_pauses():
     with time_machine.travel(MOMENT, tick=False), stamina.set_testing(True, attempts=4, cap=True):
         yield
-    transport.close()
+    transport.close_clients()
 
 
 def asked(at, name):
@@ -67,7 +67,7 @@ def recorded(name):
 
 def answered_by(patch, handler):
     over = httpx.Client(transport=httpx.MockTransport(handler))
-    patch.setattr(transport, "http", lambda _: over)
+    patch.setattr(transport, "http_client", lambda _: over)
 
 
 def again(name, number, answer):

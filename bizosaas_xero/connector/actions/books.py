@@ -184,7 +184,7 @@ class Books:
         if not isinstance(records, list):
             raise Unavailable("Xero's answer holds no history.", reason="garbled_answer")
         history = [check_types(row, "HistoryRecord") for row in records if isinstance(row, dict)]
-        return history, answer.at or self.now()
+        return history, answer.server_time or self.now()
 
     def read_online_address(self, invoice_id: str) -> str | None:
         """Return the address at which a customer sees an approved invoice, and can pay it if that is set up."""

@@ -17,7 +17,7 @@ class ReadAction:
     """One row of the table of actions: one that only reads.
 
     Args:
-        name: Fixed; agents and policies refer to it. Its scopes are in ``scopes.NEEDS``.
+        name: Fixed; agents and policies refer to it. Its scopes are in ``scopes.REQUIRED_PERMISSIONS``.
         title: For a button.
         description: For a language model: when to use it, when not, what it costs, what it changes.
         params: The parameters' model.

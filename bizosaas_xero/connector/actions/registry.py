@@ -28,7 +28,7 @@ from bizosaas_xero.connector.actions.reports import (
 from bizosaas_xero.connector.actions.writes.plan import Draft, Write
 from bizosaas_xero.connector.auth import jwt, scopes
 from bizosaas_xero.connector.http.client import Client
-from bizosaas_xero.connector.settings import load
+from bizosaas_xero.connector.settings import load_settings
 from bizosaas_xero.spec.errors import Conflict, Invalid, NotFound
 from bizosaas_xero.spec.models import Action, ActionResult, Connection, Control, Plan, parse
 
@@ -66,7 +66,7 @@ def list_all() -> list[Action]:
             result=row.result.model_json_schema(mode="serialization"),
             effect="write" if isinstance(row, WriteAction) else "read",
             destructive=isinstance(row, WriteAction) and row.destructive,
-            scopes=scopes.needed(row.name),
+            scopes=scopes.required_scopes(row.name),
         )
         for row in ACTIONS.values()
     ]
@@ -89,10 +89,10 @@ def run(connection: Connection, action: str, params: Mapping[str, Any] | None, c
             reason="unknown_action",
         )
     parsed_params = parse(row.params, params, "params")
-    settings = load(connection.settings)
-    scopes.require(jwt.granted(connection), row.name)
+    settings = load_settings(connection.settings)
+    scopes.require_scopes(jwt.granted_scopes(connection), row.name)
     books = Books(Client(connection, settings, row.name), settings)
-    with books.client.meter.charged():
+    with books.client.counter.attach_cost():
         if isinstance(row, WriteAction):
             write = Write.from_control(connection.organisation_id, row.name, control)
             return _write(books, row, parsed_params, control, write)
@@ -144,5 +144,5 @@ def _name(books: Books) -> str:
 
 
 def _cost(books: Books) -> dict[str, int]:
-    meter = books.client.meter
+    meter = books.client.counter
     return {"calls": meter.calls, "bytes": meter.bytes}

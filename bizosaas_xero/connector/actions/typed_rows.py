@@ -50,8 +50,8 @@ def check_types(row: Row, shape: str) -> Row:
         Unavailable: A field holds a value of another type. Reading a missing field raises it as well.
     """
     try:
-        return _check_row(decode.converter(shape)(row), shape, "")
-    except decode.Undecodable as error:
+        return _check_row(decode.row_converter(shape)(row), shape, "")
+    except decode.DecodeError as error:
         raise unreadable_record(str(error)) from None
 
 
@@ -96,7 +96,7 @@ _TYPE_CHECKS: dict[str, Callable[[Any], bool]] = {
     "text": lambda value: isinstance(value, str),
     "decimals": _is_amount,
     "dates": lambda value: isinstance(value, date) and value.year in _YEARS,
-    "stamps": lambda value: isinstance(value, date),
+    "timestamps": lambda value: isinstance(value, date),
     "flags": lambda value: isinstance(value, bool),
     "integers": lambda value: type(value) is int,
 }

@@ -1,4 +1,4 @@
-"""What an access token says about itself. Only hints: nothing here is verified, nothing relies on it."""
+"""The claims of an access token. They are hints: no signature is verified, and no check relies on them."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ def claims(access_token: str) -> dict[str, Any]:
     if len(parts) != 3:  # noqa: PLR2004 (header, claims, signature)
         return {}
     try:
-        found = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        payload = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
     except (binascii.Error, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return payload if isinstance(payload, dict) else {}
 
 
 def scopes(access_token: str) -> list[str]:
     """Return the granted scopes that a token names (Xero writes an array), or ``[]``."""
-    found = claims(access_token).get("scope", [])
-    if isinstance(found, str):
-        return found.split()
-    return [str(scope) for scope in found] if isinstance(found, list) else []
+    scope = claims(access_token).get("scope", [])
+    if isinstance(scope, str):
+        return scope.split()
+    return [str(name) for name in scope] if isinstance(scope, list) else []
 
 
-def granted(connection: Connection) -> list[str]:
+def granted_scopes(connection: Connection) -> list[str]:
     """Return the scopes that a connection names, else those that its token names, else ``[]``."""
     return connection.scopes or scopes(connection.access_token.get_secret_value())

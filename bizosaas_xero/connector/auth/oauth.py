@@ -1,7 +1,7 @@
-"""The steps of ``auth``: authorise, exchange, refresh, organisations, check, disconnect.
+"""The steps of ``auth``: authorize, callback, client_credentials, refresh, organisations, check, disconnect.
 
-Authlib knows the protocol; its transport is this package's own HTTP client. Which answer of Xero means which
-error is told in :mod:`bizosaas_xero.connector.auth.errors`.
+Authlib implements the protocol over this package's own HTTP client. :mod:`bizosaas_xero.connector.auth.errors` maps
+Xero's refusals to errors.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from bizosaas_xero.connector.auth import errors as auth_errors
 from bizosaas_xero.connector.auth import jwt, organisations, scopes
 from bizosaas_xero.connector.auth import pending as auth_pending
 from bizosaas_xero.connector.http import errors, transport
-from bizosaas_xero.connector.settings import Settings, load
+from bizosaas_xero.connector.settings import Settings, load_settings
 from bizosaas_xero.spec.errors import Invalid, Misconfigured, RateLimited, Unavailable
-from bizosaas_xero.spec.models import App, AuthRequest, AuthResult, Grant, parse
+from bizosaas_xero.spec.models import App, AuthRequest, AuthResult, Grant, Organisation, parse
 
 AUTHORIZE_PATH = "/identity/connect/authorize"
 TOKEN_PATH = "/connect/token"  # noqa: S105 (a path)
 REVOCATION_PATH = "/connect/revocation"
 
-ACCESS_SECONDS = 1800
-"""Life of an access token when the answer does not say (Xero's OAuth FAQ)."""
+DEFAULT_TOKEN_SECONDS = 1800
+"""Lifetime of an access token when the response does not state it (Xero's OAuth FAQ)."""
 
-DAY = 86_400
+DAY_SECONDS = 86_400
 
 T = TypeVar("T")
 
@@ -54,147 +54,149 @@ class _Protocol(OAuth2Client):  # type: ignore[misc]  # Authlib carries no types
     client_auth_class = _ClientAuth
 
 
-def run(request: Any) -> AuthResult:
-    """Do the step that the request names.
+def run_step(request: Any) -> AuthResult:
+    """Run the step that the request names.
 
     Raises:
-        ConnectorError: as told at the hook.
+        ConnectorError: as documented at the hook ``auth``.
     """
-    asked = parse(AuthRequest, request, "request")
-    return STEPS[asked.step](asked, load(asked.settings))
+    auth_request = parse(AuthRequest, request, "request")
+    return STEPS[auth_request.step](auth_request, load_settings(auth_request.settings))
 
 
 # ---------------------------------------------------------------- steps
 
 
-def _authorize(asked: AuthRequest, settings: Settings) -> AuthResult:
-    app = _need(asked.app, "app", asked.step)
+def _authorize(request: AuthRequest, settings: Settings) -> AuthResult:
+    app = _require(request.app, "app", request.step)
     if app.kind == "custom":
         raise Invalid(
             "A Custom Connection has no consent page.",
             remedy="Use the step client_credentials.",
             problems=[{"field": "request.app.kind", "message": "custom apps use client_credentials"}],
         )
-    redirect_uri = _need(app.redirect_uri, "app.redirect_uri", asked.step)
+    redirect_uri = _require(app.redirect_uri, "app.redirect_uri", request.step)
     _require_secret(app)
-    wanted = scopes.requested(asked.scopes)
-    if "app.connections" in wanted:
+    requested = scopes.requested_scopes(request.scopes)
+    if "app.connections" in requested:
         raise Misconfigured(
             "The scope app.connections must not be asked for on Xero's consent page.",
             remedy="Remove it from XERO_SCOPES; organisations are listed without it.",
             reason="scopes_refused",
         )
     use_pkce = app.kind == "pkce" if app.pkce is None else app.pkce
-    pending = auth_pending.begin(app.client_id, redirect_uri, wanted, use_pkce=use_pkce)
+    pending = auth_pending.new_pending(app.client_id, redirect_uri, requested, use_pkce=use_pkce)
     protocol = _protocol(app, settings, code_challenge_method="S256" if use_pkce else None)
     url, _ = protocol.create_authorization_url(
         settings.login_url + AUTHORIZE_PATH,
         state=pending.state,
         code_verifier=pending.verifier,
         redirect_uri=redirect_uri,
-        scope=" ".join(wanted),
+        scope=" ".join(requested),
     )
-    warnings = [] if scopes.OFFLINE in wanted else [auth_errors.NO_OFFLINE]
-    return AuthResult(step=asked.step, url=url, pending=SecretStr(auth_pending.seal(pending)), warnings=warnings)
+    warnings = [] if scopes.OFFLINE in requested else [auth_errors.OFFLINE_ACCESS_WARNING]
+    return AuthResult(
+        step=request.step, url=url, pending=SecretStr(auth_pending.encode_pending(pending)), warnings=warnings
+    )
 
 
-def _callback(asked: AuthRequest, settings: Settings) -> AuthResult:
-    app = _need(asked.app, "app", asked.step)
+def _callback(request: AuthRequest, settings: Settings) -> AuthResult:
+    app = _require(request.app, "app", request.step)
     _require_secret(app)
-    pending = auth_pending.open_sealed(_need(asked.pending, "pending", asked.step).get_secret_value(), app)
-    url = _need(asked.callback_url, "callback_url", asked.step).get_secret_value()
+    pending = auth_pending.decode_pending(_require(request.pending, "pending", request.step).get_secret_value(), app)
+    url = _require(request.callback_url, "callback_url", request.step).get_secret_value()
     try:
-        came = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+        params = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
     except ValueError:
-        came = {}
-    # Xero's refusals come without a state now and then; they give nothing away and grant nothing.
-    if "error" in came and "state" not in came:
-        raise auth_errors.consent_refused(came["error"], came.get("error_description", ""))
-    if not hmac.compare_digest(came.get("state", "").encode(), pending.state.encode()):
-        raise auth_errors.forged_state()
-    if "error" in came:
-        auth_pending.spend(pending)
-        raise auth_errors.consent_refused(came["error"], came.get("error_description", ""))
-    if "code" not in came:
+        params = {}
+    # Xero sometimes sends a refusal without a state; a refusal reveals and grants nothing.
+    if "error" in params and "state" not in params:
+        raise auth_errors.consent_error(params["error"], params.get("error_description", ""))
+    if not hmac.compare_digest(params.get("state", "").encode(), pending.state.encode()):
+        raise auth_errors.state_mismatch()
+    if "error" in params:
+        auth_pending.mark_used(pending)
+        raise auth_errors.consent_error(params["error"], params.get("error_description", ""))
+    if "code" not in params:
         problem = {"field": "request.callback_url", "message": "holds no code"}
         raise Invalid(
             "The address that Xero sent the person back to holds no code.",
-            remedy="Paste the whole address from the browser, from http to its end.",
+            remedy="Paste the complete address from the browser, starting with http.",
             reason="callback_incomplete",
             problems=[problem],
         )
     protocol = _protocol(app, settings)
     more = {"code_verifier": pending.verifier} if pending.verifier else {}
-    token = _exchange(
+    token = _request_token(
         lambda: protocol.fetch_token(
             settings.identity_url + TOKEN_PATH,
             grant_type="authorization_code",
-            code=came["code"],
+            code=params["code"],
             redirect_uri=pending.redirect_uri,
             **more,
         ),
-        auth_errors.code_refused,
+        auth_errors.code_error,
     )
-    auth_pending.spend(pending)
-    return _granted(asked.step, _grant(app, token, pending.scopes), settings)
+    auth_pending.mark_used(pending)
+    return _grant_result(request.step, _build_grant(app, token, pending.scopes), settings)
 
 
-def _client_credentials(asked: AuthRequest, settings: Settings) -> AuthResult:
-    app = _need(asked.app, "app", asked.step)
-    grant = _mint(app, settings, asked.scopes)
-    return _granted(asked.step, grant, settings)
+def _client_credentials(request: AuthRequest, settings: Settings) -> AuthResult:
+    app = _require(request.app, "app", request.step)
+    grant = _request_client_credentials(app, settings, request.scopes)
+    return _grant_result(request.step, grant, settings)
 
 
-def _refresh(asked: AuthRequest, settings: Settings) -> AuthResult:
-    app, grant = _need(asked.app, "app", asked.step), _need(asked.grant, "grant", asked.step)
+def _refresh(request: AuthRequest, settings: Settings) -> AuthResult:
+    app, grant = _require(request.app, "app", request.step), _require(request.grant, "grant", request.step)
     if grant.client_id != app.client_id:
         raise auth_errors.foreign_grant()
     if grant.kind == "custom":
-        # A Custom Connection has no refresh token: it is asked for again, with the scopes it had.
-        fresh = _mint(app, settings, list(grant.scopes) or None)
-        return AuthResult(step=asked.step, grant=fresh)
+        # A Custom Connection has no refresh token: a new token is requested with the same scopes.
+        fresh = _request_client_credentials(app, settings, list(grant.scopes) or None)
+        return AuthResult(step=request.step, grant=fresh)
     if grant.refresh_token is None:
-        raise auth_errors.no_refresh_token()
+        raise auth_errors.missing_refresh_token()
     _require_secret(app)
     protocol, stored = _protocol(app, settings), grant.refresh_token.get_secret_value()
-    # A lost answer is no lost grant: Xero honours the same token for 30 minutes more, so it is sent again.
-    token = _exchange(
+    # A lost response does not lose the grant: Xero accepts the same token for 30 more minutes, so it is sent again.
+    token = _request_token(
         lambda: protocol.refresh_token(settings.identity_url + TOKEN_PATH, refresh_token=stored),
-        auth_errors.refresh_refused,
+        auth_errors.refresh_error,
     )
-    fresh = _grant(app, token, grant.scopes)
-    kept = {"identity": grant.identity, "user_id": fresh.user_id or grant.user_id}
+    fresh = _build_grant(app, token, grant.scopes)
+    unchanged = {"identity": grant.identity, "user_id": fresh.user_id or grant.user_id}
     if fresh.auth_event_id is None:
-        kept["auth_event_id"] = grant.auth_event_id
-    return AuthResult(step=asked.step, grant=fresh.model_copy(update=kept))
+        unchanged["auth_event_id"] = grant.auth_event_id
+    return AuthResult(step=request.step, grant=fresh.model_copy(update=unchanged))
 
 
-def _organisations(asked: AuthRequest, settings: Settings) -> AuthResult:
-    grant = _need(asked.grant, "grant", asked.step)
+def _organisations(request: AuthRequest, settings: Settings) -> AuthResult:
+    grant = _require(request.grant, "grant", request.step)
     return AuthResult(
-        step=asked.step,
-        organisations=organisations.organisations(grant.access_token.get_secret_value(), settings),
+        step=request.step,
+        organisations=organisations.list_organisations(grant.access_token.get_secret_value(), settings),
     )
 
 
-def _check(asked: AuthRequest, _settings: Settings) -> AuthResult:
-    return organisations.check(_need(asked.connection, "connection", asked.step))
+def _check(request: AuthRequest, _settings: Settings) -> AuthResult:
+    return organisations.check_connection(_require(request.connection, "connection", request.step))
 
 
-def _disconnect(asked: AuthRequest, settings: Settings) -> AuthResult:
-    app, grant = _need(asked.app, "app", asked.step), _need(asked.grant, "grant", asked.step)
-    if not asked.revoke:
-        organisations.disconnect(grant.access_token.get_secret_value(), asked.organisation_id, settings)
-        return AuthResult(step=asked.step, status="ok")
+def _disconnect(request: AuthRequest, settings: Settings) -> AuthResult:
+    app, grant = _require(request.app, "app", request.step), _require(request.grant, "grant", request.step)
+    if not request.revoke:
+        organisations.disconnect_organisation(grant.access_token.get_secret_value(), request.organisation_id, settings)
+        return AuthResult(step=request.step, status="ok")
     token = grant.refresh_token or grant.access_token
-    response = _retry_network(
+    response = _with_retries(
         lambda: _protocol(app, settings).revoke_token(
             settings.identity_url + REVOCATION_PATH, token=token.get_secret_value()
         )
     )
     if not response.is_success:
-        raise auth_errors.revocation_refused(response)
-    return AuthResult(step=asked.step, status="ok")
+        raise auth_errors.revocation_error(response)
+    return AuthResult(step=request.step, status="ok")
 
 
 STEPS: dict[str, Callable[[AuthRequest, Settings], AuthResult]] = {
@@ -213,44 +215,44 @@ STEPS: dict[str, Callable[[AuthRequest, Settings], AuthResult]] = {
 
 def _protocol(app: App, settings: Settings, **more: Any) -> _Protocol:
     secret = app.client_secret.get_secret_value() if app.client_secret else None
-    return _Protocol(transport.http(settings), app.client_id, secret, redirect_uri=app.redirect_uri, **more)
+    return _Protocol(transport.http_client(settings), app.client_id, secret, redirect_uri=app.redirect_uri, **more)
 
 
-def _mint(app: App, settings: Settings, wanted: str | list[str] | None) -> Grant:
+def _request_client_credentials(app: App, settings: Settings, requested_scopes: str | list[str] | None) -> Grant:
     if app.client_secret is None:
-        raise auth_errors.no_secret()
-    asked_for = [scope for scope in scopes.requested(wanted) if scope != scopes.OFFLINE]
-    protocol = _protocol(app, settings, scope=" ".join(asked_for))
-    token = _exchange(
+        raise auth_errors.missing_secret()
+    requested = [scope for scope in scopes.requested_scopes(requested_scopes) if scope != scopes.OFFLINE]
+    protocol = _protocol(app, settings, scope=" ".join(requested))
+    token = _request_token(
         lambda: protocol.fetch_token(settings.identity_url + TOKEN_PATH, grant_type="client_credentials"),
-        auth_errors.refresh_refused,
+        auth_errors.refresh_error,
     )
-    return _grant(app, token, asked_for)
+    return _build_grant(app, token, requested)
 
 
-def _exchange(ask: Callable[[], Any], refused: Callable[[str, str], Exception]) -> dict[str, Any]:
-    """Ask the token endpoint; its refusals become errors by ``refused(error, description)``."""
+def _request_token(send: Callable[[], Any], make_error: Callable[[str, str], Exception]) -> dict[str, Any]:
+    """Send a token request; ``make_error(error, description)`` maps the refusals."""
     try:
-        token = _retry_network(ask)
+        token = _with_retries(send)
     except OAuth2Error as error:
-        raise refused(str(error.error), str(error.description or "")) from None
+        raise make_error(str(error.error), str(error.description or "")) from None
     if not isinstance(token, dict) or not isinstance(token.get("access_token"), str):
         raise Unavailable("Xero's sign-in service sent no token.", reason="garbled_answer")
     return dict(token)
 
 
-def _retry_network(ask: Callable[[], T]) -> T:
+def _with_retries(send: Callable[[], T]) -> T:
     for attempt in stamina.retry_context(on=Unavailable, attempts=3, timeout=None, wait_initial=0.3, wait_jitter=0.3):
         with attempt:
             try:
-                return ask()
+                return send()
             except httpx.RequestError as error:
-                raise errors.unreachable(error) from None
+                raise errors.no_response(error) from None
             except httpx.HTTPStatusError as error:
-                raise errors.error_of(error.response) from None
+                raise errors.from_response(error.response) from None
             except OAuth2Error:
                 raise
-            except ValueError:  # Authlib's word for a body that is no JSON object
+            except ValueError:  # raised by Authlib for a body that is not a JSON object
                 raise Unavailable("Xero's sign-in service sent a damaged answer.", reason="garbled_answer") from None
     raise AssertionError("stamina either returns or raises")
 
@@ -258,16 +260,16 @@ def _retry_network(ask: Callable[[], T]) -> T:
 # ---------------------------------------------------------------- grants
 
 
-def _grant(app: App, token: dict[str, Any], asked_for: list[str]) -> Grant:
+def _build_grant(app: App, token: dict[str, Any], requested: list[str]) -> Grant:
     access, now = token["access_token"], datetime.now(UTC)
-    said = jwt.claims(access)
-    user = said.get("xero_userid")
-    granted = jwt.scopes(access) or str(token.get("scope") or "").split() or list(asked_for)
+    claims = jwt.claims(access)
+    user = claims.get("xero_userid")
+    granted = jwt.scopes(access) or str(token.get("scope") or "").split() or list(requested)
     seconds, refresh = token.get("expires_in"), token.get("refresh_token")
-    lifetime = float(ACCESS_SECONDS)
-    if isinstance(seconds, (int, float)) and 0 < seconds < DAY:
+    lifetime = float(DEFAULT_TOKEN_SECONDS)
+    if isinstance(seconds, (int, float)) and 0 < seconds < DAY_SECONDS:
         lifetime = float(seconds)
-    event = said.get("authentication_event_id")
+    event = claims.get("authentication_event_id")
     return Grant(
         identity=f"{app.client_id}:{user or app.kind}",
         client_id=app.client_id,
@@ -282,29 +284,30 @@ def _grant(app: App, token: dict[str, Any], asked_for: list[str]) -> Grant:
     )
 
 
-def _granted(step: str, grant: Grant, settings: Settings) -> AuthResult:
-    warnings, found = [], []
+def _grant_result(step: str, grant: Grant, settings: Settings) -> AuthResult:
+    warnings: list[str] = []
+    connected: list[Organisation] = []
     try:
         token = grant.access_token.get_secret_value()
-        found = organisations.organisations(token, settings, grant.auth_event_id)
-        if not found:
+        connected = organisations.list_organisations(token, settings, grant.auth_event_id)
+        if not connected:
             warnings.append("No organisation was connected. Authorize with Xero again and pick one.")
     except (Unavailable, RateLimited) as error:
-        # The code is spent and the grant is here: an error now would lose it.
+        # The code is used and the grant was issued: an error here would lose it.
         warnings.append(f"The organisations could not be listed yet: {error.message} Ask for them later.")
     if grant.kind != "custom" and grant.refresh_token is None:
-        warnings.append(auth_errors.NO_OFFLINE)
-    for feature in scopes.NEEDS:
-        lacking = scopes.missing(grant.scopes, feature)
+        warnings.append(auth_errors.OFFLINE_ACCESS_WARNING)
+    for feature in scopes.REQUIRED_PERMISSIONS:
+        lacking = scopes.missing_scopes(grant.scopes, feature)
         if lacking:
             warnings.append(f"'{feature}' will not work: {', '.join(lacking)} was not granted.")
-    return AuthResult(step=step, grant=grant, organisations=found, warnings=warnings)
+    return AuthResult(step=step, grant=grant, organisations=connected, warnings=warnings)
 
 
 # ---------------------------------------------------------------- what a step needs
 
 
-def _need(value: T | None, name: str, step: str) -> T:
+def _require(value: T | None, name: str, step: str) -> T:
     if value is None:
         raise Invalid(
             f"The step '{step}' needs request.{name}.",
@@ -315,4 +318,4 @@ def _need(value: T | None, name: str, step: str) -> T:
 
 def _require_secret(app: App) -> None:
     if app.kind == "web" and app.client_secret is None:
-        raise auth_errors.no_secret()
+        raise auth_errors.missing_secret()

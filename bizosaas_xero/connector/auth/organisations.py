@@ -1,4 +1,4 @@
-"""Organisations as Xero's ``/connections`` lists them, and what is wrong with one."""
+"""List the organisations that Xero's ``/connections`` names, check one, and disconnect one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bizosaas_xero.connector.auth import errors as auth_errors
 from bizosaas_xero.connector.auth import jwt, scopes
 from bizosaas_xero.connector.http import client, errors, transport
 from bizosaas_xero.connector.records import decode
-from bizosaas_xero.connector.settings import Settings, load
+from bizosaas_xero.connector.settings import Settings, load_settings
 from bizosaas_xero.spec.errors import (
     AuthExpired,
     ConnectorError,
@@ -34,8 +34,8 @@ _STATUS: dict[type[ConnectorError], Any] = {
 }
 
 
-def organisations(token: str, settings: Settings, auth_event_id: str | None = None) -> list[Organisation]:
-    """List the organisations that a token reaches; practices are none.
+def list_organisations(token: str, settings: Settings, auth_event_id: str | None = None) -> list[Organisation]:
+    """List the organisations that a token reaches; accountants' practices are left out.
 
     Args:
         token: An access token.
@@ -46,85 +46,87 @@ def organisations(token: str, settings: Settings, auth_event_id: str | None = No
     Raises:
         ConnectorError: Xero refused, or could not be reached.
     """
-    links = errors.json_list(_call("GET", "/connections", token, settings))
-    found = [item for item in links if item.get("tenantType") == "ORGANISATION" and item.get("tenantId")]
-    of_consent = [item for item in found if auth_event_id and item.get("authEventId") == auth_event_id]
-    return [_organisation(item) for item in of_consent or found]
+    connections = errors.parse_json_list(_call("GET", "/connections", token, settings))
+    listed = [item for item in connections if item.get("tenantType") == "ORGANISATION" and item.get("tenantId")]
+    of_consent = [item for item in listed if auth_event_id and item.get("authEventId") == auth_event_id]
+    return [_organisation(item) for item in of_consent or listed]
 
 
-def disconnect(token: str, organisation_id: str | None, settings: Settings) -> None:
-    """End the connection to one organisation; one that is gone already is no error.
+def disconnect_organisation(token: str, organisation_id: str | None, settings: Settings) -> None:
+    """End the connection to one organisation; one that is already disconnected is not an error.
 
     Raises:
         Invalid: No organisation is named, and there are several.
         ConnectorError: Xero refused, or could not be reached.
     """
-    found = organisations(token, settings)
-    if organisation_id is None and len(found) > 1:
+    connected = list_organisations(token, settings)
+    if organisation_id is None and len(connected) > 1:
         raise Invalid(
             "Several organisations are connected.",
             remedy="Name one in request.organisation_id, or set request.revoke to end all of them.",
             reason="organisation_needed",
             problems=[{"field": "request.organisation_id", "message": "is needed: several are connected"}],
         )
-    for organisation in found:
+    for organisation in connected:
         if organisation_id is None or organisation.id.lower() == organisation_id.lower():
             path = f"/connections/{quote(str(organisation.connection_id), safe='')}"
-            _call("DELETE", path, token, settings, fine=(200, 204, 404))
+            _call("DELETE", path, token, settings, expected=(200, 204, 404))
 
 
-def check(connection: Connection) -> AuthResult:
-    """Say what is wrong with a connection, if anything, and what its organisation is.
+def check_connection(connection: Connection) -> AuthResult:
+    """Return the status of a connection, the error behind it, and its organisation.
 
     Raises:
-        ConnectorError: Xero could not be reached, or a limit is used up: nothing can be said.
+        ConnectorError: Xero could not be reached, or a limit is used up: the status is unknown.
     """
-    settings = load(connection.settings)
+    settings = load_settings(connection.settings)
     token = connection.access_token.get_secret_value()
     granted = connection.scopes or jwt.scopes(token)
-    result = AuthResult(step="check", status="ok", missing_scopes={}, warnings=_warnings(granted))
+    result = AuthResult(step="check", status="ok", missing_scopes={}, warnings=_scope_warnings(granted))
     try:
-        result.organisation = _reached(connection, settings, token)
-        if not scopes.missing(granted, "accounts"):
+        result.organisation = _find_organisation(connection, settings, token)
+        if not scopes.missing_scopes(granted, "accounts"):
             result.server_time = _add_details(result.organisation, connection, settings)
     except tuple(_STATUS) as error:
         result.status, result.problem = _STATUS[type(error)], error.to_dict()
-    lacking = {feature: scopes.missing(granted, feature) for feature in scopes.NEEDS} if granted else {}
+    lacking = (
+        {feature: scopes.missing_scopes(granted, feature) for feature in scopes.REQUIRED_PERMISSIONS} if granted else {}
+    )
     result.missing_scopes = {feature: names for feature, names in lacking.items() if names}
-    unsynced = [result.missing_scopes[feature] for feature in scopes.SYNCED if feature in result.missing_scopes]
+    unsynced = [result.missing_scopes[feature] for feature in scopes.ENTITIES if feature in result.missing_scopes]
     if result.status == "ok" and unsynced:
         every = sorted({name for names in unsynced for name in names})
-        result.status, result.problem = "missing_scope", scopes.missing_scope(every).to_dict()
+        result.status, result.problem = "missing_scope", scopes.missing_scope_error(every).to_dict()
     if result.organisation and result.organisation.is_demo:
         result.warnings.append("This is Xero's Demo Company: it is emptied about every 28 days.")
     return result
 
 
-def _reached(connection: Connection, settings: Settings, token: str) -> Organisation:
+def _find_organisation(connection: Connection, settings: Settings, token: str) -> Organisation:
     wanted = connection.organisation_id.lower()
-    for found in organisations(token, settings):
-        if found.id.lower() == wanted:
-            return found
+    for organisation in list_organisations(token, settings):
+        if organisation.id.lower() == wanted:
+            return organisation
     raise errors.organisation_unavailable()
 
 
 def _add_details(organisation: Organisation, connection: Connection, settings: Settings) -> datetime | None:
-    """Complete what is known of an organisation, and return Xero's time as it answered."""
+    """Add name, country, currency and time zone, and return Xero's time of the response."""
     answer = client.Client(connection, settings, "accounts").get("Organisation")
-    for found in answer.body.get("Organisations") or ():
-        organisation.name = found.get("Name") or organisation.name
-        organisation.country = found.get("CountryCode")
-        organisation.currency = found.get("BaseCurrency")
-        organisation.timezone = found.get("Timezone")
-        organisation.is_demo = found.get("IsDemoCompany")
-        organisation.short_code = found.get("ShortCode")
-    return answer.at
+    for details in answer.body.get("Organisations") or ():
+        organisation.name = details.get("Name") or organisation.name
+        organisation.country = details.get("CountryCode")
+        organisation.currency = details.get("BaseCurrency")
+        organisation.timezone = details.get("Timezone")
+        organisation.is_demo = details.get("IsDemoCompany")
+        organisation.short_code = details.get("ShortCode")
+    return answer.server_time
 
 
-def _warnings(granted: list[str]) -> list[str]:
+def _scope_warnings(granted: list[str]) -> list[str]:
     warnings = []
     if granted and scopes.OFFLINE not in granted:
-        warnings.append(auth_errors.NO_OFFLINE)
+        warnings.append(auth_errors.OFFLINE_ACCESS_WARNING)
     if "accounting.transactions" in granted and "accounting.invoices" not in granted:
         warnings.append(
             "This access uses Xero's former permissions, which end in September 2027. Authorize again with "
@@ -133,13 +135,13 @@ def _warnings(granted: list[str]) -> list[str]:
     return warnings
 
 
-def _call(method: str, path: str, token: str, settings: Settings, fine: tuple[int, ...] = (200,)) -> Any:
+def _call(method: str, path: str, token: str, settings: Settings, expected: tuple[int, ...] = (200,)) -> Any:
     headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
     for attempt in stamina.retry_context(on=Unavailable, attempts=3, timeout=None, wait_initial=0.3, wait_jitter=0.3):
         with attempt:
             response = transport.send(method, settings.api_url + path, settings, headers=headers)
-            if response.status_code not in fine:
-                raise errors.error_of(response)
+            if response.status_code not in expected:
+                raise errors.from_response(response)
     return response
 
 
@@ -149,14 +151,14 @@ def _organisation(item: dict[str, Any]) -> Organisation:
         name=str(item.get("tenantName") or item["tenantId"]),
         connection_id=str(item["id"]) if item.get("id") else None,
         kind=str(item["tenantType"]),
-        connected_at=_moment(item.get("createdDateUtc")),
-        updated_at=_moment(item.get("updatedDateUtc")),
+        connected_at=_parse_timestamp(item.get("createdDateUtc")),
+        updated_at=_parse_timestamp(item.get("updatedDateUtc")),
     )
 
 
-def _moment(text: Any) -> Any:
+def _parse_timestamp(text: Any) -> Any:
     try:
-        # Seven digits of fraction, as Xero writes them, are one more than a Python datetime holds.
-        return decode.stamp(text[:26]) if text else None
+        # Xero writes seven digits of fraction, one more than a Python datetime holds.
+        return decode.parse_timestamp(text[:26]) if text else None
     except (ValueError, TypeError):
         return None

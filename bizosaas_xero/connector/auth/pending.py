@@ -1,4 +1,4 @@
-"""A consent that was begun and not yet finished: one opaque secret, good once and for half an hour."""
+"""A consent that was started and not yet finished: one opaque secret, valid once and for 30 minutes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from bizosaas_xero.connector.auth import errors
 from bizosaas_xero.spec.errors import Invalid
 from bizosaas_xero.spec.models import App
 
-LIFETIME = timedelta(minutes=30)
+MAX_AGE = timedelta(minutes=30)
 
 
 class Pending(BaseModel):
-    """What has to be known when the person comes back."""
+    """What the callback needs when the user comes back from Xero's page."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -30,61 +30,61 @@ class Pending(BaseModel):
     expires_at: AwareDatetime
 
 
-# The host forgets a pending consent once it is used, and Xero refuses a used code. This closes the gap for a
-# host that forgets to forget: states used in this process, with their ends.
-_spent: dict[str, datetime] = {}
+# A host deletes a pending consent once it is used, and Xero refuses a used code. For a host that keeps it, this
+# remembers the states used in this process until they expire.
+_used_states: dict[str, datetime] = {}
 _lock = Lock()
 
 
-def begin(client_id: str, redirect_uri: str, scopes: list[str], *, use_pkce: bool) -> Pending:
-    """Make a new pending consent with a fresh state, and a proof key where one is used."""
+def new_pending(client_id: str, redirect_uri: str, scopes: list[str], *, use_pkce: bool) -> Pending:
+    """Return a new pending consent with a random state and, with PKCE, a code verifier."""
     return Pending(
         client_id=client_id,
         redirect_uri=redirect_uri,
         scopes=scopes,
         state=secrets.token_urlsafe(32),
         verifier=secrets.token_urlsafe(64) if use_pkce else None,
-        expires_at=datetime.now(UTC) + LIFETIME,
+        expires_at=datetime.now(UTC) + MAX_AGE,
     )
 
 
-def seal(pending: Pending) -> str:
-    """Return the pending consent as the opaque text that the host keeps."""
+def encode_pending(pending: Pending) -> str:
+    """Return the pending consent as the opaque text that the host stores."""
     return base64.urlsafe_b64encode(pending.model_dump_json().encode()).decode()
 
 
-def open_sealed(text: str, app: App) -> Pending:
-    """Read what :func:`seal` wrote.
+def decode_pending(text: str, app: App) -> Pending:
+    """Decode what :func:`encode_pending` returned.
 
     Raises:
-        Invalid: It is damaged, or of another app.
-        ReconnectRequired: It has expired or was used.
+        Invalid: The text is damaged, or belongs to another app.
+        ReconnectRequired: The consent has expired or was used.
     """
     try:
         pending = Pending.model_validate_json(base64.urlsafe_b64decode(text.encode()))
     except (ValidationError, binascii.Error, ValueError):
-        raise _invalid("is damaged") from None
+        raise _invalid_pending("is damaged") from None
     if pending.client_id != app.client_id:
-        raise _invalid("belongs to another client id")
+        raise _invalid_pending("belongs to another client id")
     now = datetime.now(UTC)
     if pending.expires_at <= now:
-        raise errors.consent_spent("it was begun more than 30 minutes ago")
+        raise errors.consent_unusable("it was started more than 30 minutes ago")
     with _lock:
-        if pending.state in _spent:
-            raise errors.consent_spent("it was used already")
+        if pending.state in _used_states:
+            raise errors.consent_unusable("it was already used")
     return pending
 
 
-def spend(pending: Pending) -> None:
-    """Note that a consent was used, so that it is not used again."""
+def mark_used(pending: Pending) -> None:
+    """Remember that a consent was used, so that it cannot be used again."""
     now = datetime.now(UTC)
     with _lock:
-        for state in [state for state, end in _spent.items() if end <= now]:
-            del _spent[state]
-        _spent[pending.state] = pending.expires_at
+        for state in [state for state, end in _used_states.items() if end <= now]:
+            del _used_states[state]
+        _used_states[pending.state] = pending.expires_at
 
 
-def _invalid(complaint: str) -> Invalid:
+def _invalid_pending(complaint: str) -> Invalid:
     return Invalid(
         f"request.pending {complaint}.",
         remedy="Choose Authorize with Xero again.",

@@ -24,7 +24,7 @@ class Permission(NamedTuple):
     write: bool = False
 
     def granted_by(self, granted: Iterable[str]) -> bool:
-        """Tell whether the granted scopes include this permission, in either vocabulary."""
+        """Return whether the granted scopes include this permission, in either vocabulary."""
         names = {self.granular, self.legacy}
         if not self.write:
             names |= {f"{name}.read" for name in names}
@@ -79,26 +79,26 @@ _ACTIONS: dict[str, Sequence[Permission]] = {
     ),
 }
 
-NEEDS = _ENTITIES | _ACTIONS
-"""The one table: entity or action to what it needs."""
+REQUIRED_PERMISSIONS = _ENTITIES | _ACTIONS
+"""Entity or action to the permissions it needs."""
 
-SYNCED = tuple(_ENTITIES)
-"""What is synced; without one of these permissions a connection is not in order."""
+ENTITIES = tuple(_ENTITIES)
+"""The synced entities; a connection without one of their permissions has the status `missing_scope`."""
 
 
 def _profile(vocabulary: Vocabulary) -> list[str]:
-    needed = {getattr(permission, vocabulary) for needs in NEEDS.values() for permission in needs}
+    needed = {getattr(permission, vocabulary) for needs in REQUIRED_PERMISSIONS.values() for permission in needs}
     return [OFFLINE, *sorted(needed)]
 
 
 PROFILES: dict[str, list[str]] = {"granular": _profile("granular"), "legacy": _profile("legacy")}
-"""What is asked for by name: everything that the entities and actions need, and no more."""
+"""Scopes to request, by profile name: exactly those that the entities and actions need."""
 
 DEFAULT_PROFILE = "granular"
 
 
-def requested(scopes: str | Sequence[str] | None) -> list[str]:
-    """Return the scopes to ask for: a profile's, or the given list or space-separated string."""
+def requested_scopes(scopes: str | Sequence[str] | None) -> list[str]:
+    """Return the scopes to request: those of a profile, or the given list or space-separated string."""
     if not scopes:
         return PROFILES[DEFAULT_PROFILE]
     if isinstance(scopes, str):
@@ -106,41 +106,41 @@ def requested(scopes: str | Sequence[str] | None) -> list[str]:
     return list(scopes)
 
 
-def needed(feature: str) -> dict[str, list[str]]:
-    """Return what an entity or action needs, by vocabulary."""
-    needs = NEEDS[feature]
+def required_scopes(feature: str) -> dict[str, list[str]]:
+    """Return the scopes that an entity or action needs, by vocabulary."""
+    needs = REQUIRED_PERMISSIONS[feature]
     return {
         "granular": sorted({permission.granular for permission in needs}),
         "legacy": sorted({permission.legacy for permission in needs}),
     }
 
 
-def missing(granted: Sequence[str], feature: str) -> list[str]:
-    """Return the scopes that the feature lacks, named in the vocabulary that the grant speaks."""
+def missing_scopes(granted: Sequence[str], feature: str) -> list[str]:
+    """Return the scopes that the grant lacks for a feature, in the vocabulary of the grant."""
     legacy_names = {"accounting.transactions", "accounting.reports"}
     speaks_legacy = any(scope.removesuffix(".read") in legacy_names for scope in granted)
     vocabulary = "legacy" if speaks_legacy else "granular"
-    lacking = [permission for permission in NEEDS[feature] if not permission.granted_by(granted)]
+    lacking = [permission for permission in REQUIRED_PERMISSIONS[feature] if not permission.granted_by(granted)]
     return sorted({getattr(permission, vocabulary) for permission in lacking})
 
 
-def require(granted: Sequence[str] | None, feature: str) -> None:
+def require_scopes(granted: Sequence[str] | None, feature: str) -> None:
     """Refuse a feature that the grant does not cover, before any request is made.
 
     Args:
-        granted: The grant's scopes; ``None`` or empty when they are not known (Xero will answer then).
+        granted: The grant's scopes; ``None`` or empty if they are unknown (Xero then decides).
         feature: An entity or an action.
 
     Raises:
         MissingScope: naming the scopes and the feature.
     """
-    lacking = missing(granted, feature) if granted else []
+    lacking = missing_scopes(granted, feature) if granted else []
     if lacking:
-        raise missing_scope(lacking, feature)
+        raise missing_scope_error(lacking, feature)
 
 
-def missing_scope(scopes: Sequence[str], feature: str | None = None) -> MissingScope:
-    """Make the error for permissions that the grant lacks."""
+def missing_scope_error(scopes: Sequence[str], feature: str | None = None) -> MissingScope:
+    """Return the error for permissions that the grant lacks."""
     what = f"'{feature}' needs" if feature else "This needs"
     named = f"the Xero permission {', '.join(scopes)}" if scopes else "a Xero permission"
     return MissingScope(

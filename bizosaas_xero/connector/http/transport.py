@@ -1,6 +1,6 @@
-"""HTTP itself: this process's connections, and whole answers within bounds.
+"""HTTP: this process's connections, and complete responses of bounded length.
 
-Nothing here knows what an answer means, nor what may be asked; that is :mod:`bizosaas_xero.connector.http.client`.
+:mod:`bizosaas_xero.connector.http.client` decides what to send and what a response means.
 """
 
 from __future__ import annotations
@@ -23,59 +23,59 @@ from bizosaas_xero.connector.http import errors
 from bizosaas_xero.connector.settings import LOOPBACK, Settings
 from bizosaas_xero.spec.errors import Invalid
 
-unzipping: ModuleType
+gzip_codec: ModuleType
 try:
-    from isal import isal_zlib as unzipping  # the extra `fast`: a third of the time
+    from isal import isal_zlib as gzip_codec  # the extra `fast`: a third of the time
 except ImportError:
-    unzipping = zlib
+    gzip_codec = zlib
 
-MOST_BYTES = 128 * 1024 * 1024
-"""The longest answer that is read, unpacked: 1,000 invoices of 200 lines each have about 100 MB."""
+MAX_BODY_BYTES = 128 * 1024 * 1024
+"""The longest body that is read, decompressed: 1,000 invoices of 200 lines each have about 100 MB."""
 
 
-class Whole(httpx.Response):
-    """An answer read to its end and kept as it came: it is unpacked when it is looked at.
+class BufferedResponse(httpx.Response):
+    """A response that was read to its end; its body is decompressed when it is first used.
 
     ``content`` raises :class:`~bizosaas_xero.spec.errors.Unavailable` when it is longer than
-    :data:`MOST_BYTES`, counted as it is unpacked (a little gzip holds gigabytes), or cannot be unpacked.
+    :data:`MAX_BODY_BYTES`, counted during decompression (a little gzip holds gigabytes), or is damaged.
     """
 
     def __init__(self, answer: httpx.Response) -> None:
-        """Read an answer whose body is still on the way."""
+        """Read a streamed response to its end."""
         super().__init__(answer.status_code, headers=answer.headers, request=answer.request)
-        self._pieces: list[bytes] = []
-        for piece in answer.iter_raw():
-            self._pieces.append(piece)
-            if answer.num_bytes_downloaded > MOST_BYTES:
-                raise errors.too_long()
-        self._on_the_wire = answer.num_bytes_downloaded
+        self._chunks: list[bytes] = []
+        for chunk in answer.iter_raw():
+            self._chunks.append(chunk)
+            if answer.num_bytes_downloaded > MAX_BODY_BYTES:
+                raise errors.response_too_long()
+        self._raw_length = answer.num_bytes_downloaded
 
     @property
     def num_bytes_downloaded(self) -> int:
-        """Return how long it was as it came."""
-        return self._on_the_wire
+        """Return the length of the body as received, compressed."""
+        return self._raw_length
 
     @cached_property
     def content(self) -> bytes:
-        """Return the body, unpacked."""
+        """Return the decompressed body."""
         encoding = self.headers.get("Content-Encoding", "identity").lower()
         if encoding == "identity":
-            return b"".join(self._pieces)
-        if encoding != "gzip":  # nothing else was asked for
-            raise errors.garbled(self)
-        unzip, unpacked, size = unzipping.decompressobj(zlib.MAX_WBITS | 16), [], 0
+            return b"".join(self._chunks)
+        if encoding != "gzip":  # no other encoding was requested
+            raise errors.damaged_response(self)
+        decompressor, decompressed, size = gzip_codec.decompressobj(zlib.MAX_WBITS | 16), [], 0
         try:
-            for piece in self._pieces:
-                unpacked.append(unzip.decompress(piece, MOST_BYTES + 1 - size))
-                size += len(unpacked[-1])
-                if size > MOST_BYTES:
-                    raise errors.too_long()
-        except unzipping.error:
-            raise errors.garbled(self) from None
-        if not unzip.eof:
-            raise errors.garbled(self)
-        self._pieces.clear()
-        return b"".join(unpacked)
+            for chunk in self._chunks:
+                decompressed.append(decompressor.decompress(chunk, MAX_BODY_BYTES + 1 - size))
+                size += len(decompressed[-1])
+                if size > MAX_BODY_BYTES:
+                    raise errors.response_too_long()
+        except gzip_codec.error:
+            raise errors.damaged_response(self) from None
+        if not decompressor.eof:
+            raise errors.damaged_response(self)
+        self._chunks.clear()
+        return b"".join(decompressed)
 
 
 def send(
@@ -90,22 +90,22 @@ def send(
     """Send one request over this process's connections.
 
     Raises:
-        Invalid: What would be sent cannot stand in a header or an address.
-        Unavailable: No answer came, it broke off, or is longer than any of Xero's.
+        Invalid: A header or the address holds characters that cannot be sent.
+        Unavailable: No response came, it broke off, or it is longer than any of Xero.
     """
     if not all(value.isascii() and value.isprintable() for value in (headers or {}).values()):
-        raise _unsendable()
-    client = http(settings)
+        raise _unsendable_request()
+    client = http_client(settings)
     try:
         return client.request(method, url, params=params, headers=headers, content=content)
     except httpx.RequestError as error:
-        raise errors.unreachable(error) from None
+        raise errors.no_response(error) from None
     except (httpx.InvalidURL, UnicodeError):
-        raise _unsendable() from None
+        raise _unsendable_request() from None
 
 
-def _unsendable() -> Invalid:
-    # What it is may be a token: it is not shown.
+def _unsendable_request() -> Invalid:
+    # The characters may be part of a token: they are not shown.
     return Invalid(
         "A request to Xero would hold characters that cannot be sent.",
         remedy="Look for line breaks and stray characters in the access token, the organisation id and the "
@@ -115,21 +115,21 @@ def _unsendable() -> Invalid:
 
 
 class BoundedClient(httpx.Client):
-    """Gives each answer as a :class:`Whole` one."""
+    """An HTTP client that returns a :class:`BufferedResponse`."""
 
     def send(self, request: httpx.Request, *, stream: bool = False, **more: Any) -> httpx.Response:
-        """Send a request; its answer is read whole unless it is to be streamed."""
+        """Send a request; its response is read to its end unless ``stream`` is set."""
         answer = super().send(request, stream=True, **more)
         if stream:
             return answer
         with closing(answer):
-            return Whole(answer)
+            return BufferedResponse(answer)
 
 
 _clients: dict[tuple[int, str, float], httpx.Client] = {}
 
 
-def http(settings: Settings) -> httpx.Client:
+def http_client(settings: Settings) -> httpx.Client:
     """Return this process's HTTP client for the settings' API base.
 
     Connections are kept per process: one client used on both sides of a ``fork`` mixes up answers.
@@ -144,7 +144,7 @@ def _new_client(settings: Settings) -> httpx.Client:
     client = BoundedClient(
         timeout=httpx.Timeout(timeout, connect=min(10.0, timeout)),
         headers={"User-Agent": f"bizosaas-xero/{__version__}", "Accept-Encoding": "gzip"},
-        follow_redirects=False,  # a token must not follow a redirect to another host
+        follow_redirects=False,  # a token must not be sent to another host
         trust_env=urlsplit(settings.api_url).hostname not in LOOPBACK,  # a proxy cannot reach this machine
         limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30),
     )
@@ -154,7 +154,7 @@ def _new_client(settings: Settings) -> httpx.Client:
 
 
 @atexit.register
-def close() -> None:
-    """Close this process's connections; they open again when needed. Runs by itself at exit."""
+def close_clients() -> None:
+    """Close this process's connections; they reopen when needed. Also runs at exit."""
     for key in [key for key in _clients if key[0] == os.getpid()]:
         _clients.pop(key).close()

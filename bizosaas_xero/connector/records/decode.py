@@ -1,4 +1,4 @@
-"""From Xero's wire to Python: exact decimals, dates and stamps along known paths, nothing dropped.
+"""Decode Xero's JSON: exact decimals, dates and timestamps along known paths; no field is dropped.
 
 Pure functions. Numbers with a point never pass through a float; an amount without one becomes a ``Decimal``
 too, along the paths of :mod:`bizosaas_xero.connector.records.fields`; an unknown integer stays an integer.
@@ -24,9 +24,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The milliseconds are UTC already; the offset that may follow is decoration (Xero's date documentation).
 _MS_DATE = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
-_FLAGS = {"true": True, "false": False}
+_BOOLEANS = {"true": True, "false": False}
 
-# Exact, or refused: 1e999999999 is a few bytes of JSON, and a gigabyte when somebody writes it out.
+# Exact or refused: 1e999999999 is a few bytes of JSON, but a gigabyte when written out.
 _exact = Context(
     prec=1000, Emax=999, Emin=-999, traps=[Clamped, Inexact, InvalidOperation, Overflow, Underflow]
 ).create_decimal
@@ -34,18 +34,18 @@ _exact = Context(
 _parse = msgspec.json.Decoder(float_hook=_exact).decode
 
 
-class Undecodable(ValueError):
-    """A value that is not what its field must hold. The message names the field."""
+class DecodeError(ValueError):
+    """A field's value cannot be decoded. The message names the field."""
 
 
 def parse_json(body: bytes) -> Any:
-    """Parse JSON, numbers with a point as exact ``Decimal``.
+    """Parse JSON; numbers with a point become exact ``Decimal``.
 
     Raises:
         ValueError: The body is not JSON.
     """
-    # A page makes 20,000 objects and no garbage. Looking for garbage among them, again and again while they
-    # are made, would take a third as long as parsing. No other thread runs meanwhile: msgspec keeps the lock.
+    # A page makes 20,000 objects and no garbage; garbage collection during parsing would add a third of the time.
+    # No other thread runs in between: msgspec keeps the interpreter lock.
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -57,11 +57,11 @@ def parse_json(body: bytes) -> Any:
             gc.enable()
 
 
-def stamp(text: str) -> datetime:
-    """Read a moment: ``/Date(ms+0000)/``, or ISO 8601 where a missing zone means UTC.
+def parse_timestamp(text: str) -> datetime:
+    """Parse a timestamp: ``/Date(ms+0000)/``, or ISO 8601, in which a missing zone means UTC.
 
     Raises:
-        ValueError: It is neither, or beyond what a calendar holds.
+        ValueError: The text has neither form, or is beyond the calendar.
     """
     match = _MS_DATE.fullmatch(text)
     if match:
@@ -77,18 +77,18 @@ def stamp(text: str) -> datetime:
 
 
 @lru_cache(maxsize=8192)
-def business_date(text: str) -> date:
-    """Read a date as the organisation sees it; Xero writes it as midnight UTC, so no zone is applied.
+def parse_date(text: str) -> date:
+    """Parse a business date; Xero writes it as midnight UTC, so no zone is applied.
 
     Raises:
-        ValueError: It is not a date.
+        ValueError: The text is not a date.
     """
     if text.startswith("/Date("):
-        return stamp(text).date()
+        return parse_timestamp(text).date()
     return datetime.fromisoformat(text).date()
 
 
-def _decimal(value: Any) -> Decimal | None:
+def _parse_decimal(value: Any) -> Decimal | None:
     number = isinstance(value, int) and not isinstance(value, bool)
     if number or (isinstance(value, str) and _NUMBER.fullmatch(value)):
         try:
@@ -98,51 +98,51 @@ def _decimal(value: Any) -> Decimal | None:
     raise ValueError(f"{value!r} is not a number")
 
 
-def _flag(value: Any) -> bool | None:
-    if isinstance(value, str) and value.lower() in _FLAGS:
-        return _FLAGS[value.lower()]
+def _parse_flag(value: Any) -> bool | None:
+    if isinstance(value, str) and value.lower() in _BOOLEANS:
+        return _BOOLEANS[value.lower()]
     raise ValueError(f"{value!r} is neither true nor false")
 
 
-# How each group of fields is typed, and the class of a value that is so already.
+# Per group of fields: the class of a converted value, and the function that converts.
 _TYPES: dict[str, tuple[type, Callable[[Any], Any]]] = {
-    "decimals": (Decimal, _decimal),
-    "flags": (bool, _flag),
-    "dates": (date, business_date),
-    "stamps": (datetime, stamp),
+    "decimals": (Decimal, _parse_decimal),
+    "flags": (bool, _parse_flag),
+    "dates": (date, parse_date),
+    "timestamps": (datetime, parse_timestamp),
 }
 
 
 @cache
-def converter(name: str) -> Callable[[Row], Row]:  # noqa: C901 (for convert_row)
-    """Return the function that types one row of a shape, in place.
+def row_converter(name: str) -> Callable[[Row], Row]:  # noqa: C901 (for convert_row)
+    """Return the function that converts one row of a shape in place.
 
-    The function raises :class:`Undecodable`, naming the field by its path. An empty string, Xero's word for
-    unset, becomes ``None``.
+    The function raises :class:`DecodeError`, which names the field by its path. An empty string, which Xero sends for
+    an unset field, becomes ``None``.
     """
     typed, nested = _fields(name)
 
-    # In one piece and without calls, because each line runs some twenty times a record.
+    # One function without calls, because each line runs about twenty times per record.
     def convert_row(row: Row) -> Row:  # noqa: C901
         if type(row) is not dict:
             raise TypeError(f"{row!r} is not an object")
         field = ""
         try:
-            for done, convert, fields in typed:
+            for converted, convert, fields in typed:
                 for field in fields:
                     if field in row:
                         value = row[field]
-                        if type(value) is not done and value is not None:
+                        if type(value) is not converted and value is not None:
                             row[field] = convert(value) if value != "" else None
             for field, other, many in nested:
                 if field in row and (inner := row[field]):
-                    convert_inner = converter(other)
+                    convert_inner = row_converter(other)
                     for item in inner if many else (inner,):
                         convert_inner(item)
-        except Undecodable as error:
-            raise Undecodable(f"{field}.{error}") from None
+        except DecodeError as error:
+            raise DecodeError(f"{field}.{error}") from None
         except (ValueError, TypeError, AttributeError) as error:
-            raise Undecodable(f"{field}: {error}") from None
+            raise DecodeError(f"{field}: {error}") from None
         return row
 
     return convert_row
@@ -151,11 +151,11 @@ def converter(name: str) -> Callable[[Row], Row]:  # noqa: C901 (for convert_row
 def _fields(
     name: str,
 ) -> tuple[list[tuple[type, Callable[[Any], Any], list[str]]], list[tuple[str, str, bool]]]:
-    """Return the fields of a shape that are typed, by type, and those that hold typed fields."""
+    """Return a shape's fields by type, and the fields that contain typed fields."""
     shape = SHAPES[name]
     typed = [
-        (done, convert, getattr(shape, group).split())
-        for group, (done, convert) in _TYPES.items()
+        (converted, convert, getattr(shape, group).split())
+        for group, (converted, convert) in _TYPES.items()
         if getattr(shape, group)
     ]
     nested = [(field, other, False) for field, other in shape.nested.items() if _has_types(other)]
@@ -165,8 +165,8 @@ def _fields(
 
 @cache
 def _has_types(name: str) -> bool:
-    """Tell whether a shape, or one that nests in it, holds anything to be typed."""
-    found = {name}
-    while more := {n for k in found for n in (*SHAPES[k].nested.values(), *SHAPES[k].lists.values())} - found:
-        found |= more
-    return any(getattr(SHAPES[other], group) for other in found for group in _TYPES)
+    """Return whether a shape, or a shape nested in it, has typed fields."""
+    reachable = {name}
+    while new := {n for k in reachable for n in (*SHAPES[k].nested.values(), *SHAPES[k].lists.values())} - reachable:
+        reachable |= new
+    return any(getattr(SHAPES[other], group) for other in reachable for group in _TYPES)

@@ -1,4 +1,4 @@
-"""The known fields of Xero's records: which are money, dates, stamps, and what nests in what.
+"""The known fields of Xero's records: amounts, dates, timestamps, and nested objects.
 
 One table serves the decoder and the published JSON Schemas. Fields not listed here are kept as Xero sends
 them; recordings show dozens that Xero documents nowhere. Source: Xero's accounting OpenAPI 16.1.0, and
@@ -18,7 +18,7 @@ class Shape:
     text: str = ""
     decimals: str = ""
     dates: str = ""
-    stamps: str = ""
+    timestamps: str = ""
     flags: str = ""
     integers: str = ""
     nested: dict[str, str] = field(default_factory=dict)
@@ -35,7 +35,7 @@ SHAPES: dict[str, Shape] = {
         decimals="SubTotal TotalTax Total TotalDiscount AmountDue AmountPaid AmountCredited CurrencyRate "
         "CISDeduction CISRate",
         dates="Date DueDate ExpectedPaymentDate PlannedPaymentDate FullyPaidOnDate",
-        stamps="UpdatedDateUTC",
+        timestamps="UpdatedDateUTC",
         flags="SentToContact HasAttachments IsDiscounted HasErrors",
         nested={"Contact": "Contact"},
         lists={
@@ -70,7 +70,7 @@ SHAPES: dict[str, Shape] = {
         "XeroNetworkKey SalesDefaultAccountCode PurchasesDefaultAccountCode MergedToContactID Website "
         f"TrackingCategoryName TrackingCategoryOption {_DOCUMENT_STATE}",
         decimals="Discount",
-        stamps="UpdatedDateUTC",
+        timestamps="UpdatedDateUTC",
         flags="IsSupplier IsCustomer HasAttachments HasValidationErrors",
         nested={
             "Balances": "Balances",
@@ -94,7 +94,7 @@ SHAPES: dict[str, Shape] = {
     "PaymentTerms": Shape(nested={"Bills": "Term", "Sales": "Term"}),
     "Term": Shape(integers="Day", text="Type"),
     "BatchDetails": Shape(text="BankAccountNumber BankAccountName Details Code Reference"),
-    "BrandingTheme": Shape(text="BrandingThemeID Name LogoUrl Type", integers="SortOrder", stamps="CreatedDateUTC"),
+    "BrandingTheme": Shape(text="BrandingThemeID Name LogoUrl Type", integers="SortOrder", timestamps="CreatedDateUTC"),
     "Address": Shape(
         text="AddressType InvoiceAddressType AddressLine1 AddressLine2 AddressLine3 AddressLine4 City Region "
         "PostalCode Country AttentionTo"
@@ -108,7 +108,7 @@ SHAPES: dict[str, Shape] = {
         f"OverpaymentID DateString {_DOCUMENT_STATE}",
         decimals="SubTotal TotalTax Total CurrencyRate",
         dates="Date",
-        stamps="UpdatedDateUTC",
+        timestamps="UpdatedDateUTC",
         flags="IsReconciled HasAttachments",
         nested={"Contact": "Contact", "BankAccount": "Account"},
         lists={"LineItems": "LineItem", "ValidationErrors": "Message"},
@@ -116,7 +116,7 @@ SHAPES: dict[str, Shape] = {
     "Account": Shape(
         text="AccountID Code Name Type Status Description BankAccountNumber BankAccountType CurrencyCode "
         "TaxType Class SystemAccount ReportingCode ReportingCodeName",
-        stamps="UpdatedDateUTC CreatedDateUTC",
+        timestamps="UpdatedDateUTC CreatedDateUTC",
         flags="EnablePaymentsToAccount ShowInExpenseClaims HasAttachments AddToWatchlist",
         lists={"ValidationErrors": "Message"},
     ),
@@ -130,7 +130,7 @@ SHAPES: dict[str, Shape] = {
         f"BankAccountNumber Particulars Details UpdatedDateUTCString {_DOCUMENT_STATE}",
         decimals="Amount BankAmount CurrencyRate",
         dates="Date",
-        stamps="UpdatedDateUTC",
+        timestamps="UpdatedDateUTC",
         flags="IsReconciled HasAccount HasValidationErrors",
         nested={
             "Invoice": "Invoice",
@@ -146,7 +146,7 @@ SHAPES: dict[str, Shape] = {
         text="BatchPaymentID Type Status Reference Particulars Code Details Narrative DateString",
         decimals="Amount TotalAmount",
         dates="Date",
-        stamps="UpdatedDateUTC",
+        timestamps="UpdatedDateUTC",
         flags="IsReconciled",
         nested={"Account": "Account"},
     ),
@@ -154,7 +154,7 @@ SHAPES: dict[str, Shape] = {
         text="BankTransferID Status Reference FromBankTransactionID ToBankTransactionID DateString",
         decimals="Amount CurrencyRate",
         dates="Date",
-        stamps="CreatedDateUTC",
+        timestamps="CreatedDateUTC",
         flags="FromIsReconciled ToIsReconciled HasAttachments",
         nested={"FromBankAccount": "Account", "ToBankAccount": "Account"},
     ),
@@ -163,7 +163,7 @@ SHAPES: dict[str, Shape] = {
         f"BrandingThemeID UpdatedDateUTCString {_DOCUMENT_STATE}",
         decimals="SubTotal TotalTax Total RemainingCredit AppliedAmount CurrencyRate CISDeduction CISRate",
         dates="Date DueDate FullyPaidOnDate",
-        stamps="UpdatedDateUTC",
+        timestamps="UpdatedDateUTC",
         flags="SentToContact HasAttachments HasErrors",
         nested={"Contact": "Contact"},
         lists={"LineItems": "LineItem", "Allocations": "Allocation", "Payments": "Payment"},
@@ -173,7 +173,7 @@ SHAPES: dict[str, Shape] = {
         "BrandingThemeID UpdatedDateUTCString",
         decimals="SubTotal TotalTax Total RemainingCredit AppliedAmount CurrencyRate",
         dates="Date",
-        stamps="UpdatedDateUTC",
+        timestamps="UpdatedDateUTC",
         flags="HasAttachments",
         nested={"Contact": "Contact"},
         lists={"LineItems": "LineItem", "Allocations": "Allocation", "Payments": "Payment"},
@@ -185,7 +185,7 @@ SHAPES: dict[str, Shape] = {
         flags="IsDeleted",
         nested={"Invoice": "Invoice", "CreditNote": "CreditNote"},
     ),
-    # What actions read besides, and no entity holds.
+    # Read by actions only; no entity has these.
     "Organisation": Shape(
         text="OrganisationID Name CountryCode BaseCurrency Timezone ShortCode DefaultSalesTax",
         dates="PeriodLockDate EndOfYearLockDate",
@@ -196,7 +196,7 @@ SHAPES: dict[str, Shape] = {
     "TrackingCategory": Shape(text="TrackingCategoryID Name Status", lists={"Options": "TrackingOption"}),
     "TrackingOption": Shape(text="TrackingOptionID Name Status"),
     "OnlineInvoice": Shape(text="OnlineInvoiceUrl"),
-    "HistoryRecord": Shape(text="Changes User Details", stamps="DateUTC"),
+    "HistoryRecord": Shape(text="Changes User Details", timestamps="DateUTC"),
     "Report": Shape(text="ReportName", lists={"Rows": "ReportRow"}),
     "ReportRow": Shape(text="RowType Title", lists={"Cells": "ReportCell", "Rows": "ReportRow"}),
     "ReportCell": Shape(text="Value", lists={"Attributes": "ReportMark"}),
@@ -209,7 +209,7 @@ _JSON_TYPES: dict[str, dict[str, Any]] = {
     "text": {"type": ["string", "null"]},
     "decimals": {"type": ["string", "null"], "pattern": DECIMAL_PATTERN, "x-type": "decimal"},
     "dates": {"type": ["string", "null"], "format": "date"},
-    "stamps": {"type": ["string", "null"], "format": "date-time"},
+    "timestamps": {"type": ["string", "null"], "format": "date-time"},
     "flags": {"type": ["boolean", "null"]},
     "integers": {"type": ["integer", "null"]},
 }
@@ -220,11 +220,11 @@ def json_schema(name: str, keys: tuple[str, ...]) -> dict[str, Any]:
 
     Args:
         name: A name in :data:`SHAPES`.
-        keys: The fields of which one must be there.
+        keys: Fields of which at least one is required.
     """
     reachable: list[str] = [name]
-    for found in reachable:
-        shape = SHAPES[found]
+    for reached in reachable:
+        shape = SHAPES[reached]
         reachable += [n for n in (*shape.nested.values(), *shape.lists.values()) if n not in reachable]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -1,1 +1,1 @@
-"""Reading entities without losing a row: the table of entities, paging, cursor."""
+"""Sync entities without losing a row: the table of entities, paging, cursor."""

@@ -1,8 +1,8 @@
-"""What a run leaves for the next one. Hosts store it; only this connector understands it.
+"""The cursor: a host stores it between runs, and only this connector interprets it.
 
-``since`` is Xero's time at the start of the last complete read, ``full_at`` the same of the last one that
-read everything, ``read`` where an unfinished one stands. A list that is always read whole keeps the ``keys``
-it held and a ``digest`` of its content instead.
+``since`` is Xero's time at the start of the last complete read, ``full_at`` that of the last complete read of all
+records, ``read`` the position of an unfinished read. A list that Xero does not page has the ``keys`` of its rows and
+a ``digest`` of its content instead.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from bizosaas_xero.spec.errors import CursorRejected
 
-Moment = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC))]
-"""Of Xero's clock. Nothing earlier was ever written, and reckoning with it leaves the calendar."""
+ServerTime = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC))]
+"""A time of Xero's clock. Subtracting from an earlier one could leave the calendar."""
 
-Kind = Literal["first", "incremental", "reread"]
+ReadKind = Literal["first", "incremental", "reread"]
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
 
 
-class Reading(_Strict):
-    """Where an unfinished read stands.
+class ReadPosition(_Strict):
+    """The position of an unfinished read.
 
-    ``since`` is the lower bound it sends (``None``: everything), ``started`` Xero's time at its start,
-    ``page`` the next page of ``size`` rows, ``first_count`` and ``count`` the rows that the first and the
-    last accepted page announced, ``rows`` how many were read, those that came twice counted twice.
+    ``since`` is the lower bound that is sent (``None``: everything), ``started`` Xero's time at its start,
+    ``page`` the next page of ``size`` rows, ``first_count`` and ``count`` the totals that the first and the last
+    accepted page announced, ``rows`` the number of rows read, repeated rows included.
     """
 
-    kind: Kind
-    since: Moment | None = None
-    started: Moment | None = None
+    kind: ReadKind
+    since: ServerTime | None = None
+    started: ServerTime | None = None
     page: int = Field(1, ge=1, le=10**9)
     size: int = Field(ge=1, le=1000)
     first_count: int | None = None
@@ -49,9 +49,9 @@ class Cursor(_Strict):
     v: Literal[1] = 1
     entity: str
     org: str
-    since: Moment | None = None
-    full_at: Moment | None = None
-    read: Reading | None = None
+    since: ServerTime | None = None
+    full_at: ServerTime | None = None
+    read: ReadPosition | None = None
     keys: list[str] | None = None
     digest: str | None = None
 
@@ -59,21 +59,21 @@ class Cursor(_Strict):
         """Return the cursor as JSON values."""
         return self.model_dump(mode="json", exclude_none=True)
 
-    def moved(self, **changes: Any) -> Cursor:
+    def with_changes(self, **changes: Any) -> Cursor:
         """Return a copy with other values."""
         return self.model_copy(update=changes)
 
 
-def load(given: Mapping[str, Any] | None, entity: str, organisation: str) -> Cursor:
-    """Read a stored cursor; none, or an empty one, begins anew.
+def load_cursor(stored: Mapping[str, Any] | None, entity: str, organisation: str) -> Cursor:
+    """Validate a stored cursor; ``None`` or an empty one starts from the beginning.
 
     Raises:
-        CursorRejected: It is damaged, or of another version, entity or organisation.
+        CursorRejected: The cursor is damaged, or belongs to another version, entity or organisation.
     """
-    if not given:
+    if not stored:
         return Cursor(entity=entity, org=organisation)
     try:
-        cursor = Cursor.model_validate(given)
+        cursor = Cursor.model_validate(stored)
     except ValidationError:
         raise CursorRejected(f"The stored position of '{entity}' is damaged.", reason="damaged") from None
     if (cursor.entity, cursor.org) != (entity, organisation):

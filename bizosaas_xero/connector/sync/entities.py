@@ -1,4 +1,4 @@
-"""The six entities in one table: where each is read, what identifies it, and what people query."""
+"""The table of synced entities: path, key, interval, columns, events."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Entity:
         interval: Default seconds between syncs.
         order: The name by which Xero sorts by id (its spelling differs from the field's); ``None`` for a
             list that Xero does not page.
-        where: A filter that a row cannot leave.
-        recheck: A flag that may flip without moving the stamp, and the filter that finds rows not flipped.
-        other_keys: Ids that stand in for the key on rows that lack it.
-        events: What is worth telling about a record.
-        deal: Where a document carries the key of its deal.
+        where: A filter whose result a row never leaves.
+        recheck: A flag that can change without a new timestamp, and the filter for rows with the old value.
+        other_keys: Ids that identify rows without ``key``.
+        events: The changes of a record that a host reports.
+        deal: The fields that can hold the key of a deal.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Entity:
     where: str | None = None
     params: Mapping[str, str] = field(default_factory=dict)
     recheck: tuple[Recheck, str] | None = None
-    stamp: str = "UpdatedDateUTC"
+    timestamp: str = "UpdatedDateUTC"
     other_keys: tuple[str, ...] = ()
     events: tuple[EventRule, ...] = ()
     deal: tuple[str, ...] = ()
@@ -52,11 +52,11 @@ class Entity:
             name=self.name,
             title=self.title,
             key=self.key,
-            stamp=self.stamp,
+            stamp=self.timestamp,
             json_schema=fields.json_schema(self.shape, (self.key, *self.other_keys)),
             interval=self.interval,
             columns=dict(self.columns),
-            scopes=scopes.needed(self.name),
+            scopes=scopes.required_scopes(self.name),
             recheck=self.recheck[0] if self.recheck else None,
             events=list(self.events),
             deal=list(self.deal),
@@ -89,7 +89,7 @@ def _event(name: str, title: str, **conditions: Any) -> EventRule:
 
 
 _DEAL = ("Url", "Reference")
-"""The machine's key goes into the address, a person's number into the reference."""
+"""An action writes the business key into the address, and the deal's number into the reference."""
 
 _INVOICE_EVENTS = (
     _event(

@@ -1,13 +1,13 @@
-"""How a collection is read without losing a row while it changes.
+"""Read a paged list without losing a row while it changes.
 
-The rule: the set *stamp ≥ T* is read in the order of the immutable id, page after page. While we read, rows
-can join that set but never leave it, so a joining row can only push others to later pages: a row may come
-twice, none is skipped. Page numbers over the *modified stamp* lose rows instead, because editing a row moves
-it behind the reader and pulls the others forward.
+The rule: read the set *timestamp ≥ T* in the order of the immutable id, page after page. During the read, rows can
+join that set but never leave it, so a joining row only pushes others to later pages: a row may come twice, none is
+skipped. Page numbers over the *modified timestamp* lose rows, because an edited row moves to the end and pulls the
+others forward.
 
-Several pages may be asked for at once; their answers may then show the set at different moments. An answer
-that shows fewer rows than one accepted before it is older than that one and is asked for again; if it stays
-so, a row did leave and the read starts over.
+Several pages may be requested at once; their responses may then show the set at different times. A response that
+announces fewer rows than one accepted before is older and is requested again; if it still announces fewer, a row did
+leave the set and the read starts over.
 """
 
 from __future__ import annotations
@@ -21,44 +21,44 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bizosaas_xero.connector.http.client import Answer
+from bizosaas_xero.connector.http.client import ParsedResponse
 from bizosaas_xero.spec.errors import Unavailable
 
 
 @dataclass(frozen=True)
 class Page:
-    """One answer.
+    """One page of a list.
 
     Args:
         number: From 1.
-        rows: As sent, undecoded.
-        count: Rows in the whole set as this answer saw it; ``None`` when Xero did not say.
+        rows: The rows as received.
+        count: Rows in the whole set at the time of this response; ``None`` if Xero did not state it.
         at: Xero's time of the answer.
-        last: No page follows, as far as this answer knows.
-        content: The answer as it came.
+        last: No page follows, according to this response.
+        content: The raw body.
     """
 
     number: int
     rows: list[dict[str, Any]]
     count: int | None
-    at: datetime | None
+    server_time: datetime | None
     last: bool
     content: bytes = b""
 
 
-class StartOver(Exception):
-    """A row left the set while it was read: what was read is right, but more must be read again."""
+class RestartRead(Exception):
+    """A row left the set during the read: the rows read are right, but the read must start over."""
 
 
-Fetch = Callable[[int], Callable[[], Page]]
-"""Asks for a page; what it returns parses the answer, once it is that page's turn."""
+FetchPage = Callable[[int], Callable[[], Page]]
+"""Requests a page; the returned function parses the response when that page is next."""
 
 
-def page_of(number: int, rows: list[Any], answer: Answer, size: int) -> Page:
-    """Make a page from the answer to a request for page ``number`` of ``size`` rows.
+def parse_page(number: int, rows: list[Any], answer: ParsedResponse, size: int) -> Page:
+    """Build a page from the response to a request for page ``number`` of ``size`` rows.
 
-    Xero describes its pages only when paging; without that, a short page is the last. It clamps a page size
-    silently and echoes the one it used.
+    Xero sends ``pagination`` only when paging; without it, a short page is the last. Xero silently limits the page
+    size and returns the size it used.
     """
     pagination = answer.body.get("pagination")
     if not isinstance(pagination, dict):
@@ -67,79 +67,79 @@ def page_of(number: int, rows: list[Any], answer: Answer, size: int) -> Page:
     if isinstance(count, int) and count >= 0:
         last = number >= math.ceil(count / (used if isinstance(used, int) and used > 0 else size))
         if not rows and not last:
-            # Followed, an announcement of a billion rows would keep us asking for ever.
+            # Otherwise an announcement of a billion rows would make the read endless.
             raise Unavailable(f"Xero announced {count} records and sent an empty page.", reason="garbled_answer")
     else:
         last = len(rows) < size
         count = len(rows) if last and number == 1 else None
-    return Page(number, rows, count, answer.at, last, answer.content)
+    return Page(number, rows, count, answer.server_time, last, answer.content)
 
 
-def read(fetch: Fetch, start: int, floor: int | None, ahead: int) -> Iterator[Page]:
-    """Yield the pages from ``start`` on, each accepted by the rule above.
+def read_pages(fetch: FetchPage, start: int, floor: int | None, ahead: int) -> Iterator[Page]:
+    """Yield the pages from ``start``, each accepted by the rule above.
 
     Args:
-        fetch: Called from other threads when ``ahead`` is more than 0; what it returns never is.
+        fetch: Called in other threads when ``ahead`` is more than 0; the function it returns is not.
         start: The first page's number.
-        floor: The largest count that an accepted page showed before (a resumed read), or ``None``.
-        ahead: How many pages more than the next one may be asked for at once. The first page is always
-            fetched alone: until then nobody knows whether there is a second.
+        floor: The count of the last accepted page of a resumed read, or ``None``.
+        ahead: How many pages after the next one may be requested at once. The first page is always requested
+            alone, because only its response says whether there is a second.
 
     Raises:
-        StartOver: A row left the set.
+        RestartRead: A row left the set.
         ConnectorError: From ``fetch``, after the last good page.
     """
     number, pool = start, None
-    coming: deque[Future[Callable[[], Page]]] = deque()
+    upcoming: deque[Future[Callable[[], Page]]] = deque()
     try:
         while True:
-            answered = coming.popleft().result() if coming else fetch(number)
-            page = _accepted(answered(), fetch, floor)
-            del answered  # bytes of a page that is parsed
+            parse = upcoming.popleft().result() if upcoming else fetch(number)
+            page = _accept_page(parse(), fetch, floor)
+            del parse  # frees the raw body
             floor = page.count if page.count is not None else floor
             last, end = page.last, _last_page(page)
             yield page
-            del page  # not to be held while the next one is fetched
+            del page  # frees it while the next one is fetched
             if last:
                 return
             number += 1
             if ahead:
                 pool = pool or ThreadPoolExecutor(ahead + 1, thread_name_prefix="xero-page")
-                wanted = range(number + len(coming), min(number + ahead, end) + 1)
-                coming.extend(pool.submit(fetch, upcoming) for upcoming in wanted)
+                numbers = range(number + len(upcoming), min(number + ahead, end) + 1)
+                upcoming.extend(pool.submit(fetch, later) for later in numbers)
     finally:
         if pool:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _last_page(page: Page) -> int:
-    # The end known from this answer; without a count, only the next page is certain to exist.
+    # The last page by this response's count; without a count only the next page is certain to exist.
     if page.count is None or not page.rows:
         return page.number + 1
     return max(page.number + 1, math.ceil(page.count / len(page.rows)))
 
 
-def _accepted(page: Page, fetch: Fetch, floor: int | None) -> Page:
+def _accept_page(page: Page, fetch: FetchPage, floor: int | None) -> Page:
     if floor is None or page.count is None or page.count >= floor:
         return page
     page = fetch(page.number)()
     if page.count is not None and page.count < floor:
-        raise StartOver
+        raise RestartRead
     return page
 
 
 class DistinctKeys:
-    """Counts distinct keys exactly enough in 8 bytes a key, so that a million fit in 8 MB.
+    """Count distinct keys in 8 bytes per key, so that a million take 8 MB.
 
-    Two of a million keys are taken for one with a chance of 3 in 10^8; the read is then called incomplete,
-    which costs a second reading and loses nothing.
+    With a probability of 3 in 10^8, two of a million keys count as one; the read is then called incomplete,
+    which costs a second read and loses nothing.
     """
 
     def __init__(self) -> None:
         self._buckets = [array("q") for _ in range(256)]
 
     def add(self, key: str) -> None:
-        """Note a key."""
+        """Add a key."""
         digest = hash(key)
         self._buckets[digest & 255].append(digest)
 

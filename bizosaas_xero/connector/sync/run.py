@@ -1,4 +1,4 @@
-"""A table row and a client make batches: what is read, how far, and what the host stores after it."""
+"""Sync one entity: read its pages, decode the rows, and yield batches with their cursors."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import Any
 
 import msgspec
 
-from bizosaas_xero.connector.http.client import Answer, Client
+from bizosaas_xero.connector.http.client import Client, ParsedResponse
 from bizosaas_xero.connector.records import decode
 from bizosaas_xero.connector.settings import Settings
 from bizosaas_xero.connector.sync import paging
-from bizosaas_xero.connector.sync.cursor import Cursor, Kind, Reading
+from bizosaas_xero.connector.sync.cursor import Cursor, ReadKind, ReadPosition
 from bizosaas_xero.connector.sync.entities import Entity
 from bizosaas_xero.spec.errors import Invalid, Unavailable
 from bizosaas_xero.spec.models import Batch, Record, Rejected, Stats, SyncOptions
 
-RESTARTS = 3
-"""How often a read begins anew, in one run, because its list changed under it."""
+MAX_RESTARTS = 3
+"""How often one run restarts a read because a row left the list during it."""
 
-IDS_A_CALL = 15
-"""Ids in one filter; the whole address must stay well under 2,000 characters."""
+MAX_IDS_PER_FILTER = 15
+"""Ids in one filter; the address must stay well under 2,000 characters."""
 
 _NO_ID = "00000000-0000-0000-0000-000000000000"
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-class Run:
+class SyncRun:
     """One call of ``sync_entity``."""
 
     def __init__(
@@ -41,7 +41,7 @@ class Run:
         client: Client,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Prepare a run; nothing is fetched before the first batch is asked for.
+        """Prepare a run; no request is sent before the first batch is requested.
 
         Raises:
             Invalid: A key in ``options.recheck`` is not one of Xero's ids.
@@ -59,20 +59,20 @@ class Run:
         self._clock_went_back = False
 
     def batches(self) -> Iterator[Batch]:
-        """Read, and yield at least one batch; each one's cursor resumes after it.
+        """Yield at least one batch; each batch's cursor resumes after it.
 
         Raises:
             ConnectorError: After the last good batch.
         """
-        with self._client.meter.charged():
+        with self._client.counter.attach_cost():
             if self._entity.order is None:
-                yield self._whole_list()
+                yield self._read_unpaged()
                 return
-            for restart in range(RESTARTS + 1):
-                reading = self._begin(fresh=restart > 0)
+            for restart in range(MAX_RESTARTS + 1):
+                reading = self._next_read(fresh=restart > 0)
                 try:
-                    yield from self._paged_list(reading, may_start_over=restart < RESTARTS)
-                except paging.StartOver:
+                    yield from self._read_paged(reading, may_restart=restart < MAX_RESTARTS)
+                except paging.RestartRead:
                     continue
                 return
             raise Unavailable(
@@ -80,125 +80,127 @@ class Run:
                 reason="unstable_list",
             )
 
-    # ------------------------------------------------------------ lists that Xero pages
+    # ------------------------------------------------------------ paged lists
 
-    def _begin(self, *, fresh: bool) -> Reading:
-        """Choose what is read: the rest of an unfinished read, what changed, or everything."""
+    def _next_read(self, *, fresh: bool) -> ReadPosition:
+        """Return what to read: the rest of an unfinished read, changed records, or everything."""
         cursor, full, unfinished = self._cursor, self._options.full, self._cursor.read
         if unfinished and not fresh and not (full and unfinished.kind == "incremental"):
             return unfinished
-        kind: Kind
+        kind: ReadKind
         if cursor.since is None:
             kind = "first"
         elif full or self._clock_went_back or self._reread_is_due() or (unfinished and not unfinished.since):
             kind = "reread"
         else:
             since = cursor.since - timedelta(seconds=self._settings.overlap)
-            return Reading(kind="incremental", since=since, size=self._settings.page_size)
-        return Reading(kind=kind, size=self._settings.page_size)
+            return ReadPosition(kind="incremental", since=since, size=self._settings.page_size)
+        return ReadPosition(kind=kind, size=self._settings.page_size)
 
     def _reread_is_due(self) -> bool:
-        # Some changes move no stamp (Xero's blind spots); only reading everything again finds them. Both
-        # moments are Xero's: this machine's clock has no say.
+        # Some changes do not move UpdatedDateUTC; only reading everything again finds them. Both times are
+        # Xero's, so this machine's clock does not matter.
         days, since, full_at = self._settings.reread_days, self._cursor.since, self._cursor.full_at
         if not days or since is None:
             return False
         return full_at is None or since - full_at >= timedelta(days=days)
 
-    def _paged_list(self, reading: Reading, *, may_start_over: bool) -> Iterator[Batch]:
-        begun, seen = reading, paging.DistinctKeys()
+    def _read_paged(self, reading: ReadPosition, *, may_restart: bool) -> Iterator[Batch]:
+        resumed_from, seen = reading, paging.DistinctKeys()
         ahead = 0 if self._options.max_batches == 1 else self._settings.concurrency - 1
-        for page in paging.read(self._fetcher(reading), reading.page, reading.count, ahead):
+        for page in paging.read_pages(self._page_fetcher(reading), reading.page, reading.count, ahead):
             if reading.started is None:
-                self._check_clock(reading, page.at)
+                self._check_clock(reading, page.server_time)
             records, rejected = self._decode(page.rows, page.content, seen)
             reading = reading.model_copy(
                 update={
-                    "started": reading.started or page.at,
+                    "started": reading.started or page.server_time,
                     "page": page.number + 1,
                     "first_count": page.count if reading.first_count is None else reading.first_count,
                     "count": page.count,
                     "rows": reading.rows + len(page.rows),
                 }
             )
-            stats = self._stats(reading, begun)
+            stats = self._make_stats(reading, resumed_from)
             paused = not page.last and self._must_stop()
             if not page.last:
                 stats.complete = False if paused else None
-                stats.missing = _at_least_0(reading.first_count, reading.rows) if paused else None
+                stats.missing = _missing_count(reading.first_count, reading.rows) if paused else None
                 stats.paused = paused
-                yield self._batch(records, rejected, self._cursor.moved(read=reading), stats, has_more=not paused)
+                yield self._make_batch(
+                    records, rejected, self._cursor.with_changes(read=reading), stats, has_more=not paused
+                )
                 if paused:
                     return
-                del page, records  # not to be held while the next one is fetched
+                del page, records  # frees them while the next page is fetched
                 continue
             stats.read = len(seen)
-            stats.complete, stats.missing = _completeness(reading, begun, len(seen))
+            stats.complete, stats.missing = _completeness(reading, resumed_from, len(seen))
             if stats.complete is False:
-                # Nothing moves past what was not read: the next read begins where this one did.
-                cursor = self._cursor.moved(read=None)
-                again = may_start_over and not self._must_stop()
-                yield self._batch(records, rejected, cursor, stats, has_more=again)
-                if again:
-                    raise paging.StartOver
+                # `since` stays where it was, so the next read covers the missing rows.
+                cursor = self._cursor.with_changes(read=None)
+                restart = may_restart and not self._must_stop()
+                yield self._make_batch(records, rejected, cursor, stats, has_more=restart)
+                if restart:
+                    raise paging.RestartRead
                 return
             if self._options.recheck and self._entity.recheck and reading.kind == "incremental":
-                self._recheck(records, rejected)
-                stats = stats.model_copy(update=self._client.meter.cost())
-            yield self._batch(records, rejected, self._finished(reading), stats, has_more=False)
+                self._read_recheck(records, rejected)
+                stats = stats.model_copy(update=self._client.counter.cost())
+            yield self._make_batch(records, rejected, self._finished_cursor(reading), stats, has_more=False)
 
-    def _check_clock(self, reading: Reading, at: datetime | None) -> None:
-        # Stamps given out while Xero's clock was ahead are later than today's: only everything is safe.
+    def _check_clock(self, reading: ReadPosition, at: datetime | None) -> None:
+        # Timestamps set while Xero's clock was ahead are later than now: only reading everything is safe.
         if reading.since and at and at < reading.since:
             self._clock_went_back = True
-            raise paging.StartOver
+            raise paging.RestartRead
 
-    def _fetcher(self, reading: Reading) -> paging.Fetch:
+    def _page_fetcher(self, reading: ReadPosition) -> paging.FetchPage:
         params = {**self._entity.params, "order": f"{self._entity.order} ASC", "pageSize": str(reading.size)}
         if self._entity.where:
             params["where"] = self._entity.where
-        return lambda number: self._page(number, params, reading.size, reading.since)
+        return lambda number: self._request_page(number, params, reading.size, reading.since)
 
-    def _page(
+    def _request_page(
         self, number: int, params: dict[str, str], size: int, since: datetime | None = None
     ) -> Callable[[], paging.Page]:
-        answered = self._client.fetch(self._entity.path, {**params, "page": str(number)}, since)
+        parse_response = self._client.get_deferred(self._entity.path, {**params, "page": str(number)}, since)
 
-        def parsed() -> paging.Page:
-            answer = answered()
-            return paging.page_of(number, self._rows(answer), answer, size)
+        def parse() -> paging.Page:
+            response = parse_response()
+            return paging.parse_page(number, self._rows(response), response, size)
 
-        return parsed
+        return parse
 
-    def _rows(self, answer: Answer) -> list[Any]:
-        rows = answer.body.get(self._entity.path, [] if not answer.body else None)
+    def _rows(self, response: ParsedResponse) -> list[Any]:
+        rows = response.body.get(self._entity.path, [] if not response.body else None)
         if not isinstance(rows, list):
-            # An empty table must never be made of an answer that does not hold one.
+            # A response without the list must not read as an empty list.
             raise Unavailable(f"Xero's answer holds no list of {self._entity.path}.", reason="garbled_answer")
         return rows
 
-    def _finished(self, reading: Reading) -> Cursor:
+    def _finished_cursor(self, reading: ReadPosition) -> Cursor:
         started = reading.started or self._cursor.since
         full_at = self._cursor.full_at if reading.kind == "incremental" else started
-        return self._cursor.moved(since=started, full_at=full_at, read=None)
+        return self._cursor.with_changes(since=started, full_at=full_at, read=None)
 
     def _must_stop(self) -> bool:
         options = self._options
-        enough = options.max_batches is not None and self._batches + 1 >= options.max_batches
-        return enough or (options.deadline is not None and self._now() >= options.deadline)
+        batches_reached = options.max_batches is not None and self._batches + 1 >= options.max_batches
+        return batches_reached or (options.deadline is not None and self._now() >= options.deadline)
 
-    # ------------------------------------------------------------ changes that leave no trace
+    # ------------------------------------------------------------ changes without a new timestamp
 
-    def _recheck(self, records: list[Record], rejected: list[Rejected]) -> None:
-        """Add the records whose flag may have flipped without moving the stamp.
+    def _read_recheck(self, records: list[Record], rejected: list[Rejected]) -> None:
+        """Add the records whose flag may have changed without a new timestamp.
 
-        Those still unflipped come in one list; a key that is not in it has flipped, and is read by its id.
+        One list holds those with the old value; keys that are not in it have changed and are read by id.
         """
-        assert self._entity.recheck is not None  # noqa: S101 (the caller looked)
-        still = self._read_where(self._entity.recheck[1], records, rejected)
-        flipped = [key for key in dict.fromkeys(map(str.lower, self._options.recheck)) if key not in still]
-        for start in range(0, len(flipped), IDS_A_CALL):
-            ids = flipped[start : start + IDS_A_CALL]
+        assert self._entity.recheck is not None  # noqa: S101 (the caller checked)
+        unchanged = self._read_where(self._entity.recheck[1], records, rejected)
+        changed = [key for key in dict.fromkeys(map(str.lower, self._options.recheck)) if key not in unchanged]
+        for start in range(0, len(changed), MAX_IDS_PER_FILTER):
+            ids = changed[start : start + MAX_IDS_PER_FILTER]
             where = " OR ".join(f'{self._entity.key}==Guid("{key}")' for key in ids)
             self._read_where(where, records, rejected)
 
@@ -208,74 +210,74 @@ class Run:
         keys: set[str] = set()
         number, last = 1, False
         while not last:
-            page = self._page(number, params, size)()
-            found, bad = self._decode(page.rows, page.content)
-            records += found
-            rejected += bad
-            keys.update(record.key for record in found)
+            page = self._request_page(number, params, size)()
+            page_records, page_rejected = self._decode(page.rows, page.content)
+            records += page_records
+            rejected += page_rejected
+            keys.update(record.key for record in page_records)
             number, last = number + 1, page.last
         return keys
 
-    # ------------------------------------------------------------ lists that Xero sends whole
+    # ------------------------------------------------------------ lists without pages
 
-    def _whole_list(self) -> Batch:
+    def _read_unpaged(self) -> Batch:
         answer = self._client.get(self._entity.path, self._entity.params)
         rows = self._rows(answer)
-        before = self._cursor
+        previous = self._cursor
         digest = hashlib.sha256(
             b"\n".join(sorted(msgspec.json.encode(row, order="sorted") for row in rows))
         ).hexdigest()
         records, rejected = self._decode(rows, answer.content)
         keys = sorted({record.key for record in records} | {row.key for row in rejected if row.key})
-        first = before.digest is None
-        kind: Kind = "first" if first else "reread" if self._options.full else "incremental"
-        if digest == before.digest and not self._options.full:
+        first = previous.digest is None
+        kind: ReadKind = "first" if first else "reread" if self._options.full else "incremental"
+        if digest == previous.digest and not self._options.full:
             records = []
-        # A row that is there but cannot be read is not gone; without its key, nothing may be called gone.
+        # A row that cannot be decoded is not deleted; if its key is unknown, no row may be called deleted.
         elif all(row.key for row in rejected):
-            records += [Record(key=key, op="delete") for key in set(before.keys or ()) - set(keys)]
+            records += [Record(key=key, op="delete") for key in set(previous.keys or ()) - set(keys)]
         else:
-            keys = sorted({*keys, *(before.keys or ())})
+            keys = sorted({*keys, *(previous.keys or ())})
         stats = Stats(
             kind=kind,
             complete=True,
             missing=0,
             expected=len(rows),
             read=len(rows),
-            **self._client.meter.cost(),
+            **self._client.counter.cost(),
         )
-        cursor = before.moved(since=answer.at or before.since, keys=keys, digest=digest)
-        return self._batch(records, rejected, cursor, stats, has_more=False)
+        cursor = previous.with_changes(since=answer.server_time or previous.since, keys=keys, digest=digest)
+        return self._make_batch(records, rejected, cursor, stats, has_more=False)
 
     # ------------------------------------------------------------ rows
 
     def _decode(
         self, rows: list[Any], content: bytes, seen: paging.DistinctKeys | None = None
     ) -> tuple[list[Record], list[Rejected]]:
-        convert = decode.converter(self._entity.shape)
-        stamp, names = self._entity.stamp, (self._entity.key, *self._entity.other_keys)
+        convert = decode.row_converter(self._entity.shape)
+        stamp, names = self._entity.timestamp, (self._entity.key, *self._entity.other_keys)
         records: list[Record] = []
-        bad: list[tuple[int, str | None, str]] = []
+        undecodable: list[tuple[int, str | None, str]] = []
         for index, row in enumerate(rows):
-            key = _key(row, names)
+            key = _row_key(row, names)
             if seen is not None:
                 seen.add(key or f"{index} {content!r}")
             if key is None:
-                bad.append((index, key, f"{names[0]}: missing"))
+                undecodable.append((index, key, f"{names[0]}: missing"))
                 continue
             try:
                 convert(row)
-            except decode.Undecodable as error:
-                bad.append((index, key, str(error)))
+            except decode.DecodeError as error:
+                undecodable.append((index, key, str(error)))
                 continue
-            records.append(_record(key, row, row.get(stamp)))
-        # Conversion works in place; what was half converted is shown as it came.
-        raw = decode.parse_json(content)[self._entity.path] if bad else []
-        return records, [Rejected(key=key, reason=reason, raw=raw[index]) for index, key, reason in bad]
+            records.append(_make_record(key, row, row.get(stamp)))
+        # Conversion works in place; parse again to report the row as received.
+        raw = decode.parse_json(content)[self._entity.path] if undecodable else []
+        return records, [Rejected(key=key, reason=reason, raw=raw[index]) for index, key, reason in undecodable]
 
     # ------------------------------------------------------------ batches
 
-    def _batch(
+    def _make_batch(
         self,
         records: list[Record],
         rejected: list[Rejected],
@@ -294,20 +296,20 @@ class Run:
             stats=stats,
         )
 
-    def _stats(self, reading: Reading, begun: Reading) -> Stats:
+    def _make_stats(self, reading: ReadPosition, resumed_from: ReadPosition) -> Stats:
         return Stats(
             kind=reading.kind,
             expected=reading.count,
-            read=reading.rows - begun.rows,
-            **self._client.meter.cost(),
+            read=reading.rows - resumed_from.rows,
+            **self._client.counter.cost(),
         )
 
 
-def _record(key: str, data: decode.Row, updated_at: datetime | None) -> Record:
-    """Make a record of values that are typed already.
+def _make_record(key: str, data: decode.Row, updated_at: datetime | None) -> Record:
+    """Build a record from decoded values without validating them again.
 
-    Validating each again would cost more than decoding it, and so would pydantic's ``model_construct``, which
-    goes through the fields one by one. This is how a pickled record is made.
+    Validation would cost more than decoding, and so would pydantic's ``model_construct``, which sets the fields one by
+    one. Unpickling builds a record in the same way.
     """
     record = Record.__new__(Record)
     record.__setstate__(
@@ -324,7 +326,7 @@ def _record(key: str, data: decode.Row, updated_at: datetime | None) -> Record:
 _RECORD_FIELDS = set(Record.model_fields)
 
 
-def _key(row: Any, names: tuple[str, ...]) -> str | None:
+def _row_key(row: Any, names: tuple[str, ...]) -> str | None:
     if isinstance(row, dict):
         for name in names:
             value = row.get(name)
@@ -333,21 +335,21 @@ def _key(row: Any, names: tuple[str, ...]) -> str | None:
     return None
 
 
-def _at_least_0(wanted: int | None, have: int) -> int | None:
-    return None if wanted is None else max(0, wanted - have)
+def _missing_count(expected: int | None, read: int) -> int | None:
+    return None if expected is None else max(0, expected - read)
 
 
-def _completeness(reading: Reading, begun: Reading, distinct: int) -> tuple[bool | None, int | None]:
-    """Tell whether all was read, and how many are missing; ``None`` where a resumed read cannot know.
+def _completeness(reading: ReadPosition, resumed_from: ReadPosition, distinct: int) -> tuple[bool | None, int | None]:
+    """Return whether all was read, and how many records are missing; ``None`` if a resumed read cannot know.
 
-    Before a resumption only rows were counted, not distinct ones. A row comes twice only when another joined
-    before it, so no more can have come twice than have joined.
+    Before the resumption rows were counted, not distinct keys. A row comes twice only if another joined before it, so
+    the repeated rows are at most as many as the joined ones.
     """
-    wanted = reading.first_count
-    if wanted is None:
+    expected = reading.first_count
+    if expected is None:
         return None, None
-    read = begun.rows + distinct
-    if read < wanted:
-        return False, wanted - read
-    joined = (reading.count or 0) - wanted if begun.rows else 0
-    return (True, 0) if read - joined >= wanted else (None, None)
+    read = resumed_from.rows + distinct
+    if read < expected:
+        return False, expected - read
+    joined = (reading.count or 0) - expected if resumed_from.rows else 0
+    return (True, 0) if read - joined >= expected else (None, None)

@@ -28,7 +28,7 @@ REDIRECT = "http://localhost:8377/callback"
 def box():
     with serve(invoices=150, seed=9, limits=False) as running:
         yield running
-    transport.close()
+    transport.close_clients()
 
 
 @pytest.fixture(autouse=True)

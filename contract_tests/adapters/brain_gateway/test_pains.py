@@ -158,7 +158,7 @@ def test_pain_3_another_process_goes_on_where_the_first_stopped(start, gateway):
 
 def test_pain_3_all_objects_count_their_calls_together(start, box, monkeypatch):
     """With a ``limiter_url`` so do all processes (``contract_tests/connector/http/test_client.py``)."""
-    monkeypatch.setattr(client, "MAX_WAIT", 0)
+    monkeypatch.setattr(client, "DEFAULT_MAX_WAIT", 0)
     gateway = start(settings=settings_of(box, calls_per_minute=4))
     gateway.connect()
     box.sandbox.log.clear()

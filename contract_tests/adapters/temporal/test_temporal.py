@@ -223,7 +223,7 @@ def xero():
             return Activities({"xero": connector}, port), port
 
         yield types.SimpleNamespace(box=box, token=token, activities=activities)
-    transport.close()
+    transport.close_clients()
 
 
 def test_xero_is_synced_and_asked_through_activities(environment, xero):

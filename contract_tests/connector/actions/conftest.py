@@ -23,7 +23,7 @@ def books():
     """A sandbox of 400 documents that the tests of a module read and do not change."""
     with serve(invoices=400, seed=2, limits=False) as running:
         yield running
-    transport.close()
+    transport.close_clients()
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def company():
     """Make companies of a small sandbox of this test's own: by number, the UK one by default."""
     with time_machine.travel(MOMENT), serve(invoices=60, seed=2, limits=False) as running:
         yield lambda number=1: Company(running, number)
-        transport.close()
+        transport.close_clients()
 
 
 @pytest.fixture(autouse=True)

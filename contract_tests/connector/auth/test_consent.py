@@ -1,4 +1,4 @@
-"""Getting access against the sandbox: every step of a consent, and what a person is told when one fails."""
+"""Consent against the sandbox: every step, and the error of each step that fails."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_pkce_with_a_secret_sends_both(box):
     assert account.grant["access_token"]
 
 
-def test_the_web_app_sends_no_proof_key_unless_told(box):
+def test_the_web_app_sends_a_code_challenge_only_when_asked(box):
     assert "code_challenge" not in Account(box).auth("authorize").url
 
 
@@ -59,14 +59,14 @@ def test_legacy_grants_reach_every_entity(box):
         assert next(iter(account.sync(entity))).records
 
 
-def test_granted_scopes_are_kept_not_requested_ones(box):
+def test_the_grant_holds_the_granted_scopes_instead_of_the_requested_ones(box):
     account = Account(box).connect(scopes="offline_access accounting.contacts accounting.settings")
     assert set(account.grant["scopes"]) == {"offline_access", "accounting.contacts", "accounting.settings"}
     code, recovery, _ = refused(account.sync, "invoices")
     assert (code, recovery) == ("missing_scope", "reconnect")
 
 
-def test_several_organisations_are_offered_and_practices_are_not(box):
+def test_organisations_are_listed_and_practices_are_not(box):
     box.sandbox.switches.multi_select = True
     everything = [organisation["id"] for organisation in box.info["organisations"]]
     account = Account(box).connect(organisations=everything, user="adviser")
@@ -87,7 +87,7 @@ def test_only_the_organisations_of_this_consent_are_offered(box):
     assert {organisation.id for organisation in everything} == {first, second}
 
 
-def test_without_offline_access_the_person_is_warned_and_later_told(box):
+def test_without_offline_access_the_user_is_warned_and_a_refresh_fails(box):
     account = Account(box)
     begun = account.auth("authorize", scopes="accounting.contacts")
     assert "offline_access" in begun.warnings[0]
@@ -107,7 +107,7 @@ def test_a_grant_is_kept_when_the_organisations_cannot_be_listed(box):
     assert account.auth("organisations", grant=result.grant).organisations
 
 
-def test_no_warning_speaks_of_what_is_not_offered(box):
+def test_warnings_name_only_features_that_exist(box):
     read = "offline_access accounting.contacts.read accounting.settings " + " ".join(
         f"accounting.{area}.read" for area in ("invoices", "payments", "banktransactions")
     )
@@ -131,7 +131,7 @@ def test_no_warning_speaks_of_what_is_not_offered(box):
 # ---------------------------------------------------------------- consent that goes wrong
 
 
-def test_a_forged_state_is_refused_and_the_consent_stays_good(box):
+def test_a_forged_state_is_refused_and_the_consent_stays_valid(box):
     account = Account(box)
     good = callback(account)
     forged = {**good, "callback_url": good["callback_url"].replace("state=", "state=x")}
@@ -139,29 +139,29 @@ def test_a_forged_state_is_refused_and_the_consent_stays_good(box):
     assert account.auth("callback", **good).grant
 
 
-def test_a_consent_is_good_once(box):
+def test_a_consent_can_be_finished_once(box):
     account = Account(box)
     once = callback(account)
     account.auth("callback", **once)
     assert refused(account.auth, "callback", **once) == ("reconnect_required", "reconnect", "consent_spent")
 
 
-def test_a_used_code_is_refused_even_by_a_process_that_forgot(box, monkeypatch):
+def test_a_used_code_is_refused_also_by_another_process(box, monkeypatch):
     account = Account(box)
     once = callback(account)
     account.auth("callback", **once)
-    monkeypatch.setattr("bizosaas_xero.connector.auth.pending._spent", {})
+    monkeypatch.setattr("bizosaas_xero.connector.auth.pending._used_states", {})
     assert refused(account.auth, "callback", **once) == ("reconnect_required", "reconnect", "code_refused")
 
 
-def test_a_consent_ends_after_half_an_hour(box):
+def test_a_pending_consent_expires_after_30_minutes(box):
     account = Account(box)
     late = callback(account)
     with time_machine.travel(datetime.now(UTC).timestamp() + 1801, tick=False):
         assert refused(account.auth, "callback", **late)[2] == "consent_spent"
 
 
-def test_a_code_ends_after_five_minutes(box):
+def test_a_code_expires_after_five_minutes(box):
     account = Account(box)
     late = callback(account)
     box.sandbox.clock.advance(301)
@@ -179,7 +179,7 @@ def test_a_damaged_pending_is_named(box, pending, field):
     assert caught.value.problems[0]["field"] == field
 
 
-def test_cancelled_consent(box):
+def test_a_cancelled_consent_asks_to_reconnect(box):
     account = Account(box)
     begun = account.auth("authorize").model_dump(mode="json")
     url = box.sandbox.consent(begun["url"], allow=False)
@@ -201,7 +201,7 @@ def test_cancelled_consent(box):
         ("server_error", None, "sign_in_refused"),
     ],
 )
-def test_every_way_xero_sends_a_person_back(box, error, description, reason):
+def test_each_error_in_the_callback_has_its_reason(box, error, description, reason):
     account = Account(box)
     sent = callback(account, code=None, error=error, error_description=description)
     assert refused(account.auth, "callback", **sent)[2] == reason

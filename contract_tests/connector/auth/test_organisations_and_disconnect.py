@@ -24,7 +24,7 @@ def test_a_refresh_rotates_and_a_dumped_grant_refreshes(box, account):
     assert after["auth_event_id"] == before["auth_event_id"]
 
 
-def test_a_lost_answer_to_a_refresh_is_overcome_within_the_grace(box, account):
+def test_a_refresh_whose_response_was_lost_is_repeated_within_the_grace_period(box, account):
     box.sandbox.faults.add("lost_refresh")
     old = account.grant["refresh_token"]
     account.refresh()
@@ -32,7 +32,7 @@ def test_a_lost_answer_to_a_refresh_is_overcome_within_the_grace(box, account):
     account.refresh()
 
 
-def test_an_old_refresh_token_is_dead_after_the_grace(box, account):
+def test_an_old_refresh_token_is_refused_after_the_grace_period(box, account):
     old = account.grant
     account.refresh()
     box.sandbox.clock.advance(31 * 60)
@@ -58,7 +58,7 @@ def test_an_expired_token_is_refreshed_and_the_sync_goes_on(box, account):
     assert list(account.sync("accounts"))
 
 
-def test_a_custom_connection_is_minted_again(box):
+def test_a_custom_connection_gets_a_new_token(box):
     account = Account(box, "custom").connect()
     before = account.grant["access_token"]
     box.sandbox.clock.advance(1801)
@@ -75,7 +75,7 @@ def test_a_grant_of_another_app_is_not_refreshed(account):
 # ---------------------------------------------------------------- checking and ending
 
 
-def test_check_tells_what_is_wrong(box, account):
+def test_check_returns_the_status_and_its_error(box, account):
     def check(**changes):
         return account.auth("check", connection=account.connection(**changes))
 
@@ -104,12 +104,12 @@ def test_disconnect_ends_one_organisation(box):
     account.refresh()
 
 
-def test_revoke_ends_them_all(box, account):
+def test_revoke_ends_all_connections(box, account):
     account.auth("disconnect", grant=account.grant, revoke=True)
     assert refused(account.refresh)[2] == "grant_ended"
 
 
-def test_a_revoked_grant_asks_for_a_person(box, account):
+def test_a_revoked_grant_asks_to_reconnect(box, account):
     box.sandbox.faults.add("revoke_grant", match={"path": "/connect/token"})
     assert refused(account.refresh) == ("reconnect_required", "reconnect", "grant_ended")
 
@@ -139,6 +139,6 @@ def test_no_error_shows_a_secret_or_a_token(box, account):
 
 
 def test_every_feature_is_covered_by_both_profiles():
-    for feature in scopes.NEEDS:
+    for feature in scopes.REQUIRED_PERMISSIONS:
         for profile in scopes.PROFILES.values():
-            assert scopes.missing(profile, feature) == []
+            assert scopes.missing_scopes(profile, feature) == []

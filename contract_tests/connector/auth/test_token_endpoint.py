@@ -12,7 +12,7 @@ from contract_tests.helpers.xero_account import Account, callback, calls, refuse
 
 
 @pytest.mark.parametrize("status", [400, 401])
-def test_a_wrong_secret(box, status):
+def test_a_wrong_secret_is_misconfigured(box, status):
     box.sandbox.switches.invalid_client_status = status
     account = Account(box)
     account.app["client_secret"] = "wrong"
@@ -20,7 +20,7 @@ def test_a_wrong_secret(box, status):
     assert refused(account.auth, "callback", **sent) == ("misconfigured", "fix", "invalid_client")
 
 
-def test_a_wrong_secret_on_refresh_and_for_a_custom_connection(box, account):
+def test_a_wrong_secret_is_misconfigured_on_refresh_and_for_a_custom_connection(box, account):
     account.app["client_secret"] = "wrong"
     assert refused(account.refresh) == ("misconfigured", "fix", "invalid_client")
     custom = Account(box, "custom")
@@ -29,7 +29,7 @@ def test_a_wrong_secret_on_refresh_and_for_a_custom_connection(box, account):
 
 
 @pytest.mark.parametrize("step", ["authorize", "callback", "client_credentials", "refresh"])
-def test_a_missing_secret_is_said_before_any_call(box, account, step):
+def test_a_missing_secret_is_reported_before_any_call(box, account, step):
     sent = callback(account) if step == "callback" else {"grant": account.grant}
     account.app["client_secret"] = None
     before = len(calls(box, "/connect/token"))
@@ -49,7 +49,7 @@ def test_a_missing_secret_is_said_before_any_call(box, account, step):
 )
 @pytest.mark.parametrize("status", [400, 401])
 @pytest.mark.parametrize("described", [True, False])
-def test_every_refusal_of_a_refresh(answer_with, error, outcome, status, described):
+def test_each_refusal_of_a_refresh_has_its_error(answer_with, error, outcome, status, described):
     body = {"error": error} | ({"error_description": "said so"} if described else {})
     answer_with(lambda _: httpx.Response(status, json=body))
     assert refused(plugin.auth, _refresh_request()) == outcome
@@ -67,17 +67,17 @@ def test_every_refusal_of_a_refresh(answer_with, error, outcome, status, describ
         httpx.Response(302, headers={"Location": "https://elsewhere.example"}),
     ],
 )
-def test_a_sick_token_endpoint_is_unavailable_and_the_grant_is_not_lost(answer_with, answer):
+def test_a_failing_token_endpoint_is_unavailable_and_keeps_the_grant(answer_with, answer):
     answer_with(lambda _: answer)
     assert refused(plugin.auth, _refresh_request())[:2] == ("unavailable", "retry")
 
 
-def test_a_limit_at_the_token_endpoint(answer_with):
+def test_a_limit_at_the_token_endpoint_is_rate_limited(answer_with):
     answer_with(lambda _: httpx.Response(429, headers={"Retry-After": "30"}, text="slow down"))
     assert refused(plugin.auth, _refresh_request())[:2] == ("rate_limited", "wait")
 
 
-def test_an_unreachable_token_endpoint_is_tried_again_with_the_same_token(answer_with):
+def test_an_unreachable_token_endpoint_is_retried_with_the_same_token(answer_with):
     tokens = []
 
     def handler(request):

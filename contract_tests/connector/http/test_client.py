@@ -12,7 +12,7 @@ import pytest
 
 from bizosaas_xero import plugin
 from bizosaas_xero.connector.http import client, rate_limits, transport
-from bizosaas_xero.connector.settings import Settings, load
+from bizosaas_xero.connector.settings import Settings, load_settings
 from bizosaas_xero.spec import Connection, RateLimited, Unavailable
 from contract_tests.helpers.services import needs_redis
 
@@ -78,7 +78,7 @@ MEANINGS = [
 
 
 @pytest.mark.parametrize(("answer", "outcome"), MEANINGS)
-def test_every_answer_has_one_meaning(answer_with, connection, answer, outcome):
+def test_each_response_has_one_error(answer_with, connection, answer, outcome):
     answer_with(lambda _: answer)
     error = fail(connection, max_wait=50)
     assert f"{error.code}/{error.reason}" == outcome
@@ -103,7 +103,7 @@ def test_every_validation_message_is_kept(answer_with, connection):
     assert error.correlation_id == "c-1"
 
 
-def test_what_is_sent(answer_with, connection):
+def test_a_request_has_the_expected_headers_and_page_size(answer_with, connection):
     seen = []
 
     def handler(request):
@@ -122,11 +122,11 @@ def test_what_is_sent(answer_with, connection):
 
 
 def test_the_shared_http_client_is_safe_for_tokens():
-    http = transport.http(Settings())
+    http = transport.http_client(Settings())
     assert http.headers["User-Agent"].startswith("bizosaas-xero/")
     assert http.headers["Accept-Encoding"] == "gzip"
     assert http.follow_redirects is False
-    assert http is transport.http(Settings())
+    assert http is transport.http_client(Settings())
     request = httpx.Request("GET", "https://api.xero.com/")
     http.cookies.extract_cookies(httpx.Response(200, headers={"Set-Cookie": "a=b"}, request=request))
     assert not list(http.cookies.jar)
@@ -153,7 +153,7 @@ def test_waits_add_up_to_max_wait_and_no_more(answer_with, connection):
     assert len(calls) == 3  # two waits of 30 fit into 65, a third does not
 
 
-def test_header_values_are_reported(answer_with, connection):
+def test_the_remaining_calls_of_the_headers_are_reported(answer_with, connection):
     headers = {"X-DayLimit-Remaining": "812", "X-MinLimit-Remaining": "55"}
     answer_with(lambda _: httpx.Response(200, json=EMPTY, headers=headers))
     [batch] = run(connection)
@@ -165,9 +165,9 @@ def test_header_values_are_reported(answer_with, connection):
 
 @pytest.fixture
 def _fresh_counts():
-    rate_limits._bucket.cache_clear()
+    rate_limits._memory_bucket.cache_clear()
     yield
-    rate_limits._bucket.cache_clear()
+    rate_limits._memory_bucket.cache_clear()
 
 
 @pytest.mark.usefixtures("_fresh_counts")
@@ -183,11 +183,11 @@ def test_calls_are_counted_per_organisation(answer_with, connection):
 
 
 @pytest.mark.usefixtures("_fresh_counts")
-def test_a_short_wait_for_a_turn_is_waited(answer_with, connection, monkeypatch):
+def test_a_short_wait_for_the_limiter_is_slept(answer_with, connection, monkeypatch):
     answer_with(lambda _: httpx.Response(200, json=EMPTY))
     waits = iter([0, 0, 0.25, 0, 0])
     slept = []
-    monkeypatch.setattr(rate_limits, "seconds_to_wait", lambda *_: next(waits))
+    monkeypatch.setattr(rate_limits, "reserve_call", lambda *_: next(waits))
     monkeypatch.setattr("bizosaas_xero.connector.http.client.time.sleep", slept.append)
     connection["settings"]["calls_per_minute"] = 1
     run(connection)
@@ -197,7 +197,7 @@ def test_a_short_wait_for_a_turn_is_waited(answer_with, connection, monkeypatch)
 
 @pytest.mark.usefixtures("_fresh_counts")
 @pytest.mark.parametrize("url", ["ftp://x", "redis://127.0.0.1:99999999/0", "redis://127.0.0.1:x"])
-def test_a_limiter_at_no_address_is_a_wrong_setting(answer_with, connection, url):
+def test_a_limiter_url_that_is_not_redis_is_a_wrong_setting(answer_with, connection, url):
     answer_with(lambda _: httpx.Response(200, json=EMPTY))
     connection["settings"] |= {"calls_per_minute": 1, "limiter_url": url}
     error = fail(connection)
@@ -217,19 +217,22 @@ def test_two_processes_share_one_count_in_redis():
 
 def _take(key, tries):
     url = "redis://127.0.0.1:6379/0"
-    return sum(rate_limits.seconds_to_wait(url, key, 10) == 0 for _ in range(tries))
+    return sum(rate_limits.reserve_call(url, key, 10) == 0 for _ in range(tries))
 
 
 def test_no_more_than_five_calls_of_an_organisation_at_once(answer_with, connection):
-    now, peak, lock = [0], [0], threading.Lock()
+    in_flight, peak, lock, five_in_flight = [0], [0], threading.Lock(), threading.Event()
 
     def handler(_):
         with lock:
-            now[0] += 1
-            peak[0] = max(peak[0], now[0])
-        time.sleep(0.02)
+            in_flight[0] += 1
+            peak[0] = max(peak[0], in_flight[0])
+            if in_flight[0] == 5:
+                five_in_flight.set()
+        assert five_in_flight.wait(30)
+        time.sleep(0.02)  # time for a sixth
         with lock:
-            now[0] -= 1
+            in_flight[0] -= 1
         return httpx.Response(200, json=EMPTY)
 
     answer_with(handler)
@@ -262,11 +265,14 @@ def test_a_token_is_sent_only_to_safe_addresses(connection, url):
 
 
 def test_settings_come_from_the_mapping_then_the_environment_at_the_time_of_the_call(monkeypatch):
-    assert load({}).api_url == "https://api.xero.com"
+    assert load_settings({}).api_url == "https://api.xero.com"
     monkeypatch.setenv("XERO_API_URL", "http://localhost:9/")
     monkeypatch.setenv("XERO_PAGE_SIZE", "50")
-    assert (load({}).api_url, load({}).page_size) == ("http://localhost:9", 50)
-    assert load({"api_url": "https://mine.example", "other": 1, "page_size": None}).api_url == "https://mine.example"
+    assert (load_settings({}).api_url, load_settings({}).page_size) == ("http://localhost:9", 50)
+    assert (
+        load_settings({"api_url": "https://mine.example", "other": 1, "page_size": None}).api_url
+        == "https://mine.example"
+    )
 
 
 def test_credentials_are_never_taken_from_the_environment(monkeypatch):
@@ -278,12 +284,12 @@ def test_credentials_are_never_taken_from_the_environment(monkeypatch):
 
 def test_a_forked_process_does_not_share_connections():
     settings = Settings()
-    parents = transport.http(settings)
+    parents = transport.http_client(settings)
     context = multiprocessing.get_context("fork")
     here, there = context.Pipe()
 
     def child():
-        there.send(transport.http(settings) is parents)
+        there.send(transport.http_client(settings) is parents)
 
     process = context.Process(target=child)
     process.start()
@@ -294,10 +300,10 @@ def test_a_forked_process_does_not_share_connections():
 def test_a_proxy_is_used_for_xero_and_not_for_this_machine(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
-    transport.close()
-    assert transport.http(Settings()).trust_env
-    assert not transport.http(load({"api_url": "http://localhost:9"})).trust_env
-    transport.close()
+    transport.close_clients()
+    assert transport.http_client(Settings()).trust_env
+    assert not transport.http_client(load_settings({"api_url": "http://localhost:9"})).trust_env
+    transport.close_clients()
 
 
 def test_an_unreachable_server_is_unavailable():
@@ -307,12 +313,12 @@ def test_an_unreachable_server_is_unavailable():
     assert caught.value.reason == "connection_failed"
 
 
-def test_what_several_threads_wait_together_counts_once(connection):
+def test_simultaneous_waits_of_several_threads_count_once(connection):
     at_limit = RateLimited("full", reason="limit_minute", retry_after=40)
-    one = client.Client(Connection(**connection), load({}), "invoices", 65)
+    one = client.Client(Connection(**connection), load_settings({}), "invoices", 65)
     with ThreadPoolExecutor(4) as pool:
         all_there = threading.Barrier(4)
-        together = list(pool.map(lambda _: all_there.wait() < 4 and one.pause(at_limit), range(4)))
+        together = list(pool.map(lambda _: all_there.wait() < 4 and one.retry_delay(at_limit), range(4)))
     assert together == [40.05] * 4
-    assert one.pause(at_limit) == 40.05, "this thread waits beside them"
-    assert one.pause(at_limit) is False, "and then not again"
+    assert one.retry_delay(at_limit) == 40.05, "this thread waits at the same time"
+    assert one.retry_delay(at_limit) is False, "and then not again"

@@ -106,14 +106,14 @@ def test_a_fault_ends_in_the_right_error_and_loses_nothing(box, account, name, e
     assert last.stats.complete is not False
 
 
-def test_a_disconnected_organisation_is_told_from_a_role_that_may_not(box, account):
+def test_a_role_without_the_right_is_distinguished_from_a_disconnected_organisation(box, account):
     box.sandbox.faults.add("status", match={"path": "Invoices"}, times=None, status=403, body="json")
     with pytest.raises(Exception, match="may not read") as caught:
         list(account.sync("invoices"))
     assert (caught.value.code, caught.value.reason) == ("misconfigured", "user_role")
 
 
-def test_the_wrong_organisation_is_said_so(account):
+def test_a_wrong_organisation_is_reported_as_not_connected(account):
     connection = account.connection(organisation_id="00000000-0000-4000-8000-00000000dead")
     from bizosaas_xero import plugin
 
@@ -149,7 +149,7 @@ def test_a_missing_scope_is_named_before_any_call(box, entity, account):
 
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize("entity", ENTITIES)
-def test_a_scope_that_xero_finds_missing_is_no_empty_table(box, entity, status, monkeypatch):
+def test_a_scope_that_xero_finds_missing_is_an_error_not_an_empty_table(box, entity, status, monkeypatch):
     from bizosaas_xero.connector.auth import jwt
     from contract_tests.helpers.xero_account import Account
 
@@ -164,7 +164,7 @@ def test_a_scope_that_xero_finds_missing_is_no_empty_table(box, entity, status, 
     assert caught.value.code == "missing_scope"
 
 
-def test_long_limits_do_not_hold_a_worker(box, account, monkeypatch):
+def test_long_limits_raise_at_once(box, account, monkeypatch):
     slept = []
     monkeypatch.setattr("bizosaas_xero.connector.http.client.time.sleep", slept.append)
     box.sandbox.faults.add("rate_limit", problem="day", retry_after=66_975, body="empty")

@@ -23,13 +23,13 @@ moments = st.integers(-62_135_596_800_000, 253_402_300_799_999)
 
 def invoice(**fields):
     text = json.dumps({"InvoiceID": "i", **fields})
-    return decode.converter("Invoice")(decode.parse_json(text.encode()))
+    return decode.row_converter("Invoice")(decode.parse_json(text.encode()))
 
 
 @given(digits)
-def test_digits_are_kept_to_the_last(amount):
+def test_amounts_keep_every_digit(amount):
     body = b'{"Total": %s}' % str(amount).encode()
-    total = decode.converter("Invoice")(decode.parse_json(body))["Total"]
+    total = decode.row_converter("Invoice")(decode.parse_json(body))["Total"]
     assert isinstance(total, Decimal)
     assert str(total) == str(amount)
 
@@ -43,9 +43,9 @@ def test_digits_are_kept_to_the_last(amount):
         ("7", "7"),
     ],
 )
-def test_amounts_that_a_float_would_change(sent, kept):
+def test_amounts_that_a_float_would_change_are_exact(sent, kept):
     for body in (f'{{"Total": {sent}}}', f'{{"Total": "{sent}"}}'):
-        assert str(decode.converter("Invoice")(decode.parse_json(body.encode()))["Total"]) == kept
+        assert str(decode.row_converter("Invoice")(decode.parse_json(body.encode()))["Total"]) == kept
 
 
 def test_an_unknown_integer_stays_one_and_an_unknown_fraction_is_exact():
@@ -56,11 +56,11 @@ def test_an_unknown_integer_stays_one_and_an_unknown_fraction_is_exact():
 
 
 @given(moments)
-def test_every_stamp_of_the_calendar(ms):
+def test_every_timestamp_of_the_calendar_is_parsed(ms):
     expected = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
     for offset in ("", "+0000", "+1300", "-0500"):  # the milliseconds are UTC already
-        assert decode.stamp(f"/Date({ms}{offset})/") == expected
-    assert decode.business_date(f"/Date({ms}+0000)/") == expected.date()
+        assert decode.parse_timestamp(f"/Date({ms}{offset})/") == expected
+    assert decode.parse_date(f"/Date({ms}+0000)/") == expected.date()
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_every_stamp_of_the_calendar(ms):
         ("/Date(-2208988800000+0000)/", datetime(1900, 1, 1, tzinfo=UTC)),
     ],
 )
-def test_other_ways_to_write_a_stamp(text, expected):
-    assert decode.stamp(text) == expected
+def test_iso_timestamps_are_parsed_as_utc(text, expected):
+    assert decode.parse_timestamp(text) == expected
 
 
 def test_a_business_date_is_a_date_and_empty_is_none():
@@ -101,12 +101,12 @@ def test_a_business_date_is_a_date_and_empty_is_none():
         ({"Payments": 7}, "Payments"),
     ],
 )
-def test_what_cannot_be_decoded_names_its_field(fields, path):
-    with pytest.raises(decode.Undecodable, match=path):
+def test_a_value_that_cannot_be_decoded_names_its_field(fields, path):
+    with pytest.raises(decode.DecodeError, match=path):
         invoice(**fields)
 
 
-def test_booleans_in_quotes():
+def test_booleans_in_quotes_are_decoded():
     assert invoice(SentToContact="true", HasAttachments="False", IsDiscounted="") == {
         "InvoiceID": "i",
         "SentToContact": True,
@@ -126,19 +126,19 @@ FIELDS = [*sorted(INVOICE.nested | INVOICE.lists), "Total", "Date", "UpdatedDate
 
 @given(st.dictionaries(st.sampled_from(FIELDS), json_values))
 def test_any_row_is_decoded_or_refused_by_name(row):
-    """Whatever stands in a row, decoding gives the same fields back or an ``Undecodable``."""
+    """For any row, decoding returns the same fields or raises a ``DecodeError``."""
     refusal = None
     result = decode.parse_json(json.dumps(row).encode())
     try:
-        decode.converter("Invoice")(result)
-    except decode.Undecodable as error:
+        decode.row_converter("Invoice")(result)
+    except decode.DecodeError as error:
         refusal = str(error)
     assert set(result) == set(row)
     assert refusal is None or refusal.split(":")[0].split(".")[0] in row
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"a": 1', b"\xff", b"[" * 100_000])
-def test_what_is_no_json_says_so(body):
+def test_a_body_that_is_not_json_raises_a_value_error(body):
     with pytest.raises(ValueError, match="not JSON"):
         decode.parse_json(body)
 
@@ -158,13 +158,13 @@ NAMES = {  # our shape: Xero's schema
 }
 
 
-@pytest.mark.skipif(not OPENAPI.exists(), reason="Xero's OpenAPI file is not beside this repository")
+@pytest.mark.skipif(not OPENAPI.exists(), reason="Xero's OpenAPI file is not next to this repository")
 @pytest.mark.parametrize("name", NAMES)
 def test_no_amount_or_date_of_xeros_schema_is_left_untyped(name):
     spec = yaml.load(OPENAPI.read_text(), yaml.CSafeLoader)["components"]["schemas"][NAMES[name]]
     shape = SHAPES[name]
     typed = set(shape.decimals.split())
-    timed = {*shape.dates.split(), *shape.stamps.split()}
+    timed = {*shape.dates.split(), *shape.timestamps.split()}
     for field, about in spec["properties"].items():
         if about.get("type") == "number" and field != "SalesTaxCodeId":
             assert field in typed, f"{name}.{field} is an amount"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bizosaas_xero import plugin
 from bizosaas_xero.connector.http import transport as http_transport
 from bizosaas_xero.connector.sync import paging
-from contract_tests.helpers.changing_list import Shelf, ShuffledExecutor
+from contract_tests.helpers.changing_list import ChangingList, ShuffledExecutor
 
 CONNECTION = {"organisation_id": "o", "access_token": "t"}
 
@@ -55,7 +55,7 @@ class Host:
 def wire(monkeypatch):
     def connect(shelf, draw_order=range):
         transport = httpx.Client(transport=httpx.MockTransport(shelf.handle))
-        monkeypatch.setattr(http_transport, "http", lambda _: transport)
+        monkeypatch.setattr(http_transport, "http_client", lambda _: transport)
         monkeypatch.setattr(paging, "ThreadPoolExecutor", ShuffledExecutor(draw_order))
 
     return connect
@@ -73,7 +73,7 @@ def apply(shelf, changes):
 )
 @given(data=st.data())
 def test_no_row_is_lost_or_stale(data, wire):
-    shelf = Shelf(data.draw(st.integers(1, 30), "rows"), inclusive=data.draw(st.booleans(), "inclusive"))
+    shelf = ChangingList(data.draw(st.integers(1, 30), "rows"), inclusive=data.draw(st.booleans(), "inclusive"))
     wire(shelf, lambda n: data.draw(st.permutations(range(n)), "order of answers"))
     host = Host({"page_size": data.draw(st.integers(1, 7), "page size"), "overlap": 1, "calls_per_minute": 0})
     shelf.tick(5)
@@ -94,7 +94,7 @@ def test_no_row_is_lost_or_stale(data, wire):
 
 
 def test_everything_is_read_again_after_a_week(wire):
-    shelf = Shelf(3)
+    shelf = ChangingList(3)
     wire(shelf)
     host = Host({"calls_per_minute": 0})
     kinds = []
@@ -107,7 +107,7 @@ def test_everything_is_read_again_after_a_week(wire):
 
 @pytest.mark.parametrize("inclusive", [True, False])
 def test_a_second_run_is_one_call_and_brings_nothing_new(wire, inclusive):
-    shelf = Shelf(10, inclusive=inclusive)
+    shelf = ChangingList(10, inclusive=inclusive)
     wire(shelf)
     host = Host({"calls_per_minute": 0})
     shelf.tick(3600)
@@ -130,7 +130,7 @@ def test_a_second_run_is_one_call_and_brings_nothing_new(wire, inclusive):
 
 
 def test_a_server_clock_that_was_ahead_leads_to_a_full_reading(wire):
-    shelf = Shelf(3)
+    shelf = ChangingList(3)
     wire(shelf)
     host = Host({"calls_per_minute": 0})
     shelf.tick(7200)  # an hour of it wrong
@@ -143,7 +143,7 @@ def test_a_server_clock_that_was_ahead_leads_to_a_full_reading(wire):
 
 
 def test_rows_that_leave_make_the_read_start_over(wire):
-    shelf = Shelf(20)
+    shelf = ChangingList(20)
     wire(shelf)
     host = Host({"page_size": 5, "calls_per_minute": 0})
 
@@ -158,8 +158,8 @@ def test_rows_that_leave_make_the_read_start_over(wire):
     assert host.stats.complete is True
 
 
-def test_a_list_that_keeps_shrinking_is_given_up_as_unavailable(wire):
-    shelf = Shelf(60)
+def test_a_list_that_keeps_shrinking_is_unavailable(wire):
+    shelf = ChangingList(60)
     wire(shelf)
     host = Host({"page_size": 5, "calls_per_minute": 0})
     shelf.after_answer = lambda: shelf.rows.pop(next(iter(shelf.rows)))
@@ -168,9 +168,9 @@ def test_a_list_that_keeps_shrinking_is_given_up_as_unavailable(wire):
     assert caught.value.recovery == "retry"
 
 
-def test_what_was_not_read_is_said_and_read_next_time(wire):
+def test_missing_rows_are_counted_and_read_by_the_next_run(wire):
     """A server that announces more rows than it gives is never called complete."""
-    shelf = Shelf(4)
+    shelf = ChangingList(4)
     wire(shelf)
     host = Host({"calls_per_minute": 0})
     honest = shelf.handle
@@ -192,7 +192,7 @@ def test_what_was_not_read_is_said_and_read_next_time(wire):
 
 
 def test_the_first_next_makes_one_request_and_closing_stops(wire):
-    shelf = Shelf(50)
+    shelf = ChangingList(50)
     wire(shelf)
     batches = plugin.sync_entity(Host({"page_size": 5, "calls_per_minute": 0}).connection, "invoices", None, None)
     assert not shelf.calls
@@ -205,7 +205,7 @@ def test_the_first_next_makes_one_request_and_closing_stops(wire):
 
 
 def test_one_batch_at_a_time_fetches_nothing_ahead(wire):
-    shelf = Shelf(50)
+    shelf = ChangingList(50)
     wire(shelf)
     host = Host({"page_size": 5, "calls_per_minute": 0})
     for number in range(1, 10):

@@ -117,7 +117,7 @@ def test_records_conform_to_the_published_schema(account, entity):
     assert count
 
 
-def test_the_schemas_refuse_what_is_not_typed(account):
+def test_the_schemas_refuse_untyped_values(account):
     validators = {
         item.name: jsonschema_rs.Draft202012Validator(item.json_schema, validate_formats=True)
         for item in plugin.describe().entities
@@ -186,11 +186,11 @@ def test_rows_that_change_between_two_pages_are_neither_lost_nor_stale(box, acco
     expected = held(box, account, entity)
     assert set(stored | more) == set(expected)
     newest = {key: record.data["UpdatedDateUTC"] for key, record in (stored | more).items()}
-    assert newest == {key: decode.stamp(row["UpdatedDateUTC"]) for key, row in expected.items()}
+    assert newest == {key: decode.parse_timestamp(row["UpdatedDateUTC"]) for key, row in expected.items()}
     assert last.stats.complete is True
 
 
-def test_an_account_that_vanished_is_a_delete_and_an_unchanged_chart_is_one_empty_batch(box, account):
+def test_a_removed_account_is_a_delete_and_an_unchanged_chart_is_one_empty_batch(box, account):
     _, last = collect(account.sync("accounts"))
     [unchanged] = account.sync("accounts", last.cursor)
     assert not unchanged.records
@@ -203,7 +203,7 @@ def test_an_account_that_vanished_is_a_delete_and_an_unchanged_chart_is_one_empt
     assert not after.records
 
 
-def test_a_reconciliation_that_moves_no_stamp_is_found_by_recheck(box, account):
+def test_a_reconciliation_without_a_new_timestamp_is_found_by_recheck(box, account):
     stored, last = collect(account.sync("bank_transactions"))
     open_keys = [key for key, record in stored.items() if record.data["IsReconciled"] is False]
     box.sandbox.clock.advance(3600)
@@ -253,7 +253,7 @@ def test_the_deadline_stops_between_batches(account):
 
 @pytest.mark.parametrize("inclusive", [True, False])
 @pytest.mark.parametrize("not_modified", [True, False])
-def test_both_answers_to_what_is_not_known_of_if_modified_since(box, account, inclusive, not_modified):
+def test_if_modified_since_may_be_inclusive_or_not_and_give_a_304_or_not(box, account, inclusive, not_modified):
     box.sandbox.switches.ims_inclusive = inclusive
     box.sandbox.switches.not_modified_304 = not_modified
     _, last = collect(account.sync("payments"))
@@ -285,7 +285,7 @@ def test_a_damaged_or_foreign_cursor_is_rejected_at_the_call(connection, cursor)
     assert (caught.value.code, caught.value.recovery) == ("cursor_rejected", "restart")
 
 
-def test_an_unknown_entity_is_not_found_and_names_the_known(connection):
+def test_an_unknown_entity_is_not_found_and_the_known_ones_are_named(connection):
     with pytest.raises(Exception, match="nonsense") as caught:
         plugin.sync_entity(connection, "nonsense", None, None)
     assert caught.value.code == "not_found"

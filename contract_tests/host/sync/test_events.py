@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bizosaas_xero.connector.describe import info
+from bizosaas_xero.connector.describe import build_info
 from bizosaas_xero.host.sync import webhooks
 from bizosaas_xero.host.sync.events import holds
 from bizosaas_xero.host.sync.webhooks import send, signature
@@ -161,7 +161,7 @@ XERO = {
 
 @pytest.mark.parametrize(("entity", "name"), XERO)
 def test_the_rules_of_xero(entity, name):
-    found = next(item for item in info().entities if item.name == entity)
+    found = next(item for item in build_info().entities if item.name == entity)
     data = XERO[entity, name]
     assert [rule.name for rule in found.events if holds(rule, data, date(2026, 3, 2))] == [name]
     for draft in ({"Status": "DRAFT", "AmountDue": "3.00", "DueDate": "2026-01-01"}, {}, {"AmountDue": "x"}):

@@ -16,7 +16,7 @@ from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.typed_rows import check_types
 from bizosaas_xero.connector.actions.writes.plan import Draft, Step, Write, encode_json, fill_placeholders, to_json
 from bizosaas_xero.connector.http import errors
-from bizosaas_xero.connector.http.client import ATTEMPTS, Answer
+from bizosaas_xero.connector.http.client import MAX_ATTEMPTS, ParsedResponse
 from bizosaas_xero.spec.errors import ConnectorError, Invalid, RateLimited, Unavailable
 
 _ZERO_ID = "00000000-0000-0000-0000-000000000000"
@@ -107,11 +107,13 @@ def send_step(books: Books, write: Write, step: Step, names: Mapping[str, str]) 
     unknown = limited = False
 
     def pause(error: Exception) -> bool | float:
-        return False if unknown else books.client.pause(error)
+        return False if unknown else books.client.retry_delay(error)
 
     import stamina  # and with it asyncio: not needed to list actions
 
-    for again in stamina.retry_context(on=pause, attempts=ATTEMPTS, timeout=None, wait_initial=0.3, wait_jitter=0.3):
+    for again in stamina.retry_context(
+        on=pause, attempts=MAX_ATTEMPTS, timeout=None, wait_initial=0.3, wait_jitter=0.3
+    ):
         with again:
             try:
                 seen = _find_made(books, step, names) if limited else None
@@ -159,16 +161,16 @@ def _find_made(books: Books, step: Step, names: Mapping[str, str]) -> Row | None
     return step.find(books, names) if step.find else None
 
 
-def written_element(answer: Answer, step: Step) -> Row:
+def written_element(response: ParsedResponse, step: Step) -> Row:
     """Return the written_element that Xero says it wrote, typed.
 
     Raises:
         Invalid: The written_element says that it was refused, in an answer that says all went well.
         Unavailable: The answer holds none.
     """
-    rows = answer.body.get(step.collection)
+    rows = response.body.get(step.collection)
     row = rows[0] if isinstance(rows, list) and rows and isinstance(rows[0], dict) else {}
-    problems = list(errors.complaints(row))
+    problems = list(errors.validation_messages(row))
     if problems or row.get("StatusAttributeString") == "ERROR":
         raise Invalid(
             f"Xero refused the request: {'; '.join(p['message'] for p in problems) or 'it gives no reason'}.",

@@ -87,7 +87,7 @@ class Hand:
 def hand():
     with serve(invoices=20, seed=4, limits=False) as box:
         yield Hand(box)
-    transport.close()
+    transport.close_clients()
 
 
 def lines(*rows):

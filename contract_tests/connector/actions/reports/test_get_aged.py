@@ -114,7 +114,7 @@ def book():
     """The book of the docstrings below; A is alder, B birch (pays in USD), C cedar."""
     with empty() as box:
         yield small_book(box)
-    transport.close()
+    transport.close_clients()
 
 
 def small_book(box, sale="ACCREC"):
