@@ -37,7 +37,7 @@ HEARTBEAT_TIMEOUT = timedelta(minutes=5)
 """For ``sync_entity``: longer than one batch takes, with all its waits and retries."""
 
 _DELAYS = "next_retry_delay" in inspect.signature(ApplicationError.__init__).parameters
-"""Whether this temporalio can be told when to try again; else the workflow sleeps, see :func:`failure`."""
+"""Whether this temporalio accepts a retry delay; otherwise the workflow sleeps, see :func:`failure`."""
 
 
 class Port(Protocol):
@@ -63,7 +63,7 @@ class Port(Protocol):
 
 @dataclass(frozen=True)
 class SyncRequest:
-    """What is read. ``max_batches``: end after so many; the result's ``has_more`` says to call again."""
+    """The entity to sync. ``max_batches`` limits one call; the result's ``has_more`` says to call again."""
 
     connector: str
     connection_id: str
@@ -74,7 +74,7 @@ class SyncRequest:
 
 @dataclass
 class SyncResult:
-    """What came of it, for the workflow; records went to the port."""
+    """The counts of a sync, for the workflow; the records went to the port."""
 
     batches: int = 0
     records: int = 0
@@ -110,7 +110,7 @@ class Activities:
 
     @activity.defn
     def sync_entity(self, request: SyncRequest) -> SyncResult:
-        """Read an entity to its end. A new attempt goes on from the last heartbeat's cursor.
+        """Read an entity to its end. A new attempt continues from the last heartbeat's cursor.
 
         Raises:
             ApplicationError: of the type of the connector's ``code``; its details are ``to_dict()``.
@@ -205,7 +205,7 @@ def failure(error: ConnectorError) -> ApplicationError:
     """Turn a connector's error into Temporal's.
 
     Its type is the ``code``, its first detail ``to_dict()``. What ``wait`` says about time is obeyed: a newer
-    temporalio is told when to try again. An older one cannot be, so the activity ends; the workflow sleeps
+    temporalio gets the delay. An older one has no such option, so the activity ends; the workflow sleeps
     for ``details[0]["retry_after"]`` seconds and runs it again.
     """
     more: dict[str, Any] = {}

@@ -27,7 +27,7 @@ def connect_organisation(output: Output, host: Host, offer: Offer, wanted: str |
     if wanted is None and len(offer.organisations) > 1 and sys.stdin.isatty() and not output.as_json:
         wanted = _ask_for_number(output, offer)
     try:
-        return host.connecting.choose(offer, _id_of(offer, wanted))
+        return host.connections.choose(offer, _id_of(offer, wanted))
     except Invalid as error:
         raise Invalid(
             error.message,

@@ -65,12 +65,14 @@ class _DemoAgent:
 
     def write(self, action: str, params: Mapping[str, Any], business_key: str) -> dict[str, Any]:
         outcome = self._act(action, params, business_key)
-        if outcome.status == "needs_approval" and outcome.asked is not None:
+        if outcome.status == "needs_approval" and outcome.stored_plan is not None:
             self._output.say()
-            self._output.markdown(outcome.asked.plan.summary)
-            self._host.acting.approvals.approve(outcome.asked, APPROVER)
+            self._output.markdown(outcome.stored_plan.plan.summary)
+            self._host.action_service.approvals.approve(outcome.stored_plan, APPROVER)
             self._output.say(f"   {AGENT} asked; the demo approves in the name of {APPROVER}.", style="dim")
         return self.run(action, params, business_key)
 
     def _act(self, action: str, params: Mapping[str, Any], business_key: str | None) -> Outcome:
-        return self._host.acting.act(self._connection.id, action, params, requester=AGENT, business_key=business_key)
+        return self._host.action_service.act(
+            self._connection.id, action, params, requester=AGENT, business_key=business_key
+        )

@@ -37,13 +37,13 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Write a record; control characters in it are made visible."""
-        from bizosaas_xero.host.actions.plan_markdown import visible
+        from bizosaas_xero.host.actions.plan_markdown import make_visible
 
         fields = "".join(f" {name}={value}" for name, value in _own_fields(record).items())
         moment = datetime.fromtimestamp(record.created, UTC)
         line = f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d} {record.name} {record.getMessage()}{fields}"
         trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
-        return visible(line) + visible(trace, lines=True)
+        return make_visible(line) + make_visible(trace, lines=True)
 
 
 class JsonFormatter(logging.Formatter):

@@ -28,7 +28,7 @@ from bizosaas_xero.adapters.mcp.server import REQUESTER_PREFIX, AgentServer, Opt
 from bizosaas_xero.cli.common import CONNECTOR, current_user, find_connections, open_cli_host, require_one
 from bizosaas_xero.cli.output import OK, Output
 from bizosaas_xero.host import Host
-from bizosaas_xero.host.actions.agent_limits import Guard
+from bizosaas_xero.host.actions.agent_limits import AgentLimits
 from bizosaas_xero.spec import Invalid, Misconfigured
 
 TOKEN_VARIABLE = "BIZOSAAS_MCP_TOKEN"  # noqa: S105 (the variable's name)
@@ -107,7 +107,7 @@ def _agent_server(host: Host, options: ServerOptions, user_name: str | None) -> 
     def now() -> datetime:
         return datetime.now(UTC)
 
-    guard = Guard(
+    guard = AgentLimits(
         host.database,
         host.audit,
         host.plans,

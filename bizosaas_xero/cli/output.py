@@ -130,9 +130,9 @@ class Output:
         from rich.markdown import Markdown
         from rich.text import Text
 
-        from bizosaas_xero.host.actions.plan_markdown import visible
+        from bizosaas_xero.host.actions.plan_markdown import make_visible
 
-        safe = visible(text, lines=True)
+        safe = make_visible(text, lines=True)
         if rendered:
             self.console.print(Markdown(safe, hyperlinks=False))
         else:
@@ -199,12 +199,12 @@ def _assemble(*parts: str | Styled, style: str = "") -> Text:
     """Return a text for rich, in one line, with control and other invisible characters made visible."""
     from rich.text import Text
 
-    from bizosaas_xero.host.actions.plan_markdown import visible
+    from bizosaas_xero.host.actions.plan_markdown import make_visible
 
     text = Text(style=style)
     for part in parts:
         raw, own_style = part if isinstance(part, Styled) else (part, "")
-        text.append(visible(raw.replace("\n", " ")), own_style)
+        text.append(make_visible(raw.replace("\n", " ")), own_style)
     return text
 
 

@@ -8,27 +8,28 @@ from collections.abc import Mapping
 from typing import Any
 
 from bizosaas_xero.cli.output import Output
-from bizosaas_xero.host import Asked, Outcome
-from bizosaas_xero.host.actions.plan_markdown import markdown
-from bizosaas_xero.host.actions.policy import Verdict
+from bizosaas_xero.host import Outcome, StoredPlan
+from bizosaas_xero.host.actions.plan_markdown import plan_to_markdown
+from bizosaas_xero.host.actions.policy import PolicyDecision
 
 MAX_COLUMNS = 6
 """A table of more columns is hard to read on a terminal: its rows are shown one below the other."""
 
 
-def show_plan(output: Output, plan: Asked, decision: Verdict) -> None:
+def show_plan(output: Output, plan: StoredPlan, decision: PolicyDecision) -> None:
     """Show a plan, and what the policy says of it."""
-    output.markdown(markdown(plan, decision))
+    output.markdown(plan_to_markdown(plan, decision))
 
 
 def show_outcome(output: Output, outcome: Outcome) -> None:
     """Show an action's result, or its plan and the command to run next."""
-    if outcome.asked is not None and outcome.verdict is not None and outcome.result is None:
-        show_plan(output, outcome.asked, outcome.verdict)
+    if outcome.stored_plan is not None and outcome.policy_decision is not None and outcome.result is None:
+        show_plan(output, outcome.stored_plan, outcome.policy_decision)
         output.say()
         if outcome.status == "needs_approval":
             output.say(
-                f"Nothing was written: a person must approve it first, because {outcome.verdict.why}.", style="yellow"
+                f"Nothing was written: a person must approve it first, because {outcome.policy_decision.why}.",
+                style="yellow",
             )
         if outcome.command:
             output.say("Next:", style="bold")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bizosaas_xero.host import Host, StoredConnection
-from bizosaas_xero.host.actions.policy import hours
+from bizosaas_xero.host.actions.policy import plan_lifetime_hours
 from bizosaas_xero.host.sync.runner import interval
 
 SETTING_TITLES = {
@@ -25,7 +25,7 @@ def read_settings(host: Host, connection: StoredConnection) -> dict[str, Any]:
         "timezone": connection.preferences.get("timezone"),
         "settings": {name: connection.settings[name] for name in SETTING_TITLES if name in connection.settings},
         "policy": connection.preferences.get("policy", {}),
-        "plan_hours": hours(connection),
+        "plan_hours": plan_lifetime_hours(connection),
         "callback": connection.preferences.get("callback", {}).get("url"),
     }
 

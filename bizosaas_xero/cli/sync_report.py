@@ -10,7 +10,7 @@ from rich.progress import TaskID
 from bizosaas_xero.cli.output import LATER, OK, PARTIAL, Output, Styled, exit_code, format_bytes
 from bizosaas_xero.host import Host, Progress, StoredConnection, SyncOutcome
 from bizosaas_xero.host.storage.leases import LOST, RUNNING
-from bizosaas_xero.host.sync.runner import concerns_connection
+from bizosaas_xero.host.sync.runner import blocks_connection
 from bizosaas_xero.spec import error_from_dict
 
 COLUMNS = ("Entity", "New", "Changed", "Deleted", "Rejected", "Calls", "Received", "Complete")
@@ -42,7 +42,7 @@ def sync_entities(
             if problem and (
                 problem["recovery"] == "wait"
                 or problem["reason"] in {RUNNING, LOST}
-                or concerns_connection(error_from_dict(problem))
+                or blocks_connection(error_from_dict(problem))
             ):
                 break
     return outcomes

@@ -54,10 +54,10 @@ def watch_schedule(output: Output, *, other_options: bool, sleep: Callable[[floa
 def _run_due(output: Output, host: Host) -> float:
     """Run the due syncs, and return the seconds until the next one can be due."""
     try:
-        for connection, outcome in host.schedule.step():
+        for connection, outcome in host.scheduler.run_due():
             _show_outcome(output, connection, outcome)
-        host.callbacks.deliver()
-        return host.schedule.nap()
+        host.webhooks.deliver_due()
+        return host.scheduler.seconds_until_due()
     except Unavailable as error:
         if not is_own(error):
             raise
@@ -89,5 +89,5 @@ def _show_inactive(output: Output, host: Host, connections: list[StoredConnectio
         if connection.problem is not None:
             output.write_json(connection_summary(connection) | {"problem": connection.problem})
             output.show_problem(connection.problem, subject=connection.organisation)
-    if not host.schedule.jobs() and not any(connection.problem for connection in connections):
+    if not host.scheduler.list_jobs() and not any(connection.problem for connection in connections):
         output.say("Nothing to sync: every interval is 0 (bizosaas-xero configure --interval).", style="yellow")

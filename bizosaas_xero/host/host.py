@@ -15,13 +15,13 @@ from typing import Any, Self
 from bizosaas_xero.host.actions.approvals import Approvals
 from bizosaas_xero.host.actions.audit import Audit
 from bizosaas_xero.host.actions.outcome import Outcome
-from bizosaas_xero.host.actions.plans import Asked, Decision, Plans
-from bizosaas_xero.host.actions.service import Acting, Mode
+from bizosaas_xero.host.actions.plans import ApprovalDecision, Plans, StoredPlan
+from bizosaas_xero.host.actions.service import ActionService, Mode
 from bizosaas_xero.host.connections.configure import configure
-from bizosaas_xero.host.connections.connect import Connecting, Offer
+from bizosaas_xero.host.connections.connect import ConnectionService, Offer
 from bizosaas_xero.host.connections.grants import Grants
 from bizosaas_xero.host.plugins.connector import Connector
-from bizosaas_xero.host.plugins.discovery import DiscoveryReport, Row, discover
+from bizosaas_xero.host.plugins.discovery import DiscoveryEntry, DiscoveryReport, discover
 from bizosaas_xero.host.storage.database import Database
 from bizosaas_xero.host.storage.leases import Leases
 from bizosaas_xero.host.storage.models import EntityState, StoredConnection
@@ -31,21 +31,20 @@ from bizosaas_xero.host.support.doctor import Doctor, Finding
 from bizosaas_xero.host.sync.events import Event, Events
 from bizosaas_xero.host.sync.run_state import Progress, SyncOutcome
 from bizosaas_xero.host.sync.runner import Runner
-from bizosaas_xero.host.sync.scheduler import Schedule
+from bizosaas_xero.host.sync.scheduler import Scheduler
 from bizosaas_xero.host.sync.sink import Counts, Sink
-from bizosaas_xero.host.sync.webhooks import Callbacks
+from bizosaas_xero.host.sync.webhooks import OutgoingWebhooks
 
 __all__ = [
-    "Acting",
+    "ActionService",
+    "ApprovalDecision",
     "Approvals",
-    "Asked",
     "Audit",
-    "Callbacks",
-    "Connecting",
+    "ConnectionService",
     "Connector",
     "Counts",
     "Database",
-    "Decision",
+    "DiscoveryEntry",
     "DiscoveryReport",
     "Doctor",
     "EntityState",
@@ -57,14 +56,15 @@ __all__ = [
     "Leases",
     "Offer",
     "Outcome",
+    "OutgoingWebhooks",
     "Plans",
     "Progress",
-    "Row",
     "Runner",
-    "Schedule",
+    "Scheduler",
     "Sink",
     "Store",
     "StoredConnection",
+    "StoredPlan",
     "SyncOutcome",
     "discover",
     "open_host",
@@ -83,12 +83,12 @@ class Host:
     events: Events
     leases: Leases
     grants: Grants
-    connecting: Connecting
+    connections: ConnectionService
     runner: Runner
-    schedule: Schedule
-    callbacks: Callbacks
+    scheduler: Scheduler
+    webhooks: OutgoingWebhooks
     doctor: Doctor
-    acting: Acting
+    action_service: ActionService
     plans: Plans
     approvals: Approvals
     audit: Audit
@@ -105,7 +105,7 @@ class Host:
         business_key: str | None = None,
     ) -> Outcome:
         """Run an action, or plan it, or do a plan (see :meth:`bizosaas_xero.host.actions.service.Acting.act`)."""
-        return self.acting.act(
+        return self.action_service.act(
             connection_id,
             action,
             params,
@@ -124,7 +124,7 @@ class Host:
         connector = self.report.connector(before.connector)
         after = configure(self.store, self.sink, connector, connection_id, changes)
         for action in changes.get("policy", {}):
-            self.audit.note(
+            self.audit.record(
                 "policy",
                 connection_id=connection_id,
                 organisation_id=after.organisation_id,
@@ -175,30 +175,30 @@ def open_host(
         undo.callback(database.close)
         store = Store(database, folder, now=now, environ=environ)
         undo.pop_all()
-    found = report or discover()
+    connectors = report or discover()
     events = Events(database, now=now)
     sink = Sink(database, events, now=now)
     leases = Leases(database, now=now, sleep=sleep)
     grants = Grants(store, now=now, sleep=sleep)
-    callbacks = Callbacks(store, leases, now=now)
-    runner = Runner(store, sink, grants, found, leases, now=now, sleep=sleep, chance=chance)
-    acting = Acting(database, store, grants, found, now=now)
+    webhooks = OutgoingWebhooks(store, leases, now=now)
+    runner = Runner(store, sink, grants, connectors, leases, now=now, sleep=sleep, chance=chance)
+    action_service = ActionService(database, store, grants, connectors, now=now)
     return Host(
         home=folder,
-        report=found,
+        report=connectors,
         database=database,
         store=store,
         sink=sink,
         events=events,
         leases=leases,
         grants=grants,
-        connecting=Connecting(store, grants, found, now=now),
+        connections=ConnectionService(store, grants, connectors, now=now),
         runner=runner,
-        schedule=Schedule(store, runner, found, now=now),
-        callbacks=callbacks,
-        doctor=Doctor(store, grants, found, callbacks, now=now),
-        acting=acting,
-        plans=acting.plans,
-        approvals=acting.approvals,
-        audit=acting.audit,
+        scheduler=Scheduler(store, runner, connectors, now=now),
+        webhooks=webhooks,
+        doctor=Doctor(store, grants, connectors, webhooks, now=now),
+        action_service=action_service,
+        plans=action_service.plans,
+        approvals=action_service.approvals,
+        audit=action_service.audit,
     )

@@ -71,18 +71,18 @@ def quiet_day(invoices: int = 10_000, changes: int = 200, *, peers: bool = True)
                 passed += timedelta(seconds=seconds)
 
             hosting.connected(host, stage.info)
-            list(host.schedule.step())
+            list(host.scheduler.run_due())
             first = stage.log()
             table.add("first read", calls=len(first), kilobytes=round(sum(c["bytes"] for c in first) / 1000))
             advance(3600)
-            list(host.schedule.step())
+            list(host.scheduler.run_due())
             quiet = [c["bytes"] for c in stage.log() if c["path"].endswith("/Invoices")]
             empty, own = min(quiet), 0
-            end, number = host.schedule._now() + timedelta(days=1), 0
+            end, number = host.scheduler._now() + timedelta(days=1), 0
             begun = end - timedelta(days=1)
             problems: Counter[str] = Counter()
             by_entity: Counter[str] = Counter()
-            while (due := host.schedule.jobs()[0].due) < end:
+            while (due := host.scheduler.list_jobs()[0].due) < end:
                 while number < changes and begun + timedelta(days=1) * (number + 1) / changes < due:
                     advance(
                         max(
@@ -95,16 +95,16 @@ def quiet_day(invoices: int = 10_000, changes: int = 200, *, peers: bool = True)
                     own += _edit(stage, organisation, ids, number)
                     number += 1
                 advance(max(0.0, (due - hosting.now() - passed).total_seconds()) + 0.01)
-                for _, outcome in host.schedule.step():
+                for _, outcome in host.scheduler.run_due():
                     problems.update([str(outcome.problem)] if outcome.problem else [])
                     by_entity[outcome.entity] += outcome.calls
             assert not problems, problems
             _told(table, PLUGIN, stage.log(), own, empty)
             advance(7 * 86_400)
-            list(host.schedule.step())  # only now does Xero's time tell that a week has passed
+            list(host.scheduler.run_due())  # only now does Xero's time tell that a week has passed
             stage.log()
             advance(86_400)
-            list(host.schedule.step())
+            list(host.scheduler.run_due())
             again = stage.log()
             table.add("weekly re-read", calls=len(again), kilobytes=round(sum(c["bytes"] for c in again) / 1000))
         if peers:

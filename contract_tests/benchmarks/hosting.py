@@ -27,12 +27,12 @@ def connected(host: Host, info: dict[str, Any], organisation: str | None = None,
     """Connect an organisation of a sandbox (default: the first), and return the connection's id."""
     app = info["apps"]["web"]
     known = {name: info[name] for name in ("api_url", "identity_url", "login_url")}
-    url = host.connecting.begin(
+    url = host.connections.begin_consent(
         "xero",
         App(client_id=app["client_id"], client_secret=app["client_secret"], redirect_uri=REDIRECT),
         settings=known | {"calls_per_minute": 0} | settings,
     )
     chosen = organisation or info["organisations"][0]["id"]
     answer = httpx.post(f"{info['control_url']}consent", json={"url": url, "organisations": [chosen]}, trust_env=False)
-    offer = host.connecting.finish(answer.raise_for_status().json()["callback_url"])
-    return host.connecting.choose(offer, chosen).id
+    offer = host.connections.finish_consent(answer.raise_for_status().json()["callback_url"])
+    return host.connections.choose(offer, chosen).id

@@ -148,8 +148,8 @@ def connected_at_once(tmp_path, sandbox):
     )
     addresses = {name: sandbox[name] for name in ("api_url", "identity_url", "login_url")}
     with open_host(found.home, environ={}) as host:
-        url = host.connecting.begin("xero", given, settings=addresses)
-        host.connecting.choose(host.connecting.finish(found.consent(url)))
+        url = host.connections.begin_consent("xero", given, settings=addresses)
+        host.connections.choose(host.connections.finish_consent(found.consent(url)))
     yield found
     for part in ("faults", "log"):
         httpx.delete(f"{sandbox['api_url']}/_sandbox/{part}").raise_for_status()

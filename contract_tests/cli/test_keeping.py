@@ -255,9 +255,11 @@ def test_the_bundle_holds_nothing_that_is_anybodys_business(quick, tmp_path):
         secrets = {grant["access_token"], grant["refresh_token"], person.environ["XERO_CLIENT_SECRET"]}
         problem = {"code": PLANTED + " x@y.example", "reason": "no", "message": PLANTED, "remedy": PLANTED}
         host.store.set_state(kept.id, "fix", problem | {"recovery": "fix"})
-        host.store.set_decisions(kept.id, {"api_url": kept.settings.get("api_url"), "x": PLANTED}, {"callback": None})
+        host.store.set_configuration(
+            kept.id, {"api_url": kept.settings.get("api_url"), "x": PLANTED}, {"callback": None}
+        )
         outcome = {"problem": problem | {"recovery": "retry"}, "kind": PLANTED + "!", "calls": 3}
-        host.store.note(kept.id, "contacts", outcome=outcome, cursor={"secret": PLANTED})
+        host.store.update_entity(kept.id, "contacts", outcome=outcome, cursor={"secret": PLANTED})
     target = tmp_path / "bundle.zip"
     person.run("doctor", "--bundle", str(target))
     assert target.stat().st_mode & 0o777 == 0o600

@@ -78,7 +78,7 @@ def test_connecting_again_clears_what_waited_for_it(quick):
     assert {item["problem"] for item in shown["entities"]} == {None}
     assert next(item for item in shown["entities"] if item["entity"] == "accounts")["next_due"] is not None
     with open_host(quick.home, environ={}) as host:
-        assert {job.info.name for job in host.schedule.jobs() if job.due <= datetime.now(UTC)} >= {"accounts"}
+        assert {job.info.name for job in host.scheduler.list_jobs() if job.due <= datetime.now(UTC)} >= {"accounts"}
 
 
 def test_each_wrong_decision_has_a_line_of_its_own(quick):

@@ -10,5 +10,5 @@ def told(host):
 
 
 def approved(host, outcome, by=PERSON):
-    host.approvals.approve(outcome.asked, by)
-    return outcome.asked.plan.hash
+    host.approvals.approve(outcome.stored_plan, by)
+    return outcome.stored_plan.plan.hash

@@ -1,4 +1,4 @@
-"""A scripted connector, a clock that stands still and a sleep that only takes notes."""
+"""A scripted connector, a clock that moves only when set or slept, and a sleep that records its calls."""
 
 # ruff: noqa: ARG002, ARG005, PLW0108 (hooks must have exactly the contract's parameters)
 
@@ -46,7 +46,7 @@ COLUMNS = {"total": "Total", "date": "Date", "open": "Open", "contact": "Contact
 
 
 class Clock:
-    """Time that moves when told or slept."""
+    """Time that moves only when set or slept."""
 
     def __init__(self) -> None:
         self.moment = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -20,7 +20,7 @@ CONTEXT.set_forkserver_preload(["contract_tests.helpers.processes"])
 
 
 def opened(home: Any, environ: dict[str, str], ahead: float = 0.0, **given: Any) -> Host:
-    """Open the host with the real connector; its clock is ``ahead`` by so many seconds."""
+    """Open the host with the real connector; its clock is ``ahead`` by this number of seconds."""
     now = lambda: datetime.now(UTC) + timedelta(seconds=ahead)  # noqa: E731
     return open_host(home, report=discover(["xero"]), environ=environ, now=now, **given)
 
@@ -34,18 +34,18 @@ def connect(host: Host, box: Any, **settings: Any) -> str:
         redirect_uri="http://localhost:8377/callback",
     )
     known = {name: box.info[name] for name in ("api_url", "identity_url", "login_url")}
-    url = host.connecting.begin("xero", app, settings=known | {"calls_per_minute": 0} | settings)
-    return host.connecting.choose(host.connecting.finish(box.sandbox.consent(url))).id
+    url = host.connections.begin_consent("xero", app, settings=known | {"calls_per_minute": 0} | settings)
+    return host.connections.choose(host.connections.finish_consent(box.sandbox.consent(url))).id
 
 
 def need_grant(
     answers: Any, home: Any, environ: dict[str, str], identity: str, ahead: float, lease: float = 90
 ) -> None:
     """Ask for a grant that will last, and answer with its version and token. The lease is in seconds."""
-    grants.PAUSE, grants.LEASE = 0.05, timedelta(seconds=lease)
+    grants.POLL_SECONDS, grants.LEASE_DURATION = 0.05, timedelta(seconds=lease)
     with stamina.set_testing(True, attempts=3), opened(home, environ, ahead) as host:
         try:
-            held = host.grants.fresh(host.report.connector("xero"), identity)
+            held = host.grants.get_valid(host.report.connector("xero"), identity)
         except ConnectorError as error:
             answers.put(error.to_dict())
         else:
@@ -78,11 +78,11 @@ def act(
 
 
 def note(answers: Any, home: Any, environ: dict[str, str], number: int, times: int) -> None:
-    """Add so many entries to the audit."""
+    """Add ``times`` entries to the audit."""
     with opened(home, environ) as host:
         for turn in range(times):
             known = {"connection_id": "c", "organisation_id": "o", "action": "pay", "who": "Ann"}
-            host.audit.note("read", **known, key=f"{number}-{turn}")
+            host.audit.record("read", **known, key=f"{number}-{turn}")
     answers.put("noted")
 
 

@@ -84,9 +84,9 @@ def host(make_host: Callable[..., Host]) -> Host:
 def connected(host: Host) -> str:
     """Return the id of a connection to the fake's one organisation."""
     app = App(client_id="app", client_secret="app-secret", redirect_uri="http://localhost/callback")
-    url = host.connecting.begin("fake", app)
-    offer = host.connecting.finish(f"http://localhost/callback?code=c&{url.split('?')[1]}")
-    return host.connecting.choose(offer).id
+    url = host.connections.begin_consent("fake", app)
+    offer = host.connections.finish_consent(f"http://localhost/callback?code=c&{url.split('?')[1]}")
+    return host.connections.choose(offer).id
 
 
 only_sqlite = pytest.mark.parametrize("kind", ["sqlite"])

@@ -53,8 +53,8 @@ def connect(host, box):
         )
         settings = {name: box.info[name] for name in ("api_url", "identity_url", "login_url")}
         settings |= {"calls_per_minute": 0, "page_size": 10}
-        url = host.connecting.begin("xero", app, settings=settings)
-        return host.connecting.choose(host.connecting.finish(box.sandbox.consent(url))).id
+        url = host.connections.begin_consent("xero", app, settings=settings)
+        return host.connections.choose(host.connections.finish_consent(box.sandbox.consent(url))).id
 
     return walk
 
@@ -129,7 +129,7 @@ def test_changes_arrive_and_what_vanished_is_marked(host, box, connect):
     invoice = next(iter(theirs(box, "invoices")))
     account = next(iter(theirs(box, "accounts")))
     store.edit("Invoices", invoice, {"Reference": "changed"})
-    store.insert("Contacts", {"Name": "Somebody new"})
+    store.insert("Contacts", {"Name": "A new contact"})
     store.delete("Accounts", account)
     outcomes = {entity: host.runner.sync(connection, entity) for entity in LISTS}
     assert outcomes["invoices"].changed == 1

@@ -174,10 +174,10 @@ class Soak:
         )
         settings = {name: box.info[name] for name in ("api_url", "identity_url", "login_url")}
         settings |= {"calls_per_minute": 0, "page_size": 20, "timeout": 20}
-        url = host.connecting.begin("xero", app, settings=settings)
-        offer = host.connecting.finish(box.sandbox.consent(url, organisations=organisations))
+        url = host.connections.begin_consent("xero", app, settings=settings)
+        offer = host.connections.finish_consent(box.sandbox.consent(url, organisations=organisations))
         for organisation in organisations:
-            kept = host.connecting.choose(offer, organisation, settings)
+            kept = host.connections.choose(offer, organisation, settings)
             host.configure(kept.id, {"policy": {action: {"run": "always"} for action in ACTIONS}})
             self._where[kept.id] = (box, organisation)
             self._intents += intents(box, kept.id, organisation, invoices)
@@ -293,7 +293,7 @@ class Soak:
                     self._report.wrong.append(f"{connection} {entity}: {outcome.problem or 'incomplete'}")
                 stored = {
                     str(record[ENTITIES[entity].key]).lower(): record
-                    for record in host.sink.records(organisation, entity)
+                    for record in host.sink.iter_records(organisation, entity)
                 }
                 self._report.rows += len(stored)
                 self._report.wrong += differences(store, entity, stored)

@@ -233,7 +233,7 @@ def test_business_key_and_requester_reach_no_header():
 )
 def test_call_backs_go_only_where_they_may(url):
     with pytest.raises(Invalid):
-        webhooks._require_safe(url)
+        webhooks._require_safe_url(url)
 
 
 # ---------------------------------------------------------------- exports

@@ -131,7 +131,7 @@ def test_redis_dies_between_two_pages_and_the_host_goes_on_where_it_was(redis, b
         assert outcome.same == 0
         organisation = host.store.connection(id_).organisation_id
         wanted = [row for row in box.sandbox.store(organisation).rows("Invoices") if row["Type"] == "ACCREC"]
-        assert host.sink.rows(organisation, "invoices") == len(wanted) == outcome.new
+        assert host.sink.count_rows(organisation, "invoices") == len(wanted) == outcome.new
 
 
 def test_a_redis_that_hangs_holds_no_worker(redis, box):

@@ -146,9 +146,9 @@ def connect(host, box, number):
     settings = {name: box.info[name] for name in ("api_url", "identity_url", "login_url")}
     settings |= {"calls_per_minute": 0, "page_size": 10}
     organisations = [row["id"] for row in box.info["organisations"][:number]]
-    url = host.connecting.begin("xero", app, settings=settings)
-    offer = host.connecting.finish(box.sandbox.consent(url, organisations=organisations))
-    return [host.connecting.choose(offer, each, settings) for each in organisations]
+    url = host.connections.begin_consent("xero", app, settings=settings)
+    offer = host.connections.finish_consent(box.sandbox.consent(url, organisations=organisations))
+    return [host.connections.choose(offer, each, settings) for each in organisations]
 
 
 def refused(box, organisation):
@@ -159,17 +159,17 @@ def test_a_day_limit_is_met_once_and_kept_over_restarts(tmp_path, box):
     """After the one refusal nothing is asked again that day, whoever starts anew; the day after goes on."""
     with opened(tmp_path) as host:
         [kept] = connect(host, box, 1)
-        list(host.schedule.step())
+        list(host.scheduler.run_due())
         assert len(refused(box, kept.organisation_id)) == 1
         sent = len(calls(box))
     for hours in (1, 6, 22):
         with time_machine.travel(NOON + timedelta(hours=hours), tick=True), opened(tmp_path) as host:
-            assert list(host.schedule.step()) == []
+            assert list(host.scheduler.run_due()) == []
             assert host.store.connection(kept.id).resume_at > datetime.now(UTC)
     assert len(calls(box)) == sent
     box.sandbox.limits.per_day = 1000
     with time_machine.travel(NOON + timedelta(hours=25), tick=True), opened(tmp_path) as host:
-        outcomes = [outcome for _, outcome in host.schedule.step()]
+        outcomes = [outcome for _, outcome in host.scheduler.run_due()]
         assert outcomes
         assert [outcome.problem for outcome in outcomes if outcome.problem] == []
 
@@ -183,7 +183,7 @@ def test_a_day_limit_blocks_no_worker_and_no_other_organisation(tmp_path, box, m
         match = {"tenant": first.organisation_id.lower()}
         box.sandbox.faults.add("rate_limit", problem="day", retry_after=40_000, match=match, times=None)
         began = time.monotonic()
-        outcomes = list(host.schedule.step())
+        outcomes = list(host.scheduler.run_due())
         assert time.monotonic() - began < 20
         assert slept == []
         ends = {kept.id: [] for kept, _ in outcomes}

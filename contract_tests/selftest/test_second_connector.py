@@ -27,8 +27,8 @@ import csvshop_fixtures as shop
 shop.reset()
 with open_host(Path(sys.argv[1])) as host:
     app = App(client_id="csv", kind="custom")
-    offer = host.connecting.client_credentials("csvshop", app, shop.settings())
-    kept = host.connecting.choose(offer, settings=shop.settings())
+    offer = host.connections.connect_custom_app("csvshop", app, shop.settings())
+    kept = host.connections.choose(offer, settings=shop.settings())
     first = host.runner.sync(kept.id, "products")
     shop.change("products")
     second = host.runner.sync(kept.id, "products")

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bizosaas_xero.adapters.brain_gateway.bridge import Bridge
-from bizosaas_xero.adapters.brain_gateway.config import ApprovalRequest, Approve, Terms
+from bizosaas_xero.adapters.brain_gateway.config import ApprovalRequest, Approve, BridgeConfig
 from bizosaas_xero.adapters.brain_gateway.connector import Gateway, connector_class
-from bizosaas_xero.adapters.brain_gateway.stores import MemoryStore, Store
+from bizosaas_xero.adapters.brain_gateway.stores import KeyValueStore, MemoryStore
 from bizosaas_xero.adapters.brain_gateway.webhooks import WebhookReceiver
-from bizosaas_xero.host.plugins.discovery import DiscoveryReport, Row, discover
+from bizosaas_xero.host.plugins.discovery import DiscoveryEntry, DiscoveryReport, discover
 from bizosaas_xero.spec import Misconfigured, NotFound
 
 __all__ = [
@@ -37,7 +37,7 @@ class Registration:
     """The classes that were registered, and a row for each connector that was found."""
 
     classes: dict[str, type[Any]] = field(default_factory=dict)
-    rows: list[Row] = field(default_factory=list)
+    rows: list[DiscoveryEntry] = field(default_factory=list)
     bridges: dict[str, Bridge] = field(default_factory=dict, repr=False)
 
     def connection(
@@ -74,7 +74,7 @@ def register_connectors(  # noqa: PLR0913 (six things of the host's, by name)
     connector_status: Any,
     oauth_mixin: type[Any],
     registry: Any,
-    store: Store,
+    store: KeyValueStore,
     apps: Mapping[str, Mapping[str, Any]] | None = None,
     settings: Mapping[str, Mapping[str, Any] | Callable[[str], Mapping[str, Any]]] | None = None,
     approve: Approve | None = None,
@@ -109,13 +109,13 @@ def register_connectors(  # noqa: PLR0913 (six things of the host's, by name)
             remedy="Give a plain function; it may block.",
             reason="approve_is_async",
         )
-    terms = Terms(store=store, apps=apps or {}, settings=settings or {}, approve=approve)
+    config = BridgeConfig(store=store, apps=apps or {}, settings=settings or {}, approve=approve)
     gateway = Gateway(base_connector, connector_config, connector_type, connector_status, oauth_mixin)
     found = report or discover(names)
     done = Registration(rows=[row for row in found.rows if row.name not in found.loaded])
     for row in (each for each in found.rows if each.name in found.loaded):
-        bridge = Bridge(found.loaded[row.name], terms)
-        why = _refused(bridge, registry)
+        bridge = Bridge(found.loaded[row.name], config)
+        why = _find_conflict(bridge, registry)
         if not why:
             made = connector_class(gateway, bridge)
             registry.register(made)
@@ -123,15 +123,15 @@ def register_connectors(  # noqa: PLR0913 (six things of the host's, by name)
                 why = "the gateway's registry did not take it; its log says why"
             else:
                 done.classes[row.name], done.bridges[row.name] = made, bridge
-        done.rows.append(Row(**vars(row) | {"status": "failed" if why else "loaded", "reason": why}))
+        done.rows.append(DiscoveryEntry(**vars(row) | {"status": "failed" if why else "loaded", "reason": why}))
     for row in done.rows:
         level = logging.INFO if row.status == "loaded" else logging.WARNING
         log.log(level, "connector %s: %s %s", row.name, row.status, row.reason)
     return done
 
 
-def _refused(bridge: Bridge, registry: Any) -> str:
-    clashes = bridge.clashes()
+def _find_conflict(bridge: Bridge, registry: Any) -> str:
+    clashes = bridge.find_name_conflicts()
     if clashes:
         return f"it uses names that are the bridge's own: {clashes}"
     if registry.get_connector_class(bridge.connector.name) is not None:

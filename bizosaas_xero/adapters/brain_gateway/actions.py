@@ -1,4 +1,4 @@
-"""Actions through the host's route: reads run, a write is planned, and done only with somebody's approval."""
+"""Actions through the gateway's route: reads run at once; a write is planned, and executed only when approved."""
 
 from __future__ import annotations
 
@@ -8,50 +8,50 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from bizosaas_xero.adapters.brain_gateway.config import ApprovalRequest, wrong
-from bizosaas_xero.adapters.brain_gateway.grants import Access
-from bizosaas_xero.adapters.brain_gateway.idempotency import Write, Writes
-from bizosaas_xero.adapters.brain_gateway.refresh import Held
+from bizosaas_xero.adapters.brain_gateway.config import ApprovalRequest, invalid_field
+from bizosaas_xero.adapters.brain_gateway.grants import TenantAccess
+from bizosaas_xero.adapters.brain_gateway.idempotency import WriteClaims, WriteIntent
+from bizosaas_xero.adapters.brain_gateway.refresh import TenantConnection
 from bizosaas_xero.adapters.brain_gateway.stores import Key
 from bizosaas_xero.spec import Action, ActionResult, Conflict, Misconfigured, NotFound
 
-CONTROL = ("organisation_id", "mode", "plan_hash", "business_key")
+CONTROL_KEYS = ("organisation_id", "mode", "plan_hash", "business_key")
 """Keys of the payload that are the bridge's; all others are the action's parameters."""
 
-PLAN_TIME = timedelta(hours=24)
+PLAN_LIFETIME = timedelta(hours=24)
 """How long a plan can be approved and done."""
 
 
-class Acting:
+class GatewayActions:
     """Runs actions of one connector.
 
     Args:
         access: To the organisations.
     """
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: TenantAccess) -> None:
         self._access = access
-        self._terms = access.terms
-        self._writes = Writes(access.terms)
+        self._config = access.config
+        self._writes = WriteClaims(access.config)
 
     def actions(self) -> dict[str, Action]:
         """Return the connector's actions by name."""
         return {action.name: action for action in self._access.connector.list_actions(None)}
 
-    def listed(self, tenant: str, held: Held) -> dict[str, Any]:
+    def list_actions(self, tenant: str, held: TenantConnection) -> dict[str, Any]:
         """List the actions; with a chosen organisation, each says which permissions it lacks."""
         ask: Callable[[dict[str, Any] | None], list[Action]] = self._access.connector.list_actions
         usable = held.grant is not None and held.chosen
-        found = self._access.call(tenant, held.chosen[0], ask) if usable else ask(None)
+        found = self._access.call_hook(tenant, held.chosen[0], ask) if usable else ask(None)
         return {"actions": [each.model_dump(mode="json") for each in found]}
 
-    def run(self, tenant: str, held: Held, name: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    def run(self, tenant: str, held: TenantConnection, name: str, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Run an action.
 
         Raises:
-            NotFound: There is no such action.
+            NotFound: The connector has no such action.
             Invalid: The payload is wrong; before any request.
-            Misconfigured: A write is to be done, and nobody approved it.
+            Misconfigured: A commit was requested without an approval.
             ConnectorError: Any other of the connector, or of the grant.
         """
         action = self.actions().get(name)
@@ -61,77 +61,77 @@ class Acting:
                 remedy="Run list_actions.",
                 reason="unknown_action",
             )
-        control = {key: payload[key] for key in CONTROL if payload.get(key) is not None}
-        params = {key: exact(value, key) for key, value in payload.items() if key not in CONTROL}
+        control = {key: payload[key] for key in CONTROL_KEYS if payload.get(key) is not None}
+        params = {key: floats_to_text(value, key) for key, value in payload.items() if key not in CONTROL_KEYS}
         organisation = self._access.organisation(held, control.get("organisation_id"))
         mode = control.get("mode", "run" if action.effect == "read" else "plan")
-        write = Write(tenant, self._access.connector.name, organisation, name, control.get("business_key"))
+        write = WriteIntent(tenant, self._access.connector.name, organisation, name, control.get("business_key"))
         if action.effect == "read":
             if mode != "run":
-                raise wrong("payload.mode", "is not for an action that only reads", "Leave it out.")
-            return _told(self._ask(write, params, {"mode": "run"}))
+                raise invalid_field("payload.mode", "is not for an action that only reads", "Leave it out.")
+            return _to_payload(self._ask(write, params, {"mode": "run"}))
         if mode == "plan":
             return self._plan(write, params)
         if mode == "commit":
             return self._commit(write, params, control.get("plan_hash"))
-        raise wrong(
+        raise invalid_field(
             "payload.mode",
             "must be plan or commit",
             remedy="Plan first, look at the plan, then commit it with its plan_hash and business_key.",
             reason="mode_not_allowed",
         )
 
-    def _plan(self, write: Write, params: dict[str, Any]) -> dict[str, Any]:
+    def _plan(self, write: WriteIntent, params: dict[str, Any]) -> dict[str, Any]:
         result = self._ask(write, params, {"mode": "plan", "business_key": write.business_key})
         if result.plan is None:
             raise self._access.connector.failure("a plan was asked for, and none was given")
         kept = {
-            "write": write.names(),
+            "write": write.to_dict(),
             "params": params,
             "plan": result.plan.model_dump(mode="json"),
-            "expires_at": (self._terms.now() + PLAN_TIME).isoformat(),
+            "expires_at": (self._config.now() + PLAN_LIFETIME).isoformat(),
         }
         key = self._plan_key(write, result.plan.hash)
-        before = self._terms.store.read(key)
+        before = self._config.store.read(key)
         # The same plan again is the same; of two at once, either is kept.
-        self._terms.store.write(key, kept, before.version if before else None)
-        return _told(result)
+        self._config.store.write(key, kept, before.version if before else None)
+        return _to_payload(result)
 
-    def _commit(self, write: Write, params: dict[str, Any], plan_hash: object) -> dict[str, Any]:
+    def _commit(self, write: WriteIntent, params: dict[str, Any], plan_hash: object) -> dict[str, Any]:
         for name, value in {"plan_hash": plan_hash, "business_key": write.business_key}.items():
             if not isinstance(value, str) or not value:
-                raise wrong(f"payload.{name}", "is needed to commit", "Plan first, with a business_key.")
-        if self._terms.approve is None:
+                raise invalid_field(f"payload.{name}", "is needed to commit", "Plan first, with a business_key.")
+        if self._config.approve is None:
             raise Misconfigured(
-                "This gateway plans writes and does not do them: nobody here can approve one.",
+                "This gateway only plans writes: it has no way to approve one.",
                 remedy="The operator gives the bridge an `approve` function, as docs/brain-gateway.md shows.",
                 reason="commit_not_allowed",
             )
-        known = self._terms.store.read(self._plan_key(write, str(plan_hash)))
-        if known is None or datetime.fromisoformat(known.value["expires_at"]) <= self._terms.now():
+        known = self._config.store.read(self._plan_key(write, str(plan_hash)))
+        if known is None or datetime.fromisoformat(known.value["expires_at"]) <= self._config.now():
             raise Conflict("No such plan was made here, or it is too old.", reason="plan_unknown")
-        if known.value["write"] != write.names() or (params and params != known.value["params"]):
+        if known.value["write"] != write.to_dict() or (params and params != known.value["params"]):
             raise Conflict(
                 "The plan is of another action, organisation, business key or parameters.",
                 reason="other_plan",
             )
         planned = known.value["params"]
-        done = self._writes.done(write, planned)
+        done = self._writes.find_result(write, planned)
         if done is not None:
-            return _told(done) | {"repeated": True}
+            return _to_payload(done) | {"repeated": True}
         control = {
             "mode": "commit",
             "plan_hash": str(plan_hash),
             "business_key": write.business_key,
             "approver": self._approver(write, known.value, str(plan_hash)),
         }
-        with self._writes.claimed(write, planned) as finish:
+        with self._writes.claim(write, planned) as finish:
             result = self._ask(write, planned, control)
             finish(result)
-        return _told(result)
+        return _to_payload(result)
 
-    def _approver(self, write: Write, known: Mapping[str, Any], plan_hash: str) -> str:
-        approver = self._terms.approve and self._terms.approve(
+    def _approver(self, write: WriteIntent, known: Mapping[str, Any], plan_hash: str) -> str:
+        approver = self._config.approve and self._config.approve(
             ApprovalRequest(
                 tenant_id=write.tenant,
                 connector=write.connector,
@@ -145,39 +145,39 @@ class Acting:
         )
         if not isinstance(approver, str) or not approver:
             raise Misconfigured(
-                f"Nobody has approved this {write.action} yet. Nothing was written.",
+                f"This {write.action} is not approved yet. Nothing was written.",
                 remedy="Have the plan approved where the gateway asks a person, then commit it again.",
                 reason="not_approved",
             )
         return approver
 
-    def _ask(self, write: Write, params: dict[str, Any], control: dict[str, Any]) -> ActionResult:
+    def _ask(self, write: WriteIntent, params: dict[str, Any], control: dict[str, Any]) -> ActionResult:
         def one(connection: dict[str, Any]) -> ActionResult:
             return self._access.connector.run_action(connection, write.action, params, control)
 
-        return self._access.call(write.tenant, write.organisation_id, one)
+        return self._access.call_hook(write.tenant, write.organisation_id, one)
 
-    def _plan_key(self, write: Write, plan_hash: str) -> Key:
+    def _plan_key(self, write: WriteIntent, plan_hash: str) -> Key:
         return ("plan", write.tenant, write.connector, write.organisation_id, plan_hash)
 
 
-def exact(value: Any, path: str) -> Any:
+def floats_to_text(value: Any, path: str) -> Any:
     """Turn floats, which the host's models use for money, into decimals as text; the digits are kept.
 
     Raises:
-        Invalid: if one is no number.
+        Invalid: if one is not finite.
     """
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise wrong(f"payload.{path}", "is not a number")
+            raise invalid_field(f"payload.{path}", "is not a number")
         return repr(value)
     if isinstance(value, Mapping):
-        return {key: exact(each, f"{path}.{key}") for key, each in value.items()}
+        return {key: floats_to_text(each, f"{path}.{key}") for key, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [exact(each, f"{path}.{n}") for n, each in enumerate(value)]
+        return [floats_to_text(each, f"{path}.{n}") for n, each in enumerate(value)]
     return value
 
 
-def _told(result: ActionResult) -> dict[str, Any]:
+def _to_payload(result: ActionResult) -> dict[str, Any]:
     plain: dict[str, Any] = json.loads(result.model_dump_json())
     return {"status": "success", "outcome": plain.pop("status"), **plain}

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from bizosaas_xero.adapters.brain_gateway.stores import Store
+from bizosaas_xero.adapters.brain_gateway.stores import KeyValueStore
 from bizosaas_xero.spec import Invalid, Misconfigured
 
 Approve = Callable[["ApprovalRequest"], str | None]
-"""Says who approved a plan, by name; ``None`` if nobody has. Called in a thread; it may ask a database."""
+"""Returns the name of the person who approved a plan; ``None`` if it is not approved. Called in a thread; may block."""
 
 REFERENCE = "connection"
 """The one key of the credentials that the host keeps: a reference, worth nothing by itself."""
@@ -22,7 +22,7 @@ REFERENCE = "connection"
 
 @dataclass(frozen=True)
 class ApprovalRequest:
-    """One plan that somebody wants to be done.
+    """One plan for which a commit was requested.
 
     ``plan`` is what the connector planned and the bridge kept, not what the caller says it was.
     """
@@ -42,7 +42,7 @@ def _utc_now() -> datetime:
 
 
 @dataclass(frozen=True)
-class Terms:
+class BridgeConfig:
     """What holds for every connector of a gateway.
 
     Args:
@@ -56,7 +56,7 @@ class Terms:
         sleep: Waits, in seconds.
     """
 
-    store: Store
+    store: KeyValueStore
     apps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     settings: Mapping[str, Mapping[str, Any] | Callable[[str], Mapping[str, Any]]] = field(
         default_factory=dict, repr=False
@@ -65,7 +65,7 @@ class Terms:
     now: Callable[[], datetime] = _utc_now
     sleep: Callable[[float], None] = time.sleep
 
-    def settings_of(self, connector: str, tenant: str) -> dict[str, Any]:
+    def get_settings(self, connector: str, tenant: str) -> dict[str, Any]:
         """Return the settings of one connector for one tenant."""
         given = self.settings.get(connector, {})
         return dict(given(tenant) if callable(given) else given)
@@ -76,11 +76,11 @@ def new_owner() -> str:
     return f"{os.getpid()}:{secrets.token_hex(8)}"
 
 
-def tenant_of(tenant_id: object) -> str:
+def require_tenant(tenant_id: object) -> str:
     """Return the tenant.
 
     Raises:
-        Misconfigured: if the host names none: everything would be kept for nobody, or for all.
+        Misconfigured: if the gateway names no tenant; data of tenants would mix.
     """
     if not isinstance(tenant_id, str) or not tenant_id.strip():
         raise Misconfigured(
@@ -91,7 +91,7 @@ def tenant_of(tenant_id: object) -> str:
     return tenant_id
 
 
-def wrong(name: str, complaint: str, remedy: str | None = None, reason: str | None = None) -> Invalid:
+def invalid_field(name: str, complaint: str, remedy: str | None = None, reason: str | None = None) -> Invalid:
     """Make the error that names a wrong input."""
     return Invalid(
         f"{name} {complaint}.",

@@ -44,7 +44,7 @@ def connector_class(  # noqa: C901 (one class of one-line methods)
                 description=info.summary if info else "",
                 icon=bridge.connector.name,
                 version=info.version if info else bridge.connector.version,
-                auth_schema={} if bridge.connector.name in bridge.terms.apps else form(info),
+                auth_schema={} if bridge.connector.name in bridge.config.apps else form_fields(info),
             )
 
         async def validate_credentials(self) -> bool:
@@ -65,7 +65,7 @@ def connector_class(  # noqa: C901 (one class of one-line methods)
 
         async def perform_action(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:
             try:
-                return await asyncio.to_thread(bridge.act, self.tenant_id, self.credentials, action, payload)
+                return await asyncio.to_thread(bridge.run_action, self.tenant_id, self.credentials, action, payload)
             except ConnectorError as error:
                 self._warn(action, error)
                 return {"status": "error", "action": action, "error": error.to_dict()}
@@ -77,7 +77,7 @@ def connector_class(  # noqa: C901 (one class of one-line methods)
             return await asyncio.to_thread(bridge.finish, self.tenant_id, code, redirect_uri, state)
 
         async def refresh_token(self, refresh_token: str) -> dict[str, Any]:  # noqa: ARG002 (the mixin's)
-            # Whoever holds a refresh token holds one that may be used up; ours stays in the store.
+            # A refresh token outside the store may be used up already; the current one stays in the store.
             return await asyncio.to_thread(bridge.renew, self.tenant_id, self.credentials)
 
         def _warn(self, what: str, error: ConnectorError) -> None:
@@ -87,7 +87,7 @@ def connector_class(  # noqa: C901 (one class of one-line methods)
     return PluginConnector
 
 
-def form(info: ConnectorInfo | None) -> dict[str, dict[str, str]]:
+def form_fields(info: ConnectorInfo | None) -> dict[str, dict[str, str]]:
     """Return the fields of the portal's form: a flat map, for it shows each key as one line of text."""
     fields = {
         "client_id": {"label": "Client id", "help": "Of the app that you registered."},
@@ -120,7 +120,7 @@ def form(info: ConnectorInfo | None) -> dict[str, dict[str, str]]:
 
 
 async def _stoppable(work: Callable[[Event], T]) -> T:
-    """Run in a thread, and tell it when nobody waits any more: it then keeps nothing of its work."""
+    """Run in a thread; set its event when the request is cancelled, so that it stores nothing."""
     stopped = Event()
     try:
         return await asyncio.to_thread(work, stopped)

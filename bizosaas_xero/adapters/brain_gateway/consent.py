@@ -2,7 +2,7 @@
 
 The host's ``state`` is known to everybody (tenant and connector), so a nonce of the connector's own is
 appended to it. It is kept with the tenant, is good once, and must come back: a host that does not hand it
-over is refused, because anybody could then tie a foreign login to a tenant.
+over is refused, because an attacker could then tie a foreign login to a tenant.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from bizosaas_xero.adapters.brain_gateway.config import wrong
-from bizosaas_xero.adapters.brain_gateway.grants import Access
-from bizosaas_xero.adapters.brain_gateway.stores import Key, change
+from bizosaas_xero.adapters.brain_gateway.config import invalid_field
+from bizosaas_xero.adapters.brain_gateway.grants import TenantAccess
+from bizosaas_xero.adapters.brain_gateway.stores import Key, update_value
 from bizosaas_xero.spec import Invalid, Misconfigured
 
-CONSENT_TIME = timedelta(minutes=30)
+CONSENT_LIFETIME = timedelta(minutes=30)
 """How long a person may take."""
 
-AT_ONCE = 8
+MAX_PENDING_CONSENTS = 8
 """Consents of one tenant and connector that may be under way; the oldest goes first."""
 
 
-class Consent:
+class ConsentFlow:
     """Begins and finishes consents of one connector.
 
     Args:
         access: Where the grant goes.
     """
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: TenantAccess) -> None:
         self._access = access
-        self._terms = access.terms
+        self._config = access.config
 
     def begin(self, tenant: str, redirect_uri: str, state: str) -> str:
         """Return the address to which the person's browser is sent.
@@ -49,29 +49,31 @@ class Consent:
         """
         app = self._access.app(tenant)
         if app.get("redirect_uri", redirect_uri) != redirect_uri:
-            raise wrong(
+            raise invalid_field(
                 "redirect_uri",
                 "is not the one with which this app was set up",
                 remedy=f"Use {app['redirect_uri']}, or set the app up with the other one.",
                 reason="foreign_redirect_uri",
             )
-        result = self._access.ask(tenant, {"step": "authorize"}, app | {"redirect_uri": redirect_uri})
+        result = self._access.auth(tenant, {"step": "authorize"}, app | {"redirect_uri": redirect_uri})
         query = dict(parse_qsl(urlsplit(result.url or "").query, keep_blank_values=True))
         if not result.url or not query.get("state") or result.pending is None:
             raise self._access.connector.failure("authorize gave no address with a state, or nothing to keep")
-        nonce, pending, now = query["state"], result.pending.get_secret_value(), self._terms.now()
+        nonce, pending, now = query["state"], result.pending.get_secret_value(), self._config.now()
         kept = {
             "pending": pending,
             "redirect_uri": redirect_uri,
-            "expires_at": (now + CONSENT_TIME).isoformat(),
+            "expires_at": (now + CONSENT_LIFETIME).isoformat(),
         }
 
         def edit(value: dict[str, Any] | None) -> dict[str, Any]:
-            alive = {name: each for name, each in (value or {}).items() if _moment(each["expires_at"]) > now}
-            newest = sorted(alive.items(), key=lambda item: str(item[1]["expires_at"]))[1 - AT_ONCE :]
+            heartbeat_of = {name: each for name, each in (value or {}).items() if _parse_time(each["expires_at"]) > now}
+            newest = sorted(heartbeat_of.items(), key=lambda item: str(item[1]["expires_at"]))[
+                1 - MAX_PENDING_CONSENTS :
+            ]
             return {**dict(newest), _hash(nonce): kept}
 
-        change(self._terms.store, self._key(tenant), edit)
+        update_value(self._config.store, self._key(tenant), edit)
         told = query | {"state": f"{state}:{nonce}"}
         return urlsplit(result.url)._replace(query=urlencode(told)).geturl()
 
@@ -99,29 +101,29 @@ class Consent:
             "callback_url": f"{redirect_uri}{joint}{query}",
         }
         app = self._access.app(tenant) | {"redirect_uri": redirect_uri}
-        return self._access.granted(tenant, self._access.ask(tenant, request, app))
+        return self._access.save_grant(tenant, self._access.auth(tenant, request, app))
 
     def _take(self, tenant: str, nonce: str, redirect_uri: str) -> str:
         """Return the secret of a consent and forget it; of two who ask at once, one gets it."""
         key, name = self._key(tenant), _hash(nonce)
         while True:
-            kept = self._terms.store.read(key)
+            kept = self._config.store.read(key)
             found = kept.value.get(name) if kept else None
-            if kept is None or found is None or _moment(found["expires_at"]) <= self._terms.now():
-                raise _unknown()
+            if kept is None or found is None or _parse_time(found["expires_at"]) <= self._config.now():
+                raise _unknown_state_error()
             rest = {other: each for other, each in kept.value.items() if other != name}
-            if self._terms.store.write(key, rest, kept.version):
+            if self._config.store.write(key, rest, kept.version):
                 break
         if found["redirect_uri"] != redirect_uri:
-            raise wrong("redirect_uri", "is not the one with which this sign-in was begun")
+            raise invalid_field("redirect_uri", "is not the one with which this sign-in was begun")
         return str(found["pending"])
 
     def _key(self, tenant: str) -> Key:
         return ("consent", tenant, self._access.connector.name)
 
 
-def _unknown() -> Invalid:
-    return wrong(
+def _unknown_state_error() -> Invalid:
+    return invalid_field(
         "state",
         "belongs to no sign-in that was begun for this tenant, or it was used or is too old",
         remedy="Begin again, and finish within 30 minutes, signed in as the same tenant.",
@@ -133,5 +135,5 @@ def _hash(nonce: str) -> str:
     return hashlib.sha256(nonce.encode()).hexdigest()
 
 
-def _moment(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     return datetime.fromisoformat(text)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bizosaas_xero.adapters.brain_gateway.stores import Kept, Key, dumped, new_version
+from bizosaas_xero.adapters.brain_gateway.stores import Key, VersionedValue, encode_key, new_version
 from bizosaas_xero.host.storage.crypto import Keyring
 from bizosaas_xero.host.storage.paths import FILE_MODE, prepare_folder
 from bizosaas_xero.spec import Misconfigured, Unavailable
@@ -43,21 +43,21 @@ class FileStore:
         prepare_folder(self._folder)
         self._keys = Keyring.open(self._folder, environ, create=True)
 
-    def read(self, key: Key) -> Kept | None:
+    def read(self, key: Key) -> VersionedValue | None:
         """See :class:`~bizosaas_xero.adapters.brain_gateway.stores.Store`."""
-        with _told(self._folder):
+        with _translate_errors(self._folder):
             try:
                 sealed = self._path(key).read_text(encoding="ascii")
             except FileNotFoundError:
                 return None
         content = json.loads(self._keys.decrypt(sealed))
-        return Kept(content["value"], content["version"])
+        return VersionedValue(content["value"], content["version"])
 
     def write(self, key: Key, value: Mapping[str, Any], version: str | None) -> bool:
         """See :class:`~bizosaas_xero.adapters.brain_gateway.stores.Store`."""
         content = {"key": key, "version": new_version(), "value": dict(value)}
         sealed = self._keys.encrypt(json.dumps(content)).encode("ascii")
-        with self._alone():
+        with self._file_lock():
             kept = self.read(key)
             if (kept.version if kept else None) != version:
                 return False
@@ -74,7 +74,7 @@ class FileStore:
 
     def remove(self, key: Key, version: str) -> bool:
         """See :class:`~bizosaas_xero.adapters.brain_gateway.stores.Store`."""
-        with self._alone():
+        with self._file_lock():
             kept = self.read(key)
             if kept is None or kept.version != version:
                 return False
@@ -82,8 +82,8 @@ class FileStore:
         return True
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        with _told(self._folder):
+    def _file_lock(self) -> Iterator[None]:
+        with _translate_errors(self._folder):
             handle = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT, FILE_MODE)
             try:
                 self._flock(handle, self._exclusive)  # given back when it is closed, also by a kill
@@ -92,14 +92,14 @@ class FileStore:
                 os.close(handle)
 
     def _path(self, key: Key) -> Path:
-        return self._folder / f"{hashlib.sha256(dumped(key).encode()).hexdigest()}.sealed"
+        return self._folder / f"{hashlib.sha256(encode_key(key).encode()).hexdigest()}.sealed"
 
     def __repr__(self) -> str:
         return f"FileStore({str(self._folder)!r})"
 
 
 @contextmanager
-def _told(folder: Path) -> Iterator[None]:
+def _translate_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from secrets import token_urlsafe
 from typing import Any, TypeVar
 
-from bizosaas_xero.adapters.brain_gateway.config import REFERENCE, Terms
-from bizosaas_xero.adapters.brain_gateway.refresh import Held, Renewal
-from bizosaas_xero.adapters.brain_gateway.stores import Key, change
+from bizosaas_xero.adapters.brain_gateway.config import REFERENCE, BridgeConfig
+from bizosaas_xero.adapters.brain_gateway.refresh import GrantRefresher, TenantConnection
+from bizosaas_xero.adapters.brain_gateway.stores import Key, update_value
 from bizosaas_xero.host.plugins.connector import Connector
 from bizosaas_xero.spec import (
     App,
@@ -28,7 +28,7 @@ T = TypeVar("T")
 APP_FIELDS = ("client_id", "client_secret", "redirect_uri", "kind", "scopes")
 
 
-class Access:
+class TenantAccess:
     """Keeps the apps and grants of one connector.
 
     Args:
@@ -36,14 +36,14 @@ class Access:
         terms: The operator's.
     """
 
-    def __init__(self, connector: Connector, terms: Terms) -> None:
+    def __init__(self, connector: Connector, config: BridgeConfig) -> None:
         self.connector = connector
-        self.terms = terms
-        self._renewal = Renewal(self)
+        self.config = config
+        self._refresher = GrantRefresher(self)
 
     # ------------------------------------------------------------ apps
 
-    def entered(self, credentials: Mapping[str, Any]) -> dict[str, Any] | None:
+    def app_from_form(self, credentials: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the app that was entered in the portal's form; ``None`` if none was."""
         given = {name: str(credentials[name]).strip() for name in APP_FIELDS if credentials.get(name)}
         return given if given.get("client_id") else None
@@ -54,10 +54,10 @@ class Access:
         Raises:
             Misconfigured: if there is neither.
         """
-        platform = self.terms.apps.get(self.connector.name)
+        platform = self.config.apps.get(self.connector.name)
         if platform is not None:
             return dict(platform)
-        kept = self.terms.store.read(self.key("app", tenant))
+        kept = self.config.store.read(self.key("app", tenant))
         if kept is None:
             raise Misconfigured(
                 "No app is known with which to sign in.",
@@ -67,44 +67,44 @@ class Access:
             )
         return kept.value
 
-    def keep_app(self, tenant: str, app: Mapping[str, Any]) -> None:
+    def save_app(self, tenant: str, app: Mapping[str, Any]) -> None:
         """Keep the app that a tenant entered.
 
         Raises:
             Invalid: if it is none.
         """
         parse(App, app, "credentials")
-        change(self.terms.store, self.key("app", tenant), lambda _: dict(app))
+        update_value(self.config.store, self.key("app", tenant), lambda _: dict(app))
 
     # ------------------------------------------------------------ what is held
 
-    def held(self, tenant: str) -> Held | None:
+    def find(self, tenant: str) -> TenantConnection | None:
         """Return the tenant's connection; ``None`` if there is none."""
-        kept = self.terms.store.read(self.key("grant", tenant))
-        return Held(**kept.value) if kept else None
+        kept = self.config.store.read(self.key("grant", tenant))
+        return TenantConnection(**kept.value) if kept else None
 
-    def recognised(self, tenant: str, credentials: Mapping[str, Any]) -> Held | None:
+    def find_referenced(self, tenant: str, credentials: Mapping[str, Any]) -> TenantConnection | None:
         """Return the tenant's connection if the host still holds the reference to it.
 
         The host's route for disconnecting only deletes its credentials. From then on nothing may be read.
         """
-        held = self.held(tenant)
+        held = self.find(tenant)
         given = credentials.get(REFERENCE)
         if held is None or not isinstance(given, str):
             return None
         return held if hmac.compare_digest(given.encode(), held.reference.encode()) else None
 
-    def reserve(self, tenant: str) -> dict[str, str]:
+    def create_pending(self, tenant: str) -> dict[str, str]:
         """Make a connection that waits for a consent, and return the credentials for the host.
 
-        An earlier grant is forgotten: whoever fills in a form has not shown that it is his.
+        An earlier grant is deleted: filling in the form does not prove ownership of that grant.
         """
         empty: dict[str, Any] = {"grant": None, "organisations": [], "chosen": [], "lease": None}
         reference = token_urlsafe(24)
-        change(self.terms.store, self.key("grant", tenant), lambda _: empty | {"reference": reference})
+        update_value(self.config.store, self.key("grant", tenant), lambda _: empty | {"reference": reference})
         return {REFERENCE: reference}
 
-    def granted(self, tenant: str, result: AuthResult) -> dict[str, str]:
+    def save_grant(self, tenant: str, result: AuthResult) -> dict[str, str]:
         """Keep a new grant; it replaces the one before. Returns the credentials for the host.
 
         A further consent of the same person adds its organisation to what was chosen, at the end.
@@ -112,7 +112,7 @@ class Access:
         if result.grant is None:
             raise self.connector.failure(f"{result.step} gave no grant")
         grant = result.grant.model_dump(mode="json")
-        offered = _plain(result.organisations or [])
+        offered = _to_json(result.organisations or [])
 
         def edit(value: dict[str, Any] | None) -> dict[str, Any]:
             before = value or {"reference": token_urlsafe(24), "grant": None}
@@ -126,7 +126,7 @@ class Access:
             found = {"organisations": list(known.values()), "chosen": chosen}
             return before | found | {"grant": grant, "lease": None}
 
-        kept = change(self.terms.store, self.key("grant", tenant), edit)
+        kept = update_value(self.config.store, self.key("grant", tenant), edit)
         return {REFERENCE: str((kept or {})["reference"])}
 
     def choose(self, tenant: str, offered: list[Organisation], chosen: list[str] | None) -> None:
@@ -137,30 +137,30 @@ class Access:
                 return None
             ids = [each.id for each in offered]
             wanted = [each for each in value["chosen"] if each in ids] if chosen is None else chosen
-            return value | {"organisations": _plain(offered), "chosen": wanted}
+            return value | {"organisations": _to_json(offered), "chosen": wanted}
 
-        change(self.terms.store, self.key("grant", tenant), edit)
+        update_value(self.config.store, self.key("grant", tenant), edit)
 
     # ------------------------------------------------------------ calls with a grant that lasts
 
-    def ask(self, tenant: str, request: Mapping[str, Any], app: Mapping[str, Any] | None = None) -> AuthResult:
+    def auth(self, tenant: str, request: Mapping[str, Any], app: Mapping[str, Any] | None = None) -> AuthResult:
         """Do a step of ``auth`` with the tenant's app."""
         known = dict(app or self.app(tenant))
         scopes = known.pop("scopes", None)
         more = {"scopes": scopes} if scopes and request["step"] in {"authorize", "client_credentials"} else {}
-        settings = self.terms.settings_of(self.connector.name, tenant)
+        settings = self.config.get_settings(self.connector.name, tenant)
         return self.connector.auth({**request, **more, "app": known, "settings": settings})
 
-    def ask_with_grant(self, tenant: str, request: Mapping[str, Any]) -> AuthResult:
+    def auth_with_grant(self, tenant: str, request: Mapping[str, Any]) -> AuthResult:
         """Do a step of ``auth`` that needs the grant."""
-        return self._lasting(tenant, lambda grant: self.ask(tenant, {**request, "grant": grant}))
+        return self._with_valid_token(tenant, lambda grant: self.auth(tenant, {**request, "grant": grant}))
 
-    def organisation(self, held: Held, wanted: object = None) -> str:
+    def organisation(self, held: TenantConnection, wanted: object = None) -> str:
         """Return the organisation that is meant: the one named, or the first that was chosen.
 
         Raises:
             Invalid: if none was chosen, or the named one was not.
-            ReconnectRequired: if nobody consented yet.
+            ReconnectRequired: if consent was not given yet.
         """
         if held.grant is None:
             raise ReconnectRequired(
@@ -185,7 +185,7 @@ class Access:
             )
         return str(wanted)
 
-    def call(self, tenant: str, organisation_id: str, work: Callable[[dict[str, Any]], T]) -> T:
+    def call_hook(self, tenant: str, organisation_id: str, work: Callable[[dict[str, Any]], T]) -> T:
         """Call a hook with a connection; once more, with a new token, if its token is refused.
 
         Args:
@@ -196,7 +196,7 @@ class Access:
         Raises:
             ConnectorError: of the hook, or of the grant.
         """
-        return self._lasting(tenant, lambda grant: work(self._connection(tenant, organisation_id, grant)))
+        return self._with_valid_token(tenant, lambda grant: work(self._connection(tenant, organisation_id, grant)))
 
     def connection(self, tenant: str, organisation_id: str, refused: str | None) -> dict[str, Any]:
         """Return a ``connection`` whose token will last, for hooks that are called elsewhere.
@@ -206,7 +206,7 @@ class Access:
             organisation_id: Which of its books.
             refused: The access token that was refused although its time is not over.
         """
-        return self._connection(tenant, organisation_id, self._renewal.fresh(tenant, refused))
+        return self._connection(tenant, organisation_id, self._refresher.get_valid(tenant, refused))
 
     def _connection(self, tenant: str, organisation_id: str, grant: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -214,13 +214,13 @@ class Access:
             "organisation_id": organisation_id,
             "access_token": grant["access_token"],
             "scopes": grant["scopes"],
-            "settings": self.terms.settings_of(self.connector.name, tenant),
+            "settings": self.config.get_settings(self.connector.name, tenant),
         }
 
-    def _lasting(self, tenant: str, work: Callable[[dict[str, Any]], T]) -> T:
+    def _with_valid_token(self, tenant: str, work: Callable[[dict[str, Any]], T]) -> T:
         refused: str | None = None
         while True:
-            grant = self._renewal.fresh(tenant, refused)
+            grant = self._refresher.get_valid(tenant, refused)
             try:
                 return work(grant)
             except ConnectorError as error:
@@ -237,5 +237,5 @@ class Access:
         return (kind, tenant, self.connector.name)
 
 
-def _plain(organisations: list[Organisation]) -> list[dict[str, Any]]:
+def _to_json(organisations: list[Organisation]) -> list[dict[str, Any]]:
     return [each.model_dump(mode="json") for each in organisations]

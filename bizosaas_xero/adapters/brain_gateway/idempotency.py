@@ -1,7 +1,7 @@
 """One intent is written once: a claim on tenant, connector, organisation, action and business key.
 
-Who writes gives signs of life. When they stop, another takes the claim over, and the connector, which looks
-before it creates, finds what was made.
+The process that writes renews its claim by heartbeats. When they stop, another process takes the claim over,
+and the connector, which looks before it creates, finds what was made.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bizosaas_xero.adapters.brain_gateway.config import Terms, new_owner
-from bizosaas_xero.adapters.brain_gateway.stores import LEASE, Key, alive, change
+from bizosaas_xero.adapters.brain_gateway.config import BridgeConfig, new_owner
+from bizosaas_xero.adapters.brain_gateway.stores import LEASE_DURATION, Key, heartbeat_of, update_value
 from bizosaas_xero.spec import ActionResult, Conflict, ConnectorError
 
 WROTE_NOTHING = frozenset({"invalid", "not_found", "missing_scope", "conflict", "misconfigured"})
@@ -21,7 +21,7 @@ WROTE_NOTHING = frozenset({"invalid", "not_found", "missing_scope", "conflict", 
 
 
 @dataclass(frozen=True)
-class Write:
+class WriteIntent:
     """What is written once."""
 
     tenant: str
@@ -30,41 +30,41 @@ class Write:
     action: str
     business_key: str | None
 
-    def names(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
         return dict(vars(self))
 
 
-class Writes:
+class WriteClaims:
     """Keeps what was written.
 
     Args:
         terms: The operator's.
     """
 
-    def __init__(self, terms: Terms) -> None:
-        self._terms = terms
+    def __init__(self, config: BridgeConfig) -> None:
+        self._config = config
 
-    def done(self, write: Write, params: Mapping[str, Any]) -> ActionResult | None:
+    def find_result(self, write: WriteIntent, params: Mapping[str, Any]) -> ActionResult | None:
         """Return what the write came to, if it is done.
 
         Raises:
             Conflict: The business key was used for something else.
         """
-        kept = self._terms.store.read(_key(write))
+        kept = self._config.store.read(_key(write))
         if kept is None:
             return None
-        _same(write, kept.value, params)
+        _require_same_params(write, kept.value, params)
         return ActionResult.model_validate(kept.value["result"]) if kept.value["state"] == "done" else None
 
     @contextmanager
-    def claimed(self, write: Write, params: Mapping[str, Any]) -> Iterator[Callable[[ActionResult], None]]:
+    def claim(self, write: WriteIntent, params: Mapping[str, Any]) -> Iterator[Callable[[ActionResult], None]]:
         """Claim the write for as long as the block takes; what is yielded keeps its result.
 
         A failure gives the claim back.
 
         Raises:
-            Conflict: Somebody else is doing it, or has just done it.
+            Conflict: Another process is executing it, or has just finished.
         """
         owner = new_owner()
         unsure = self._take(write, params, owner)
@@ -72,8 +72,8 @@ class Writes:
         def finish(result: ActionResult) -> None:
             state = "done" if result.status == "done" else "begun"
             kept = result.model_dump(mode="json")
-            change(
-                self._terms.store,
+            update_value(
+                self._config.store,
                 _key(write),
                 lambda value: (
                     _claim(params, None, None, state, unsure=True) | {"result": kept}
@@ -83,45 +83,45 @@ class Writes:
             )
 
         try:
-            with alive(self._terms.store, _key(write), lambda value: self._longer(value, owner)):
+            with heartbeat_of(self._config.store, _key(write), lambda value: self._extend(value, owner)):
                 yield finish
         except BaseException as error:
             nothing = isinstance(error, ConnectorError) and error.code in WROTE_NOTHING and not unsure
-            self._give_back(write, params, owner, nothing=nothing)
+            self._release(write, params, owner, nothing=nothing)
             raise
 
-    def _take(self, write: Write, params: Mapping[str, Any], owner: str) -> bool:
-        """Claim; true if somebody before may have written."""
-        now = self._terms.now()
+    def _take(self, write: WriteIntent, params: Mapping[str, Any], owner: str) -> bool:
+        """Take the claim; return whether an earlier attempt may have written."""
+        now = self._config.now()
         unsure = False
 
         def edit(value: dict[str, Any] | None) -> dict[str, Any]:
             nonlocal unsure
             if value is not None:
-                _same(write, value, params)
+                _require_same_params(write, value, params)
                 if value["state"] == "done":
-                    raise _busy(write)  # between our look and now
+                    raise _in_progress_error(write)  # between our look and now
                 if value["until"] is not None and datetime.fromisoformat(value["until"]) > now:
-                    raise _busy(write)
+                    raise _in_progress_error(write)
                 unsure = value["unsure"] or value["owner"] is not None
-            return _claim(params, owner, (now + LEASE).isoformat(), "begun", unsure=unsure)
+            return _claim(params, owner, (now + LEASE_DURATION).isoformat(), "begun", unsure=unsure)
 
-        change(self._terms.store, _key(write), edit)
+        update_value(self._config.store, _key(write), edit)
         return unsure
 
-    def _longer(self, value: dict[str, Any] | None, owner: str) -> dict[str, Any] | None:
+    def _extend(self, value: dict[str, Any] | None, owner: str) -> dict[str, Any] | None:
         if value is None or value["owner"] != owner:
             return None  # another's by now
-        return value | {"until": (self._terms.now() + LEASE).isoformat()}
+        return value | {"until": (self._config.now() + LEASE_DURATION).isoformat()}
 
-    def _give_back(self, write: Write, params: Mapping[str, Any], owner: str, *, nothing: bool) -> None:
-        kept = self._terms.store.read(_key(write))
+    def _release(self, write: WriteIntent, params: Mapping[str, Any], owner: str, *, nothing: bool) -> None:
+        kept = self._config.store.read(_key(write))
         if kept is None or kept.value["owner"] != owner:
             return
         if nothing:
-            self._terms.store.remove(_key(write), kept.version)
+            self._config.store.remove(_key(write), kept.version)
         else:
-            self._terms.store.write(_key(write), _claim(params, None, None, "begun", unsure=True), kept.version)
+            self._config.store.write(_key(write), _claim(params, None, None, "begun", unsure=True), kept.version)
 
 
 def _claim(
@@ -130,7 +130,7 @@ def _claim(
     return {"params": dict(params), "owner": owner, "until": until, "state": state, "unsure": unsure}
 
 
-def _same(write: Write, kept: Mapping[str, Any], params: Mapping[str, Any]) -> None:
+def _require_same_params(write: WriteIntent, kept: Mapping[str, Any], params: Mapping[str, Any]) -> None:
     if kept["params"] != dict(params):
         raise Conflict(
             f"The business key {write.business_key!r} was used for another {write.action} before.",
@@ -139,16 +139,16 @@ def _same(write: Write, kept: Mapping[str, Any], params: Mapping[str, Any]) -> N
         )
 
 
-def _busy(write: Write) -> Conflict:
+def _in_progress_error(write: WriteIntent) -> Conflict:
     return Conflict(
-        f"Somebody is doing this {write.action} already.",
+        f"Another process is already executing this {write.action}.",
         remedy="Ask again in some seconds, with the same business key: it is done once.",
         reason="in_progress",
         retry_after=5,
     )
 
 
-def _key(write: Write) -> Key:
+def _key(write: WriteIntent) -> Key:
     return (
         "write",
         write.tenant,

@@ -7,23 +7,23 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bizosaas_xero.adapters.brain_gateway.config import new_owner
-from bizosaas_xero.adapters.brain_gateway.stores import LEASE, alive, change
+from bizosaas_xero.adapters.brain_gateway.stores import LEASE_DURATION, heartbeat_of, update_value
 from bizosaas_xero.spec import ConnectorError, Grant, ReconnectRequired, Unavailable, parse
 
 if TYPE_CHECKING:
-    from bizosaas_xero.adapters.brain_gateway.grants import Access
+    from bizosaas_xero.adapters.brain_gateway.grants import TenantAccess
 
-MARGIN = timedelta(minutes=5)
+REFRESH_MARGIN = timedelta(minutes=5)
 """A token is renewed so long before its end, or a fifth of its life before."""
 
-PATIENCE = 20.0
+MAX_WAIT_SECONDS = 20.0
 """Seconds that a request waits for another's renewal before it says so."""
 
-PAUSE = 0.2
+POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
-class Held:
+class TenantConnection:
     """What a tenant's connection is at this moment. ``grant`` is ``None`` before the consent."""
 
     reference: str
@@ -33,21 +33,21 @@ class Held:
     lease: dict[str, str] | None
 
 
-class Renewal:
+class GrantRefresher:
     """Renews the grants of one connector.
 
     Args:
         access: Whose.
     """
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: TenantAccess) -> None:
         self._access = access
 
-    def fresh(self, tenant: str, refused: str | None = None) -> dict[str, Any]:
+    def get_valid(self, tenant: str, refused: str | None = None) -> dict[str, Any]:
         """Return the tenant's grant, renewed if its end is near.
 
-        Of many processes one renews, and gives signs of life meanwhile. The others go on with the token while
-        it is good, and else wait.
+        One process refreshes and sends heartbeats meanwhile. The others use the current token while it is
+        valid, and otherwise wait.
 
         Args:
             tenant: Whose.
@@ -60,21 +60,21 @@ class Renewal:
         """
         owner, waited = new_owner(), 0.0
         while True:
-            held, now = self._access.held(tenant), self._access.terms.now()
+            held, now = self._access.find(tenant), self._access.config.now()
             if held is None or held.grant is None:
                 raise ReconnectRequired("Access was never given, or was ended.", reason="no_grant")
             grant = held.grant
-            usable = grant["access_token"] != refused and now < _moment(grant["expires_at"])
+            usable = grant["access_token"] != refused and now < _parse_time(grant["expires_at"])
             if usable and not _near_end(grant, now):
                 return grant
-            if held.lease is None or _moment(held.lease["until"]) < now:
+            if held.lease is None or _parse_time(held.lease["until"]) < now:
                 if self._lease(tenant, held, owner):
                     fresh = self._renew(tenant, grant, owner, usable=usable)
                     if fresh is not None:
                         return fresh
             elif usable:
                 return grant
-            elif waited >= PATIENCE:
+            elif waited >= MAX_WAIT_SECONDS:
                 raise Unavailable(
                     "Another process is renewing the access and has not finished.",
                     remedy="Try again in some minutes.",
@@ -82,54 +82,54 @@ class Renewal:
                     retry_after=30,
                 )
             else:
-                self._access.terms.sleep(PAUSE)
-                waited += PAUSE
+                self._access.config.sleep(POLL_SECONDS)
+                waited += POLL_SECONDS
 
-    def _lease(self, tenant: str, held: Held, owner: str) -> bool:
+    def _lease(self, tenant: str, held: TenantConnection, owner: str) -> bool:
         """Take the right to renew this very grant."""
-        lease = self._lease_of(owner)
+        lease = self._new_lease(owner)
 
         def edit(value: dict[str, Any] | None) -> dict[str, Any] | None:
             same = value is not None and (value["grant"], value["lease"]) == (held.grant, held.lease)
             return value | {"lease": lease} if same and value is not None else None
 
-        kept = change(self._access.terms.store, self._access.key("grant", tenant), edit)
+        kept = update_value(self._access.config.store, self._access.key("grant", tenant), edit)
         return kept is not None and kept["lease"] == lease
 
     def _renew(self, tenant: str, grant: dict[str, Any], owner: str, *, usable: bool) -> dict[str, Any] | None:
         """Renew under the lease, and save before use; ``None`` if the store has another grant by now."""
         try:
-            with alive(
-                self._access.terms.store,
+            with heartbeat_of(
+                self._access.config.store,
                 self._access.key("grant", tenant),
-                lambda value: self._longer(value, owner),
+                lambda value: self._extend(value, owner),
             ):
-                fresh = self._asked(tenant, grant)
+                fresh = self._refresh(tenant, grant)
         except BaseException as error:
-            kept = self._settle(tenant, grant, owner, None)
+            kept = self._finish_refresh(tenant, grant, owner, None)
             if not isinstance(error, ConnectorError) or (kept and kept["grant"] == grant):
                 if usable and isinstance(error, ConnectorError) and error.recovery in {"wait", "retry"}:
                     return grant  # its end is near, but not here
                 raise
-            return None  # somebody else renewed it, or the person authorised again
+            return None  # another process refreshed it, or the person authorised again
         new = fresh.model_dump(mode="json") | {"identity": grant["identity"]}
-        kept = self._settle(tenant, grant, owner, new)
+        kept = self._finish_refresh(tenant, grant, owner, new)
         return new if kept and kept["grant"] == new else None
 
-    def _lease_of(self, owner: str) -> dict[str, str]:
-        return {"owner": owner, "until": (self._access.terms.now() + LEASE).isoformat()}
+    def _new_lease(self, owner: str) -> dict[str, str]:
+        return {"owner": owner, "until": (self._access.config.now() + LEASE_DURATION).isoformat()}
 
-    def _longer(self, value: dict[str, Any] | None, owner: str) -> dict[str, Any] | None:
+    def _extend(self, value: dict[str, Any] | None, owner: str) -> dict[str, Any] | None:
         mine = value is not None and value["lease"] is not None and value["lease"]["owner"] == owner
-        return value | {"lease": self._lease_of(owner)} if mine and value is not None else None
+        return value | {"lease": self._new_lease(owner)} if mine and value is not None else None
 
-    def _asked(self, tenant: str, grant: dict[str, Any]) -> Grant:
-        fresh = self._access.ask(tenant, {"step": "refresh", "grant": grant}).grant
+    def _refresh(self, tenant: str, grant: dict[str, Any]) -> Grant:
+        fresh = self._access.auth(tenant, {"step": "refresh", "grant": grant}).grant
         if fresh is None:
             raise self._access.connector.failure("refresh gave no grant")
         return fresh
 
-    def _settle(
+    def _finish_refresh(
         self, tenant: str, grant: dict[str, Any], owner: str, new: dict[str, Any] | None
     ) -> dict[str, Any] | None:
         """Give the lease back, and keep the new grant unless the old one was replaced meanwhile."""
@@ -141,13 +141,13 @@ class Renewal:
             changed = {"lease": None} if mine else {}
             return value | changed | ({"grant": new, "lease": None} if new else {})
 
-        return change(self._access.terms.store, self._access.key("grant", tenant), edit)
+        return update_value(self._access.config.store, self._access.key("grant", tenant), edit)
 
 
-def _moment(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
 def _near_end(grant: dict[str, Any], now: datetime) -> bool:
     held = parse(Grant, grant, "grant")
-    return now >= held.expires_at - min(MARGIN, (held.expires_at - held.obtained_at) / 5)
+    return now >= held.expires_at - min(REFRESH_MARGIN, (held.expires_at - held.obtained_at) / 5)

@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bizosaas_xero.adapters.brain_gateway.stores import Kept, Key, dumped, new_version
+from bizosaas_xero.adapters.brain_gateway.stores import Key, VersionedValue, encode_key, new_version
 from bizosaas_xero.host.storage.crypto import VARIABLE, Keyring
 from bizosaas_xero.spec import Misconfigured, Unavailable
 
@@ -26,7 +26,7 @@ TABLE = sa.Table(
     sa.Column("payload", sa.Text, nullable=False),
     sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
 )
-"""``id`` is a hash of the key, so that the table tells nobody which tenant has connected what."""
+"""``id`` is a hash of the key, so that the table does not reveal which tenant has connected what."""
 
 
 class SqlStore:
@@ -34,11 +34,11 @@ class SqlStore:
 
     Args:
         engine: A synchronous engine; the bridge calls it in threads.
-        environ: Where ``BIZOSAAS_SECRET_KEY`` is looked up. It must be set: a key beside the database's
-            processes would be another on each machine.
+        environ: Where ``BIZOSAAS_SECRET_KEY`` is looked up. It must be set: a key file
+            would differ from machine to machine.
 
     Raises:
-        Misconfigured: if there is no key, or it is none.
+        Misconfigured: if the key is missing or malformed.
         Unavailable: if the table can be neither found nor made.
     """
 
@@ -52,19 +52,19 @@ class SqlStore:
             )
         self._keys = Keyring.open(Path(), environ, create=False)
         self._engine = engine
-        with _told():
+        with _translate_errors():
             try:
                 TABLE.create(engine, checkfirst=True)
             except sa.exc.DBAPIError:
                 if not sa.inspect(engine).has_table(TABLE.name):  # another process may have been first
                     raise
 
-    def read(self, key: Key) -> Kept | None:
+    def read(self, key: Key) -> VersionedValue | None:
         """See :class:`~bizosaas_xero.adapters.brain_gateway.stores.Store`."""
-        wanted = sa.select(TABLE.c.payload, TABLE.c.version).where(TABLE.c.id == _id(key))
-        with _told(), self._engine.connect() as connection:
+        wanted = sa.select(TABLE.c.payload, TABLE.c.version).where(TABLE.c.id == _row_id(key))
+        with _translate_errors(), self._engine.connect() as connection:
             row = connection.execute(wanted).one_or_none()
-        return Kept(json.loads(self._keys.decrypt(row.payload)), row.version) if row else None
+        return VersionedValue(json.loads(self._keys.decrypt(row.payload)), row.version) if row else None
 
     def write(self, key: Key, value: Mapping[str, Any], version: str | None) -> bool:
         """See :class:`~bizosaas_xero.adapters.brain_gateway.stores.Store`."""
@@ -74,19 +74,19 @@ class SqlStore:
             "changed_at": datetime.now(UTC),
         }
         if version is None:
-            return self._insert(sa.insert(TABLE).values(id=_id(key), kind=key[0], **values))
-        same = (TABLE.c.id == _id(key), TABLE.c.version == version)
-        with _told(), self._engine.begin() as connection:
+            return self._insert(sa.insert(TABLE).values(id=_row_id(key), kind=key[0], **values))
+        same = (TABLE.c.id == _row_id(key), TABLE.c.version == version)
+        with _translate_errors(), self._engine.begin() as connection:
             return connection.execute(sa.update(TABLE).where(*same).values(values)).rowcount == 1
 
     def remove(self, key: Key, version: str) -> bool:
         """See :class:`~bizosaas_xero.adapters.brain_gateway.stores.Store`."""
-        same = (TABLE.c.id == _id(key), TABLE.c.version == version)
-        with _told(), self._engine.begin() as connection:
+        same = (TABLE.c.id == _row_id(key), TABLE.c.version == version)
+        with _translate_errors(), self._engine.begin() as connection:
             return connection.execute(sa.delete(TABLE).where(*same)).rowcount == 1
 
     def _insert(self, statement: sa.Insert) -> bool:
-        with _told():
+        with _translate_errors():
             try:
                 with self._engine.begin() as connection:
                     connection.execute(statement)
@@ -98,12 +98,12 @@ class SqlStore:
         return f"SqlStore({self._engine.url.render_as_string(hide_password=True)!r})"
 
 
-def _id(key: Key) -> str:
-    return hashlib.sha256(dumped(key).encode()).hexdigest()
+def _row_id(key: Key) -> str:
+    return hashlib.sha256(encode_key(key).encode()).hexdigest()
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except sa.exc.SQLAlchemyError as error:

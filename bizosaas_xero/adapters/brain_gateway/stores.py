@@ -1,6 +1,6 @@
 """Where the bridge keeps grants, consents under way, cursors, plans and writes: a small port.
 
-The host makes a new connector for each request, so nothing of value may live in one. Everything lies behind
+The host makes a new connector for each request, so nothing of value may live in one. All state is behind
 three methods, and each change is a compare-and-set: that alone makes refreshes and writes single across
 processes. Forms: :class:`MemoryStore` here, for tests and a single process;
 :class:`~bizosaas_xero.adapters.brain_gateway.file_store.FileStore` and
@@ -19,42 +19,42 @@ from datetime import timedelta
 from threading import Lock
 from typing import Any, NamedTuple, Protocol
 
-from bizosaas_xero.host.storage.heartbeat import beating
+from bizosaas_xero.host.storage.heartbeat import heartbeat
 from bizosaas_xero.spec import Unavailable
 
 Key = tuple[str, ...]
 """What a value is about: its kind, the tenant, the connector, and more where one kind has many."""
 
-TRIES = 50
-"""How often a change is tried anew because somebody else's came between."""
+MAX_ATTEMPTS = 50
+"""How often a compare-and-set is retried after a concurrent change."""
 
-LEASE = timedelta(seconds=90)
-"""How long one who renews or writes may give no sign of life; then another takes over."""
+LEASE_DURATION = timedelta(seconds=90)
+"""How long a lease lasts without a heartbeat; then another process takes over."""
 
-BEAT = LEASE / 3
-"""The time between two signs of life."""
+HEARTBEAT_INTERVAL = LEASE_DURATION / 3
+"""The time between two heartbeats."""
 
 log = logging.getLogger(__name__)
 
 
-class Kept(NamedTuple):
+class VersionedValue(NamedTuple):
     """A value and the mark of its last change."""
 
     value: dict[str, Any]
     version: str
 
 
-class Store(Protocol):
+class KeyValueStore(Protocol):
     """Keeps JSON values. Every method may be called from any thread and process at the same time."""
 
-    def read(self, key: Key) -> Kept | None:
+    def read(self, key: Key) -> VersionedValue | None:
         """Return what is kept; ``None`` if nothing is."""
 
     def write(self, key: Key, value: Mapping[str, Any], version: str | None) -> bool:
         """Keep a value if the one that is there is still of this version; ``None``: if nothing is there.
 
         Returns:
-            False if somebody else was first; nothing was changed then.
+            False if the value was changed concurrently; then nothing was written.
         """
 
     def remove(self, key: Key, version: str) -> bool:
@@ -66,13 +66,13 @@ def new_version() -> str:
     return secrets.token_hex(8)
 
 
-def dumped(key: Key) -> str:
+def encode_key(key: Key) -> str:
     """Write a key so that no two keys look alike, whatever a tenant is called."""
     return json.dumps(key, ensure_ascii=True)
 
 
-def change(
-    store: Store, key: Key, edit: Callable[[dict[str, Any] | None], dict[str, Any] | None]
+def update_value(
+    store: KeyValueStore, key: Key, edit: Callable[[dict[str, Any] | None], dict[str, Any] | None]
 ) -> dict[str, Any] | None:
     """Change a value however many others do so at the same time.
 
@@ -88,7 +88,7 @@ def change(
     Raises:
         Unavailable: if others change it all the time.
     """
-    for _ in range(TRIES):
+    for _ in range(MAX_ATTEMPTS):
         kept = store.read(key)
         edited = edit(copy.deepcopy(kept.value) if kept else None)
         if edited is None:
@@ -98,10 +98,10 @@ def change(
     raise Unavailable("The gateway's store is changed by others all the time.", reason="store_busy")
 
 
-def alive(
-    store: Store, key: Key, edit: Callable[[dict[str, Any] | None], dict[str, Any] | None]
+def heartbeat_of(
+    store: KeyValueStore, key: Key, edit: Callable[[dict[str, Any] | None], dict[str, Any] | None]
 ) -> AbstractContextManager[None]:
-    """Give signs of life until the block ends: however long it takes, nobody takes it over.
+    """Send heartbeats until the block ends, so that no other process takes the lease over.
 
     Args:
         store: Where.
@@ -111,14 +111,14 @@ def alive(
 
     def sign() -> None:
         try:
-            change(store, key, edit)
-        except Unavailable as error:  # once is no reason to stop: the lease lasts for three
-            log.debug("no sign of life this time: %s", error.reason)
+            update_value(store, key, edit)
+        except Unavailable as error:  # one may fail: the lease lasts for three
+            log.debug("heartbeat failed: %s", error.reason)
 
-    return beating(sign, BEAT, "bridge-lease")
+    return heartbeat(sign, HEARTBEAT_INTERVAL, "bridge-lease")
 
 
-def forget(store: Store, key: Key) -> None:
+def delete_value(store: KeyValueStore, key: Key) -> None:
     """Forget a value, whatever it is by now."""
     while (kept := store.read(key)) is not None:
         if store.remove(key, kept.version):
@@ -132,14 +132,14 @@ class MemoryStore:
         self._kept: dict[str, tuple[str, str]] = {}
         self._lock = Lock()
 
-    def read(self, key: Key) -> Kept | None:
+    def read(self, key: Key) -> VersionedValue | None:
         """See :class:`Store`."""
-        found = self._kept.get(dumped(key))
-        return Kept(json.loads(found[0]), found[1]) if found else None
+        found = self._kept.get(encode_key(key))
+        return VersionedValue(json.loads(found[0]), found[1]) if found else None
 
     def write(self, key: Key, value: Mapping[str, Any], version: str | None) -> bool:
         """See :class:`Store`."""
-        text, name = json.dumps(value), dumped(key)  # text, so that no two hold the same mutable value
+        text, name = json.dumps(value), encode_key(key)  # text, so that no two hold the same mutable value
         with self._lock:
             found = self._kept.get(name)
             if (found[1] if found else None) != version:
@@ -150,10 +150,10 @@ class MemoryStore:
     def remove(self, key: Key, version: str) -> bool:
         """See :class:`Store`."""
         with self._lock:
-            found = self._kept.get(dumped(key))
+            found = self._kept.get(encode_key(key))
             if found is None or found[1] != version:
                 return False
-            del self._kept[dumped(key)]
+            del self._kept[encode_key(key)]
         return True
 
     def __repr__(self) -> str:

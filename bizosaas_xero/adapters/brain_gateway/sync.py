@@ -1,7 +1,7 @@
 """Reading through the host's sync route: one page a call, and the cursor kept for the next.
 
-The host's routes hand over no cursor, so the one of the last page given is kept here, and the next call goes
-on from it. Whether that page arrived nobody can know. So the position before it is kept too, and ``again``
+The host's routes hand over no cursor, so the one of the last page given is kept here, and the next call continues
+from it. Whether that page arrived is unknown, so the previous position is kept too, and ``again``
 gives the page once more. A host that hands over the cursor of the last page it has stored needs none of this.
 """
 
@@ -13,36 +13,36 @@ from contextlib import closing
 from threading import Event
 from typing import Any
 
-from bizosaas_xero.adapters.brain_gateway.config import wrong
-from bizosaas_xero.adapters.brain_gateway.grants import Access
-from bizosaas_xero.adapters.brain_gateway.refresh import Held
-from bizosaas_xero.adapters.brain_gateway.stores import Key, change, forget
+from bizosaas_xero.adapters.brain_gateway.config import invalid_field
+from bizosaas_xero.adapters.brain_gateway.grants import TenantAccess
+from bizosaas_xero.adapters.brain_gateway.refresh import TenantConnection
+from bizosaas_xero.adapters.brain_gateway.stores import Key, delete_value, update_value
 from bizosaas_xero.spec import Batch, ConnectorError, CursorRejected, Unavailable
 
 PARAMS = ("cursor", "organisation_id", "full", "again", "recheck")
 """What ``params`` may hold."""
 
-WORDS = ("again", "full")
+RESOURCE_SUFFIXES = ("again", "full")
 """What may follow the resource after a colon, since the host's route passes no params: ``invoices:again``."""
 
 
-WAIT = 20
+MAX_LIMIT_WAIT_SECONDS = 20
 """Seconds that a page may wait for the vendor's limits: the gateway's agents give up after 30."""
 
 
-class Reading:
+class PageReader:
     """Reads entities of one connector, a page a call.
 
     Args:
         access: To the organisations.
     """
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: TenantAccess) -> None:
         self._access = access
-        self._store = access.terms.store
+        self._store = access.config.store
 
     def page(
-        self, tenant: str, held: Held, resource: str, params: Mapping[str, Any] | None, stopped: Event
+        self, tenant: str, held: TenantConnection, resource: str, params: Mapping[str, Any] | None, stopped: Event
     ) -> dict[str, Any]:
         """Read one page.
 
@@ -51,7 +51,7 @@ class Reading:
             held: The tenant's connection.
             resource: An entity; ``invoices:again`` and ``invoices:full`` are short for the two params.
             params: ``cursor`` (of a page given before), and the others of :data:`PARAMS`.
-            stopped: Set when nobody waits for the answer any more; the kept cursor then stays.
+            stopped: Set when the request was cancelled; the stored cursor is then left unchanged.
 
         Returns:
             ``data``, ``keys``, ``deleted``, ``count``, ``cursor``, ``has_more``, ``rejected``, ``stats``.
@@ -59,7 +59,7 @@ class Reading:
         Raises:
             ConnectorError: of the connector, the grant, or the params.
         """
-        entity, asked = _asked(resource, params)
+        entity, asked = _parse_params(resource, params)
         organisation = self._access.organisation(held, asked.get("organisation_id"))
         key = self._key(tenant, organisation, entity)
         kept = self._store.read(key)
@@ -72,7 +72,7 @@ class Reading:
             start = None if asked.get("full") else before["cursor"]
         options = {
             "max_batches": 1,
-            "max_wait": WAIT,
+            "max_wait": MAX_LIMIT_WAIT_SECONDS,
             "full": bool(asked.get("full")),
             "recheck": asked.get("recheck") or [],
         }
@@ -83,18 +83,18 @@ class Reading:
                 raise  # the caller's own to mend
             start, batch = None, self._batch(tenant, organisation, entity, None, options)
         if stopped.is_set():
-            raise Unavailable("Nobody waited for the answer.", reason="cancelled")
-        # If another call moved it meanwhile, ours is as good: every cursor given is right to go on from.
+            raise Unavailable("The request was cancelled.", reason="cancelled")
+        # If another call moved it meanwhile, ours is as good: a read can continue from every cursor given.
         after = {"cursor": batch.cursor, "previous": start}
-        change(self._store, key, lambda _: after)
-        return {"status": "success", "resource": entity, "organisation_id": organisation} | _told(batch)
+        update_value(self._store, key, lambda _: after)
+        return {"status": "success", "resource": entity, "organisation_id": organisation} | _to_payload(batch)
 
-    def forget(self, tenant: str, organisations: list[str]) -> None:
+    def delete_cursors(self, tenant: str, organisations: list[str]) -> None:
         """Forget how far organisations were read."""
         info = self._access.connector.describe()
         for entity in info.entities if info else ():
             for organisation in organisations:
-                forget(self._store, self._key(tenant, organisation, entity.name))
+                delete_value(self._store, self._key(tenant, organisation, entity.name))
 
     def _batch(self, tenant: str, organisation: str, entity: str, cursor: Any, options: dict[str, Any]) -> Batch:
         def one(connection: dict[str, Any]) -> Batch:
@@ -105,7 +105,7 @@ class Reading:
                 raise self._access.connector.failure("sync_entity gave no batch")
             return batch
 
-        return self._access.call(tenant, organisation, one)
+        return self._access.call_hook(tenant, organisation, one)
 
     def _key(self, tenant: str, organisation: str, entity: str) -> Key:
         return ("cursor", tenant, self._access.connector.name, organisation, entity)
@@ -117,7 +117,7 @@ def failed(error: ConnectorError) -> dict[str, Any]:
     return {"status": "error", "error": error.to_dict(), **empty, "has_more": True}
 
 
-def _told(batch: Batch) -> dict[str, Any]:
+def _to_payload(batch: Batch) -> dict[str, Any]:
     plain = batch.model_dump(mode="json")
     rows = [record for record in plain["records"] if record["op"] == "upsert"]
     paused = batch.stats is not None and batch.stats.paused
@@ -133,17 +133,19 @@ def _told(batch: Batch) -> dict[str, Any]:
     }
 
 
-def _asked(resource: str, params: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
+def _parse_params(resource: str, params: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
     asked = dict(params or {})
     unknown = sorted(set(asked) - set(PARAMS))
     if unknown:
-        raise wrong(f"params.{unknown[0]}", "is not known", remedy=f"Known are: {', '.join(PARAMS)}.")
+        raise invalid_field(f"params.{unknown[0]}", "is not known", remedy=f"Known are: {', '.join(PARAMS)}.")
     entity, _, word = str(resource).partition(":")
     if word:
-        if word not in WORDS:
-            raise wrong("resource", f"has an unknown word after its colon: {word[:32]!r}", f"Use {WORDS}.")
+        if word not in RESOURCE_SUFFIXES:
+            raise invalid_field(
+                "resource", f"has an unknown word after its colon: {word[:32]!r}", f"Use {RESOURCE_SUFFIXES}."
+            )
         asked[word] = True
-    for name in WORDS:  # as an address says it
+    for name in RESOURCE_SUFFIXES:  # as an address says it
         if isinstance(asked.get(name), str):
             asked[name] = asked[name].lower() in {"1", "true", "yes"}
     if isinstance(asked.get("recheck"), str):
@@ -159,4 +161,4 @@ def _cursor(given: object) -> Any:
     try:
         return json.loads(given)
     except ValueError:
-        raise wrong("params.cursor", "is not one that was given here", "Leave it out to go on.") from None
+        raise invalid_field("params.cursor", "is not one that was given here", "Leave it out to continue.") from None

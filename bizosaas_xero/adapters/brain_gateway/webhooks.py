@@ -1,4 +1,4 @@
-"""A route of our own for a vendor's webhooks: the gateway's reads JSON, and answers 200 to anybody.
+"""A route for a provider's webhooks: the gateway's own parses JSON, and answers 200 without checking a signature.
 
 Xero signs the raw body (HMAC-SHA256 with the webhook's key, in base64, in ``x-xero-signature``), first sends
 several calls of which some are signed wrongly (*intent to receive*), and wants 200 for the right and 401 for
@@ -17,8 +17,8 @@ from typing import Any
 
 Message = MutableMapping[str, Any]
 
-MOST_BYTES = 1_000_000
-"""More than this is no webhook."""
+MAX_BODY_BYTES = 1_000_000
+"""A longer body is refused."""
 
 
 class WebhookReceiver:
@@ -35,7 +35,7 @@ class WebhookReceiver:
         self, key: str, receive: Callable[[dict[str, Any]], None], *, header: str = "x-xero-signature"
     ) -> None:
         if not key:
-            raise ValueError("A webhook needs its signing key: without one anybody could call it.")
+            raise ValueError("A webhook needs its signing key: without one every caller would be accepted.")
         self._key = key.encode()
         self._receive = receive
         self._header = header.lower().encode()
@@ -61,7 +61,7 @@ class WebhookReceiver:
                 return 400
             body += message.get("body", b"")
             more = message.get("more_body", False)
-            if len(body) > MOST_BYTES:
+            if len(body) > MAX_BODY_BYTES:
                 return 413
         given = [value for name, value in scope["headers"] if name.lower() == self._header]
         right = base64.b64encode(hmac.new(self._key, body, hashlib.sha256).digest())

@@ -25,9 +25,9 @@ from mcp_types import (
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
-from bizosaas_xero.host import Asked
-from bizosaas_xero.host.actions.plan_markdown import markdown, visible
-from bizosaas_xero.host.actions.policy import Verdict
+from bizosaas_xero.host import StoredPlan
+from bizosaas_xero.host.actions.plan_markdown import make_visible, plan_to_markdown
+from bizosaas_xero.host.actions.policy import PolicyDecision
 
 Context = ServerRequestContext[Any, Any]
 Decision = Literal["approve", "refuse"]
@@ -84,7 +84,7 @@ class Elicitor:
         return forms and (_is_modern(context) or context.session.can_send_request)
 
     async def ask(
-        self, context: Context, plan: Asked, policy: Verdict, requester: str
+        self, context: Context, plan: StoredPlan, policy: PolicyDecision, requester: str
     ) -> Decision | InputRequiredResult | None:
         """Show a plan to the person.
 
@@ -93,8 +93,8 @@ class Elicitor:
             call with the question.
         """
         message = (
-            f"{visible(requester)} asks you, {visible(self.name or '')}, to approve this. Nothing is written "
-            f"unless you choose approve.\n\n{markdown(plan, policy)}"
+            f"{make_visible(requester)} asks you, {make_visible(self.name or '')}, to approve this. Nothing is written "
+            f"unless you choose approve.\n\n{plan_to_markdown(plan, policy)}"
         )
         if _is_modern(context):
             form = ElicitRequestFormParams(message=message, requested_schema=_SCHEMA)
@@ -110,7 +110,9 @@ class Elicitor:
         """Return whether a call answers a question that is waiting."""
         return params.request_state in self._questions
 
-    def take_answer(self, params: CallToolRequestParams, plan: Asked, requester: str) -> Decision | Literal[""] | None:
+    def take_answer(
+        self, params: CallToolRequestParams, plan: StoredPlan, requester: str
+    ) -> Decision | Literal[""] | None:
         """Return the answer that a call carries to our question about this plan; it can be used once.
 
         Returns:
@@ -128,7 +130,7 @@ class Elicitor:
         answer = (params.input_responses or {}).get(_FIELD)
         return (_read_decision(answer) or "") if isinstance(answer, ElicitResult) else ""
 
-    def _store_question(self, plan: Asked, requester: str) -> str:
+    def _store_question(self, plan: StoredPlan, requester: str) -> str:
         now = self._now()
         waiting = {state: question for state, question in self._questions.items() if question.expires_at > now}
         self._questions = dict(list(waiting.items())[-MAX_QUESTIONS + 1 :])

@@ -25,8 +25,8 @@ from mcp_types import (
 from bizosaas_xero.adapters.mcp.elicitation import Context
 from bizosaas_xero.adapters.mcp.results import to_json
 from bizosaas_xero.host import Host, StoredConnection
-from bizosaas_xero.host.actions.plan_markdown import visible
-from bizosaas_xero.host.sync.reader import Page, Synced
+from bizosaas_xero.host.actions.plan_markdown import make_visible
+from bizosaas_xero.host.sync.reader import RecordPage, RecordReader
 from bizosaas_xero.spec import ConnectorError, Invalid, NotFound
 
 SCHEME = "bizosaas"
@@ -54,7 +54,7 @@ class TableResources:
         find_connection: Callable[[Any], StoredConnection],
         get_requester: Callable[[Context], str],
     ) -> None:
-        self._reader = Synced(host.database, host.store, host.sink)
+        self._reader = RecordReader(host.database, host.store, host.sink)
         self._connector = host.report.connector(connector)
         self._list_connections = list_connections
         self._find_connection = find_connection
@@ -84,7 +84,7 @@ class TableResources:
                     description=f"{table['title']}: {_describe_age(table)}. {_NOTICE}",
                     mime_type="application/json",
                 )
-                for table in self._reader.tables(connection, self._connector)
+                for table in self._reader.list_tables(connection, self._connector)
             ]
         return resources
 
@@ -118,16 +118,16 @@ class TableResources:
             raise NotFound("This resource does not exist.", remedy=f"Use {TEMPLATE}.", reason="unknown_resource")
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         connection = self._find_connection(unquote(parts.netloc))
-        self._audit.note(
+        self._audit.record(
             "read",
             connection_id=connection.id,
             organisation_id=connection.organisation_id,
-            action=f"resource {visible(path)}"[:64],
+            action=f"resource {make_visible(path)}"[:64],
             who=requester,
             params=query,
         )
         if path == TABLES:
-            tables = self._reader.tables(connection, self._connector)
+            tables = self._reader.list_tables(connection, self._connector)
             return "application/json", to_json(
                 {
                     "organisation": connection.organisation,
@@ -143,7 +143,7 @@ class TableResources:
         if not (limit.isascii() and limit.isdecimal()):
             raise _invalid("limit", "must be a number")
         names = [name.strip() for name in query.get("columns", "").split(",") if name.strip()]
-        page = self._reader.rows(connection, self._connector, path, names, int(limit[:6]), query.get("after", ""))
+        page = self._reader.read_page(connection, self._connector, path, names, int(limit[:6]), query.get("after", ""))
         if query.get("format") == "csv":
             return "text/csv", _to_csv(page)
         return "application/json", to_json({"notice": _NOTICE, **page.to_dict()})
@@ -153,7 +153,7 @@ def _describe_age(table: Mapping[str, Any]) -> str:
     return f"{table['rows']} rows as of {table['as_of']}" if table["as_of"] else "never synced"
 
 
-def _to_csv(page: Page) -> str:
+def _to_csv(page: RecordPage) -> str:
     """Return the rows as CSV; a text that a spreadsheet would run as a formula begins with an apostrophe."""
     out = io.StringIO()
     writer = csv.DictWriter(out, page.columns, extrasaction="ignore", lineterminator="\n")
@@ -166,7 +166,7 @@ def _to_csv(page: Page) -> str:
 def _to_cell(value: Any) -> Any:
     if not isinstance(value, str):
         return "" if value is None else value
-    text = visible(value)
+    text = make_visible(value)
     number = text.lstrip("-").replace(".", "", 1).isdecimal()
     # Spreadsheets skip blanks, and accept full-width signs.
     formula = text.lstrip().startswith(("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20"))
@@ -174,4 +174,4 @@ def _to_cell(value: Any) -> Any:
 
 
 def _invalid(field: str, message: str) -> Invalid:
-    return Invalid(f"{visible(field)} {message}.", problems=[{"field": field, "message": message}])
+    return Invalid(f"{make_visible(field)} {message}.", problems=[{"field": field, "message": message}])

@@ -14,8 +14,8 @@ from mcp_types import CallToolResult, TextContent
 
 from bizosaas_xero.adapters.mcp.tools import COMMIT
 from bizosaas_xero.host import Outcome
-from bizosaas_xero.host.actions.plan_markdown import markdown, visible
-from bizosaas_xero.host.actions.policy import Verdict
+from bizosaas_xero.host.actions.plan_markdown import make_visible, plan_to_markdown
+from bizosaas_xero.host.actions.policy import PolicyDecision
 from bizosaas_xero.spec import ConnectorError
 
 MAX_TEXT = 25_000
@@ -26,7 +26,7 @@ _PLAN_FIELDS = ("hash", "organisation", "summary", "effect", "warnings", "acts",
 
 def mark_as_data(text: str) -> str:
     """Return a text from the books between two marks, with invisible characters made visible."""
-    safe = visible(text, lines=True)
+    safe = make_visible(text, lines=True)
     if len(safe) > MAX_TEXT:
         notice = f"[cut after {MAX_TEXT:,} characters: ask for less, or read the structured content]"
         safe = f"{safe[:MAX_TEXT]}\n{notice}"
@@ -49,8 +49,8 @@ def from_outcome(outcome: Outcome, *, writes: bool) -> CallToolResult:
     fields = outcome.to_dict()
     structured: dict[str, Any] = {
         "status": outcome.status,
-        "organisation": outcome.kept.organisation,
-        "organisation_id": outcome.kept.organisation_id,
+        "organisation": outcome.connection.organisation,
+        "organisation_id": outcome.connection.organisation_id,
         "warnings": fields["warnings"],
         "calls": fields["calls"],
         "data": data,
@@ -60,8 +60,12 @@ def from_outcome(outcome: Outcome, *, writes: bool) -> CallToolResult:
         structured |= {
             "plan": {name: plan[name] for name in (*_PLAN_FIELDS, "expires_at")} if plan else None,
             "needs_approval": outcome.status == "needs_approval"
-            or (outcome.status == "planned" and outcome.verdict is not None and outcome.verdict.run == "ask"),
-            "why": outcome.verdict.why if outcome.verdict else None,
+            or (
+                outcome.status == "planned"
+                and outcome.policy_decision is not None
+                and outcome.policy_decision.run == "ask"
+            ),
+            "why": outcome.policy_decision.why if outcome.policy_decision else None,
             "repeated": outcome.repeated,
             "next": _next_step(outcome),
         }
@@ -73,11 +77,11 @@ def _build_text(outcome: Outcome, structured: dict[str, Any], data: dict[str, An
     head = heads.get(outcome.status, "Not written: a person must approve this plan first.")
     if outcome.repeated:
         head = "Already done by an earlier call; nothing was written now."
-    parts = [f"{head} Organisation: {visible(outcome.kept.organisation)}."]
+    parts = [f"{head} Organisation: {make_visible(outcome.connection.organisation)}."]
     text = (data or {}).get("texts", {}).get("markdown") if data else None
-    if outcome.asked is not None and outcome.result is None:
-        policy = outcome.verdict or Verdict("ask", "")
-        parts.append(mark_as_data(markdown(outcome.asked, policy)))
+    if outcome.stored_plan is not None and outcome.result is None:
+        policy = outcome.policy_decision or PolicyDecision("ask", "")
+        parts.append(mark_as_data(plan_to_markdown(outcome.stored_plan, policy)))
     elif text:
         parts.append(mark_as_data("\n".join([text, *structured["warnings"]])))
     else:
@@ -88,12 +92,12 @@ def _build_text(outcome: Outcome, structured: dict[str, Any], data: dict[str, An
 
 
 def _next_step(outcome: Outcome) -> str | None:
-    if outcome.asked is None or outcome.status in {"done", "partial"}:
+    if outcome.stored_plan is None or outcome.status in {"done", "partial"}:
         return None
-    if outcome.verdict is not None and outcome.verdict.run == "ask" and outcome.command is not None:
-        step = f"show the plan to the person, and call {COMMIT} with plan {outcome.asked.short}. "
+    if outcome.policy_decision is not None and outcome.policy_decision.run == "ask" and outcome.command is not None:
+        step = f"show the plan to the person, and call {COMMIT} with plan {outcome.stored_plan.short}. "
         return f"{step}The person can also approve it with: {outcome.command}"
-    return f"call {COMMIT} with plan {outcome.asked.short}."
+    return f"call {COMMIT} with plan {outcome.stored_plan.short}."
 
 
 def from_value(value: Any) -> CallToolResult:
@@ -110,7 +114,7 @@ def from_error(error: ConnectorError) -> CallToolResult:
     lines = [f"{each['field']}: {each['message']}" for each in fields["problems"]]
     wait = f" Wait {fields['retry_after']:.0f} seconds." if fields["retry_after"] else ""
     text = (
-        f"Error {fields['code']}{reason}. What to do: {visible(fields['remedy'])}{wait}\n"
+        f"Error {fields['code']}{reason}. What to do: {make_visible(fields['remedy'])}{wait}\n"
         f"{mark_as_data(chr(10).join([fields['message'], *lines]))}"
     )
     return CallToolResult(

@@ -22,11 +22,11 @@ from bizosaas_xero.adapters.mcp.concurrency import OrganisationLocks, unexpected
 from bizosaas_xero.adapters.mcp.elicitation import Context, Decision, Elicitor
 from bizosaas_xero.adapters.mcp.resources import TableResources
 from bizosaas_xero.adapters.mcp.tools import COMMIT, HOST_ARGUMENTS, ORGANISATIONS, list_tools
-from bizosaas_xero.host import Asked, Host, Outcome, StoredConnection
-from bizosaas_xero.host.actions.agent_limits import Guard
-from bizosaas_xero.host.actions.audit import canonical
-from bizosaas_xero.host.actions.plan_markdown import visible
-from bizosaas_xero.host.actions.policy import Verdict
+from bizosaas_xero.host import Host, Outcome, StoredConnection, StoredPlan
+from bizosaas_xero.host.actions.agent_limits import AgentLimits
+from bizosaas_xero.host.actions.audit import to_canonical_json
+from bizosaas_xero.host.actions.plan_markdown import make_visible
+from bizosaas_xero.host.actions.policy import PolicyDecision
 from bizosaas_xero.spec import (
     Action,
     ConnectorError,
@@ -77,7 +77,7 @@ class AgentServer:
         elicitor: Asks the person at the client to approve plans.
     """
 
-    def __init__(self, host: Host, options: Options, limits: Guard, elicitor: Elicitor) -> None:
+    def __init__(self, host: Host, options: Options, limits: AgentLimits, elicitor: Elicitor) -> None:
         self._host = host
         self._options = options
         self._limits = limits
@@ -139,7 +139,7 @@ class AgentServer:
         arguments = dict(params.arguments or {})
         requester = self._get_requester(context)
         if not self._elicitor.answers_question(params):  # such a call repeats one that was counted
-            self._limits.call(f"{requester} {params.name} {canonical(arguments)}")
+            self._limits.check_call(f"{requester} {params.name} {to_canonical_json(arguments)}")
         if params.name == ORGANISATIONS:
             _refuse_unknown(arguments, ())
             return results.from_value({"organisations": [_summary(each) for each in self.list_connections()]})
@@ -150,7 +150,7 @@ class AgentServer:
         if action is None:
             names = ", ".join(tool.name for tool in self._build_tools())
             raise NotFound(
-                f"The tool {visible(params.name)[:MAX_NAME]!r} does not exist.",
+                f"The tool {make_visible(params.name)[:MAX_NAME]!r} does not exist.",
                 remedy=f"Use one of: {names}.",
                 reason="unknown_tool",
             )
@@ -176,20 +176,20 @@ class AgentServer:
             raise _invalid("business_key", "is missing: it identifies the intent, so that it is done only once")
         if not isinstance(plan_only, bool):
             raise _invalid("plan_only", "must be true or false")
-        self._limits.plan(connection)
+        self._limits.check_plan(connection)
         if plan_only:
             return self._host.act(
                 connection.id, action.name, params, requester=requester, mode="plan", business_key=key
             )
-        self._limits.write(connection)
+        self._limits.check_write(connection)
         return self._act(connection, action.name, params, requester=requester, business_key=key)
 
     def _act(
         self, connection: StoredConnection, action: str, params: Mapping[str, Any] | None = None, **control: Any
     ) -> Outcome:
         with self.locks.track_write():
-            return self._host.acting.act(
-                connection.id, action, params, bound=partial(self._limits.write, connection), **control
+            return self._host.action_service.act(
+                connection.id, action, params, bound=partial(self._limits.check_write, connection), **control
             )
 
     # ------------------------------------------------------------ plans
@@ -207,12 +207,12 @@ class AgentServer:
         if not isinstance(plan_hash, str):
             raise _invalid("plan", "is missing: give the hash of a plan")
 
-        def find_plan(connection: StoredConnection) -> tuple[Asked, Verdict]:
-            stored = self._host.plans.find(plan_hash, connection.id)
-            return stored, self._host.approvals.look(stored)
+        def find_plan(connection: StoredConnection) -> tuple[StoredPlan, PolicyDecision]:
+            stored = self._host.plans.find_by_prefix(plan_hash, connection.id)
+            return stored, self._host.approvals.current_decision(stored)
 
         def commit(connection: StoredConnection) -> Outcome:
-            self._limits.write(connection)
+            self._limits.check_write(connection)
             return self._act(connection, plan.action, requester=requester, mode="commit", plan_hash=plan.plan.hash)
 
         plan, policy = await self.locks.run(context, find_plan, organisation)
@@ -232,7 +232,7 @@ class AgentServer:
     def _can_ask(self, context: Context) -> bool:
         return self._options.ask and self._elicitor.can_ask(context)
 
-    def _record_decision(self, plan: Asked, decision: Decision) -> None:
+    def _record_decision(self, plan: StoredPlan, decision: Decision) -> None:
         """Store the person's decision about the plan that they were shown."""
         approver = self._elicitor.name or ""
         if decision == "approve":
@@ -268,7 +268,7 @@ class AgentServer:
             ]
         if not connections:
             raise NotFound(
-                f"The organisation {visible(organisation or '')!r} is not connected.",
+                f"The organisation {make_visible(organisation or '')!r} is not connected.",
                 remedy=f"Connected: {names}.",
                 reason="unknown_organisation",
             )
@@ -287,7 +287,7 @@ class AgentServer:
         client = "a client without a name"
         if params is not None:
             parts = (params.client_info.name, params.client_info.version)
-            client = " ".join(visible(part)[:MAX_NAME].replace('"', "'") for part in parts).strip() or client
+            client = " ".join(make_visible(part)[:MAX_NAME].replace('"', "'") for part in parts).strip() or client
         person = f" for {self._elicitor.name}" if self._elicitor.name else ""
         return f'{REQUESTER_PREFIX}"{client}"{person}'
 
@@ -300,7 +300,7 @@ def _summary(connection: StoredConnection) -> dict[str, Any]:
 def _refuse_unknown(arguments: Mapping[str, Any], known: tuple[str, ...]) -> None:
     for name in arguments:
         if name not in known:
-            raise _invalid(visible(name)[:MAX_NAME], "is not an argument of this tool")
+            raise _invalid(make_visible(name)[:MAX_NAME], "is not an argument of this tool")
 
 
 def _invalid(field: str, message: str) -> Invalid:

@@ -8,7 +8,7 @@ from typing import Any
 from mcp_types import Tool, ToolAnnotations
 
 from bizosaas_xero.host import StoredConnection
-from bizosaas_xero.host.actions.plan_markdown import visible
+from bizosaas_xero.host.actions.plan_markdown import make_visible
 from bizosaas_xero.spec import Action, Misconfigured
 
 COMMIT = "commit_plan"
@@ -82,7 +82,7 @@ def list_tools(
 
 
 def _organisation_schema(connections: Sequence[StoredConnection]) -> dict[str, Any]:
-    names = "; ".join(f"{visible(each.organisation)} = {each.organisation_id}" for each in connections)
+    names = "; ".join(f"{make_visible(each.organisation)} = {each.organisation_id}" for each in connections)
     several = len(connections) > 1
     hint = "Required: several are connected. Ask the person if it is not clear which." if several else ""
     return _TEXT | {"description": f"The organisation: id or name. {hint} Connected: {names or 'none'}."}

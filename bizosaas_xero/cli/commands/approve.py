@@ -19,8 +19,8 @@ from bizosaas_xero.cli.options import AsJson, Organisation, UserName
 from bizosaas_xero.cli.output import OK, PERSON, Output, format_duration
 
 if TYPE_CHECKING:
-    from bizosaas_xero.host import Asked, Host
-    from bizosaas_xero.host.actions.policy import Verdict
+    from bizosaas_xero.host import Host, StoredPlan
+    from bizosaas_xero.host.actions.policy import PolicyDecision
 
 
 @handle_errors
@@ -58,14 +58,14 @@ def approve(
             connection_id = require_one(find_connections(host, organisation)).id
         if plan is None:
             return _list_waiting(output, host, connection_id)
-        stored = host.plans.find(plan, connection_id)
+        stored = host.plans.find_by_prefix(plan, connection_id)
         return _decide(output, host, stored, current_user(name), refuse=refuse, yes=yes)
 
 
 def _list_waiting(output: Output, host: Host, connection_id: str | None) -> int:
     known = {connection.id for connection in find_connections(host)}
-    waiting = [each for each in host.plans.waiting(connection_id) if each.connection_id in known]
-    plans = [(each, host.approvals.look(each)) for each in waiting]
+    waiting = [each for each in host.plans.list_open(connection_id) if each.connection_id in known]
+    plans = [(each, host.approvals.current_decision(each)) for each in waiting]
     output.write_json({"plans": [each.to_dict() | {"policy": vars(decision)} for each, decision in plans]})
     if not plans:
         output.say("No plan waits for approval.")
@@ -91,16 +91,16 @@ def _list_waiting(output: Output, host: Host, connection_id: str | None) -> int:
     return OK
 
 
-def _needs(plan: Asked, decision: Verdict) -> str:
+def _needs(plan: StoredPlan, decision: PolicyDecision) -> str:
     if plan.decision:
         return f"{plan.decision.decision} by {plan.decision.approver}"
     return {"ask": "approval", "auto": "nothing", "never": "refused by policy"}[decision.run]
 
 
-def _decide(output: Output, host: Host, plan: Asked, user: str, *, refuse: bool, yes: bool) -> int:
+def _decide(output: Output, host: Host, plan: StoredPlan, user: str, *, refuse: bool, yes: bool) -> int:
     from bizosaas_xero.cli.render import show_plan
 
-    policy = host.approvals.look(plan)
+    policy = host.approvals.current_decision(plan)
     show_plan(output, plan, policy)
     answer = "refuse" if refuse else "approve" if yes else _ask(output, plan, user)
     result = {"plan": plan.to_dict() | {"policy": vars(policy)}}
@@ -123,7 +123,7 @@ def _decide(output: Output, host: Host, plan: Asked, user: str, *, refuse: bool,
     return OK
 
 
-def _ask(output: Output, plan: Asked, user: str) -> str:
+def _ask(output: Output, plan: StoredPlan, user: str) -> str:
     """Ask the person; return ``approve``, ``refuse``, or an empty text if they did not decide."""
     amount = plan.plan.amount
     value = "" if amount is None else f" of {amount} {plan.plan.currency or ''}".rstrip()

@@ -16,7 +16,7 @@ from bizosaas_xero.cli.output import OK, PERSON, Output
 
 if TYPE_CHECKING:
     from bizosaas_xero.host import Host
-    from bizosaas_xero.host.actions.audit import Entry
+    from bizosaas_xero.host.actions.audit import AuditEntry
 
 KEY_LENGTH = 24
 """Characters of a business key that the table shows."""
@@ -88,9 +88,9 @@ def _parse_moment(text: str | None) -> datetime | None:
 
 
 def _verify(output: Output, host: Host, noted: str | None) -> int:
-    from bizosaas_xero.host.actions.audit import Head
+    from bizosaas_xero.host.actions.audit import AuditHead
 
-    check = host.audit.verify(None if noted is None else Head.parse(noted))
+    check = host.audit.verify(None if noted is None else AuditHead.parse(noted))
     output.write_json(
         {
             "ok": check.ok,
@@ -111,8 +111,8 @@ def _verify(output: Output, host: Host, noted: str | None) -> int:
     return PERSON
 
 
-def _export(output: Output, path: Path, entries: Iterable[Entry]) -> int:
-    from bizosaas_xero.host.actions.audit import canonical
+def _export(output: Output, path: Path, entries: Iterable[AuditEntry]) -> int:
+    from bizosaas_xero.host.actions.audit import to_canonical_json
     from bizosaas_xero.spec import Misconfigured
 
     count = 0
@@ -121,7 +121,7 @@ def _export(output: Output, path: Path, entries: Iterable[Entry]) -> int:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             for entry in entries:
-                file.write(canonical(entry.to_dict()) + "\n")
+                file.write(to_canonical_json(entry.to_dict()) + "\n")
                 count += 1
     except OSError as error:
         raise Misconfigured(
@@ -134,7 +134,7 @@ def _export(output: Output, path: Path, entries: Iterable[Entry]) -> int:
     return OK
 
 
-def _show(output: Output, entries: list[Entry]) -> None:
+def _show(output: Output, entries: list[AuditEntry]) -> None:
     output.write_json({"entries": [entry.to_dict() for entry in entries]})
     if not entries:
         output.say("No matching entries.")
@@ -146,9 +146,9 @@ def _show(output: Output, entries: list[Entry]) -> None:
     output.table(("No.", "When (UTC)", "Who", "Kind", "Action", "Details"), rows)
 
 
-def _subject(entry: Entry) -> str:
+def _subject(entry: AuditEntry) -> str:
     """Summarise an entry's details in a few words."""
-    from bizosaas_xero.host.actions.audit import canonical
+    from bizosaas_xero.host.actions.audit import to_canonical_json
 
     details = entry.details
     plan = details.get("plan") or {}
@@ -158,6 +158,6 @@ def _subject(entry: Entry) -> str:
         "commit": f"approved by {details.get('approver')}" if details.get("approver") else "by policy",
         "result": details.get("status"),
         "error": (details.get("error") or {}).get("reason"),
-        "policy": canonical(details.get("after")) if entry.kind == "policy" else "",
+        "policy": to_canonical_json(details.get("after")) if entry.kind == "policy" else "",
     }.get(entry.kind)
     return "; ".join(part for part in ((entry.key or "")[:KEY_LENGTH], summary) if part)

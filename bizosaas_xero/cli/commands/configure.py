@@ -75,7 +75,7 @@ def configure(  # noqa: PLR0913 (options)
         if changes:
             host.configure(require_one(connections).id, changes, who=current_user() if policy else None)
         if callback is not None:
-            secret = host.callbacks.set(require_one(connections).id, callback or None)
+            secret = host.webhooks.set_url(require_one(connections).id, callback or None)
         connections = [host.store.connection(connection.id) for connection in connections]
         for connection in connections:
             _show(output, host, connection)

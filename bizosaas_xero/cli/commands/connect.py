@@ -67,11 +67,11 @@ def connect(  # noqa: PLR0913 (options)
     )
     with open_cli_host() as host:
         if kind is Kind.CUSTOM:
-            offer = host.connecting.client_credentials(CONNECTOR, app)
+            offer = host.connections.connect_custom_app(CONNECTOR, app)
         else:
-            url = host.connecting.begin(CONNECTOR, app, _split_scopes(scopes))
+            url = host.connections.begin_consent(CONNECTOR, app, _split_scopes(scopes))
             callback_url = _get_consent(output, url, app.redirect_uri or "", browser=not no_browser)
-            offer = host.connecting.finish(callback_url)
+            offer = host.connections.finish_consent(callback_url)
         for warning in offer.warnings:
             output.prompt(f"Note: {warning}")
         connection = connect_organisation(output, host, offer, organisation)

@@ -116,13 +116,13 @@ def _connect(output: Output, host: Host, sandbox: dict[str, Any]) -> StoredConne
         kind="web",
     )
     settings = {name: sandbox[name] for name in ("api_url", "identity_url", "login_url")}
-    url = host.connecting.begin(CONNECTOR, app, settings=settings | {"calls_per_minute": 0})
+    url = host.connections.begin_consent(CONNECTOR, app, settings=settings | {"calls_per_minute": 0})
     # What a person does in the browser: sign in, choose the organisation, allow.
     consent_url = f"{sandbox['login_url']}/_sandbox/consent"
     response = httpx.post(consent_url, json={"url": url}, trust_env=False)  # a proxy cannot reach this machine
-    offer = host.connecting.finish(response.raise_for_status().json()["callback_url"])
+    offer = host.connections.finish_consent(response.raise_for_status().json()["callback_url"])
     output.say("   Signed in there as its demo user, and allowed access (no browser needed)")
-    connection = host.connecting.choose(offer)
+    connection = host.connections.choose(offer)
     output.say(f"   The organisation chosen: {connection.organisation}")
     return connection
 

@@ -37,7 +37,7 @@ def disconnect(
         connection = require_one(find_connections(host, organisation))
         if not yes:
             _confirm(output, connection, revoke=revoke)
-        disconnected = host.connecting.disconnect(connection.id, revoke=revoke)
+        disconnected = host.connections.disconnect(connection.id, revoke=revoke)
         for each in disconnected:
             output.say(Styled(f"Disconnected from {each.organisation}.", "green"))
         output.say(f"The synced records are kept in {host.database.place}.")

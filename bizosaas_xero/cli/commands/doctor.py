@@ -37,11 +37,11 @@ def doctor(
     as_json: AsJson = False,
 ) -> int:
     """Diagnose problems and suggest fixes."""
-    from bizosaas_xero.host.support.bundle import write
+    from bizosaas_xero.host.support.bundle import write_bundle
 
     output = Output(as_json=as_json)
     with open_cli_host() as host:
-        rotated = host.store.rotate() if rotate_key else None
+        rotated = host.store.rotate_key() if rotate_key else None
         if rotated is not None:
             output.say(
                 f"{rotated} secrets were encrypted with the newest key; older keys are no longer needed.",
@@ -59,7 +59,7 @@ def doctor(
             _show(output, finding)
         code = _exit_code(findings)
         if bundle is not None:
-            parts = write(bundle, host.store, host.sink, findings, os.environ, datetime.now(UTC).isoformat())
+            parts = write_bundle(bundle, host.store, host.sink, findings, os.environ, datetime.now(UTC).isoformat())
             output.say()
             output.say(f"Written for support: {bundle} ({', '.join(parts)}).", style="green")
             output.say("It holds counts, codes and times: no name, no amount, no token, no secret.")

@@ -49,7 +49,7 @@ def events(
 
 def _show_new(output: Output, host: Host, names: dict[str, str], only: str | None, last: int) -> int:
     """Print the events after a number, and return the number of the last one."""
-    while page := host.events.since(last, only, PAGE_SIZE):
+    while page := host.events.list_since(last, only, PAGE_SIZE):
         for event in page:
             output.write_json(event.to_dict())
             output.line(_format(event, names if len(names) > 1 else {}))

@@ -67,7 +67,7 @@ def _read_offers(host: Host) -> tuple[list[Offer], list[ConnectorError]]:
     problems: list[ConnectorError] = []
     for identity in identities:
         try:
-            offers.append(host.connecting.offer(CONNECTOR, identity))
+            offers.append(host.connections.list_organisations(CONNECTOR, identity))
         except ConnectorError as error:
             problems.append(error)
     if not offers:

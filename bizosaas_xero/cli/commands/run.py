@@ -113,7 +113,7 @@ def _resolve_connection(host: Host, commit: str | None, organisation: str | None
     connections = find_connections(host, organisation)
     if commit is None:
         return require_one(connections).id, None
-    stored = host.plans.find(commit, None if organisation is None else require_one(connections).id)
+    stored = host.plans.find_by_prefix(commit, None if organisation is None else require_one(connections).id)
     return stored.connection_id, stored.plan.hash
 
 

@@ -56,7 +56,7 @@ def _read_status(host: Host, connection: StoredConnection) -> dict[str, Any]:
     from bizosaas_xero.cli.settings_report import read_settings
     from bizosaas_xero.host import EntityState
 
-    states = {state.entity: state for state in host.store.entities(connection.id)}
+    states = {state.entity: state for state in host.store.entity_states(connection.id)}
     info = host.report.connector(connection.connector).describe()
     entities = [
         _read_entity(host, connection, entity, states.get(entity.name) or EntityState(entity.name))
@@ -69,7 +69,7 @@ def _read_status(host: Host, connection: StoredConnection) -> dict[str, Any]:
         "today": host.store.usage(connection.organisation_id),
         "resume_at": connection.resume_at and connection.resume_at.isoformat(),
         "configured": read_settings(host, connection),
-        "waiting": [each.plan.hash for each in host.approvals.waiting(connection.id)],
+        "waiting": [each.plan.hash for each in host.approvals.list_waiting(connection.id)],
     }
 
 
@@ -79,8 +79,8 @@ def _read_entity(host: Host, connection: StoredConnection, info: EntityInfo, sta
     outcome = state.outcome or {}
     return {
         "entity": state.entity,
-        "rows": host.sink.rows(connection.organisation_id, state.entity),
-        "rejected": host.sink.rejected(connection.organisation_id, state.entity),
+        "rows": host.sink.count_rows(connection.organisation_id, state.entity),
+        "rejected": host.sink.count_rejected(connection.organisation_id, state.entity),
         "last_run": state.last_run and state.last_run.isoformat(),
         "last_success": state.last_success and state.last_success.isoformat(),
         "next_due": state.next_due and state.next_due.isoformat(),

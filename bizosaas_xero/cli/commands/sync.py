@@ -64,7 +64,7 @@ def _sync_once(output: Output, entities: list[str], organisation: str | None, *,
                 connection_summary(connection)
                 | {"entities": [outcome.to_dict() for outcome in outcomes], "skipped": skipped}
             )
-        host.callbacks.deliver()
+        host.webhooks.deliver_due()
         code = worst_exit_code(outcome_exit_code(outcome) for result in results for outcome in result["entities"])
         output.write_json({"connections": results, "database": host.database.place, "exit_code": code})
         return code

@@ -1,7 +1,7 @@
-"""Guards the books against an agent that goes round in circles.
+"""Rate limits agent calls: loops, runaway writes, floods of plans.
 
-The same call again and again, writes without end, more plans than anybody can look at: each is refused.
-What agents write and plan is counted in the database, so that a new process does not begin at nought.
+Identical calls, writes and open plans are counted and refused beyond a limit. Writes and plans are counted in
+the database, so that a new process does not start at zero.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from bizosaas_xero.spec import RateLimited
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
-class Guard:
+class AgentLimits:
     """Counts what agents ask for, and refuses too much of it.
 
     Args:
         database: Where that is.
         audit: What was written.
-        plans: What waits for a person.
+        plans: The plans that wait for approval.
         now: The clock.
         prefix: How the names of agents begin; what others write is not counted.
         same_calls: How often one call may be made a minute with the same arguments.
@@ -59,7 +59,7 @@ class Guard:
         self._calls: dict[str, deque[datetime]] = {}
         self._lock = threading.Lock()
 
-    def call(self, key: str) -> None:
+    def check_call(self, key: str) -> None:
         """Count a call.
 
         Args:
@@ -86,37 +86,37 @@ class Guard:
             retry_after=wait,
         )
 
-    def plan(self, kept: StoredConnection) -> None:
+    def check_plan(self, connection: StoredConnection) -> None:
         """Let another plan be made.
 
         Raises:
             RateLimited: ``too_many_plans``.
         """
-        waiting = len(self._plans.waiting(kept.id))
+        waiting = len(self._plans.list_open(connection.id))
         if waiting >= self._waiting:
             raise RateLimited(
-                f"{waiting} plans of {kept.organisation} wait for a person already.",
+                f"{waiting} plans of {connection.organisation} wait for a person already.",
                 remedy="Ask the person to decide about them first: bizosaas-xero approve",
                 reason="too_many_plans",
             )
 
-    def write(self, kept: StoredConnection, transaction: sa.Connection | None = None) -> None:
+    def check_write(self, kept: StoredConnection, transaction: sa.Connection | None = None) -> None:
         """Let something be written.
 
         Args:
             kept: In whose books.
             transaction: The one in which the write is claimed. Counted there, no other process can claim
-                one in between; counted before, an agent that goes round in circles does not even plan.
+                one in between; counted before, a looping agent does not even plan.
 
         Raises:
             RateLimited: ``too_many_writes``.
         """
         now = self._now()
         if transaction is None:
-            with self._database.reading() as connection:
-                begun = self._audit.commits(connection, kept.organisation_id, now - HOUR)
+            with self._database.read_transaction() as connection:
+                begun = self._audit.commits_since(connection, kept.organisation_id, now - HOUR)
         else:
-            begun = self._audit.commits(transaction, kept.organisation_id, now - HOUR)
+            begun = self._audit.commits_since(transaction, kept.organisation_id, now - HOUR)
         written = [entry for entry in begun if (entry.who or "").startswith(self._prefix)]
         if len(written) >= self._writes:
             wait = datetime.fromisoformat(written[-self._writes].at) + HOUR - now if self._writes else HOUR

@@ -16,39 +16,39 @@ import sqlalchemy as sa
 
 from bizosaas_xero.host.actions import policy
 from bizosaas_xero.host.actions.audit import Audit
-from bizosaas_xero.host.actions.idempotency import Claims, Key
-from bizosaas_xero.host.actions.plans import Asked, Decision, Plans
-from bizosaas_xero.host.actions.policy import Verdict
+from bizosaas_xero.host.actions.idempotency import ClaimKey, Claims
+from bizosaas_xero.host.actions.plans import ApprovalDecision, Plans, StoredPlan
+from bizosaas_xero.host.actions.policy import PolicyDecision
 from bizosaas_xero.host.storage.database import AUDIT_LOCK, Database
 from bizosaas_xero.host.storage.models import StoredConnection
 from bizosaas_xero.host.storage.store import Store
 from bizosaas_xero.host.sync.events import business_day
 from bizosaas_xero.spec import Conflict, Invalid, Misconfigured
 
-LONGEST = 200
+MAX_NAME_LENGTH = 200
 """Characters of a name."""
 
 
-def named(name: str, field: str) -> str:
+def validate_name(name: str, field: str) -> str:
     """Return a name as it is kept: without spaces at its ends.
 
     Raises:
         Invalid: It is empty, too long, or holds what cannot be seen.
     """
-    kept = name.strip()
-    hidden = any(unicodedata.category(each)[0] == "C" or each in "\u2028\u2029" for each in kept)
-    if kept and len(kept) <= LONGEST and not hidden:
-        return kept
-    complaint = f"must be 1 to {LONGEST} characters that can be seen"
+    stripped = name.strip()
+    hidden = any(unicodedata.category(each)[0] == "C" or each in "\u2028\u2029" for each in stripped)
+    if stripped and len(stripped) <= MAX_NAME_LENGTH and not hidden:
+        return stripped
+    complaint = f"must be 1 to {MAX_NAME_LENGTH} characters that can be seen"
     raise Invalid(f"{field} {complaint}.", reason="bad_name", problems=[{"field": field, "message": complaint}])
 
 
-def same(one: str, other: str) -> bool:
+def is_same_name(one: str, other: str) -> bool:
     """Tell whether two names are one: in whatever letters, width and spacing."""
-    return _folded(one) == _folded(other)
+    return _normalise(one) == _normalise(other)
 
 
-def _folded(name: str) -> str:
+def _normalise(name: str) -> str:
     return "".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
@@ -60,7 +60,7 @@ class Approvals:
         store: Connections with their policies.
         plans: What was asked for.
         claims: What was written today.
-        audit: Told of every decision.
+        audit: Records every decision.
         now: The clock.
     """
 
@@ -81,44 +81,46 @@ class Approvals:
         self._audit = audit
         self._now = now
 
-    def verdict(self, transaction: sa.Connection, kept: StoredConnection, asked: Asked) -> Verdict:
+    def evaluate_policy(
+        self, transaction: sa.Connection, connection: StoredConnection, stored_plan: StoredPlan
+    ) -> PolicyDecision:
         """Say what the policy says of a plan now, after what was written today."""
-        zone = ZoneInfo(kept.preferences.get("timezone") or "UTC")
-        midnight = datetime.combine(business_day(kept, self._now()), time.min, zone).astimezone(UTC)
-        key = Key(kept.connector, kept.organisation_id, asked.action, asked.key)
-        spent = self._claims.spent(transaction, key, midnight)
-        return policy.decide(policy.rule_of(kept, asked.action), asked.plan, spent)
+        zone = ZoneInfo(connection.preferences.get("timezone") or "UTC")
+        midnight = datetime.combine(business_day(connection, self._now()), time.min, zone).astimezone(UTC)
+        key = ClaimKey(connection.connector, connection.organisation_id, stored_plan.action, stored_plan.key)
+        spent = self._claims.sum_amounts(transaction, key, midnight)
+        return policy.decide(policy.find_rule(connection, stored_plan.action), stored_plan.plan, spent)
 
-    def allowed(
-        self, transaction: sa.Connection, kept: StoredConnection, asked: Asked
-    ) -> tuple[Verdict, Decision | None]:
+    def check_allowed(
+        self, transaction: sa.Connection, connection: StoredConnection, stored_plan: StoredPlan
+    ) -> tuple[PolicyDecision, ApprovalDecision | None]:
         """Say whether a plan may be done now: what the policy says, and the approval if one holds."""
-        given = asked.decision
-        if given is None or given.decision != "approved" or given.expires_at <= self._now():
-            given = None
-        elif any(same(given.approver, name) for name in asked.requesters):
-            given = None  # they asked for it themselves, since
-        return self.verdict(transaction, kept, asked), given
+        approval = stored_plan.decision
+        if approval is None or approval.decision != "approved" or approval.expires_at <= self._now():
+            approval = None
+        elif any(is_same_name(approval.approver, name) for name in stored_plan.requesters):
+            approval = None  # they asked for it themselves, since
+        return self.evaluate_policy(transaction, connection, stored_plan), approval
 
-    def look(self, asked: Asked) -> Verdict:
+    def current_decision(self, stored_plan: StoredPlan) -> PolicyDecision:
         """Say what the policy says of a plan now."""
-        kept = self._store.connection(asked.connection_id)
-        with self._database.reading() as connection:
-            return self.verdict(connection, kept, asked)
+        connection = self._store.connection(stored_plan.connection_id)
+        with self._database.read_transaction() as transaction:
+            return self.evaluate_policy(transaction, connection, stored_plan)
 
-    def waiting(self, connection_id: str) -> list[Asked]:
+    def list_waiting(self, connection_id: str) -> list[StoredPlan]:
         """Return an organisation's plans that need a person, and have neither their yes nor their no."""
         return [
-            asked
-            for asked in self._plans.waiting(connection_id)
-            if asked.decision is None and self.look(asked).run == "ask"
+            stored_plan
+            for stored_plan in self._plans.list_open(connection_id)
+            if stored_plan.decision is None and self.current_decision(stored_plan).run == "ask"
         ]
 
-    def approve(self, asked: Asked, approver: str, *, unseen: bool = False) -> Decision:
+    def approve(self, stored_plan: StoredPlan, approver: str, *, unseen: bool = False) -> ApprovalDecision:
         """Keep a person's yes to a plan; it holds until the plan's time is over.
 
         Args:
-            asked: The plan, as the person saw it.
+            stored_plan: The plan, as the person saw it.
             approver: The person.
             unseen: They were not shown it and asked; only where the policy says ``yes``.
 
@@ -127,99 +129,99 @@ class Approvals:
             Conflict: The plan's time is over, it is done, or stale.
             Misconfigured: The policy forbids it, or forbids to approve unseen.
         """
-        who = named(approver, "approver")
-        kept = self._store.connection(asked.connection_id)
-        with self._database.writing() as transaction:
-            self._database.in_turn(transaction, AUDIT_LOCK)
-            current = self._current(transaction, asked)
-            if any(same(who, name) for name in current.requesters):
+        who = validate_name(approver, "approver")
+        connection = self._store.connection(stored_plan.connection_id)
+        with self._database.write_transaction() as transaction:
+            self._database.advisory_lock(transaction, AUDIT_LOCK)
+            current = self._current_plan(transaction, stored_plan)
+            if any(is_same_name(who, name) for name in current.requesters):
                 raise Invalid(
                     f"{who} asked for this, and cannot approve it.",
                     remedy="Another person must: bizosaas-xero approve "
-                    f"{asked.short} --as NAME. A program that asks should say its own name: run --as NAME.",
+                    f"{stored_plan.short} --as NAME. A program that asks should say its own name: run --as NAME.",
                     reason="approver_is_requester",
                     problems=[{"field": "approver", "message": "is the one who asked"}],
                 )
-            verdict = self.verdict(transaction, kept, current)
-            if verdict.run == "never":
-                raise policy.refuse(asked.action, verdict.why)
-            if unseen and not (policy.rule_of(kept, asked.action) or {}).get("yes"):
+            policy_decision = self.evaluate_policy(transaction, connection, current)
+            if policy_decision.run == "never":
+                raise policy.policy_forbids_error(stored_plan.action, policy_decision.why)
+            if unseen and not (policy.find_rule(connection, stored_plan.action) or {}).get("yes"):
                 raise Misconfigured(
-                    f"The policy does not let {asked.action} be approved without looking at it.",
-                    remedy=f"Look at it and answer: bizosaas-xero approve {asked.short}. Or let the policy "
-                    f"allow --yes: bizosaas-xero configure --policy {asked.action}=approval,,,yes",
+                    f"The policy does not let {stored_plan.action} be approved without looking at it.",
+                    remedy=f"Look at it and answer: bizosaas-xero approve {stored_plan.short}. Or let the policy "
+                    f"allow --yes: bizosaas-xero configure --policy {stored_plan.action}=approval,,,yes",
                     reason="yes_not_allowed",
                 )
-            decision = Decision("approved", who, self._now(), current.expires_at)
-            self._keep(transaction, kept, current, decision, unseen=unseen)
+            decision = ApprovalDecision("approved", who, self._now(), current.expires_at)
+            self._save(transaction, connection, current, decision, unseen=unseen)
         return decision
 
-    def refuse(self, asked: Asked, approver: str) -> Decision:
-        """Keep a person's no to a plan. Whoever asked for it may say it, too.
+    def refuse(self, stored_plan: StoredPlan, approver: str) -> ApprovalDecision:
+        """Save a person's refusal of a plan. A requester may refuse it, too.
 
         Raises:
             Conflict: The plan's time is over, it is done, or stale.
         """
-        who = named(approver, "approver")
-        kept = self._store.connection(asked.connection_id)
-        with self._database.writing() as transaction:
-            self._database.in_turn(transaction, AUDIT_LOCK)
-            current = self._current(transaction, asked)
-            decision = Decision("refused", who, self._now(), current.expires_at)
-            self._keep(transaction, kept, current, decision)
+        who = validate_name(approver, "approver")
+        connection = self._store.connection(stored_plan.connection_id)
+        with self._database.write_transaction() as transaction:
+            self._database.advisory_lock(transaction, AUDIT_LOCK)
+            current = self._current_plan(transaction, stored_plan)
+            decision = ApprovalDecision("refused", who, self._now(), current.expires_at)
+            self._save(transaction, connection, current, decision)
         return decision
 
-    def _current(self, transaction: sa.Connection, asked: Asked) -> Asked:
-        current = self._plans.get(transaction, asked.connection_id, asked.plan.hash)
-        return ready(current or asked, self._now())
+    def _current_plan(self, transaction: sa.Connection, stored_plan: StoredPlan) -> StoredPlan:
+        current = self._plans.get(transaction, stored_plan.connection_id, stored_plan.plan.hash)
+        return require_open(current or stored_plan, self._now())
 
-    def _keep(
+    def _save(
         self,
         transaction: sa.Connection,
-        kept: StoredConnection,
-        asked: Asked,
-        decision: Decision,
+        connection: StoredConnection,
+        stored_plan: StoredPlan,
+        decision: ApprovalDecision,
         **more: Any,
     ) -> None:
-        self._plans.decide(transaction, asked, decision)
+        self._plans.save_decision(transaction, stored_plan, decision)
         self._audit.add(
             transaction,
             "approval" if decision.decision == "approved" else "refusal",
-            connection_id=kept.id,
-            organisation_id=kept.organisation_id,
-            action=asked.action,
-            key=asked.key,
+            connection_id=connection.id,
+            organisation_id=connection.organisation_id,
+            action=stored_plan.action,
+            key=stored_plan.key,
             who=decision.approver,
-            plan_hash=asked.plan.hash,
+            plan_hash=stored_plan.plan.hash,
             expires_at=decision.expires_at,
             **more,
         )
 
 
-def ready(asked: Asked, now: datetime) -> Asked:
+def require_open(stored_plan: StoredPlan, now: datetime) -> StoredPlan:
     """Return a plan that can still be approved and done.
 
     Raises:
         Conflict: Its time is over, it is done, or stale.
     """
-    if asked.state == "done":
+    if stored_plan.state == "done":
         raise Conflict(
             "This plan is done already.",
             remedy="Nothing to do. To do it once more, plan it with another business key.",
             reason="plan_done",
         )
-    if asked.state == "stale":
-        raise stale()
-    if asked.expires_at <= now:
+    if stored_plan.state == "stale":
+        raise stale_plan_error()
+    if stored_plan.expires_at <= now:
         raise Conflict(
-            f"The time of this plan was over at {asked.expires_at:%Y-%m-%d %H:%M} UTC.",
+            f"The time of this plan was over at {stored_plan.expires_at:%Y-%m-%d %H:%M} UTC.",
             remedy="Plan again with the same parameters and business key.",
             reason="plan_expired",
         )
-    return asked
+    return stored_plan
 
 
-def stale() -> Conflict:
+def stale_plan_error() -> Conflict:
     """Make the error that says that the world is no longer as the plan assumed."""
     return Conflict(
         "What this would do now is not what was planned.",

@@ -2,7 +2,7 @@
 
 Each entry holds the hash of the one before, so a changed, removed or inserted entry is found by
 :meth:`Audit.verify`. What a chain cannot show by itself is that its end was cut off, or that all of it was
-written anew: for that, note the head elsewhere from time to time.
+rewritten: for that, note the head elsewhere from time to time.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from bizosaas_xero.host.storage import action_tables as t
-from bizosaas_xero.host.storage.database import AUDIT_LOCK, Database, matching
+from bizosaas_xero.host.storage.database import AUDIT_LOCK, Database, where_equals
 from bizosaas_xero.host.storage.tables import stamp
 from bizosaas_xero.spec import Invalid
 
-Kind = Literal["read", "plan", "waiting", "approval", "refusal", "commit", "result", "repeated", "error", "policy"]
-"""What an entry tells of: a read; a plan made; a commit that waits for a person; a person's yes and no; the
-moment before the first request; what came of it; a write that was done before; an error; a changed policy."""
+AuditKind = Literal["read", "plan", "waiting", "approval", "refusal", "commit", "result", "repeated", "error", "policy"]
+"""What an entry records: a read; a plan; a commit that waits for a person; an approval; a refusal; the moment
+before the first request; the result; a write that was done before; an error; a changed policy."""
 
-PAGE = 500
+PAGE_SIZE = 500
 
-FIRST = "0" * 64
+GENESIS_HASH = "0" * 64
 """The hash before the first entry."""
 
 
-def canonical(value: Any) -> str:
+def to_canonical_json(value: Any) -> str:
     """Write JSON in one way only: sorted keys, no spaces, ASCII, amounts as strings with all their digits.
 
     Raises:
-        Invalid: It is no JSON value.
+        Invalid: The value is not JSON.
     """
     try:
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_plain, allow_nan=False)
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_encode_value, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise Invalid(
-            f"This is no JSON value: {error}.", problems=[{"field": "params", "message": "must be JSON"}]
+            f"This is not a JSON value: {error}.", problems=[{"field": "params", "message": "must be JSON"}]
         ) from None
 
 
-def _plain(value: Any) -> str:
+def _encode_value(value: Any) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, datetime):
@@ -57,7 +57,7 @@ def _plain(value: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Entry:
+class AuditEntry:
     """One entry. ``key`` names a write; ``details`` are the rest, by kind. ``who`` asked or decided."""
 
     seq: int
@@ -78,7 +78,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Head:
+class AuditHead:
     """The last entry's number and hash; of an empty audit, 0 and :data:`FIRST`."""
 
     seq: int
@@ -88,16 +88,16 @@ class Head:
         return f"{self.seq}:{self.hash}"
 
     @classmethod
-    def parse(cls, text: str) -> Head:
+    def parse(cls, text: str) -> AuditHead:
         """Read a head as it is printed.
 
         Raises:
             Invalid: It is none.
         """
         number, _, hashed = text.strip().partition(":")
-        if not (number.isascii() and number.isdecimal() and len(hashed) == len(FIRST)):
+        if not (number.isascii() and number.isdecimal() and len(hashed) == len(GENESIS_HASH)):
             raise Invalid(
-                f"{text!r} is no head of an audit.",
+                f"{text!r} is not the head of an audit.",
                 remedy="Give it as `audit --head` prints it: SEQ:HASH.",
                 reason="bad_head",
                 problems=[{"field": "head", "message": "must look like SEQ:HASH"}],
@@ -110,7 +110,7 @@ class Verification:
     """What :meth:`Audit.verify` found. ``broken`` is the number of the first entry that is not as it was."""
 
     entries: int
-    head: Head
+    head: AuditHead
     broken: int | None = None
     why: str = ""
 
@@ -135,7 +135,7 @@ class Audit:
     def add(
         self,
         transaction: sa.Connection,
-        kind: Kind,
+        kind: AuditKind,
         *,
         connection_id: str,
         organisation_id: str,
@@ -144,14 +144,14 @@ class Audit:
         who: str | None = None,
         **details: Any,
     ) -> None:
-        """Add an entry, in the transaction that does what it tells of.
+        """Add an entry, in the transaction that makes the change it records.
 
         From here on no other process adds one until the transaction ends.
         """
-        self._database.in_turn(transaction, AUDIT_LOCK)
+        self._database.advisory_lock(transaction, AUDIT_LOCK)
         head = self._head(transaction)
         now = self._now()
-        content = canonical(
+        content = to_canonical_json(
             {
                 "seq": head.seq + 1,
                 "at": stamp(now),
@@ -174,13 +174,13 @@ class Audit:
                 key=key,
                 kind=kind,
                 content=content,
-                hash=_hash(content),
+                hash=_sha256(content),
             )
         )
 
-    def note(self, kind: Kind, **entry: Any) -> None:
+    def record(self, kind: AuditKind, **entry: Any) -> None:
         """Add an entry in a transaction of its own; the arguments are those of :meth:`add`."""
-        with self._database.writing() as transaction:
+        with self._database.write_transaction() as transaction:
             self.add(transaction, kind, **entry)
 
     def entries(
@@ -191,7 +191,7 @@ class Audit:
         key: str | None = None,
         since: datetime | None = None,
         last: int | None = None,
-    ) -> Iterator[Entry]:
+    ) -> Iterator[AuditEntry]:
         """Give entries, oldest first.
 
         Args:
@@ -199,7 +199,7 @@ class Audit:
             organisation_id: Only of this organisation.
             key: Only of the write of this key: its business key, or its plan's hash.
             since: Only from this moment on.
-            last: Only so many, the newest.
+            last: Only this number of entries, the newest.
         """
         c = t.audit.c
         wanted = sa.select(t.audit)
@@ -209,74 +209,74 @@ class Audit:
         after = 0
         if last is not None:
             numbers = wanted.with_only_columns(c.seq).order_by(c.seq.desc()).limit(last).subquery()
-            with self._database.reading() as connection:
-                first = connection.execute(sa.select(sa.func.min(numbers.c.seq))).scalar_one_or_none()
+            with self._database.read_transaction() as transaction:
+                first = transaction.execute(sa.select(sa.func.min(numbers.c.seq))).scalar_one_or_none()
             after = (first or 1) - 1
-        for row in self._rows(wanted, after):
-            yield Entry(**json.loads(row.content), hash=row.hash)
+        for row in self._iter_rows(wanted, after):
+            yield AuditEntry(**json.loads(row.content), hash=row.hash)
 
-    def commits(self, transaction: sa.Connection, organisation_id: str, since: datetime) -> list[Entry]:
+    def commits_since(self, transaction: sa.Connection, organisation_id: str, since: datetime) -> list[AuditEntry]:
         """Return the writes that were begun in an organisation since a moment, oldest first."""
-        wanted = matching(sa.select(t.audit), t.audit, organisation_id=organisation_id, kind="commit")
+        wanted = where_equals(sa.select(t.audit), t.audit, organisation_id=organisation_id, kind="commit")
         rows = transaction.execute(wanted.where(t.audit.c.at >= since).order_by(t.audit.c.seq))
-        return [Entry(**json.loads(row.content), hash=row.hash) for row in rows]
+        return [AuditEntry(**json.loads(row.content), hash=row.hash) for row in rows]
 
-    def head(self) -> Head:
+    def head(self) -> AuditHead:
         """Return the last entry's number and hash."""
-        with self._database.reading() as connection:
-            return self._head(connection)
+        with self._database.read_transaction() as transaction:
+            return self._head(transaction)
 
-    def verify(self, noted: Head | None = None) -> Verification:
-        """Compute the chain again, from the first entry to the last.
+    def verify(self, noted: AuditHead | None = None) -> Verification:
+        """Verify the hash chain, from the first entry to the last.
 
         Args:
             noted: A head that was noted before, elsewhere: that entry must still be there, and unchanged.
         """
-        head = Head(0, FIRST)
-        for row in self._rows(sa.select(t.audit), 0):
-            why = _defect(row, head)
+        head = AuditHead(0, GENESIS_HASH)
+        for row in self._iter_rows(sa.select(t.audit), 0):
+            why = _find_defect(row, head)
             if not why and noted is not None and row.seq == noted.seq and row.hash != noted.hash:
                 why = "it is not the entry whose hash was noted"
             if why:
                 return Verification(head.seq, head, head.seq + 1, why)
-            head = Head(row.seq, row.hash)
+            head = AuditHead(row.seq, row.hash)
         if noted is not None and noted.seq > head.seq:
             return Verification(head.seq, head, head.seq + 1, "the audit ends before the entry that was noted")
         return Verification(head.seq, head)
 
-    def _rows(self, wanted: sa.Select[Any], after: int) -> Iterator[sa.Row[Any]]:
+    def _iter_rows(self, wanted: sa.Select[Any], after: int) -> Iterator[sa.Row[Any]]:
         """Give rows in order, page by page, so that a reader who stops holds nothing open."""
         c = t.audit.c
         while True:
-            page = wanted.where(c.seq > after).order_by(c.seq).limit(PAGE)
-            with self._database.reading() as connection:
-                rows = connection.execute(page).all()
+            page = wanted.where(c.seq > after).order_by(c.seq).limit(PAGE_SIZE)
+            with self._database.read_transaction() as transaction:
+                rows = transaction.execute(page).all()
             yield from rows
-            if len(rows) < PAGE:
+            if len(rows) < PAGE_SIZE:
                 return
             after = rows[-1].seq
 
-    def _head(self, connection: sa.Connection) -> Head:
+    def _head(self, transaction: sa.Connection) -> AuditHead:
         c = t.audit.c
-        row = connection.execute(sa.select(c.seq, c.hash).order_by(c.seq.desc()).limit(1)).one_or_none()
-        return Head(row.seq, row.hash) if row else Head(0, FIRST)
+        row = transaction.execute(sa.select(c.seq, c.hash).order_by(c.seq.desc()).limit(1)).one_or_none()
+        return AuditHead(row.seq, row.hash) if row else AuditHead(0, GENESIS_HASH)
 
 
-def _hash(content: str) -> str:
+def _sha256(content: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _defect(row: sa.Row[Any], before: Head) -> str:
+def _find_defect(row: sa.Row[Any], before: AuditHead) -> str:
     """Say what is wrong with an entry; empty if nothing is."""
     if row.seq != before.seq + 1:
         return "it is missing"
-    if row.hash != _hash(row.content):
+    if row.hash != _sha256(row.content):
         return "its content was changed"
     try:
         content: Mapping[str, Any] = json.loads(row.content)
         told = [content[name] for name in ("seq", "previous", *_COLUMNS)]
     except (ValueError, KeyError, TypeError):
-        return "its content is no entry"
+        return "its content is not an entry"
     if told[1] != before.hash:
         return "it does not follow the one before it"
     if told != [row.seq, before.hash, stamp(row.at), *(getattr(row, name) for name in _COLUMNS[1:])]:

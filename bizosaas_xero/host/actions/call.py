@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bizosaas_xero.host.actions.idempotency import Key
+from bizosaas_xero.host.actions.idempotency import ClaimKey
 from bizosaas_xero.host.connections.grants import Grants
 from bizosaas_xero.host.plugins import validation
 from bizosaas_xero.host.plugins.connector import Connector
@@ -19,8 +19,8 @@ from bizosaas_xero.spec import ActionResult, ConnectorError, ReconnectRequired
 
 
 @dataclass(frozen=True)
-class Call:
-    """What somebody asks for.
+class ActionCall:
+    """One call of an action, as the requester made it.
 
     Args:
         kept: In whose books.
@@ -32,7 +32,7 @@ class Call:
         bound: Called in the transaction that claims a write; what it raises refuses it.
     """
 
-    kept: StoredConnection
+    connection: StoredConnection
     connector: Connector
     action: str
     params: str
@@ -40,22 +40,22 @@ class Call:
     requester: str
     bound: Callable[[sa.Connection], None] = lambda _: None
 
-    def key(self, key: str) -> Key:
+    def key(self, key: str) -> ClaimKey:
         """Return what is claimed for a write of this key."""
-        return Key(self.kept.connector, self.kept.organisation_id, self.action, key)
+        return ClaimKey(self.connection.connector, self.connection.organisation_id, self.action, key)
 
-    def names(self, key: str | None) -> dict[str, Any]:
+    def audit_fields(self, key: str | None) -> dict[str, Any]:
         """Return what an entry of the audit says of the call."""
         return {
-            "connection_id": self.kept.id,
-            "organisation_id": self.kept.organisation_id,
+            "connection_id": self.connection.id,
+            "organisation_id": self.connection.organisation_id,
             "action": self.action,
             "key": key,
             "who": self.requester,
         }
 
 
-class Caller:
+class ConnectorCaller:
     """Asks connectors.
 
     Args:
@@ -67,7 +67,7 @@ class Caller:
         self._store = store
         self._grants = grants
 
-    def ask(self, call: Call, params: str, control: Mapping[str, Any]) -> ActionResult:
+    def run(self, call: ActionCall, params: str, control: Mapping[str, Any]) -> ActionResult:
         """Call the connector, and once more with a new token if its token is refused.
 
         Returns:
@@ -78,24 +78,24 @@ class Caller:
         """
         refused: int | None = None
         while True:
-            held, connection = self._grants.access(call.connector, call.kept, refused)
+            grant, connection = self._grants.get_access(call.connector, call.connection, refused)
             try:
                 result = call.connector.run_action(connection, call.action, json.loads(params), dict(control))
             except ConnectorError as error:
-                self._count(call, error.cost or {})
+                self._add_usage(call, error.cost or {})
                 if error.recovery != "refresh":
                     raise
                 if refused is not None:
                     raise ReconnectRequired(
                         "Access was renewed, and is still refused.", correlation_id=error.correlation_id
                     ) from None
-                refused = held.version
+                refused = grant.version
                 continue
-            self._count(call, {"calls": result.calls, "bytes": result.bytes})
+            self._add_usage(call, {"calls": result.calls, "bytes": result.bytes})
             return ActionResult.model_validate(result.model_dump(mode="json"))
 
-    def _count(self, call: Call, cost: Mapping[str, int | None]) -> None:
-        cost = validation.cost(cost)
+    def _add_usage(self, call: ActionCall, cost: Mapping[str, int | None]) -> None:
+        cost = validation.parse_cost(cost)
         calls, size = cost.get("calls") or 0, cost.get("bytes") or 0
         if calls or size:
-            self._store.count_usage(call.kept.organisation_id, calls, size, cost.get("day_left"))
+            self._store.add_usage(call.connection.organisation_id, calls, size, cost.get("day_left"))

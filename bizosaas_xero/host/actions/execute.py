@@ -11,12 +11,12 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from bizosaas_xero.host.actions import policy
-from bizosaas_xero.host.actions.approvals import Approvals, ready
+from bizosaas_xero.host.actions.approvals import Approvals, require_open
 from bizosaas_xero.host.actions.audit import Audit
-from bizosaas_xero.host.actions.call import Call, Caller
-from bizosaas_xero.host.actions.idempotency import Claimed, Claims, Key
+from bizosaas_xero.host.actions.call import ActionCall, ConnectorCaller
+from bizosaas_xero.host.actions.idempotency import ClaimKey, Claims, StoredClaim
 from bizosaas_xero.host.actions.outcome import Outcome
-from bizosaas_xero.host.actions.plans import Asked, Decision, Plans, refused
+from bizosaas_xero.host.actions.plans import ApprovalDecision, Plans, StoredPlan, plan_refused_error
 from bizosaas_xero.host.storage.database import AUDIT_LOCK, Database
 from bizosaas_xero.spec import ActionResult, Conflict, ConnectorError
 
@@ -24,7 +24,7 @@ _WROTE_NOTHING = frozenset({"invalid", "not_found", "missing_scope", "conflict",
 """Codes with which a connector refuses a write: what the write is about was not made by that attempt."""
 
 
-class Writing:
+class PlanExecutor:
     """Does plans.
 
     Args:
@@ -32,7 +32,7 @@ class Writing:
         plans: What was asked for.
         claims: Lets an intent be written once.
         approvals: What policy and people allow.
-        audit: Told of everything.
+        audit: Records every step.
         caller: Asks connectors.
         now: The clock.
     """
@@ -44,7 +44,7 @@ class Writing:
         claims: Claims,
         approvals: Approvals,
         audit: Audit,
-        caller: Caller,
+        caller: ConnectorCaller,
         *,
         now: Callable[[], datetime],
     ) -> None:
@@ -58,31 +58,35 @@ class Writing:
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
-        """Open a write transaction in which nobody else claims, decides or tells."""
-        with self._database.writing() as transaction:
-            self._database.in_turn(transaction, AUDIT_LOCK)
+        """Open a write transaction that holds the lock of claims, decisions and the audit."""
+        with self._database.write_transaction() as transaction:
+            self._database.advisory_lock(transaction, AUDIT_LOCK)
             yield transaction
 
-    def begun(self, transaction: sa.Connection, call: Call) -> list[Asked]:
+    def find_begun(self, transaction: sa.Connection, call: ActionCall) -> list[StoredPlan]:
         """Return the plans with which earlier calls of this intent have begun, if their time is not over.
 
         The same parameters without a business key are one intent for as long as their plan lives.
         """
         if call.business_key is not None:
-            held = self._claims.held(transaction, call.key(call.business_key), call.params)
-            hashes = [held.plan_hash] if held else []
+            claim = self._claims.get(transaction, call.key(call.business_key), call.params)
+            hashes = [claim.plan_hash] if claim else []
         else:
-            hashes = self._claims.without_key(transaction, call.key(""), call.params)
-        found = (self._plans.get(transaction, call.kept.id, hashed) for hashed in hashes)
+            hashes = self._claims.list_keyless_plans(transaction, call.key(""), call.params)
+        found = (self._plans.get(transaction, call.connection.id, hashed) for hashed in hashes)
         now = self._now()
-        return [asked for asked in found if asked and asked.expires_at > now and asked.state != "stale"]
+        return [
+            stored_plan
+            for stored_plan in found
+            if stored_plan and stored_plan.expires_at > now and stored_plan.state != "stale"
+        ]
 
-    def commit(self, call: Call, asked: Asked, *, unless_begun: bool = False) -> Outcome:
+    def execute(self, call: ActionCall, stored_plan: StoredPlan, *, unless_begun: bool = False) -> Outcome:
         """Do a plan if it is allowed.
 
         Args:
             call: Who asks for it now.
-            asked: The plan.
+            stored_plan: The plan.
             unless_begun: Another plan of the same intent goes first, if it was begun in the meantime.
 
         Returns:
@@ -93,68 +97,76 @@ class Writing:
             Misconfigured: The policy forbids it.
             ConnectorError: of the connector.
         """
-        key = call.key(asked.key)
-        call = replace(call, params=asked.params, business_key=asked.business_key)
+        key = call.key(stored_plan.key)
+        call = replace(call, params=stored_plan.params, business_key=stored_plan.business_key)
         with self.transaction() as transaction:
-            begun = self.begun(transaction, call) if unless_begun else []
-            if begun and asked.plan.hash not in {each.plan.hash for each in begun}:
-                asked, key = begun[0], call.key(begun[0].key)
-            held = self._claims.held(transaction, key, asked.params)
-            if held is not None and held.state == "done":
-                return self.again(transaction, call, held)
-            asked = self._plans.get(transaction, asked.connection_id, asked.plan.hash) or asked
-            ready(asked, self._now())
-            if asked.decision and asked.decision.decision == "refused":
-                raise refused(asked)
-            verdict, approval = self._approvals.allowed(transaction, call.kept, asked)
-            if verdict.run == "never":
-                raise policy.refuse(call.action, verdict.why)
-            told: dict[str, Any] = {"plan_hash": asked.plan.hash, "policy": vars(verdict)}
-            if verdict.run == "ask" and approval is None:
-                self._audit.add(transaction, "waiting", **call.names(asked.key), **told)
-                return Outcome("needs_approval", call.action, call.kept, asked=asked, verdict=verdict)
+            begun = self.find_begun(transaction, call) if unless_begun else []
+            if begun and stored_plan.plan.hash not in {each.plan.hash for each in begun}:
+                stored_plan, key = begun[0], call.key(begun[0].key)
+            claim = self._claims.get(transaction, key, stored_plan.params)
+            if claim is not None and claim.state == "done":
+                return self.repeat_result(transaction, call, claim)
+            stored_plan = self._plans.get(transaction, stored_plan.connection_id, stored_plan.plan.hash) or stored_plan
+            require_open(stored_plan, self._now())
+            if stored_plan.decision and stored_plan.decision.decision == "refused":
+                raise plan_refused_error(stored_plan)
+            policy_decision, approval = self._approvals.check_allowed(transaction, call.connection, stored_plan)
+            if policy_decision.run == "never":
+                raise policy.policy_forbids_error(call.action, policy_decision.why)
+            details: dict[str, Any] = {"plan_hash": stored_plan.plan.hash, "policy": vars(policy_decision)}
+            if policy_decision.run == "ask" and approval is None:
+                self._audit.add(transaction, "waiting", **call.audit_fields(stored_plan.key), **details)
+                return Outcome(
+                    "needs_approval",
+                    call.action,
+                    call.connection,
+                    stored_plan=stored_plan,
+                    policy_decision=policy_decision,
+                )
             call.bound(transaction)
-            owner = self._claims.take(transaction, key, asked.params, asked.plan)
+            owner = self._claims.acquire(transaction, key, stored_plan.params, stored_plan.plan)
             approver = approval.approver if approval else None
-            self._audit.add(transaction, "commit", **call.names(asked.key), **told, approver=approver)
-        result = self._write(call, key, owner, asked, approval)
+            self._audit.add(transaction, "commit", **call.audit_fields(stored_plan.key), **details, approver=approver)
+        result = self._run_commit(call, key, owner, stored_plan, approval)
         status: Literal["done", "partial"] = "done" if result.status == "done" else "partial"
-        return Outcome(status, call.action, call.kept, result, asked, verdict)
+        return Outcome(status, call.action, call.connection, result, stored_plan, policy_decision)
 
-    def again(self, transaction: sa.Connection, call: Call, held: Claimed) -> Outcome:
+    def repeat_result(self, transaction: sa.Connection, call: ActionCall, claim: StoredClaim) -> Outcome:
         """Return what a write came to that is done, without a request."""
-        names = call.names(held.key.key)
-        self._audit.add(transaction, "repeated", **names, plan_hash=held.plan_hash)
-        return Outcome("done", call.action, call.kept, held.result, repeated=True)
+        names = call.audit_fields(claim.key.key)
+        self._audit.add(transaction, "repeated", **names, plan_hash=claim.plan_hash)
+        return Outcome("done", call.action, call.connection, claim.result, repeated=True)
 
-    def _write(self, call: Call, key: Key, owner: str, asked: Asked, approval: Decision | None) -> ActionResult:
+    def _run_commit(
+        self, call: ActionCall, key: ClaimKey, owner: str, stored_plan: StoredPlan, approval: ApprovalDecision | None
+    ) -> ActionResult:
         """Let the connector write, under a claim that is kept or given back whatever happens."""
         control = {
             "mode": "commit",
-            "plan_hash": asked.plan.hash,
-            "business_key": asked.business_key,
-            "requester": asked.requesters[0],
+            "plan_hash": stored_plan.plan.hash,
+            "business_key": stored_plan.business_key,
+            "requester": stored_plan.requesters[0],
             "approver": approval.approver if approval else None,
         }
         try:
-            with self._claims.alive(key, owner):
-                result = self._caller.ask(call, asked.params, control)
+            with self._claims.heartbeat(key, owner):
+                result = self._caller.run(call, stored_plan.params, control)
         except BaseException as error:
             with self.transaction() as transaction:
                 refusal = isinstance(error, ConnectorError) and error.code in _WROTE_NOTHING
                 self._claims.release(transaction, key, owner, wrote_nothing=refusal)
                 if isinstance(error, Conflict) and error.reason == "stale_plan":
-                    self._plans.set_state(transaction, asked, "stale")
+                    self._plans.set_state(transaction, stored_plan, "stale")
             raise
         with self.transaction() as transaction:
-            self._claims.finish(transaction, key, result)
+            self._claims.store_result(transaction, key, result)
             if result.status == "done":
-                self._plans.set_state(transaction, asked, "done")
+                self._plans.set_state(transaction, stored_plan, "done")
             self._audit.add(
                 transaction,
                 "result",
-                **call.names(asked.key),
-                plan_hash=asked.plan.hash,
+                **call.audit_fields(stored_plan.key),
+                plan_hash=stored_plan.plan.hash,
                 **result.model_dump(mode="json", exclude={"action", "plan"}),
             )
         return result

@@ -1,8 +1,9 @@
-"""Claims: one intent is written once, whoever asks again, in whatever process.
+"""Claims: one intent is written exactly once, even if requested again or from another process.
 
-``unique(connector, organisation, action, key)`` is claimed before the first request that writes. Who works on
-a claim gives signs of life; when they stop, another takes it over, and the connector, which looks before it
-creates, finds what was made. What is done stays done: its result is given again for ever.
+``unique(connector, organisation, action, key)`` is claimed before the first request that writes. The
+process that works on a claim sends heartbeats; when they stop, another process takes it over, and the
+connector, which looks before it creates, finds what was made. A finished write returns its stored result for
+ever.
 """
 
 from __future__ import annotations
@@ -20,24 +21,24 @@ import sqlalchemy as sa
 
 from bizosaas_xero.host.storage import action_tables as t
 from bizosaas_xero.host.storage import leases
-from bizosaas_xero.host.storage.database import Database, matching
-from bizosaas_xero.host.storage.heartbeat import beating
+from bizosaas_xero.host.storage.database import Database, where_equals
+from bizosaas_xero.host.storage.heartbeat import heartbeat
 from bizosaas_xero.spec import ActionResult, Conflict, Plan
 
-LEASE = timedelta(seconds=90)
-"""How long one who writes may give no sign of life."""
+LEASE_DURATION = timedelta(seconds=90)
+"""How long a claim lasts without a heartbeat."""
 
-BEATS = 3
-"""Signs of life in the time of a lease."""
+HEARTBEATS_PER_LEASE = 3
+"""Heartbeats in the time of a lease: one may be lost."""
 
-RETRY_AFTER = 5.0
+RETRY_AFTER_SECONDS = 5.0
 """Seconds after which to ask again, while another process writes."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Key:
+class ClaimKey:
     """What is claimed: one intent in one organisation."""
 
     connector: str
@@ -47,10 +48,10 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Claimed:
+class StoredClaim:
     """A claim as it is kept. ``state`` is ``begun``, ``partial`` or ``done``; the last two have a result."""
 
-    key: Key
+    key: ClaimKey
     params: str
     plan_hash: str
     state: str
@@ -72,7 +73,7 @@ class Claims:
         self._database = database
         self._now = now
 
-    def held(self, transaction: sa.Connection, key: Key, params: str) -> Claimed | None:
+    def get(self, transaction: sa.Connection, key: ClaimKey, params: str) -> StoredClaim | None:
         """Return the claim on this key; ``None`` if there is none.
 
         Args:
@@ -83,7 +84,7 @@ class Claims:
         Raises:
             Conflict: The key was used for something else.
         """
-        row = transaction.execute(matching(sa.select(t.writes), t.writes, **vars(key))).one_or_none()
+        row = transaction.execute(where_equals(sa.select(t.writes), t.writes, **vars(key))).one_or_none()
         if row is None:
             return None
         if row.params != params:
@@ -94,52 +95,52 @@ class Claims:
                 reason="business_key_reused",
             )
         result = ActionResult.model_validate(json.loads(row.result)) if row.result else None
-        return Claimed(key, row.params, row.plan_hash, row.state, row.unsure, row.owner, row.until, result)
+        return StoredClaim(key, row.params, row.plan_hash, row.state, row.unsure, row.owner, row.until, result)
 
-    def take(self, transaction: sa.Connection, key: Key, params: str, plan: Plan) -> str:
+    def acquire(self, transaction: sa.Connection, key: ClaimKey, params: str, plan: Plan) -> str:
         """Claim a key, and return the claim's owner. Call it after :meth:`held`, in the same transaction.
 
         Raises:
             Conflict: Another process works on it.
         """
-        held, now, owner = self.held(transaction, key, params), self._now(), leases.new_owner()
+        claim, now, owner = self.get(transaction, key, params), self._now(), leases.new_owner()
         values = {
             "plan_hash": plan.hash,
             "amount": None if plan.amount is None else format(plan.amount, "f"),
             "owner": owner,
-            "until": now + LEASE,
+            "until": now + LEASE_DURATION,
             "at": now,
         }
-        if held is None:
+        if claim is None:
             first = sa.insert(t.writes).values(**vars(key), params=params, state="begun", unsure=False, **values)
             transaction.execute(first)
             return owner
-        if not leases.is_free(held.owner, held.until, now):
-            raise _busy(held)
-        # Whoever had it and died may have written.
-        unsure = held.unsure or held.owner is not None
+        if not leases.is_available(claim.owner, claim.until, now):
+            raise _in_progress_error(claim)
+        # An owner that died may have written.
+        unsure = claim.unsure or claim.owner is not None
         change = sa.update(t.writes).values(unsure=unsure, **values)
-        transaction.execute(matching(change, t.writes, **vars(key)))
+        transaction.execute(where_equals(change, t.writes, **vars(key)))
         return owner
 
-    def without_key(self, transaction: sa.Connection, like: Key, params: str) -> list[str]:
+    def list_keyless_plans(self, transaction: sa.Connection, like: ClaimKey, params: str) -> list[str]:
         """Return the plans of the writes of these parameters that have no business key, newest first.
 
         ``like`` names connector, organisation and action.
         """
         c = t.writes.c
         names = {name: value for name, value in vars(like).items() if name != "key"}
-        wanted = matching(sa.select(c.plan_hash), t.writes, **names, params=params)
+        wanted = where_equals(sa.select(c.plan_hash), t.writes, **names, params=params)
         return list(transaction.execute(wanted.where(c.key == c.plan_hash).order_by(c.at.desc())).scalars())
 
-    def spent(self, transaction: sa.Connection, key: Key, since: datetime) -> Decimal | None:
+    def sum_amounts(self, transaction: sa.Connection, key: ClaimKey, since: datetime) -> Decimal | None:
         """Return what the other writes of an action come to since a moment, those under way included.
 
         Returns:
             The sum in base currency; ``None`` if one of them is of unknown amount.
         """
         c = t.writes.c
-        wanted = matching(
+        wanted = where_equals(
             sa.select(c.amount),
             t.writes,
             connector=key.connector,
@@ -151,7 +152,7 @@ class Claims:
             return None
         return sum((abs(Decimal(amount)) for amount in amounts if amount), Decimal(0))
 
-    def finish(self, transaction: sa.Connection, key: Key, result: ActionResult) -> None:
+    def store_result(self, transaction: sa.Connection, key: ClaimKey, result: ActionResult) -> None:
         """Keep the result. One that says ``done`` is never replaced."""
         values: dict[str, Any] = {
             "state": "done" if result.status == "done" else "partial",
@@ -159,10 +160,10 @@ class Claims:
             "until": None,
             "result": json.dumps(result.model_dump(mode="json")),
         }
-        change = matching(sa.update(t.writes), t.writes, **vars(key)).where(t.writes.c.state != "done")
+        change = where_equals(sa.update(t.writes), t.writes, **vars(key)).where(t.writes.c.state != "done")
         transaction.execute(change.values(values))
 
-    def release(self, transaction: sa.Connection, key: Key, owner: str, *, wrote_nothing: bool) -> None:
+    def release(self, transaction: sa.Connection, key: ClaimKey, owner: str, *, wrote_nothing: bool) -> None:
         """Give a claim back after a failure.
 
         Args:
@@ -174,28 +175,28 @@ class Claims:
         c = t.writes.c
         mine = (c.owner == owner, c.state != "done")
         if wrote_nothing:
-            gone = matching(sa.delete(t.writes), t.writes, **vars(key))
+            gone = where_equals(sa.delete(t.writes), t.writes, **vars(key))
             transaction.execute(gone.where(*mine, c.unsure.is_(False), c.state == "begun"))
             values: dict[str, Any] = {"owner": None, "until": None}
         else:
             values = {"owner": None, "until": None, "unsure": True}
-        transaction.execute(matching(sa.update(t.writes), t.writes, **vars(key)).where(*mine).values(values))
+        transaction.execute(where_equals(sa.update(t.writes), t.writes, **vars(key)).where(*mine).values(values))
 
-    def alive(self, key: Key, owner: str) -> AbstractContextManager[None]:
-        """Give signs of life while the connector writes: however long it takes, nobody takes it over."""
+    def heartbeat(self, key: ClaimKey, owner: str) -> AbstractContextManager[None]:
+        """Send heartbeats while the connector writes, so that no other process takes the claim over."""
 
-        def sign() -> None:
-            change = matching(sa.update(t.writes), t.writes, **vars(key), owner=owner)
-            with self._database.writing() as transaction:
-                transaction.execute(change.values(until=self._now() + LEASE))
+        def extend() -> None:
+            change = where_equals(sa.update(t.writes), t.writes, **vars(key), owner=owner)
+            with self._database.write_transaction() as transaction:
+                transaction.execute(change.values(until=self._now() + LEASE_DURATION))
 
-        return beating(sign, LEASE / BEATS, "write-claim")
+        return heartbeat(extend, LEASE_DURATION / HEARTBEATS_PER_LEASE, "write-claim")
 
 
-def _busy(held: Claimed) -> Conflict:
+def _in_progress_error(claim: StoredClaim) -> Conflict:
     return Conflict(
-        f"{leases.process(held.owner).capitalize()} is doing this {held.key.action} already.",
+        f"{leases.describe_owner(claim.owner).capitalize()} is doing this {claim.key.action} already.",
         remedy="Ask again in some seconds, with the same business key: it is done once.",
         reason="in_progress",
-        retry_after=RETRY_AFTER,
+        retry_after=RETRY_AFTER_SECONDS,
     )

@@ -10,21 +10,21 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bizosaas_xero.host.actions.audit import canonical
+from bizosaas_xero.host.actions.audit import to_canonical_json
 from bizosaas_xero.host.storage import action_tables as t
-from bizosaas_xero.host.storage.database import Database, matching, put
+from bizosaas_xero.host.storage.database import Database, upsert, where_equals
 from bizosaas_xero.host.storage.tables import stamp
 from bizosaas_xero.spec import Conflict, Invalid, NotFound, Plan
 
-SHORTEST = 8
-"""So many characters of a hash are enough to name a plan, if no other begins alike."""
+MIN_HASH_PREFIX = 8
+"""Characters of a hash that are enough to name a plan, if no other plan begins with them."""
 
-SHOWN = 12
-"""So many are shown where a person is to type them."""
+SHORT_HASH_LENGTH = 12
+"""Characters of a hash that are shown where a person types them."""
 
 
 @dataclass(frozen=True)
-class Decision:
+class ApprovalDecision:
     """A person's yes (``approved``) or no (``refused``) to one plan, and until when it holds."""
 
     decision: str
@@ -38,14 +38,14 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Asked:
+class StoredPlan:
     """A plan with what was asked for.
 
     Args:
         connection_id: Of the organisation.
         action: Its name.
         params: As asked for, as canonical JSON.
-        business_key: As asked for; without one the plan's hash stands for it.
+        business_key: As requested; without one the plan's hash is used.
         requesters: All who asked for exactly this.
         plan: What would be done.
         state: ``open``, ``stale`` (the world is another) or ``done``.
@@ -63,7 +63,7 @@ class Asked:
     state: str
     created_at: datetime
     expires_at: datetime
-    decision: Decision | None = None
+    decision: ApprovalDecision | None = None
 
     @property
     def key(self) -> str:
@@ -73,7 +73,7 @@ class Asked:
     @property
     def short(self) -> str:
         """The hash as a person types it."""
-        return self.plan.hash[:SHOWN]
+        return self.plan.hash[:SHORT_HASH_LENGTH]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan with what was asked for, as JSON values."""
@@ -102,61 +102,61 @@ class Plans:
         self._database = database
         self._now = now
 
-    def keep(
+    def save(
         self,
         transaction: sa.Connection,
         connection_id: str,
-        asked: tuple[str, str, str | None, str],
+        request: tuple[str, str, str | None, str],
         plan: Plan,
         life: timedelta,
-    ) -> Asked:
+    ) -> StoredPlan:
         """Keep a plan that was made now. The same plan, asked for again, lives on with its decision.
 
         Args:
             transaction: A writing one.
             connection_id: Of the organisation.
-            asked: Action, parameters as canonical JSON, business key, requester.
+            request: Action, parameters as canonical JSON, business key, requester.
             plan: As the connector made it.
             life: For how long it can be approved and done.
 
         Raises:
             Conflict: A person refused this plan, and its time is not over.
         """
-        action, params, business_key, requester = asked
+        action, params, business_key, requester = request
         now = self._now()
         before = self.get(transaction, connection_id, plan.hash)
         alive = before is not None and before.expires_at > now
         if before and alive:
             if before.decision and before.decision.decision == "refused":
-                raise refused(before)
+                raise plan_refused_error(before)
             requesters = before.requesters
             created = before.created_at
         else:
             requesters, created = [], now
-            gone = matching(sa.delete(t.decisions), t.decisions, connection_id=connection_id, hash=plan.hash)
+            gone = where_equals(sa.delete(t.decisions), t.decisions, connection_id=connection_id, hash=plan.hash)
             transaction.execute(gone)
         values = {
             "action": action,
             "params": params,
             "business_key": business_key,
             "requesters": [*requesters, *({requester} - set(requesters))],
-            "plan": canonical(plan.model_dump(mode="json")),
+            "plan": to_canonical_json(plan.model_dump(mode="json")),
             "state": "open",
             "created_at": created,
             "expires_at": now + life,
         }
-        put(self._database, transaction, t.plans, {"connection_id": connection_id, "hash": plan.hash}, values)
-        kept = self.get(transaction, connection_id, plan.hash)
-        if kept is None:
+        upsert(self._database, transaction, t.plans, {"connection_id": connection_id, "hash": plan.hash}, values)
+        saved = self.get(transaction, connection_id, plan.hash)
+        if saved is None:
             raise AssertionError("it was stored in this transaction")
-        return kept
+        return saved
 
-    def get(self, transaction: sa.Connection, connection_id: str, hashed: str) -> Asked | None:
+    def get(self, transaction: sa.Connection, connection_id: str, hashed: str) -> StoredPlan | None:
         """Return the plan of a hash; ``None`` if there is none."""
-        found = self._read(transaction, connection_id=connection_id, hash=hashed)
-        return found[0] if found else None
+        plans = self._read(transaction, connection_id=connection_id, hash=hashed)
+        return plans[0] if plans else None
 
-    def find(self, prefix: str, connection_id: str | None = None) -> Asked:
+    def find_by_prefix(self, prefix: str, connection_id: str | None = None) -> StoredPlan:
         """Return the plan whose hash is, or begins with, a text.
 
         Raises:
@@ -164,65 +164,69 @@ class Plans:
             NotFound: No plan does.
         """
         wanted = prefix.strip().lower()
-        if len(wanted) < SHORTEST:
-            raise _wrong(f"must have at least {SHORTEST} characters", "hash_too_short")
+        if len(wanted) < MIN_HASH_PREFIX:
+            raise _invalid_hash(f"must have at least {MIN_HASH_PREFIX} characters", "hash_too_short")
         c = t.plans.c
-        with self._database.reading() as connection:
+        with self._database.read_transaction() as transaction:
             named = sa.select(c.connection_id, c.hash).where(sa.func.substr(c.hash, 1, len(wanted)) == wanted)
-            rows = connection.execute(
+            rows = transaction.execute(
                 named if connection_id is None else named.where(c.connection_id == connection_id)
             ).all()
             if not rows:
                 raise NotFound(
-                    f"There is no plan {prefix!r}.",
-                    remedy="Look at those that wait: bizosaas-xero approve. Or plan it.",
+                    f"No plan {prefix!r} was found.",
+                    remedy="List open plans: bizosaas-xero approve. Or plan it.",
                     reason="unknown_plan",
                 )
             if len(rows) > 1:
-                raise _wrong("several plans begin with it: give more of it", "hash_ambiguous")
-            (found,) = self._read(connection, connection_id=rows[0].connection_id, hash=rows[0].hash)
-        return found
+                raise _invalid_hash("several plans begin with it: give more of it", "hash_ambiguous")
+            (plans,) = self._read(transaction, connection_id=rows[0].connection_id, hash=rows[0].hash)
+        return plans
 
-    def waiting(self, connection_id: str | None = None) -> list[Asked]:
+    def list_open(self, connection_id: str | None = None) -> list[StoredPlan]:
         """Return the plans that can still be approved and done, oldest first."""
         keys = {} if connection_id is None else {"connection_id": connection_id}
-        with self._database.reading() as connection:
-            found = self._read(connection, state="open", **keys)
-        return [asked for asked in found if asked.expires_at > self._now()]
+        with self._database.read_transaction() as transaction:
+            plans = self._read(transaction, state="open", **keys)
+        return [stored_plan for stored_plan in plans if stored_plan.expires_at > self._now()]
 
-    def set_state(self, transaction: sa.Connection, asked: Asked, state: str) -> None:
+    def set_state(self, transaction: sa.Connection, stored_plan: StoredPlan, state: str) -> None:
         """Note that a plan is done, or stale."""
-        change = matching(sa.update(t.plans), t.plans, connection_id=asked.connection_id, hash=asked.plan.hash)
+        change = where_equals(
+            sa.update(t.plans), t.plans, connection_id=stored_plan.connection_id, hash=stored_plan.plan.hash
+        )
         transaction.execute(change.values(state=state))
 
-    def decide(self, transaction: sa.Connection, asked: Asked, decision: Decision) -> None:
+    def save_decision(self, transaction: sa.Connection, stored_plan: StoredPlan, decision: ApprovalDecision) -> None:
         """Keep what a person decided about a plan."""
-        keys = {"connection_id": asked.connection_id, "hash": asked.plan.hash}
-        put(self._database, transaction, t.decisions, keys, vars(decision))
+        keys = {"connection_id": stored_plan.connection_id, "hash": stored_plan.plan.hash}
+        upsert(self._database, transaction, t.decisions, keys, vars(decision))
 
-    def _read(self, transaction: sa.Connection, **keys: Any) -> list[Asked]:
-        wanted = matching(sa.select(t.plans), t.plans, **keys).order_by(t.plans.c.created_at, t.plans.c.hash)
-        found = []
+    def _read(self, transaction: sa.Connection, **keys: Any) -> list[StoredPlan]:
+        wanted = where_equals(sa.select(t.plans), t.plans, **keys).order_by(t.plans.c.created_at, t.plans.c.hash)
+        plans = []
         for row in transaction.execute(wanted).mappings().all():
             values = dict(row)
             mine = {"connection_id": row["connection_id"], "hash": values.pop("hash")}
-            decided = transaction.execute(matching(sa.select(t.decisions), t.decisions, **mine)).one_or_none()
+            decided = transaction.execute(where_equals(sa.select(t.decisions), t.decisions, **mine)).one_or_none()
             if decided:
-                values["decision"] = Decision(decided.decision, decided.approver, decided.at, decided.expires_at)
+                values["decision"] = ApprovalDecision(
+                    decided.decision, decided.approver, decided.at, decided.expires_at
+                )
             values["plan"] = Plan.model_validate(json.loads(row["plan"]))
-            found.append(Asked(**values))
-        return found
+            plans.append(StoredPlan(**values))
+        return plans
 
 
-def refused(asked: Asked) -> Conflict:
+def plan_refused_error(stored_plan: StoredPlan) -> Conflict:
     """Make the error that says who refused a plan."""
-    by = asked.decision.approver if asked.decision else "A person"
+    by = stored_plan.decision.approver if stored_plan.decision else "A person"
     return Conflict(
         f"{by} refused this plan.",
-        remedy=f"Ask them why. They can still allow it: bizosaas-xero approve {asked.short}",
+        remedy=f"Ask them why. They can still allow it: bizosaas-xero approve {stored_plan.short}",
         reason="plan_refused",
     )
 
 
-def _wrong(message: str, reason: str) -> Invalid:
+def _invalid_hash(message: str, reason: str) -> Invalid:
     return Invalid(f"The plan's hash {message}.", reason=reason, problems=[{"field": "plan_hash", "message": message}])

@@ -3,7 +3,7 @@
 A rule is kept by ``configure`` as ``{"run": ..., "max_amount": ..., "daily_total": ..., "yes": ...}``;
 amounts are in the organisation's base currency.
 
-* no rule: a plan that touches the ledger or anybody (it has ``acts``) needs a person; any other runs.
+* no rule: a plan that touches the ledger or notifies a person (it has ``acts``) needs a person; any other runs.
 * ``always``: runs; with amounts, only up to them, and beyond them a person is asked.
 * ``approval``: a person is asked each time; with amounts, beyond them it is refused even so.
 * ``never``: refused.
@@ -21,7 +21,7 @@ from typing import Any, Literal
 from bizosaas_xero.host.storage.models import StoredConnection
 from bizosaas_xero.spec import Misconfigured, Plan
 
-HOURS = 24
+DEFAULT_PLAN_HOURS = 24
 """How long a plan waits for a person, where nothing else is configured."""
 
 
@@ -29,25 +29,25 @@ NEVER = "the policy of this organisation never lets it run"
 
 
 @dataclass(frozen=True)
-class Verdict:
+class PolicyDecision:
     """What a policy says of one plan: run it (``auto``), ask a person (``ask``), or ``never``; and why."""
 
     run: Literal["auto", "ask", "never"]
     why: str
 
 
-def rule_of(kept: StoredConnection, action: str) -> Mapping[str, Any] | None:
+def find_rule(connection: StoredConnection, action: str) -> Mapping[str, Any] | None:
     """Return the organisation's rule for an action; ``None`` if nothing was decided."""
-    rule: Mapping[str, Any] | None = kept.preferences.get("policy", {}).get(action)
+    rule: Mapping[str, Any] | None = connection.preferences.get("policy", {}).get(action)
     return rule
 
 
-def hours(kept: StoredConnection) -> int:
+def plan_lifetime_hours(connection: StoredConnection) -> int:
     """Return for how many hours a plan of this organisation can be approved and done."""
-    return int(kept.preferences.get("plan_hours", HOURS))
+    return int(connection.preferences.get("plan_hours", DEFAULT_PLAN_HOURS))
 
 
-def decide(rule: Mapping[str, Any] | None, plan: Plan, spent: Decimal | None) -> Verdict:
+def decide(rule: Mapping[str, Any] | None, plan: Plan, spent: Decimal | None) -> PolicyDecision:
     """Say whether a plan may run without a person.
 
     Args:
@@ -57,20 +57,22 @@ def decide(rule: Mapping[str, Any] | None, plan: Plan, spent: Decimal | None) ->
     """
     if rule is None:
         if plan.acts:
-            return Verdict("ask", f"it would {' and '.join(map(_words, plan.acts))}")
-        return Verdict("auto", "it touches neither the ledger nor anybody")
+            return PolicyDecision("ask", f"it would {' and '.join(map(_act_words, plan.acts))}")
+        return PolicyDecision("auto", "it does not touch the ledger, and notifies no one")
     run = rule["run"]
     if run == "never":
-        return Verdict("never", NEVER)
-    over = _beyond(rule, plan, spent)
+        return PolicyDecision("never", NEVER)
+    over = _exceeded_bound(rule, plan, spent)
     if run == "approval":
         if over and plan.amount is not None and spent is not None:
-            return Verdict("never", f"{over}, which the policy does not let anybody approve")
-        return Verdict("ask", "the policy of this organisation asks a person each time")
-    return Verdict("ask", over) if over else Verdict("auto", "the policy of this organisation lets it run")
+            return PolicyDecision("never", f"{over}, which the policy lets no one approve")
+        return PolicyDecision("ask", "the policy of this organisation asks a person each time")
+    return (
+        PolicyDecision("ask", over) if over else PolicyDecision("auto", "the policy of this organisation lets it run")
+    )
 
 
-def refuse(action: str, why: str) -> Misconfigured:
+def policy_forbids_error(action: str, why: str) -> Misconfigured:
     """Make the error that says what the policy forbids."""
     return Misconfigured(
         f"{action} was not run: {why}.",
@@ -80,8 +82,8 @@ def refuse(action: str, why: str) -> Misconfigured:
     )
 
 
-def _beyond(rule: Mapping[str, Any], plan: Plan, spent: Decimal | None) -> str:
-    """Say which bound a plan is beyond, or that nobody can know; empty: it is within them."""
+def _exceeded_bound(rule: Mapping[str, Any], plan: Plan, spent: Decimal | None) -> str:
+    """Return which bound a plan exceeds, or why that is unknown; empty: it is within them."""
     most, daily = (None if rule.get(name) is None else Decimal(rule[name]) for name in ("max_amount", "daily_total"))
     if most is None and daily is None:
         return ""
@@ -97,5 +99,5 @@ def _beyond(rule: Mapping[str, Any], plan: Plan, spent: Decimal | None) -> str:
     return ""
 
 
-def _words(act: str) -> str:
+def _act_words(act: str) -> str:
     return act.replace("_", " ")

@@ -1,6 +1,6 @@
 """Run an action: a read at once; a write as plan, policy or person, and then once and no more.
 
-``host.act(...)`` is the one door, for commands, agents (MCP) and programs. The connector plans and writes;
+``host.act(...)`` is the only entry point, for commands, agents (MCP) and programs. The connector plans and writes;
 the host decides who must say yes, and keeps one intent from being written twice.
 """
 
@@ -15,13 +15,13 @@ from typing import Any, Literal, get_args
 import sqlalchemy as sa
 
 from bizosaas_xero.host.actions import policy
-from bizosaas_xero.host.actions.approvals import Approvals, named
-from bizosaas_xero.host.actions.audit import Audit, canonical
-from bizosaas_xero.host.actions.call import Call, Caller
-from bizosaas_xero.host.actions.execute import Writing
+from bizosaas_xero.host.actions.approvals import Approvals, validate_name
+from bizosaas_xero.host.actions.audit import Audit, to_canonical_json
+from bizosaas_xero.host.actions.call import ActionCall, ConnectorCaller
+from bizosaas_xero.host.actions.execute import PlanExecutor
 from bizosaas_xero.host.actions.idempotency import Claims
 from bizosaas_xero.host.actions.outcome import Outcome
-from bizosaas_xero.host.actions.plans import Asked, Plans
+from bizosaas_xero.host.actions.plans import Plans, StoredPlan
 from bizosaas_xero.host.connections.grants import Grants
 from bizosaas_xero.host.plugins.connector import Connector
 from bizosaas_xero.host.plugins.discovery import DiscoveryReport
@@ -33,7 +33,7 @@ from bizosaas_xero.spec import Action, Conflict, ConnectorError, Invalid, NotFou
 Mode = Literal["run", "plan", "commit"]
 
 
-class Acting:
+class ActionService:
     """Runs actions; ``plans``, ``approvals`` and ``audit`` are the parts that people look into.
 
     Args:
@@ -58,17 +58,19 @@ class Acting:
         self._report = report
         self._now = now
         self._claims = Claims(database, now=now)
-        self._caller = Caller(store, grants)
+        self._caller = ConnectorCaller(store, grants)
         self.audit = Audit(database, now=now)
         self.plans = Plans(database, now=now)
         self.approvals = Approvals(database, store, self.plans, self._claims, self.audit, now=now)
-        self._writing = Writing(database, self.plans, self._claims, self.approvals, self.audit, self._caller, now=now)
+        self._executor = PlanExecutor(
+            database, self.plans, self._claims, self.approvals, self.audit, self._caller, now=now
+        )
 
     def actions(self, connection_id: str) -> list[Action]:
         """List the actions of a connection's connector.
 
         Raises:
-            NotFound: There is no such connection, or its connector is not loaded.
+            NotFound: The connection does not exist, or its connector is not loaded.
         """
         return self._report.connector(self._store.connection(connection_id).connector).list_actions(None)
 
@@ -89,22 +91,22 @@ class Acting:
         A read is run, whatever the policy. A write in mode ``plan`` is planned and kept for approval. In mode
         ``commit`` the plan of ``plan_hash`` is done if the policy lets it, or a person approved it. Mode
         ``run`` is both: it plans, and does it if that is allowed; where an earlier call with the same
-        business key (or without one, the same parameters) has begun, it goes on with that.
+        business key (or without one, the same parameters) has begun, it continues that one.
 
         Args:
             connection_id: The organisation's connection.
             action: An action of its connector.
             params: Its parameters, JSON values; at ``commit`` they may be left out.
-            requester: Who or what asks, for the audit, and for the approver to be somebody else.
+            requester: The person or program that asks, for the audit; the approver must be another person.
             mode: What to do.
             plan_hash: For ``commit``: the whole hash.
             business_key: Names the intent, such as a deal's number. The same key is written once, ever; by
-                default the plan's hash stands for it.
+                default the plan's hash is the key.
             bound: Called in the transaction that claims a write, so that what it counts cannot change before
                 the claim; what it raises refuses the write.
 
         Returns:
-            What came of it. That a person must say yes first is an outcome, not an error.
+            The outcome. That a person must approve first is an outcome, not an error.
 
         Raises:
             Invalid: Wrong arguments, or the vendor refused the write.
@@ -115,130 +117,132 @@ class Acting:
                 it; ask again after ``retry_after``.
             ConnectorError: Any other of the connector. Asking again with the same business key is safe.
         """
-        kept = self._store.connection(connection_id)
-        connector = self._report.connector(kept.connector)
-        who = named(requester, "requester")
-        key = None if business_key is None else named(business_key, "business_key")
-        plan_hash = None if plan_hash is None else named(plan_hash, "plan_hash")
+        connection = self._store.connection(connection_id)
+        connector = self._report.connector(connection.connector)
+        who = validate_name(requester, "requester")
+        key = None if business_key is None else validate_name(business_key, "business_key")
+        plan_hash = None if plan_hash is None else validate_name(plan_hash, "plan_hash")
         if mode not in get_args(Mode):
-            raise _wrong("mode", f"must be one of: {', '.join(get_args(Mode))}")
-        known = _known(connector, action)
-        call = Call(kept, connector, known.name, canonical(params or {}), key, who, bound)
-        with self._told(call, mode, plan_hash):
-            if known.effect == "read":
+            raise _invalid_argument("mode", f"must be one of: {', '.join(get_args(Mode))}")
+        action_info = _find_action(connector, action)
+        call = ActionCall(connection, connector, action_info.name, to_canonical_json(params or {}), key, who, bound)
+        with self._audited(call, mode, plan_hash):
+            if action_info.effect == "read":
                 return self._read(call, mode)
-            rule = policy.rule_of(kept, known.name)
+            rule = policy.find_rule(connection, action_info.name)
             if rule is not None and rule["run"] == "never":
-                raise policy.refuse(known.name, policy.NEVER)
+                raise policy.policy_forbids_error(action_info.name, policy.NEVER)
             if mode == "commit":
-                asked = self._planned(call, plan_hash, given=params is not None)
-                return self._writing.commit(call, asked)
+                stored_plan = self._find_plan(call, plan_hash, has_params=params is not None)
+                return self._executor.execute(call, stored_plan)
             if mode == "plan":
-                return self._repeated(call) or self._plan(call)
+                return self._find_repeated(call) or self._plan(call)
             return self._run(call)
 
-    def _read(self, call: Call, mode: Mode) -> Outcome:
+    def _read(self, call: ActionCall, mode: Mode) -> Outcome:
         if mode == "commit":
-            raise _wrong("mode", f"cannot be commit: {call.action} only reads")
-        result = self._caller.ask(call, call.params, {"mode": mode})
-        told = {"params": json.loads(call.params), "calls": result.calls, "bytes": result.bytes}
-        self.audit.note("read", **call.names(None), mode=mode, **told)
-        return Outcome("planned" if mode == "plan" else "done", call.action, call.kept, result)
+            raise _invalid_argument("mode", f"cannot be commit: {call.action} only reads")
+        result = self._caller.run(call, call.params, {"mode": mode})
+        details = {"params": json.loads(call.params), "calls": result.calls, "bytes": result.bytes}
+        self.audit.record("read", **call.audit_fields(None), mode=mode, **details)
+        return Outcome("planned" if mode == "plan" else "done", call.action, call.connection, result)
 
-    def _run(self, call: Call) -> Outcome:
-        done = self._repeated(call)
+    def _run(self, call: ActionCall) -> Outcome:
+        done = self._find_repeated(call)
         if done is not None:
             return done
-        with self._database.reading() as connection:
-            begun = self._writing.begun(connection, call)
+        with self._database.read_transaction() as transaction:
+            begun = self._executor.find_begun(transaction, call)
         if begun:
             try:
-                return self._writing.commit(call, begun[0])
+                return self._executor.execute(call, begun[0])
             except Conflict as error:
                 if error.reason != "stale_plan":
                     raise
         outcome = self._plan(call)
-        if outcome.asked is None:  # it is done already
+        if outcome.stored_plan is None:  # it is done already
             return outcome
-        return self._writing.commit(call, outcome.asked, unless_begun=True)
+        return self._executor.execute(call, outcome.stored_plan, unless_begun=True)
 
-    def _plan(self, call: Call) -> Outcome:
+    def _plan(self, call: ActionCall) -> Outcome:
         control = {"mode": "plan", "business_key": call.business_key, "requester": call.requester}
-        plan = self._caller.ask(call, call.params, control).plan
+        plan = self._caller.run(call, call.params, control).plan
         if plan is None or not plan.hash:
             raise call.connector.failure(f"its plan of {call.action} has no hash")
-        life = timedelta(hours=policy.hours(call.kept))
-        with self._writing.transaction() as transaction:
-            held = self._claims.held(transaction, call.key(call.business_key or plan.hash), call.params)
-            if held is not None and held.state == "done":
-                return self._writing.again(transaction, call, held)
-            given = (call.action, call.params, call.business_key, call.requester)
-            asked = self.plans.keep(transaction, call.kept.id, given, plan, life)
-            verdict = self.approvals.verdict(transaction, call.kept, asked)
+        life = timedelta(hours=policy.plan_lifetime_hours(call.connection))
+        with self._executor.transaction() as transaction:
+            claim = self._claims.get(transaction, call.key(call.business_key or plan.hash), call.params)
+            if claim is not None and claim.state == "done":
+                return self._executor.repeat_result(transaction, call, claim)
+            has_params = (call.action, call.params, call.business_key, call.requester)
+            stored_plan = self.plans.save(transaction, call.connection.id, has_params, plan, life)
+            policy_decision = self.approvals.evaluate_policy(transaction, call.connection, stored_plan)
             self.audit.add(
                 transaction,
                 "plan",
-                **call.names(asked.key),
+                **call.audit_fields(stored_plan.key),
                 params=json.loads(call.params),
                 plan=plan.model_dump(mode="json"),
-                policy=vars(verdict),
-                expires_at=asked.expires_at,
+                policy=vars(policy_decision),
+                expires_at=stored_plan.expires_at,
             )
-        if verdict.run == "never":
-            raise policy.refuse(call.action, verdict.why)
-        return Outcome("planned", call.action, call.kept, asked=asked, verdict=verdict)
+        if policy_decision.run == "never":
+            raise policy.policy_forbids_error(call.action, policy_decision.why)
+        return Outcome(
+            "planned", call.action, call.connection, stored_plan=stored_plan, policy_decision=policy_decision
+        )
 
-    def _planned(self, call: Call, plan_hash: str | None, *, given: bool) -> Asked:
+    def _find_plan(self, call: ActionCall, plan_hash: str | None, *, has_params: bool) -> StoredPlan:
         """Return the plan that a commit names."""
         if not plan_hash:
-            raise _wrong("plan_hash", "is missing: a commit needs the hash of the plan that is to be done")
-        with self._database.reading() as connection:
-            asked = self.plans.get(connection, call.kept.id, plan_hash)
-        if asked is None or asked.action != call.action:
+            raise _invalid_argument("plan_hash", "is missing: a commit needs the hash of the plan that is to be done")
+        with self._database.read_transaction() as transaction:
+            stored_plan = self.plans.get(transaction, call.connection.id, plan_hash)
+        if stored_plan is None or stored_plan.action != call.action:
             raise NotFound(
-                f"{call.kept.organisation} has no plan {plan_hash[:12]!r} of {call.action}.",
+                f"{call.connection.organisation} has no plan {plan_hash[:12]!r} of {call.action}.",
                 remedy="Plan it first, in this organisation.",
                 reason="unknown_plan",
             )
-        if given and asked.params != call.params:
-            raise _wrong("params", "are not those that were planned: leave them out, or plan again")
-        if call.business_key not in {None, asked.business_key}:
-            raise _wrong("business_key", "is not the one that was planned: leave it out, or plan again")
-        return asked
+        if has_params and stored_plan.params != call.params:
+            raise _invalid_argument("params", "are not those that were planned: leave them out, or plan again")
+        if call.business_key not in {None, stored_plan.business_key}:
+            raise _invalid_argument("business_key", "is not the one that was planned: leave it out, or plan again")
+        return stored_plan
 
-    def _repeated(self, call: Call) -> Outcome | None:
+    def _find_repeated(self, call: ActionCall) -> Outcome | None:
         """Return what a write of this business key came to, if it is done."""
         if call.business_key is None:
             return None
-        with self._writing.transaction() as transaction:
-            held = self._claims.held(transaction, call.key(call.business_key), call.params)
-            done = held is not None and held.state == "done"
-            return self._writing.again(transaction, call, held) if held and done else None
+        with self._executor.transaction() as transaction:
+            claim = self._claims.get(transaction, call.key(call.business_key), call.params)
+            done = claim is not None and claim.state == "done"
+            return self._executor.repeat_result(transaction, call, claim) if claim and done else None
 
     @contextmanager
-    def _told(self, call: Call, mode: str, plan_hash: str | None) -> Iterator[None]:
-        """Tell the audit of an error that ends a call; one of the host's own database cannot be told."""
+    def _audited(self, call: ActionCall, mode: str, plan_hash: str | None) -> Iterator[None]:
+        """Record an error that ends a call in the audit, unless it is an error of the host's own database."""
         try:
             yield
         except ConnectorError as error:
             if not is_own(error):
-                names = call.names(call.business_key or plan_hash)
-                told = {name: error.to_dict()[name] for name in ("code", "reason", "message", "problems")}
-                asked = {"mode": mode, "plan_hash": plan_hash, "params": json.loads(call.params)}
-                self.audit.note("error", **names, **asked, error=told)
+                names = call.audit_fields(call.business_key or plan_hash)
+                details = {name: error.to_dict()[name] for name in ("code", "reason", "message", "problems")}
+                stored_plan = {"mode": mode, "plan_hash": plan_hash, "params": json.loads(call.params)}
+                self.audit.record("error", **names, **stored_plan, error=details)
             raise
 
 
-def _known(connector: Connector, action: str) -> Action:
+def _find_action(connector: Connector, action: str) -> Action:
     actions = {each.name: each for each in connector.list_actions(None)}
     if action in actions:
         return actions[action]
     raise NotFound(
-        f"There is no action {action!r}.",
+        f"The connector has no action {action!r}.",
         remedy=f"Use one of: {', '.join(actions)}.",
         reason="unknown_action",
     )
 
 
-def _wrong(field: str, message: str) -> Invalid:
+def _invalid_argument(field: str, message: str) -> Invalid:
     return Invalid(f"{field} {message}.", problems=[{"field": field, "message": message}])

@@ -16,19 +16,19 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from bizosaas_xero.host.plugins.connector import Connector
 from bizosaas_xero.host.storage.models import StoredConnection
 from bizosaas_xero.host.storage.store import Store
-from bizosaas_xero.host.sync.entity_tables import at
+from bizosaas_xero.host.sync.entity_tables import get_path
 from bizosaas_xero.host.sync.sink import Sink
 from bizosaas_xero.spec import Invalid
 
-SHORTEST = 60
+MIN_INTERVAL_SECONDS = 60
 """Seconds: a shorter interval would use up the day's calls."""
 
-LONGEST = 31_536_000
+MAX_INTERVAL_SECONDS = 31_536_000
 
-ALLOWED = ("always", "approval", "never")
+POLICY_RUNS = ("always", "approval", "never")
 """What a policy says of an action: run it, ask a person first, or never (see ``policy``)."""
 
-PLAN_HOURS = 720
+MAX_PLAN_HOURS = 720
 """The longest that a plan may wait for a person."""
 
 Problem = tuple[str, str]
@@ -53,19 +53,19 @@ def configure(
     Raises:
         Invalid: naming everything that is wrong; then nothing is changed.
     """
-    kept = store.connection(connection_id)
+    connection = store.connection(connection_id)
     info = connector.describe()
-    preferences = dict(kept.preferences)
+    preferences = dict(connection.preferences)
     schemas = info.settings.get("properties", {}) if info else {}
     problems: list[Problem] = []
     given = {
-        name: value if value is None else _setting(sink, kept, name, value, schemas, problems)
+        name: value if value is None else _resolve_setting(sink, connection, name, value, schemas, problems)
         for name, value in dict(changes.get("settings", {})).items()
     }
     entities = {entity.name for entity in info.entities} if info else None
     for part, known, check in (
-        ("intervals", entities, _interval),
-        ("policy", {action.name for action in info.actions} if info and info.actions else None, _rule),
+        ("intervals", entities, _check_interval),
+        ("policy", {action.name for action in info.actions} if info and info.actions else None, _check_rule),
     ):
         wanted = dict(changes.get(part, {}))
         for name, value in wanted.items():
@@ -73,36 +73,36 @@ def configure(
                 problems.append((f"{part}.{name}", f"is none of: {', '.join(sorted(known))}"))
             elif value is not None:
                 wanted[name] = check(f"{part}.{name}", value, problems)
-        preferences[part] = _merged(preferences.get(part, {}), wanted)
+        preferences[part] = _merge(preferences.get(part, {}), wanted)
     if "timezone" in changes:
-        preferences["timezone"] = _zone(changes["timezone"], problems)
+        preferences["timezone"] = _check_timezone(changes["timezone"], problems)
     if "plan_hours" in changes:
-        preferences["plan_hours"] = _hours(changes["plan_hours"], problems)
+        preferences["plan_hours"] = _check_hours(changes["plan_hours"], problems)
     if problems:
-        told = f"{problems[0][0]}: {problems[0][1]}" if len(problems) == 1 else f"{len(problems)} are wrong"
+        summary = f"{problems[0][0]}: {problems[0][1]}" if len(problems) == 1 else f"{len(problems)} are wrong"
         raise Invalid(
-            f"This cannot be configured: {told}.",
+            f"This cannot be configured: {summary}.",
             remedy="Nothing was changed. Correct what is named, and say it again.",
             reason="bad_configuration",
             problems=[{"field": field, "message": message} for field, message in problems],
         )
-    store.set_decisions(
-        kept.id, _merged(kept.settings, given), {name: value for name, value in preferences.items() if value}
+    store.set_configuration(
+        connection.id, _merge(connection.settings, given), {name: value for name, value in preferences.items() if value}
     )
     for name, seconds in dict(changes.get("intervals", {})).items():
-        last = store.entity(kept.id, name).last_success
+        last = store.entity_state(connection.id, name).last_success
         if last is not None:  # the next run was planned by the old interval
-            store.note(kept.id, name, next_due=last + timedelta(seconds=seconds) if seconds else None)
-    return store.connection(kept.id)
+            store.update_entity(connection.id, name, next_due=last + timedelta(seconds=seconds) if seconds else None)
+    return store.connection(connection.id)
 
 
-def _merged(before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def _merge(before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in {**before, **changes}.items() if value is not None}
 
 
-def _setting(
+def _resolve_setting(
     sink: Sink,
-    kept: StoredConnection,
+    connection: StoredConnection,
     name: str,
     value: str,
     schemas: Mapping[str, Any],
@@ -113,55 +113,61 @@ def _setting(
     if reference is None:
         problems.append((name, "the connector has no such setting that can be configured"))
         return None
-    held = list(sink.records(kept.organisation_id, reference["entity"]))
-    if not held:
+    records = list(sink.iter_records(connection.organisation_id, reference["entity"]))
+    if not records:
         problems.append((name, f"cannot be checked before the {reference['entity']} are read: sync them first"))
         return None
-    named = [item for item in held if any(_same(at(item, path), value) for path in reference["by"])]
-    if not named:
+    matches = [item for item in records if any(_matches(get_path(item, path), value) for path in reference["by"])]
+    if not matches:
         problems.append((name, f"{value!r} is not in this organisation's {reference['entity']}"))
         return None
-    fitting = [item for item in named if any(_fits(item, choice) for choice in reference["any"])]
-    if not fitting:
+    suitable = [item for item in matches if any(_fits_choice(item, choice) for choice in reference["any"])]
+    if not suitable:
         problems.append((name, f"{value!r} is not {reference['what']}"))
         return None
-    return next(str(at(fitting[0], path)) for path in reference["by"] if at(fitting[0], path))
+    return next(str(get_path(suitable[0], path)) for path in reference["by"] if get_path(suitable[0], path))
 
 
-def _same(held: Any, value: str) -> bool:
-    return isinstance(held, str) and held.lower() == value.strip().lower()
+def _matches(records: Any, value: str) -> bool:
+    return isinstance(records, str) and records.lower() == value.strip().lower()
 
 
-def _fits(item: Any, choice: Mapping[str, list[Any]]) -> bool:
-    return all(at(item, path) in values for path, values in choice.items())
+def _fits_choice(item: Any, choice: Mapping[str, list[Any]]) -> bool:
+    return all(get_path(item, path) in values for path, values in choice.items())
 
 
-def _interval(field: str, value: Any, problems: list[Problem]) -> int | None:
-    if isinstance(value, int) and not isinstance(value, bool) and (value == 0 or SHORTEST <= value <= LONGEST):
+def _check_interval(field: str, value: Any, problems: list[Problem]) -> int | None:
+    if (
+        isinstance(value, int)
+        and not isinstance(value, bool)
+        and (value == 0 or MIN_INTERVAL_SECONDS <= value <= MAX_INTERVAL_SECONDS)
+    ):
         return value
-    problems.append((field, f"must be 0 (never), or from {SHORTEST} to {LONGEST} seconds (a year)"))
+    problems.append(
+        (field, f"must be 0 (never), or from {MIN_INTERVAL_SECONDS} to {MAX_INTERVAL_SECONDS} seconds (a year)")
+    )
     return None
 
 
-def _rule(field: str, value: Any, problems: list[Problem]) -> dict[str, Any] | None:
+def _check_rule(field: str, value: Any, problems: list[Problem]) -> dict[str, Any] | None:
     """Check what a policy says of one action: ``run``, amounts, and whether ``approve --yes`` is enough."""
-    if not isinstance(value, Mapping) or value.get("run") not in ALLOWED:
-        problems.append((f"{field}.run", f"must be one of: {', '.join(ALLOWED)}"))
+    if not isinstance(value, Mapping) or value.get("run") not in POLICY_RUNS:
+        problems.append((f"{field}.run", f"must be one of: {', '.join(POLICY_RUNS)}"))
         return None
     rule: dict[str, Any] = {"run": value["run"]}
     for name in ("max_amount", "daily_total"):
         if value.get(name) is not None:
-            rule[name] = _amount(f"{field}.{name}", value[name], problems)
+            rule[name] = _check_amount(f"{field}.{name}", value[name], problems)
     if value.get("yes") is not None:
         rule["yes"] = value["yes"]
         if value["yes"] is not True or value["run"] != "approval":
             problems.append((f"{field}.yes", "must be true, and belongs to `approval`"))
     unknown = set(value) - {"run", "max_amount", "daily_total", "yes"}
-    problems += [(f"{field}.{name}", "is no part of a policy") for name in sorted(unknown)]
+    problems += [(f"{field}.{name}", "is not part of a policy") for name in sorted(unknown)]
     return rule
 
 
-def _amount(field: str, value: Any, problems: list[Problem]) -> str | None:
+def _check_amount(field: str, value: Any, problems: list[Problem]) -> str | None:
     try:
         amount = Decimal(str(value))
     except InvalidOperation:
@@ -172,18 +178,18 @@ def _amount(field: str, value: Any, problems: list[Problem]) -> str | None:
     return None
 
 
-def _hours(value: Any, problems: list[Problem]) -> int | None:
-    if value is None or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= PLAN_HOURS):
+def _check_hours(value: Any, problems: list[Problem]) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_PLAN_HOURS):
         return value
-    problems.append(("plan_hours", f"must be from 1 to {PLAN_HOURS} hours"))
+    problems.append(("plan_hours", f"must be from 1 to {MAX_PLAN_HOURS} hours"))
     return None
 
 
-def _zone(name: Any, problems: list[Problem]) -> str | None:
+def _check_timezone(name: Any, problems: list[Problem]) -> str | None:
     if name is None:
         return None
     try:
         return ZoneInfo(str(name)).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        problems.append(("timezone", f"{name!r} is no time zone such as Pacific/Auckland"))
+        problems.append(("timezone", f"{name!r} is not a time zone such as Pacific/Auckland"))
         return None

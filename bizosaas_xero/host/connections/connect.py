@@ -15,7 +15,7 @@ from bizosaas_xero.host.storage.models import StoredApp, StoredConnection
 from bizosaas_xero.host.storage.store import Store
 from bizosaas_xero.spec import App, AuthResult, ConnectorError, Invalid, Organisation, OrganisationUnavailable
 
-CONSENT_TIME = timedelta(minutes=30)
+CONSENT_LIFETIME = timedelta(minutes=30)
 """How long a person may take between ``begin`` and ``finish``."""
 
 
@@ -30,7 +30,7 @@ class Offer:
 
 
 @dataclass(frozen=True)
-class Connecting:
+class ConnectionService:
     """The steps: ``begin``, the person consents, ``finish``, ``choose``; later ``disconnect``.
 
     Args:
@@ -45,7 +45,7 @@ class Connecting:
     report: DiscoveryReport
     now: Callable[[], datetime]
 
-    def begin(
+    def begin_consent(
         self,
         connector: str,
         app: App,
@@ -69,46 +69,46 @@ class Connecting:
         plugin = self.report.connector(connector)
         request = {"step": "authorize", "app": app.model_dump(mode="json"), "settings": dict(settings or {})}
         result = plugin.auth(request | ({"scopes": scopes} if scopes else {}))
-        state = result.url and _state(result.url)
+        state = result.url and _state_of_url(result.url)
         if not result.url or not state or result.pending is None:
             raise plugin.failure("authorize gave no address with a state, or nothing to keep")
         self.store.save_app(connector, app, settings or {})
         pending = result.pending.get_secret_value()
-        self.store.save_pending(connector, app.client_id, state, pending, CONSENT_TIME)
+        self.store.save_pending(connector, app.client_id, state, pending, CONSENT_LIFETIME)
         return result.url
 
-    def finish(self, callback_url: str) -> Offer:
+    def finish_consent(self, callback_url: str) -> Offer:
         """Finish a consent with the whole address to which the person came back. It works once.
 
         Raises:
             Invalid: if the address belongs to no consent begun here.
             ConnectorError: as ``auth`` does, if the person refused, or the code is not accepted.
         """
-        connector, client_id, pending = self.store.take_pending(_state(callback_url) or "")
-        kept = self.store.app(connector, client_id)
+        connector, client_id, pending = self.store.take_pending(_state_of_url(callback_url) or "")
+        stored_app = self.store.app(connector, client_id)
         request = {"step": "callback", "pending": pending, "callback_url": callback_url}
-        return self._granted(self.report.connector(connector), kept, request)
+        return self._request_grant(self.report.connector(connector), stored_app, request)
 
-    def client_credentials(self, connector: str, app: App, settings: Mapping[str, Any] | None = None) -> Offer:
+    def connect_custom_app(self, connector: str, app: App, settings: Mapping[str, Any] | None = None) -> Offer:
         """Connect an app of kind ``custom``, to which its one organisation is already tied.
 
         Raises:
             ConnectorError: as ``auth`` does.
         """
-        kept = StoredApp(connector, app, dict(settings or {}))
+        stored_app = StoredApp(connector, app, dict(settings or {}))
         plugin = self.report.connector(connector)
-        result = self._asked(plugin, kept, {"step": "client_credentials"})
-        self.store.save_app(connector, app, kept.settings)
-        return self._saved(plugin, result)
+        result = self._auth(plugin, stored_app, {"step": "client_credentials"})
+        self.store.save_app(connector, app, stored_app.settings)
+        return self._save_offer(plugin, result)
 
-    def offer(self, connector: str, identity: str) -> Offer:
+    def list_organisations(self, connector: str, identity: str) -> Offer:
         """Ask again what a grant reaches.
 
         Raises:
             ConnectorError: as ``auth`` does.
         """
         plugin = self.report.connector(connector)
-        result = self._with_grant(plugin, identity, {"step": "organisations"})
+        result = self._auth_with_grant(plugin, identity, {"step": "organisations"})
         return Offer(connector, identity, result.organisations or [], result.warnings)
 
     def choose(
@@ -168,15 +168,15 @@ class Connecting:
                     created_at=known.created_at,
                 )
         self.store.save_connection(connection)
-        self._forget_problems(connection)
+        self._clear_problems(connection)
         return connection
 
-    def _forget_problems(self, connection: StoredConnection) -> None:
+    def _clear_problems(self, connection: StoredConnection) -> None:
         """What waited for this person is due now; whether it is mended the next run tells."""
-        for state in self.store.entities(connection.id):
+        for state in self.store.entity_states(connection.id):
             problem = (state.outcome or {}).get("problem")
             if problem and problem["recovery"] in {"reconnect", "fix"}:
-                self.store.note(connection.id, state.entity, outcome=None, next_due=self.now(), failures=0)
+                self.store.update_entity(connection.id, state.entity, outcome=None, next_due=self.now(), failures=0)
 
     def disconnect(self, connection_id: str, *, revoke: bool = False) -> list[StoredConnection]:
         """End access to an organisation, or with ``revoke`` everything this person granted the app.
@@ -187,52 +187,54 @@ class Connecting:
             The connections that are gone.
 
         Raises:
-            ConnectorError: if the other side cannot be told; then nothing is forgotten.
+            ConnectorError: if the provider cannot be reached; then nothing is deleted.
         """
-        kept = self.store.connection(connection_id)
-        plugin = self.report.connector(kept.connector)
-        siblings = [item for item in self.store.connections(kept.identity) if item.connector == kept.connector]
-        gone = siblings if revoke else [kept]
-        self._end(plugin, kept, revoke=revoke)
+        connection = self.store.connection(connection_id)
+        plugin = self.report.connector(connection.connector)
+        siblings = [
+            item for item in self.store.connections(connection.identity) if item.connector == connection.connector
+        ]
+        gone = siblings if revoke else [connection]
+        self._end_access(plugin, connection, revoke=revoke)
         for item in gone:
             self.store.delete_connection(item.id)
         if len(gone) == len(siblings):
-            self.store.delete_grant(kept.connector, kept.identity)
+            self.store.delete_grant(connection.connector, connection.identity)
         return gone
 
-    def _end(self, plugin: Connector, kept: StoredConnection, *, revoke: bool) -> None:
+    def _end_access(self, plugin: Connector, connection: StoredConnection, *, revoke: bool) -> None:
         try:
-            request = {"step": "disconnect", "organisation_id": kept.organisation_id, "revoke": revoke}
-            self._with_grant(plugin, kept.identity, request)
+            request = {"step": "disconnect", "organisation_id": connection.organisation_id, "revoke": revoke}
+            self._auth_with_grant(plugin, connection.identity, request)
         except ConnectorError as error:
             if error.recovery != "reconnect":
                 raise
             # Access is gone already: what the person wants is true.
 
-    def _with_grant(self, plugin: Connector, identity: str, request: dict[str, Any]) -> AuthResult:
+    def _auth_with_grant(self, plugin: Connector, identity: str, request: dict[str, Any]) -> AuthResult:
         """Do a step that needs a grant; a token refused before its end is renewed, once."""
-        held = self.grants.fresh(plugin, identity)
-        kept = self.store.app(plugin.name, held.grant.client_id)
+        stored_grant = self.grants.get_valid(plugin, identity)
+        stored_app = self.store.app(plugin.name, stored_grant.grant.client_id)
         try:
-            return self._asked(plugin, kept, request | {"grant": held.grant.model_dump(mode="json")})
+            return self._auth(plugin, stored_app, request | {"grant": stored_grant.grant.model_dump(mode="json")})
         except ConnectorError as error:
             if error.recovery != "refresh":
                 raise
-        held = self.grants.fresh(plugin, identity, refused=held.version)
-        return self._asked(plugin, kept, request | {"grant": held.grant.model_dump(mode="json")})
+        stored_grant = self.grants.get_valid(plugin, identity, refused=stored_grant.version)
+        return self._auth(plugin, stored_app, request | {"grant": stored_grant.grant.model_dump(mode="json")})
 
-    def _granted(self, plugin: Connector, kept: StoredApp, request: dict[str, Any]) -> Offer:
-        return self._saved(plugin, self._asked(plugin, kept, request))
+    def _request_grant(self, plugin: Connector, stored_app: StoredApp, request: dict[str, Any]) -> Offer:
+        return self._save_offer(plugin, self._auth(plugin, stored_app, request))
 
-    def _saved(self, plugin: Connector, result: AuthResult) -> Offer:
+    def _save_offer(self, plugin: Connector, result: AuthResult) -> Offer:
         if result.grant is None:
             raise plugin.failure(f"{result.step} gave no grant")
         self.store.save_grant(plugin.name, result.grant)
         return Offer(plugin.name, result.grant.identity, result.organisations or [], result.warnings)
 
-    def _asked(self, plugin: Connector, kept: StoredApp, request: dict[str, Any]) -> AuthResult:
-        return plugin.auth(request | {"app": kept.app.model_dump(mode="json"), "settings": kept.settings})
+    def _auth(self, plugin: Connector, stored_app: StoredApp, request: dict[str, Any]) -> AuthResult:
+        return plugin.auth(request | {"app": stored_app.app.model_dump(mode="json"), "settings": stored_app.settings})
 
 
-def _state(url: str) -> str | None:
+def _state_of_url(url: str) -> str | None:
     return next(iter(parse_qs(urlsplit(url).query).get("state", [])), None)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import pluggy
 
-from bizosaas_xero.host.plugins.validation import Unstorable, adopt, require_storable
+from bizosaas_xero.host.plugins.validation import Unstorable, from_foreign_error, require_storable
 from bizosaas_xero.spec import (
     Action,
     ActionResult,
@@ -50,8 +50,8 @@ class Connector:
 
     def auth(self, request: Mapping[str, Any]) -> AuthResult:
         """Do one step of authorisation (see :func:`bizosaas_xero.spec.hooks.auth`)."""
-        with self._blamed():
-            return self._output(AuthResult, self.manager.hook.auth(request=request))
+        with self._translate_errors():
+            return self._validate_output(AuthResult, self.manager.hook.auth(request=request))
 
     def sync_entity(
         self,
@@ -63,7 +63,7 @@ class Connector:
         """Read an entity lazily. Close the iterator to stop early."""
         # A generator hook comes back unstarted: its errors appear here, while it is consumed, so a pluggy
         # wrapper could neither time nor translate them.
-        with self._blamed():
+        with self._translate_errors():
             batches = self.manager.hook.sync_entity(
                 connection=connection, entity=entity, cursor=cursor, options=options
             )
@@ -72,9 +72,9 @@ class Connector:
             iterator = iter(batches)
         try:
             while True:
-                with self._blamed():
+                with self._translate_errors():
                     item = next(iterator, None)
-                    batch = None if item is None else self._batch(item)
+                    batch = None if item is None else self._validate_batch(item)
                 if batch is None:
                     return
                 yield batch
@@ -84,8 +84,8 @@ class Connector:
             if close is not None:
                 close()
 
-    def _batch(self, item: Any) -> Batch:
-        batch = self._output(Batch, item)
+    def _validate_batch(self, item: Any) -> Batch:
+        batch = self._validate_output(Batch, item)
         try:
             require_storable(batch)
         except Unstorable as error:
@@ -94,9 +94,9 @@ class Connector:
 
     def list_actions(self, connection: Mapping[str, Any] | None) -> list[Action]:
         """List the connector's actions; with a connection, also whether its grant allows each."""
-        with self._blamed():
+        with self._translate_errors():
             actions = self.manager.hook.list_actions(connection=connection)
-            return [self._output(Action, action) for action in actions or ()]
+            return [self._validate_output(Action, action) for action in actions or ()]
 
     def run_action(
         self,
@@ -106,9 +106,9 @@ class Connector:
         control: Mapping[str, Any] | None,
     ) -> ActionResult:
         """Run, plan or commit an action."""
-        with self._blamed():
+        with self._translate_errors():
             result = self.manager.hook.run_action(connection=connection, action=action, params=params, control=control)
-            return self._output(ActionResult, result)
+            return self._validate_output(ActionResult, result)
 
     def describe(self) -> ConnectorInfo | None:
         """Describe the connector, or ``None`` where it does not implement this optional hook."""
@@ -131,11 +131,11 @@ class Connector:
 
     @functools.cached_property
     def _info(self) -> ConnectorInfo | None:
-        with self._blamed():
+        with self._translate_errors():
             described = self.manager.hook.describe()
-            return None if described is None else self._output(ConnectorInfo, described)
+            return None if described is None else self._validate_output(ConnectorInfo, described)
 
-    def _output(self, model: type[M], value: Any) -> M:
+    def _validate_output(self, model: type[M], value: Any) -> M:
         """Accept a hook's result as model or mapping; blame the connector, not the caller, for another."""
         if value is None:
             raise self.failure(f"it gave no {model.__name__}")
@@ -145,11 +145,11 @@ class Connector:
             raise self.failure(f"its result is wrong: {error.message}") from None
 
     @contextmanager
-    def _blamed(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except Exception as error:  # noqa: BLE001 (the edge: whatever a connector raises, it is to blame)
-            adopted = adopt(error)
+            adopted = from_foreign_error(error)
             if adopted is not None:
                 raise adopted from None
             # Frames and the type only: a foreign message may quote a token.
@@ -167,7 +167,7 @@ class Connector:
         )
 
 
-def defects(manager: pluggy.PluginManager, module: object, required: tuple[str, ...]) -> list[str]:
+def find_defects(manager: pluggy.PluginManager, module: object, required: tuple[str, ...]) -> list[str]:
     """Find what pluggy accepts at registration and would fail or differ at the call."""
     callers = {caller.name: caller for caller in manager.get_hookcallers(module) or ()}
     found = [f"it lacks the hook {name!r} (is it marked with @hookimpl?)" for name in required if name not in callers]

@@ -19,17 +19,17 @@ import pluggy
 from stevedore.extension import Extension, ExtensionManager
 from stevedore.named import NamedExtensionManager
 
-from bizosaas_xero.host.plugins.connector import Connector, defects
+from bizosaas_xero.host.plugins.connector import Connector, find_defects
 from bizosaas_xero.spec import GROUP, PROJECT, SPEC_VERSION, ConnectorError, NotFound, hooks
 
 log = logging.getLogger(__name__)
 
-REQUIRED = ("auth", "sync_entity", "list_actions", "run_action")
+REQUIRED_HOOKS = ("auth", "sync_entity", "list_actions", "run_action")
 Status = Literal["loaded", "failed", "duplicate", "disabled", "missing"]
 
 
 @dataclass(frozen=True)
-class Row:
+class DiscoveryEntry:
     """What became of one entry point. ``reason`` is empty where it was loaded."""
 
     name: str
@@ -45,7 +45,7 @@ class DiscoveryReport:
     """The connectors that can be used, and a row for each that was found or asked for."""
 
     loaded: dict[str, Connector] = field(default_factory=dict)
-    rows: list[Row] = field(default_factory=list)
+    rows: list[DiscoveryEntry] = field(default_factory=list)
 
     def connector(self, name: str) -> Connector:
         """Return a loaded connector.
@@ -63,7 +63,7 @@ class DiscoveryReport:
                     reason="connector_not_loaded",
                 )
         raise NotFound(
-            f"There is no connector {name!r}.",
+            f"No connector {name!r} is installed.",
             remedy=f"Installed: {', '.join(self.loaded) or 'none'}.",
             reason="unknown_connector",
         )
@@ -87,15 +87,15 @@ def discover(names: Iterable[str] | None = None, disabled: Iterable[str] = ()) -
     for name in dict.fromkeys(found if names is None else names):
         offers = found.get(name, [])
         if not offers:
-            report.rows.append(Row(name, "missing", "no installed distribution offers it"))
+            report.rows.append(DiscoveryEntry(name, "missing", "no installed distribution offers it"))
         elif name in off:
-            report.rows.extend(_row(offer, "disabled", "switched off") for offer in offers)
+            report.rows.extend(_entry(offer, "disabled", "switched off") for offer in offers)
         elif len(offers) > 1:
             # Found here and not by stevedore, whose check groups without sorting and so misses this case.
             sources = " and ".join(" ".join(_distribution(offer)) for offer in offers)
-            report.rows.extend(_row(offer, "duplicate", f"offered by {sources}") for offer in offers)
+            report.rows.extend(_entry(offer, "duplicate", f"offered by {sources}") for offer in offers)
         else:
-            _load(offers[0], report)
+            _load_connector(offers[0], report)
     return report
 
 
@@ -109,29 +109,29 @@ def _entry_points(report: DiscoveryReport) -> list[metadata.EntryPoint]:
         try:
             found += [point for point in distribution.entry_points if point.group == GROUP]
         except Exception as error:  # noqa: BLE001 (any damage; it becomes this distribution's row)
-            source, version = _identity(distribution)
-            reason = f"its entry_points.txt cannot be read: {_told(error)}"
-            report.rows.append(Row(source, "failed", reason, source, version))
+            source, version = _name_and_version(distribution)
+            reason = f"its entry_points.txt cannot be read: {_describe_error(error)}"
+            report.rows.append(DiscoveryEntry(source, "failed", reason, source, version))
     return found
 
 
-def _load(entry_point: metadata.EntryPoint, report: DiscoveryReport) -> None:
+def _load_connector(entry_point: metadata.EntryPoint, report: DiscoveryReport) -> None:
     try:
         # What a connector prints while it is imported is not the host's output.
         with redirect_stdout(sys.stderr):
-            connector = _connector(entry_point)
+            connector = _build_connector(entry_point)
     except KeyboardInterrupt:
         raise  # the person's
     except BaseException as error:  # SystemExit too: a connector cannot end its host
         log.debug("connector %s was not loaded", entry_point.name, exc_info=True)
-        report.rows.append(_row(entry_point, "failed", _told(error)))
+        report.rows.append(_entry(entry_point, "failed", _describe_error(error)))
     else:
         report.loaded[connector.name] = connector
-        report.rows.append(_row(entry_point, "loaded"))
+        report.rows.append(_entry(entry_point, "loaded"))
 
 
-def _connector(entry_point: metadata.EntryPoint) -> Connector:
-    plugin: Any = _Single(entry_point).extensions[0].plugin
+def _build_connector(entry_point: metadata.EntryPoint) -> Connector:
+    plugin: Any = _SingleEntryPointManager(entry_point).extensions[0].plugin
     if isinstance(plugin, type):
         raise _Refused(
             f"{entry_point.value} is a class; the entry point of a connector names a module"
@@ -143,7 +143,7 @@ def _connector(entry_point: metadata.EntryPoint) -> Connector:
     manager.add_hookspecs(hooks)
     manager.register(plugin, name=entry_point.name)
     manager.check_pending()
-    found = defects(manager, plugin, REQUIRED)
+    found = find_defects(manager, plugin, REQUIRED_HOOKS)
     if found:
         raise _Refused("; ".join(found))
     distribution, version = _distribution(entry_point)
@@ -155,10 +155,10 @@ def _connector(entry_point: metadata.EntryPoint) -> Connector:
 
 
 class _Refused(Exception):
-    """A module that is no connector; the message is the report's reason."""
+    """A module that is not a connector; the message is the report's reason."""
 
 
-class _Single(NamedExtensionManager[Any]):
+class _SingleEntryPointManager(NamedExtensionManager[Any]):
     """stevedore for one entry point, handed to it.
 
     Its own list comes from a cache in the process and one on disk, which keeps only the whole minutes of a
@@ -188,7 +188,7 @@ def _refuse_conflict(_group: str, name: str, extensions: Sequence[Extension[Any]
     raise _Refused(f"{name!r} is offered twice, by {targets}")
 
 
-def _told(error: BaseException) -> str:
+def _describe_error(error: BaseException) -> str:
     if isinstance(error, _Refused):
         return str(error)
     if isinstance(error, ConnectorError):
@@ -201,15 +201,15 @@ def _told(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
-def _row(entry_point: metadata.EntryPoint, status: Status, reason: str = "") -> Row:
-    return Row(entry_point.name, status, reason, *_distribution(entry_point), entry_point.value)
+def _entry(entry_point: metadata.EntryPoint, status: Status, reason: str = "") -> DiscoveryEntry:
+    return DiscoveryEntry(entry_point.name, status, reason, *_distribution(entry_point), entry_point.value)
 
 
 def _distribution(entry_point: metadata.EntryPoint) -> tuple[str, str]:
-    return _identity(entry_point.dist) if entry_point.dist else ("unknown", "unknown")
+    return _name_and_version(entry_point.dist) if entry_point.dist else ("unknown", "unknown")
 
 
-def _identity(distribution: metadata.Distribution) -> tuple[str, str]:
+def _name_and_version(distribution: metadata.Distribution) -> tuple[str, str]:
     known = distribution.metadata
     name, version = ((known.get_all(key) or ["unknown"])[0] for key in ("Name", "Version"))
     return name, version

@@ -1,4 +1,4 @@
-"""What a connector raises and gives, whoever wrote it: made safe to keep, or refused."""
+"""Validate what a foreign connector raises and returns: made safe to store, or refused."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 from bizosaas_xero.spec import Batch, ConnectorError, error_from_dict
 
-LONGEST_WAIT = 86_400.0
-"""Seconds after which the host asks again at the latest, whatever it was told: a call a day harms nobody."""
+MAX_WAIT_SECONDS = 86_400.0
+"""The longest wait in seconds that the host accepts from a connector: a day."""
 
-LONGEST_CURSOR = 4_000_000
+MAX_CURSOR_LENGTH = 4_000_000
 """Characters of a cursor's JSON; Xero's longest holds the ids of one list."""
 
-LONGEST_KEY = 256
+MAX_KEY_LENGTH = 256
 
 
 class Unstorable(ValueError):
@@ -25,7 +25,7 @@ class Unstorable(ValueError):
 # ---------------------------------------------------------------- errors
 
 
-def adopt(error: Exception) -> ConnectorError | None:
+def from_foreign_error(error: Exception) -> ConnectorError | None:
     """Read a connector's own error through its ``code`` and ``recovery``, as the contract asks of hosts.
 
     Returns:
@@ -34,7 +34,7 @@ def adopt(error: Exception) -> ConnectorError | None:
     """
     try:
         found = {name: getattr(error, name, None) for name in _READ}
-    except Exception:  # noqa: BLE001 (attributes of anybody's making; it is blamed as an error without them)
+    except Exception:  # noqa: BLE001 (foreign attributes may raise; then the error is treated as one without them)
         return None
     code, recovery = found["code"], found["recovery"]
     if not isinstance(code, str) or not isinstance(recovery, str):
@@ -59,23 +59,23 @@ def _text(value: Any) -> str | None:
 def _wait(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
         return None
-    return min(max(0, value), LONGEST_WAIT)
+    return min(max(0, value), MAX_WAIT_SECONDS)
 
 
 def _problems(value: Any) -> list[dict[str, str]]:
-    named = [each for each in _listed(value) if isinstance(each, Mapping)]
+    named = [each for each in _as_list(value) if isinstance(each, Mapping)]
     return [{str(_text(str(name))): str(_text(str(told))) for name, told in each.items()} for each in named]
 
 
 def _scopes(value: Any) -> list[str]:
-    return [scope for each in _listed(value) if (scope := _text(each))]
+    return [scope for each in _as_list(value) if (scope := _text(each))]
 
 
-def _listed(value: Any) -> Iterable[Any]:
+def _as_list(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list | tuple) else ()
 
 
-def cost(value: Any) -> dict[str, int | None]:
+def parse_cost(value: Any) -> dict[str, int | None]:
     """Return what a run cost, as far as it can be counted."""
     found = value if isinstance(value, Mapping) else {}
     names = ("calls", "bytes", "day_left", "minute_left")
@@ -92,7 +92,7 @@ _READ = {
     "correlation_id": _text,
     "problems": _problems,
     "scopes": _scopes,
-    "cost": cost,
+    "cost": parse_cost,
 }
 
 
@@ -106,14 +106,14 @@ def require_storable(batch: Batch) -> None:
         Unstorable: Something cannot be kept, or could not be found again.
     """
     for record in batch.records:
-        if not 0 < len(record.key) <= LONGEST_KEY or "\0" in record.key:
-            raise Unstorable(f"a key must be 1 to {LONGEST_KEY} characters that can be stored")
+        if not 0 < len(record.key) <= MAX_KEY_LENGTH or "\0" in record.key:
+            raise Unstorable(f"a key must be 1 to {MAX_KEY_LENGTH} characters that can be stored")
     for row in batch.rejected:
-        if len(row.key or "") > LONGEST_KEY or "\0" in f"{row.key}{row.reason}":
+        if len(row.key or "") > MAX_KEY_LENGTH or "\0" in f"{row.key}{row.reason}":
             raise Unstorable("a rejected record's key or reason cannot be stored")
     try:
         written = json.dumps(batch.cursor, allow_nan=False, ensure_ascii=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise Unstorable(f"its cursor is no JSON ({type(error).__name__})") from None
-    if len(written) > LONGEST_CURSOR:
-        raise Unstorable(f"its cursor is longer than {LONGEST_CURSOR:,} characters")
+        raise Unstorable(f"its cursor is not JSON ({type(error).__name__})") from None
+    if len(written) > MAX_CURSOR_LENGTH:
+        raise Unstorable(f"its cursor is longer than {MAX_CURSOR_LENGTH:,} characters")

@@ -15,7 +15,7 @@ plans = sa.Table(
     sa.Column("hash", sa.String(128), primary_key=True),
     sa.Column("action", sa.String(64), nullable=False),
     sa.Column("params", sa.Text, nullable=False, comment="canonical JSON, as asked for"),
-    sa.Column("business_key", sa.String(200), comment="empty: the hash stands for it"),
+    sa.Column("business_key", sa.String(200), comment="empty: the hash is used"),
     sa.Column("requesters", sa.JSON, nullable=False, comment="all who asked for exactly this"),
     sa.Column("plan", sa.Text, nullable=False, comment="JSON"),
     sa.Column("state", sa.String(16), nullable=False, comment="open, stale or done"),
@@ -46,8 +46,8 @@ writes = sa.Table(
     sa.Column("amount", sa.String(64), comment="in base currency; empty: not known"),
     sa.Column("state", sa.String(16), nullable=False, comment="begun, partial or done"),
     sa.Column("unsure", sa.Boolean, nullable=False, comment="an attempt may have written without saying so"),
-    sa.Column("owner", sa.String(64), comment="who works on it; empty: nobody"),
-    sa.Column("until", Stamp, comment="when its owner must have given a sign of life"),
+    sa.Column("owner", sa.String(64), comment="the process that works on it; empty: none"),
+    sa.Column("until", Stamp, comment="when its owner must have sent a heartbeat"),
     sa.Column("at", Stamp, nullable=False, comment="when it was last begun"),
     sa.Column("result", sa.Text, comment="JSON"),
 )
@@ -65,7 +65,7 @@ audit = sa.Table(
     sa.Column("hash", sa.String(64), nullable=False, comment="SHA-256 of content"),
 )
 
-# No statement of anybody's changes or deletes an entry by mistake; on purpose the trigger must go first.
+# Prevents accidental changes of entries; a deliberate change must drop the trigger first.
 _STAYS = {
     "sqlite": [
         f"CREATE TRIGGER host_audit_{verb.lower()} BEFORE {verb} ON host_audit "

@@ -1,4 +1,4 @@
-"""The key under which grants and app secrets lie encrypted in the database."""
+"""The key with which grants and app secrets are encrypted in the database."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class Keyring:
         Args:
             home: The host's folder.
             environ: The environment.
-            create: Make the file if there is none. Never do so beside a database that is already encrypted.
+            create: Make the file if there is none. Never do so for a database that is already encrypted.
 
         Raises:
-            Misconfigured: if there is no key, or it cannot be read or is none.
+            Misconfigured: if the key is missing, unreadable or malformed.
         """
         given = [key.strip() for key in environ.get(VARIABLE, "").split(",") if key.strip()]
         if given:

@@ -1,7 +1,7 @@
-"""Open the database: SQLite in a file, or PostgreSQL. Two doors, each one transaction.
+"""Open the database: SQLite in a file, or PostgreSQL. Read and write transactions.
 
-Every SQLAlchemy error that tells of the database's own state (damaged, locked, read-only, full, away) leaves
-this package as ``misconfigured`` or ``unavailable`` (see ``troubles``); no module has to catch one.
+Every SQLAlchemy error about the database's own state (damaged, locked, read-only, full, away) leaves
+this package as ``misconfigured`` or ``unavailable`` (see ``database_errors``); no module has to catch one.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ S = TypeVar("S", sa.Select[Any], sa.Update, sa.Delete)
 BUSY_SECONDS = 15.0
 CONNECT_SECONDS = 10
 
-_SHAPE_LOCK = 0x62697A6F
+SCHEMA_LOCK = 0x62697A6F
 """The advisory lock of PostgreSQL under which tables are made and changed."""
 
-_TURN_LOCK = _SHAPE_LOCK + 1
+EVENT_LOCK = SCHEMA_LOCK + 1
 """The one under which events are numbered."""
 
-AUDIT_LOCK = _SHAPE_LOCK + 2
+AUDIT_LOCK = SCHEMA_LOCK + 2
 """The one under which entries of the audit are chained, and writes are claimed."""
 
 _DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 
 
 class Database:
-    """An engine with two doors: ``reading`` and ``writing``; each is one transaction.
+    """An engine with ``read_transaction`` and ``write_transaction``.
 
     Args:
         url: An SQLAlchemy URL of SQLite or PostgreSQL. SQLite keeps its file readable for its owner alone.
@@ -50,7 +50,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         try:
-            self.url = _url(url)
+            self.url = _parse_url(url)
             self._sqlite = self.url.get_backend_name() == "sqlite"
             # hide_parameters: an error that shows a statement's values would show encrypted grants and books
             self.engine = sa.create_engine(
@@ -66,7 +66,7 @@ class Database:
                 "postgresql://user@host/name; the latter needs bizosaas-xero[postgresql].",
                 reason="bad_database_url",
             ) from None
-        event.listen(self.engine, "handle_error", self._translate)
+        event.listen(self.engine, "handle_error", self._translate_error)
         if self._sqlite:
             event.listen(self.engine, "connect", _configure_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
@@ -88,26 +88,26 @@ class Database:
         return Path(name) if named else None
 
     @contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
+    def read_transaction(self) -> Iterator[sa.Connection]:
         """Open a read transaction."""
         with self.engine.connect() as connection:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
+    def write_transaction(self) -> Iterator[sa.Connection]:
         """Open a write transaction: committed at the end, undone by an exception."""
         with self._writer.begin() as connection:
             yield connection
 
     @contextmanager
-    def shaping(self) -> Iterator[sa.Connection]:
-        """Open a write transaction that makes or changes tables; no second one runs beside it."""
-        with self.writing() as connection:
+    def schema_transaction(self) -> Iterator[sa.Connection]:
+        """Open a write transaction that makes or changes tables; only one runs at a time."""
+        with self.write_transaction() as connection:
             if not self._sqlite:  # where a write transaction is alone anyway
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SHAPE_LOCK)))
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(SCHEMA_LOCK)))
             yield connection
 
-    def in_turn(self, transaction: sa.Connection, lock: int = _TURN_LOCK) -> None:
+    def advisory_lock(self, transaction: sa.Connection, lock: int = EVENT_LOCK) -> None:
         """Wait until no other transaction numbers rows, so that later numbers are also seen later."""
         if not self._sqlite:
             transaction.execute(sa.select(sa.func.pg_advisory_xact_lock(lock)))
@@ -135,7 +135,7 @@ class Database:
                 reason="database_unwritable",
             ) from None
 
-    def _translate(self, context: Any) -> None:
+    def _translate_error(self, context: Any) -> None:
         if context.is_pre_ping:
             return  # a connection that is gone is replaced
         original = context.original_exception
@@ -147,7 +147,7 @@ class Database:
             raise error from None
 
 
-def put(
+def upsert(
     database: Database,
     connection: sa.Connection,
     table: sa.Table,
@@ -169,12 +169,12 @@ def put(
     connection.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=dict(changed or values)))
 
 
-def matching(statement: S, table: sa.Table, **keys: Any) -> S:
+def where_equals(statement: S, table: sa.Table, **keys: Any) -> S:
     """Restrict a statement to the rows of a table with these values."""
     return statement.where(*(table.c[name] == value for name, value in keys.items()))
 
 
-def _url(text: str) -> URL:
+def _parse_url(text: str) -> URL:
     url = make_url(text)
     url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
     if url.get_backend_name() not in {"sqlite", "postgresql"}:

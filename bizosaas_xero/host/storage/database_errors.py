@@ -6,7 +6,7 @@ from bizosaas_xero.spec import ConnectorError, Misconfigured, Unavailable
 
 
 def is_own(error: ConnectorError) -> bool:
-    """Tell an error of the host's database from one that a connector raised."""
+    """Return whether an error comes from the host's database, not from a connector."""
     return error.reason.startswith("database_")
 
 
@@ -15,8 +15,8 @@ def sqlite_problem(error: BaseException, place: str, busy: float) -> ConnectorEr
     name = str(getattr(error, "sqlite_errorname", ""))
     if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
         return Misconfigured(
-            f"The database {place} is damaged or is no database.",
-            remedy="Put back a backup, or move the file away and connect again: the books are read anew.",
+            f"Database {place} is corrupt or not a SQLite file.",
+            remedy="Restore a backup, or move the file away and connect again: records will be synced again.",
             reason="database_damaged",
         )
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):

@@ -1,4 +1,4 @@
-"""Signs of life while long work goes on, so that a lease lasts as long as the work and no longer."""
+"""Heartbeats during long work, so that a lease lasts as long as the work and no longer."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ log = logging.getLogger("bizosaas.host")
 
 
 @contextmanager
-def beating(sign: Callable[[], object], every: timedelta, name: str) -> Iterator[None]:
-    """Give a sign of life now and then until the block ends.
+def heartbeat(sign: Callable[[], object], every: timedelta, name: str) -> Iterator[None]:
+    """Send heartbeats until the block ends.
 
     Args:
-        sign: Gives one; that the database does not answer once is no reason to stop.
-        every: How long between two.
+        sign: Sends one; an error of the database is logged, and the next heartbeat is tried.
+        every: The time between two.
         name: Of the thread.
     """
     done = threading.Event()
@@ -32,7 +32,7 @@ def beating(sign: Callable[[], object], every: timedelta, name: str) -> Iterator
             except ConnectorError as error:
                 if not is_own(error):
                     raise
-                log.debug("no sign of life this time: %s", error.reason)
+                log.debug("heartbeat failed: %s", error.reason)
 
     thread = threading.Thread(target=beat, name=name, daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""Change the key: everything that lies encrypted in the database is encrypted anew with the newest one."""
+"""Rotate the key: encrypt every secret in the database again with the newest key."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ import sqlalchemy as sa
 from bizosaas_xero.host.storage import tables as t
 from bizosaas_xero.host.storage.crypto import Keyring
 
-SEALED = (t.meta.c.value, t.apps.c.secret, t.grants.c.payload, t.pendings.c.payload)
+ENCRYPTED_COLUMNS = (t.meta.c.value, t.apps.c.secret, t.grants.c.payload, t.pendings.c.payload)
 """The columns that hold secrets; of ``host_meta`` only the check of the key."""
 
 KEY_CHECK = "key_check"
 
 
-def reseal(connection: sa.Connection, keys: Keyring) -> int:
+def reencrypt_all(connection: sa.Connection, keys: Keyring) -> int:
     """Encrypt every secret with the newest key, and return how many there are."""
     count = 0
-    for column in SEALED:
+    for column in ENCRYPTED_COLUMNS:
         table = column.table
         mine = (table.c.name == KEY_CHECK,) if table is t.meta else (column.is_not(None),)
         # A grant that is refreshed meanwhile must not be replaced by the one before.
         rows = connection.execute(sa.select(*table.primary_key, column).where(*mine).with_for_update()).all()
-        for *key, sealed in rows:
+        for *key, encrypted in rows:
             same = [part == value for part, value in zip(table.primary_key, key, strict=True)]
-            changed = {column.name: keys.encrypt(keys.decrypt(sealed))}
+            changed = {column.name: keys.encrypt(keys.decrypt(encrypted))}
             connection.execute(sa.update(table).where(*same).values(changed))
         count += len(rows)
     c = t.connections.c
-    for kept in connection.execute(sa.select(c.id, c.preferences).with_for_update()).all():
-        callback = kept.preferences.get("callback")
-        if callback:
-            anew = callback | {"secret": keys.encrypt(keys.decrypt(callback["secret"]))}
-            values = {"preferences": kept.preferences | {"callback": anew}}
-            connection.execute(sa.update(t.connections).where(c.id == kept.id).values(values))
+    for row in connection.execute(sa.select(c.id, c.preferences).with_for_update()).all():
+        webhook = row.preferences.get("callback")
+        if webhook:
+            reencrypted = webhook | {"secret": keys.encrypt(keys.decrypt(webhook["secret"]))}
+            values = {"preferences": row.preferences | {"callback": reencrypted}}
+            connection.execute(sa.update(t.connections).where(c.id == row.id).values(values))
             count += 1
     return count

@@ -23,11 +23,11 @@ STEPS: dict[int, Callable[[sa.Connection], None]] = {1: _from_1}
 """Each step by the version it starts from. New tables need no step: they are made where they lack."""
 
 
-def bring_up_to_date(connection: sa.Connection, place: str) -> None:
+def migrate(connection: sa.Connection, place: str) -> None:
     """Make the tables, or change those of an older release.
 
     Args:
-        connection: A transaction that nobody else has beside it.
+        connection: A schema transaction.
         place: The database's address, for a person.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What the host remembers: what is secret (see ``vault``), connections, and how far each entity is read.
+"""The host's state: secrets (see ``vault``), connections, and the sync state of each entity.
 
 Every method is one transaction, and none is open while a connector works.
 """
@@ -12,21 +12,21 @@ from typing import Any
 import sqlalchemy as sa
 
 from bizosaas_xero.host.storage import tables as t
-from bizosaas_xero.host.storage.database import matching, put
+from bizosaas_xero.host.storage.database import upsert, where_equals
 from bizosaas_xero.host.storage.models import EntityState, StoredConnection
 from bizosaas_xero.host.storage.vault import Vault
 from bizosaas_xero.spec import NotFound
 
 
 class Store(Vault):
-    """The host's memory in a database; the part that lies encrypted is the vault's."""
+    """The host's state in a database; the vault keeps the encrypted part."""
 
     # ------------------------------------------------------------ connections
 
-    def save_connection(self, kept: StoredConnection) -> None:
+    def save_connection(self, connection: StoredConnection) -> None:
         """Keep a connection; the one of the same id is replaced, and how far it was read stays."""
-        values = dict(vars(kept))
-        self._put(t.connections, {"id": values.pop("id")}, values)
+        values = dict(vars(connection))
+        self._upsert(t.connections, {"id": values.pop("id")}, values)
 
     def connection(self, connection_id: str) -> StoredConnection:
         """Return a connection.
@@ -34,9 +34,9 @@ class Store(Vault):
         Raises:
             NotFound: if there is none of this id.
         """
-        row = self._one(t.connections, id=connection_id)
+        row = self._row(t.connections, id=connection_id)
         if row is None:
-            raise NotFound(f"There is no connection {connection_id!r}.", reason="unknown_connection")
+            raise NotFound(f"No connection {connection_id!r} exists.", reason="unknown_connection")
         return StoredConnection(**row._mapping)  # noqa: SLF001 (SQLAlchemy's public name)
 
     def connections(self, identity: str | None = None) -> list[StoredConnection]:
@@ -44,53 +44,55 @@ class Store(Vault):
         statement = sa.select(t.connections).order_by(t.connections.c.created_at, t.connections.c.id)
         if identity is not None:
             statement = statement.where(t.connections.c.identity == identity)
-        with self.database.reading() as connection:
-            return [StoredConnection(**row) for row in connection.execute(statement).mappings()]
+        with self.database.read_transaction() as transaction:
+            return [StoredConnection(**row) for row in transaction.execute(statement).mappings()]
 
     def set_state(self, connection_id: str, state: str, problem: Mapping[str, Any] | None = None) -> None:
         """Note whether a connection works, and if not, why."""
         values = {"state": state, "problem": sa.null() if problem is None else dict(problem)}
-        with self.database.writing() as connection:
-            connection.execute(matching(sa.update(t.connections), t.connections, id=connection_id).values(values))
+        with self.database.write_transaction() as transaction:
+            transaction.execute(where_equals(sa.update(t.connections), t.connections, id=connection_id).values(values))
 
-    def set_decisions(self, connection_id: str, settings: Mapping[str, Any], preferences: Mapping[str, Any]) -> None:
+    def set_configuration(
+        self, connection_id: str, settings: Mapping[str, Any], preferences: Mapping[str, Any]
+    ) -> None:
         """Keep what a person decided; what a running sync notes meanwhile stays."""
         values = {"settings": dict(settings), "preferences": dict(preferences)}
-        statement = matching(sa.update(t.connections), t.connections, id=connection_id)
-        with self.database.writing() as connection:
-            connection.execute(statement.values(values))
+        statement = where_equals(sa.update(t.connections), t.connections, id=connection_id)
+        with self.database.write_transaction() as transaction:
+            transaction.execute(statement.values(values))
 
-    def set_resume(self, connection_id: str, resume_at: datetime | None) -> None:
+    def set_resume_at(self, connection_id: str, resume_at: datetime | None) -> None:
         """Note until when a limit of the other side is used up."""
-        statement = matching(sa.update(t.connections), t.connections, id=connection_id)
-        with self.database.writing() as connection:
-            connection.execute(statement.values(resume_at=resume_at))
+        statement = where_equals(sa.update(t.connections), t.connections, id=connection_id)
+        with self.database.write_transaction() as transaction:
+            transaction.execute(statement.values(resume_at=resume_at))
 
     def delete_connection(self, connection_id: str) -> None:
         """Forget a connection and how far it was read. Records that were synced stay."""
-        with self.database.writing() as connection:
-            connection.execute(matching(sa.delete(t.connections), t.connections, id=connection_id))
+        with self.database.write_transaction() as transaction:
+            transaction.execute(where_equals(sa.delete(t.connections), t.connections, id=connection_id))
 
     # ------------------------------------------------------------ entities
 
-    def entity(self, connection_id: str, entity: str) -> EntityState:
+    def entity_state(self, connection_id: str, entity: str) -> EntityState:
         """Return how far an entity is read; an empty state if it never was."""
-        row = self._one(t.entities, connection_id=connection_id, entity=entity)
-        return EntityState(entity) if row is None else _entity_state(row)
+        row = self._row(t.entities, connection_id=connection_id, entity=entity)
+        return EntityState(entity) if row is None else _to_entity_state(row)
 
-    def entities(self, connection_id: str) -> list[EntityState]:
+    def entity_states(self, connection_id: str) -> list[EntityState]:
         """Return the state of every entity that was ever run."""
-        statement = matching(sa.select(t.entities), t.entities, connection_id=connection_id)
-        with self.database.reading() as connection:
-            return [_entity_state(row) for row in connection.execute(statement.order_by(t.entities.c.entity))]
+        statement = where_equals(sa.select(t.entities), t.entities, connection_id=connection_id)
+        with self.database.read_transaction() as transaction:
+            return [_to_entity_state(row) for row in transaction.execute(statement.order_by(t.entities.c.entity))]
 
-    def note(self, connection_id: str, entity: str, **values: Any) -> None:
+    def update_entity(self, connection_id: str, entity: str, **values: Any) -> None:
         """Note columns of an entity's state, such as ``last_run`` or ``cursor``."""
-        self._put(t.entities, {"connection_id": connection_id, "entity": entity}, values)
+        self._upsert(t.entities, {"connection_id": connection_id, "entity": entity}, values)
 
     # ------------------------------------------------------------ what was used
 
-    def count_usage(self, organisation_id: str, calls: int, size: int, day_left: int | None) -> None:
+    def add_usage(self, organisation_id: str, calls: int, size: int, day_left: int | None) -> None:
         """Add what a run cost to its day (in UTC, as limits are counted), and note what is left of it."""
         now = self._now()
         c = t.usage.c
@@ -99,19 +101,19 @@ class Store(Vault):
         if day_left is None:
             del changed["day_left"]
         keys = {"organisation_id": organisation_id, "day": now.date().isoformat()}
-        with self.database.writing() as connection:
-            put(self.database, connection, t.usage, keys, values, changed)
+        with self.database.write_transaction() as transaction:
+            upsert(self.database, transaction, t.usage, keys, values, changed)
 
     def usage(self, organisation_id: str) -> dict[str, Any]:
         """Return today's calls and bytes, and the calls left as they were last told."""
         today = self._now().date().isoformat()
-        row = self._one(t.usage, organisation_id=organisation_id, day=today)
+        row = self._row(t.usage, organisation_id=organisation_id, day=today)
         if row is None:
             return {"day": today, "calls": 0, "bytes": 0, "day_left": None}
         return {"day": today, "calls": row.calls, "bytes": row.bytes, "day_left": row.day_left}
 
 
-def _entity_state(row: sa.Row[Any]) -> EntityState:
+def _to_entity_state(row: sa.Row[Any]) -> EntityState:
     values = dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's public name)
     del values["connection_id"]
     return EntityState(**values)

@@ -109,7 +109,7 @@ entities = sa.Table(
     sa.Column("rechecked_at", Stamp),
     sa.Column("outcome", sa.JSON, comment="counts, kind, complete, calls, bytes and problem of the last run"),
     sa.Column("failures", sa.Integer, nullable=False, server_default="0", comment="runs that failed in a row"),
-    sa.Column("told_until", sa.String(10), comment="the business day up to which events are told"),
+    sa.Column("told_until", sa.String(10), comment="the business day up to which events are derived"),
 )
 
 leases = sa.Table(

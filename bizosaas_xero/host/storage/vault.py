@@ -1,4 +1,4 @@
-"""What the host keeps secret: apps, grants, and consents under way. It lies encrypted in the database.
+"""The host's secrets, encrypted in the database: apps, grants, and pending consents.
 
 Every method is one transaction, and none is open while a connector works.
 """
@@ -17,15 +17,15 @@ import sqlalchemy as sa
 
 from bizosaas_xero.host.storage import tables as t
 from bizosaas_xero.host.storage.crypto import Keyring
-from bizosaas_xero.host.storage.database import Database, matching, put
-from bizosaas_xero.host.storage.key_rotation import KEY_CHECK, reseal
-from bizosaas_xero.host.storage.migrations import bring_up_to_date
+from bizosaas_xero.host.storage.database import Database, upsert, where_equals
+from bizosaas_xero.host.storage.key_rotation import KEY_CHECK, reencrypt_all
+from bizosaas_xero.host.storage.migrations import migrate
 from bizosaas_xero.host.storage.models import StoredApp, StoredGrant
 from bizosaas_xero.spec import App, Grant, Invalid, NotFound, ReconnectRequired, parse
 
 
 class Vault:
-    """The part of the host's memory that lies encrypted.
+    """The encrypted part of the host's state.
 
     Args:
         database: Where.
@@ -48,36 +48,36 @@ class Vault:
         self.database = database
         self.home = home
         self._now = now
-        with database.shaping() as connection:
-            bring_up_to_date(connection, database.place)
-            check = connection.execute(sa.select(t.meta.c.value).where(t.meta.c.name == KEY_CHECK))
-            sealed = check.scalar_one_or_none()
-            self._keys = Keyring.open(home, environ, create=sealed is None)
-            if sealed is None:
-                sealed = self._keys.encrypt(KEY_CHECK)
-                connection.execute(sa.insert(t.meta).values(name=KEY_CHECK, value=sealed))
-            self._keys.decrypt(sealed)
+        with database.schema_transaction() as transaction:
+            migrate(transaction, database.place)
+            check = transaction.execute(sa.select(t.meta.c.value).where(t.meta.c.name == KEY_CHECK))
+            encrypted = check.scalar_one_or_none()
+            self._keys = Keyring.open(home, environ, create=encrypted is None)
+            if encrypted is None:
+                encrypted = self._keys.encrypt(KEY_CHECK)
+                transaction.execute(sa.insert(t.meta).values(name=KEY_CHECK, value=encrypted))
+            self._keys.decrypt(encrypted)
 
     @property
-    def keys_from(self) -> str:
+    def key_source(self) -> str:
         """Where the keys come from: the variable's name or the file's path."""
         return self._keys.source
 
-    def sealed(self, secret: str) -> str:
+    def encrypt(self, secret: str) -> str:
         """Encrypt a secret that is kept elsewhere in the database."""
         return self._keys.encrypt(secret)
 
-    def opened(self, sealed: str) -> str:
+    def decrypt(self, encrypted: str) -> str:
         """Decrypt what ``sealed`` gave."""
-        return self._keys.decrypt(sealed)
+        return self._keys.decrypt(encrypted)
 
-    def rotate(self) -> int:
-        """Encrypt everything anew with the newest key, and return how many secrets that were.
+    def rotate_key(self) -> int:
+        """Encrypt every secret again with the newest key, and return their number.
 
         Afterwards the older keys are needed no more. In one transaction: a crash leaves all as it was.
         """
-        with self.database.writing() as connection:
-            return reseal(connection, self._keys)
+        with self.database.write_transaction() as transaction:
+            return reencrypt_all(transaction, self._keys)
 
     # ------------------------------------------------------------ apps
 
@@ -90,7 +90,7 @@ class Vault:
             "secret": secret and self._keys.encrypt(secret),
             "settings": dict(settings),
         }
-        self._put(t.apps, {"connector": connector, "client_id": app.client_id}, values)
+        self._upsert(t.apps, {"connector": connector, "client_id": app.client_id}, values)
 
     def app(self, connector: str, client_id: str) -> StoredApp:
         """Return an app.
@@ -98,7 +98,7 @@ class Vault:
         Raises:
             NotFound: if it is not kept.
         """
-        row = self._one(t.apps, connector=connector, client_id=client_id)
+        row = self._row(t.apps, connector=connector, client_id=client_id)
         if row is None:
             raise NotFound("The app of this grant is not kept here.", remedy="Connect again.")
         app = App(
@@ -115,16 +115,16 @@ class Vault:
         """Keep the grant of a new consent; it replaces the one of the same identity and ends its lease."""
         values = {
             "client_id": grant.client_id,
-            "payload": self._sealed(grant),
+            "payload": self._encrypt_grant(grant),
             "version": 1,
             "lease_owner": None,
             "lease_until": None,
         }
         keys = {"connector": connector, "identity": grant.identity}
-        with self.database.writing() as connection:
-            put(
+        with self.database.write_transaction() as transaction:
+            upsert(
                 self.database,
-                connection,
+                transaction,
                 t.grants,
                 keys,
                 values,
@@ -137,7 +137,7 @@ class Vault:
         Raises:
             ReconnectRequired: if there is none.
         """
-        row = self._one(t.grants, connector=connector, identity=identity)
+        row = self._row(t.grants, connector=connector, identity=identity)
         if row is None:
             raise ReconnectRequired("Access was never given, or was ended.", reason="no_grant")
         grant = parse(Grant, json.loads(self._keys.decrypt(row.payload)), "grant")
@@ -147,10 +147,10 @@ class Vault:
         """Return whose grants are kept."""
         c = t.grants.c
         statement = sa.select(c.identity).where(c.connector == connector).order_by(c.identity)
-        with self.database.reading() as connection:
-            return list(connection.execute(statement).scalars())
+        with self.database.read_transaction() as transaction:
+            return list(transaction.execute(statement).scalars())
 
-    def lease_grant(self, held: StoredGrant, owner: str, until: datetime) -> bool:
+    def take_grant_lease(self, held: StoredGrant, owner: str, until: datetime) -> bool:
         """Take the right to refresh this version of a grant, if its lease is still the one that was seen."""
         c = t.grants.c
         unchanged = sa.and_(
@@ -159,18 +159,18 @@ class Vault:
         )
         return self._change_grant(held, unchanged, {"lease_owner": owner, "lease_until": until})
 
-    def extend_grant(self, held: StoredGrant, owner: str, until: datetime) -> None:
+    def extend_grant_lease(self, held: StoredGrant, owner: str, until: datetime) -> None:
         """Hold on to the lease longer, if it is still ours."""
         self._change_grant(held, t.grants.c.lease_owner == owner, {"lease_until": until})
 
-    def release_grant(self, held: StoredGrant, owner: str) -> None:
+    def release_grant_lease(self, held: StoredGrant, owner: str) -> None:
         """Give the lease back without a new grant."""
         self._change_grant(held, t.grants.c.lease_owner == owner, {"lease_owner": None, "lease_until": None})
 
     def replace_grant(self, held: StoredGrant, grant: Grant) -> bool:
         """Save what a refresh gave; false if the grant was replaced meanwhile, and the newer one stays."""
         values = {
-            "payload": self._sealed(grant),
+            "payload": self._encrypt_grant(grant),
             "version": held.version + 1,
             "lease_owner": None,
             "lease_until": None,
@@ -180,24 +180,24 @@ class Vault:
     def delete_grant(self, connector: str, identity: str) -> None:
         """Forget a grant, with its connections and how far they were read."""
         c = t.connections.c
-        with self.database.writing() as connection:
-            connection.execute(sa.delete(t.connections).where(c.connector == connector, c.identity == identity))
+        with self.database.write_transaction() as transaction:
+            transaction.execute(sa.delete(t.connections).where(c.connector == connector, c.identity == identity))
             keys = {"connector": connector, "identity": identity}
-            connection.execute(matching(sa.delete(t.grants), t.grants, **keys))
+            transaction.execute(where_equals(sa.delete(t.grants), t.grants, **keys))
 
-    def _sealed(self, grant: Grant) -> str:
+    def _encrypt_grant(self, grant: Grant) -> str:
         return self._keys.encrypt(json.dumps(grant.model_dump(mode="json")))
 
     def _change_grant(self, held: StoredGrant, unless: sa.ColumnElement[bool], values: dict[str, Any]) -> bool:
-        statement = matching(
+        statement = where_equals(
             sa.update(t.grants),
             t.grants,
             connector=held.connector,
             identity=held.grant.identity,
             version=held.version,
         )
-        with self.database.writing() as connection:
-            return connection.execute(statement.where(unless).values(values)).rowcount == 1
+        with self.database.write_transaction() as transaction:
+            return transaction.execute(statement.where(unless).values(values)).rowcount == 1
 
     # ------------------------------------------------------------ consents under way
 
@@ -210,9 +210,9 @@ class Vault:
             "payload": self._keys.encrypt(pending),
             "expires_at": self._now() + ttl,
         }
-        with self.database.writing() as connection:
-            connection.execute(sa.delete(t.pendings).where(t.pendings.c.expires_at < self._now()))
-            connection.execute(sa.insert(t.pendings).values(row))
+        with self.database.write_transaction() as transaction:
+            transaction.execute(sa.delete(t.pendings).where(t.pendings.c.expires_at < self._now()))
+            transaction.execute(sa.insert(t.pendings).values(row))
 
     def take_pending(self, state: str) -> tuple[str, str, str]:
         """Return connector, client id and secret of a consent, and forget it: it is good once.
@@ -221,8 +221,8 @@ class Vault:
             Invalid: if no such consent was begun here, or it is used or too old.
         """
         statement = sa.delete(t.pendings).where(t.pendings.c.id == _hash(state))
-        with self.database.writing() as connection:
-            row = connection.execute(statement.returning(t.pendings)).one_or_none()
+        with self.database.write_transaction() as transaction:
+            row = transaction.execute(statement.returning(t.pendings)).one_or_none()
         if row is None or row.expires_at < self._now():
             raise Invalid(
                 "This address belongs to no sign-in that was begun here, or it was used or is too old.",
@@ -234,13 +234,13 @@ class Vault:
 
     # ------------------------------------------------------------ shared
 
-    def _one(self, table: sa.Table, **keys: Any) -> sa.Row[Any] | None:
-        with self.database.reading() as connection:
-            return connection.execute(matching(sa.select(table), table, **keys)).one_or_none()
+    def _row(self, table: sa.Table, **keys: Any) -> sa.Row[Any] | None:
+        with self.database.read_transaction() as transaction:
+            return transaction.execute(where_equals(sa.select(table), table, **keys)).one_or_none()
 
-    def _put(self, table: sa.Table, keys: dict[str, Any], values: dict[str, Any]) -> None:
-        with self.database.writing() as connection:
-            put(self.database, connection, table, keys, values)
+    def _upsert(self, table: sa.Table, keys: dict[str, Any], values: dict[str, Any]) -> None:
+        with self.database.write_transaction() as transaction:
+            upsert(self.database, transaction, table, keys, values)
 
 
 def _hash(state: str) -> str:

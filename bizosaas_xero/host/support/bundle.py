@@ -1,4 +1,4 @@
-"""A file for those who help: what is known of the host, without anything that is anybody's business.
+"""The support bundle: a diagnosis of the host without personal or business data.
 
 Nothing is scrubbed out of anything: only what is listed here goes in, numbers, codes and times. Names, ids,
 messages, addresses and everything that was typed stay outside; organisations become numbers.
@@ -30,7 +30,7 @@ PACKAGES = (
     *("redis", "sqlalchemy", "stamina", "stevedore"),
 )
 
-NUMBERS = (
+OUTCOME_FIELDS = (
     *("new", "changed", "deleted", "same", "rejected", "calls", "bytes"),
     *("complete", "missing", "kind", "seconds", "day_left"),
 )
@@ -38,11 +38,11 @@ NUMBERS = (
 
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
-PROBLEM = ("code", "reason", "recovery", "retry_after", "correlation_id")
+PROBLEM_FIELDS = ("code", "reason", "recovery", "retry_after", "correlation_id")
 """Of a problem: never its message and remedy, which name organisations and fields."""
 
 
-def write(
+def write_bundle(
     target: Path, store: Store, sink: Sink, findings: Iterable[Finding], environ: Mapping[str, str], now: str
 ) -> list[str]:
     """Write the bundle, readable for its owner alone, and return the names of what is in it.
@@ -56,7 +56,7 @@ def write(
         "about.json": _about(store, environ, now),
         "findings.json": [
             {"part": item.part, "level": item.level, "organisation": number.get(item.organisation or "")}
-            | _picked(item.details, ("reason", "ahead_seconds"))
+            | _pick(item.details, ("reason", "ahead_seconds"))
             for item in findings
         ],
         "connections.json": [_connection(store, sink, kept, number[kept.organisation]) for kept in connections],
@@ -67,9 +67,9 @@ def write(
             for name, content in parts.items():
                 archive.writestr(name, json.dumps(content, indent=2, default=str))
     except FileExistsError:
-        raise _unwritable(target, "it is there already") from None
+        raise _unwritable_error(target, "it is there already") from None
     except OSError as error:
-        raise _unwritable(target, error.strerror or type(error).__name__) from None
+        raise _unwritable_error(target, error.strerror or type(error).__name__) from None
     return list(parts)
 
 
@@ -85,22 +85,22 @@ def _about(store: Store, environ: Mapping[str, str], now: str) -> dict[str, Any]
     }
 
 
-def _connection(store: Store, sink: Sink, kept: StoredConnection, name: str) -> dict[str, Any]:
+def _connection(store: Store, sink: Sink, connection: StoredConnection, name: str) -> dict[str, Any]:
     return {
         "name": name,
-        "connector": kept.connector,
-        "state": kept.state,
-        "problem": _picked(kept.problem, PROBLEM),
-        "created_at": stamp(kept.created_at),
-        "resume_at": kept.resume_at and stamp(kept.resume_at),
-        "intervals": kept.preferences.get("intervals", {}),
-        "settings_set": sorted(kept.settings),
-        "usage": store.usage(kept.organisation_id),
+        "connector": connection.connector,
+        "state": connection.state,
+        "problem": _pick(connection.problem, PROBLEM_FIELDS),
+        "created_at": stamp(connection.created_at),
+        "resume_at": connection.resume_at and stamp(connection.resume_at),
+        "intervals": connection.preferences.get("intervals", {}),
+        "settings_set": sorted(connection.settings),
+        "usage": store.usage(connection.organisation_id),
         "entities": [
             {
                 "entity": state.entity,
-                "rows": sink.rows(kept.organisation_id, state.entity),
-                "rejected": sink.rejected(kept.organisation_id, state.entity),
+                "rows": sink.count_rows(connection.organisation_id, state.entity),
+                "rejected": sink.count_rejected(connection.organisation_id, state.entity),
                 "failures": state.failures,
                 "has_cursor": state.cursor is not None,
                 **{
@@ -108,19 +108,19 @@ def _connection(store: Store, sink: Sink, kept: StoredConnection, name: str) -> 
                     for moment in ("last_run", "last_success", "next_due", "rechecked_at")
                     for value in [getattr(state, moment)]
                 },
-                "last": _picked(state.outcome, NUMBERS),
-                "problem": _picked((state.outcome or {}).get("problem"), PROBLEM),
+                "last": _pick(state.outcome, OUTCOME_FIELDS),
+                "problem": _pick((state.outcome or {}).get("problem"), PROBLEM_FIELDS),
             }
-            for state in store.entities(kept.id)
+            for state in store.entity_states(connection.id)
         ],
     }
 
 
-def _picked(values: Mapping[str, Any] | None, names: Iterable[str]) -> dict[str, Any]:
-    return {} if values is None else {name: _plain(values.get(name)) for name in names}
+def _pick(values: Mapping[str, Any] | None, names: Iterable[str]) -> dict[str, Any]:
+    return {} if values is None else {name: _redact_text(values.get(name)) for name in names}
 
 
-def _plain(value: Any) -> Any:
+def _redact_text(value: Any) -> Any:
     """Let numbers and stable words pass; a connector's free text could say anything."""
     return value if not isinstance(value, str) or _WORD.fullmatch(value) else "(left out)"
 
@@ -132,7 +132,7 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _unwritable(target: Path, why: str) -> Misconfigured:
+def _unwritable_error(target: Path, why: str) -> Misconfigured:
     return Misconfigured(
         f"The bundle {target} cannot be written: {why}.",
         remedy="Name another file.",

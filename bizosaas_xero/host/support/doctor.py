@@ -19,15 +19,15 @@ from bizosaas_xero.host.storage.paths import FILE_MODE, FOLDER_MODE
 from bizosaas_xero.host.storage.store import Store
 from bizosaas_xero.host.storage.tables import SCHEMA_VERSION
 from bizosaas_xero.host.sync.runner import interval
-from bizosaas_xero.host.sync.webhooks import Callbacks
+from bizosaas_xero.host.sync.webhooks import OutgoingWebhooks
 from bizosaas_xero.spec import ConnectorError
 
 Level = Literal["ok", "warning", "problem", "unknown"]
 
-SKEW_WARNING = 60
-"""Seconds that the clocks may differ before it is told; leases and due dates are counted by them."""
+CLOCK_WARNING_SECONDS = 60
+"""Seconds that the clocks may differ without a warning; due dates depend on them."""
 
-FEW_CALLS = 100
+LOW_CALLS = 100
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Doctor:
     store: Store
     grants: Grants
     report: DiscoveryReport
-    callbacks: Callbacks
+    webhooks: OutgoingWebhooks
     now: Callable[[], datetime]
 
     def examine(self) -> Iterator[Finding]:
@@ -84,23 +84,23 @@ class Doctor:
         yield Finding("database", "ok", f"The database works: {place}", details={"schema": SCHEMA_VERSION})
         path = self.store.database.path
         if path is not None:
-            yield from _private("database file", path, FILE_MODE)
+            yield from _check_mode("database file", path, FILE_MODE)
 
     def _key(self) -> Iterator[Finding]:
         path = self.store.home / FILE
-        if self.store.keys_from == VARIABLE:
+        if self.store.key_source == VARIABLE:
             yield Finding("key", "ok", f"Secrets are encrypted with the key in {VARIABLE}.")
             if path.exists():
                 yield Finding(
                     "key file",
                     "warning",
-                    f"The key file {path} lies there as well and is not used.",
+                    f"The key file {path} exists as well and is not used.",
                     "If bizosaas-xero doctor --rotate-key was run with the new key, delete it.",
                 )
             return
         yield Finding("key", "ok", f"Secrets are encrypted with the key in {path}.")
-        yield from _private("key file", path, FILE_MODE)
-        yield from _private("folder", path.parent, FOLDER_MODE)
+        yield from _check_mode("key file", path, FILE_MODE)
+        yield from _check_mode("folder", path.parent, FOLDER_MODE)
 
     def _connectors(self) -> Iterator[Finding]:
         for row in self.report.rows:
@@ -113,11 +113,11 @@ class Doctor:
     # ------------------------------------------------------------ a connection
 
     def _connection(self, kept: StoredConnection, connector: Connector) -> Iterator[Finding]:
-        of = kept.organisation
+        organisation = kept.organisation
         try:
             app = self.store.app(kept.connector, self.store.grant(kept.connector, kept.identity).grant.client_id)
         except ConnectorError as error:
-            yield _told("credentials", error, of)
+            yield _error_finding("credentials", error, organisation)
             return
         needs_secret = app.app.kind != "pkce" and app.app.client_secret is None
         yield Finding(
@@ -125,65 +125,67 @@ class Doctor:
             "problem" if needs_secret else "ok",
             "The app's client secret is missing." if needs_secret else "Client id and secret are kept.",
             "Run: bizosaas-xero connect" if needs_secret else "",
-            of,
+            organisation,
         )
         try:
-            held, connection = self.grants.access(connector, kept)
+            grant, connection = self.grants.get_access(connector, kept)
         except ConnectorError as error:
-            yield _told("sign-in", error, of)
+            yield _error_finding("sign-in", error, organisation)
             return
-        yield self._grant(held, of)
-        yield from self._check(kept, connector, connection)
+        yield self._sign_in(grant, organisation)
+        yield from self._organisation(kept, connector, connection)
         yield self._limits(kept)
 
-    def _events(self, kept: StoredConnection) -> Iterator[Finding]:
+    def _events(self, connection: StoredConnection) -> Iterator[Finding]:
         """Tell whether events reach the address to which they are posted."""
-        url = (kept.preferences.get("callback") or {}).get("url")
+        url = (connection.preferences.get("callback") or {}).get("url")
         if url is None:
             return
-        of, to, late = kept.organisation, urlsplit(url).hostname, self.callbacks.backlog(kept.id)
+        organisation, to, late = connection.organisation, urlsplit(url).hostname, self.webhooks.backlog(connection.id)
         details = dict(vars(late))
         if late.given_up:
             message = f"Never taken by {to}, and sent no more: {late.given_up:,} of the events."
             remedy = "They are kept; read them with: bizosaas-xero events"
-            yield Finding("events", "warning", message, remedy, of, details)
+            yield Finding("events", "warning", message, remedy, organisation, details)
         if late.tries:
             message = f"Events that wait: {late.wait:,}. {to} did not take the first (tries: {late.tries})."
             remedy = "Let it answer with a 2xx; they come again by themselves with the next syncs."
-            yield Finding("events", "warning", message, remedy, of, details)
+            yield Finding("events", "warning", message, remedy, organisation, details)
         elif not late.given_up:
-            yield Finding("events", "ok", f"Events are posted to {to}.", "", of, details)
+            yield Finding("events", "ok", f"Events are posted to {to}.", "", organisation, details)
 
-    def _grant(self, held: StoredGrant, of: str) -> Finding:
-        minutes = (held.grant.expires_at - self.now()).total_seconds() / 60
-        age = (self.now() - held.grant.obtained_at).total_seconds() / 60
+    def _sign_in(self, grant: StoredGrant, organisation: str) -> Finding:
+        minutes = (grant.grant.expires_at - self.now()).total_seconds() / 60
+        age = (self.now() - grant.grant.obtained_at).total_seconds() / 60
         renewed = f"{age:.0f} minutes ago" if age >= 2 else "just now"  # noqa: PLR2004 (minutes)
-        told = f"Access was renewed {renewed} and lasts {minutes:.0f} minutes more; it renews itself"
-        if held.grant.refresh_token is None and held.grant.kind != "custom":
+        message = f"Access was renewed {renewed} and lasts {minutes:.0f} minutes more; it renews itself"
+        if grant.grant.refresh_token is None and grant.grant.kind != "custom":
             return Finding(
                 "sign-in",
                 "warning",
                 f"Access ends in {minutes:.0f} minutes and cannot renew itself.",
                 "Connect again, and ask for offline_access (it is part of the default scopes).",
-                of,
+                organisation,
             )
-        unused = "" if held.grant.kind == "custom" else ", unless nothing is synced for 60 days"
-        return Finding("sign-in", "ok", f"{told}{unused}.", "", of)
+        unused = "" if grant.grant.kind == "custom" else ", unless nothing is synced for 60 days"
+        return Finding("sign-in", "ok", f"{message}{unused}.", "", organisation)
 
-    def _check(self, kept: StoredConnection, connector: Connector, connection: dict[str, Any]) -> Iterator[Finding]:
-        of, asked = kept.organisation, self.now()
+    def _organisation(
+        self, kept: StoredConnection, connector: Connector, connection: dict[str, Any]
+    ) -> Iterator[Finding]:
+        organisation, asked = kept.organisation, self.now()
         try:
             result = connector.auth({"step": "check", "connection": connection})
         except ConnectorError as error:
-            yield _told(
+            yield _error_finding(
                 "organisation",
                 error,
-                of,
+                organisation,
                 level="unknown" if error.recovery in {"wait", "retry"} else "problem",
             )
             return
-        if result.server_time is not None or result.status == "ok":  # else there is worse to be told
-            yield _clock(result.server_time, asked, self.now(), of)
+        if result.server_time is not None or result.status == "ok":  # otherwise a worse problem follows
+            yield _clock_finding(result.server_time, asked, self.now(), organisation)
         info = connector.describe()
         enabled = {entity.name for entity in (info.entities if info else ()) if interval(kept, entity)}
         lacking = {name: names for name, names in (result.missing_scopes or {}).items() if name in enabled}
@@ -193,64 +195,64 @@ class Doctor:
                 "problem",
                 f"Permission is missing for: {', '.join(sorted(lacking))}.",
                 "Connect again and allow it, or switch these off: bizosaas-xero configure --interval NAME=0",
-                of,
+                organisation,
                 {"missing_scopes": lacking},
             )
         elif result.missing_scopes is not None:
-            yield Finding("permissions", "ok", "Everything that is synced is permitted.", "", of)
+            yield Finding("permissions", "ok", "Everything that is synced is permitted.", "", organisation)
         if result.problem and result.status != "missing_scope":
             message, remedy = str(result.problem.get("message")), str(result.problem.get("remedy"))
-            details = {"status": result.status} | _named(result.problem)
-            yield Finding("organisation", "problem", message, remedy, of, details)
+            details = {"status": result.status} | _error_codes(result.problem)
+            yield Finding("organisation", "problem", message, remedy, organisation, details)
         elif result.organisation:
-            yield Finding("organisation", "ok", f"{result.organisation.name} is connected.", "", of)
+            yield Finding("organisation", "ok", f"{result.organisation.name} is connected.", "", organisation)
         for warning in result.warnings:
-            yield Finding("organisation", "warning", warning, "", of)
+            yield Finding("organisation", "warning", warning, "", organisation)
 
-    def _limits(self, kept: StoredConnection) -> Finding:
-        used = self.store.usage(kept.organisation_id)
+    def _limits(self, connection: StoredConnection) -> Finding:
+        used = self.store.usage(connection.organisation_id)
         left = used["day_left"]
-        if kept.resume_at is not None and kept.resume_at > self.now():
-            message = f"A limit is used up; syncing goes on at {kept.resume_at:%Y-%m-%d %H:%M} UTC."
+        if connection.resume_at is not None and connection.resume_at > self.now():
+            message = f"A limit is used up; syncing continues at {connection.resume_at:%Y-%m-%d %H:%M} UTC."
             remedy = "Nothing to do. If it happens daily: bizosaas-xero configure --interval NAME=SECONDS"
-            return Finding("limits", "warning", message, remedy, kept.organisation, used)
+            return Finding("limits", "warning", message, remedy, connection.organisation, used)
         if left is None:
-            told = "How many calls are left today is known after the next sync."
-            return Finding("limits", "unknown", told, "", kept.organisation, used)
-        level: Level = "ok" if left >= FEW_CALLS else "warning"
+            message = "How many calls are left today is known after the next sync."
+            return Finding("limits", "unknown", message, "", connection.organisation, used)
+        level: Level = "ok" if left >= LOW_CALLS else "warning"
         remedy = "" if level == "ok" else "Sync less often: bizosaas-xero configure --interval NAME=SECONDS"
         message = f"{used['calls']:,} calls were made today, {left:,} are left."
-        return Finding("limits", level, message, remedy, kept.organisation, used)
+        return Finding("limits", level, message, remedy, connection.organisation, used)
 
 
-def _told(part: str, error: ConnectorError, of: str, level: Level = "problem") -> Finding:
-    return Finding(part, level, error.message, error.remedy, of, _named(error.to_dict()))
+def _error_finding(part: str, error: ConnectorError, organisation: str, level: Level = "problem") -> Finding:
+    return Finding(part, level, error.message, error.remedy, organisation, _error_codes(error.to_dict()))
 
 
-def _named(problem: Mapping[str, Any]) -> dict[str, Any]:
+def _error_codes(problem: Mapping[str, Any]) -> dict[str, Any]:
     return {name: problem.get(name) for name in ("code", "reason", "recovery")}
 
 
-def _clock(theirs: datetime | None, asked: datetime, answered: datetime, of: str) -> Finding:
+def _clock_finding(theirs: datetime | None, asked: datetime, answered: datetime, organisation: str) -> Finding:
     """Compare our clock with theirs: they told their time between our question and their answer."""
     if theirs is None:
-        return Finding("clock", "unknown", "The other side did not tell its time.", "", of)
+        return Finding("clock", "unknown", "The other side did not tell its time.", "", organisation)
     zero = timedelta()
     ahead = round((max(asked - theirs, zero) - max(theirs - answered, zero)).total_seconds())
     details = {"ahead_seconds": ahead}
-    if abs(ahead) <= SKEW_WARNING:
-        return Finding("clock", "ok", "This machine's clock is right.", "", of, details)
+    if abs(ahead) <= CLOCK_WARNING_SECONDS:
+        return Finding("clock", "ok", "This machine's clock is right.", "", organisation, details)
     return Finding(
         "clock",
         "warning",
         f"This machine's clock is {abs(ahead):,} seconds {'ahead' if ahead > 0 else 'behind'}.",
         "Let the machine set its clock by itself (NTP), such as: timedatectl set-ntp true",
-        of,
+        organisation,
         details,
     )
 
 
-def _private(part: str, path: Path, wanted: int) -> Iterator[Finding]:
+def _check_mode(part: str, path: Path, wanted: int) -> Iterator[Finding]:
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & ~wanted:
         message = f"Other users of this machine may get at {path} (mode {mode:o})."

@@ -25,16 +25,16 @@ FIXED = {
     "changed_at": "VARCHAR(32)",
     "deleted_at": "VARCHAR(32)",
 }
-_DIGITS = 1000
+MAX_AMOUNT_LENGTH = 1000
 _NUMBER = re.compile(r"-?[0-9]{1,1000}(\.[0-9]{1,1000})?([eE][+-]?[0-9]{1,3})?")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
-class Plain(sa.types.UserDefinedType[Any]):
+class RawColumnType(sa.types.UserDefinedType[Any]):
     """A column type by its SQL name; values go to the driver as they are.
 
     SQLAlchemy's own NUMERIC would pass money through float on SQLite; bound as text, the column is summable
-    and ``record`` beside it stays exact.
+    and ``record`` stays exact.
     """
 
     cache_ok = True
@@ -66,23 +66,25 @@ class EntityTable:
     __hash__ = None  # type: ignore[assignment]
 
     @classmethod
-    def of(cls, entity: str, info: EntityInfo | None) -> EntityTable:
+    def for_entity(cls, entity: str, info: EntityInfo | None) -> EntityTable:
         """Plan the table of an entity.
 
         Raises:
             Misconfigured: if a published name cannot be used.
         """
         paths = dict(info.columns) if info else {}
-        types = {checked(name, FIXED): kind(info.json_schema, path) for name, path in paths.items() if info}
-        checked(entity, metadata.tables)
+        types = {
+            validate_identifier(name, FIXED): sql_type(info.json_schema, path) for name, path in paths.items() if info
+        }
+        validate_identifier(entity, metadata.tables)
         table = sa.Table(
             entity,
             sa.MetaData(),
-            sa.Column("organisation_id", Plain(FIXED["organisation_id"]), primary_key=True),
-            sa.Column("key", Plain(FIXED["key"]), primary_key=True),
-            *(sa.Column(name, Plain(type_)) for name, type_ in types.items()),
+            sa.Column("organisation_id", RawColumnType(FIXED["organisation_id"]), primary_key=True),
+            sa.Column("key", RawColumnType(FIXED["key"]), primary_key=True),
+            *(sa.Column(name, RawColumnType(type_)) for name, type_ in types.items()),
             *(
-                sa.Column(name, Plain(type_), nullable=name in {"updated_at", "deleted_at"})
+                sa.Column(name, RawColumnType(type_), nullable=name in {"updated_at", "deleted_at"})
                 for name, type_ in list(FIXED.items())[2:]
             ),
         )
@@ -92,11 +94,11 @@ class EntityTable:
         """Return the published columns of a record."""
         row = {}
         for name, path in self.paths.items():
-            value = at(data, path) if "." in path else data.get(path)
+            value = get_path(data, path) if "." in path else data.get(path)
             if value is not None:  # in place, for every column of every record comes by here
                 type_ = self.types[name]
-                written = _WRITTEN[type_].get(type(value))
-                value = written(value) if written else _bound(value, type_)
+                convert = _CONVERTERS[type_].get(type(value))
+                value = convert(value) if convert else _to_column_value(value, type_)
             row[name] = value
         return row
 
@@ -125,7 +127,9 @@ class EntityTable:
                 [
                     {"of": of, "row": key}
                     | {
-                        f"new_{name}": _bound(at(msgspec.json.decode(record), self.paths[name]), self.types[name])
+                        f"new_{name}": _to_column_value(
+                            get_path(msgspec.json.decode(record), self.paths[name]), self.types[name]
+                        )
                         for name in lacking
                     }
                     for of, key, record in part
@@ -133,7 +137,7 @@ class EntityTable:
             )
 
 
-def checked(name: str, taken: Mapping[str, Any] | None = None) -> str:
+def validate_identifier(name: str, taken: Mapping[str, Any] | None = None) -> str:
     """Return a name that is safe as an identifier.
 
     Raises:
@@ -149,7 +153,7 @@ def checked(name: str, taken: Mapping[str, Any] | None = None) -> str:
     return name
 
 
-def at(data: Any, path: str) -> Any:
+def get_path(data: Any, path: str) -> Any:
     """Return the value at a dotted path, or ``None``."""
     for name in path.split("."):
         if type(data) is not dict and not isinstance(data, Mapping):  # the first is ten times as fast
@@ -158,11 +162,11 @@ def at(data: Any, path: str) -> Any:
     return data
 
 
-def kind(schema: Mapping[str, Any], path: str) -> str:
+def sql_type(schema: Mapping[str, Any], path: str) -> str:
     """Return the SQL type of the field at a dotted path of a JSON Schema; ``TEXT`` where it does not say."""
-    here = _resolved(schema, schema)
+    here = _resolve_schema(schema, schema)
     for name in path.split("."):
-        here = _resolved(schema, here.get("properties", {}).get(name, {}))
+        here = _resolve_schema(schema, here.get("properties", {}).get(name, {}))
     types = here.get("type", ())
     types = {types} if isinstance(types, str) else set(types)
     if "boolean" in types:
@@ -174,12 +178,12 @@ def kind(schema: Mapping[str, Any], path: str) -> str:
     return {"date": "DATE", "date-time": "TIMESTAMP WITH TIME ZONE"}.get(here.get("format", ""), "TEXT")
 
 
-def _resolved(root: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+def _resolve_schema(root: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
     if "properties" in schema or "type" in schema:
         return schema  # its choices, if any, only narrow it
     for choice in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
         if choice.get("type") != "null":
-            return _resolved(root, choice)
+            return _resolve_schema(root, choice)
     reference = schema.get("$ref")
     if not isinstance(reference, str) or not reference.startswith("#/"):
         return schema
@@ -196,13 +200,13 @@ def _is_decimal(schema: Mapping[str, Any]) -> bool:
     return bool(re.search(pattern, "-1234.50")) and not any(re.search(pattern, x) for x in ("x", "2026-01-01"))
 
 
-def _bound(value: Any, type_: str) -> Any:
+def _to_column_value(value: Any, type_: str) -> Any:
     """Return a value as its column takes it; ``None`` for one that does not fit: ``record`` has it anyway."""
     if value is None:
         return None
-    written = _WRITTEN[type_].get(type(value))
-    if written is not None:
-        return written(value)
+    convert = _CONVERTERS[type_].get(type(value))
+    if convert is not None:
+        return convert(value)
     if type_ == "BOOLEAN":
         return value if isinstance(value, bool) else None
     if type_ == "BIGINT":
@@ -214,26 +218,26 @@ def _bound(value: Any, type_: str) -> Any:
         text = stamp(value)
     else:
         text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return _parsed(text, type_)
+    return _parse_text(text, type_)
 
 
-def _amount(value: Decimal) -> str | None:
+def _format_amount(value: Decimal) -> str | None:
     text = format(value, "f")
-    return text if value.is_finite() and len(text) <= _DIGITS else _parsed(text, "NUMERIC")
+    return text if value.is_finite() and len(text) <= MAX_AMOUNT_LENGTH else _parse_text(text, "NUMERIC")
 
 
 # How a value of the class that its column is made for is written.
-_WRITTEN: dict[str, dict[type, Callable[[Any], Any]]] = {
+_CONVERTERS: dict[str, dict[type, Callable[[Any], Any]]] = {
     "BOOLEAN": {bool: bool},
     "BIGINT": {},
-    "NUMERIC": {Decimal: _amount},
+    "NUMERIC": {Decimal: _format_amount},
     "DATE": {date: date.isoformat},
     "TIMESTAMP WITH TIME ZONE": {datetime: stamp},
     "TEXT": {str: lambda text: text.replace("\0", "")},  # PostgreSQL stores no NUL
 }
 
 
-def _parsed(text: str, type_: str) -> str | None:
+def _parse_text(text: str, type_: str) -> str | None:
     try:
         if type_ == "NUMERIC":
             return format(Decimal(text), "f") if _NUMBER.fullmatch(text) else None

@@ -1,10 +1,10 @@
-"""What happened: events derived from records by the connector's rules, each told exactly once.
+"""Events derived from records by the connector's rules, each emitted exactly once.
 
 An event is a rule that holds now and did not hold before. A change of the record can make it hold, and so
-can the passing of a day. Both are judged against one business day, ``told_until``, which is kept beside the
-cursor: a changed record is compared before and after on that day, in the transaction that stores it; then
-the day is moved on, and what only the day made true is told in the same transaction. So nothing is told twice
-or forgotten, wherever a process dies. What is there at the first reading is history, not news.
+can the passing of a day. Both are judged against one business day, ``told_until``, which is stored with
+the cursor: a changed record is compared before and after on that day, in the transaction that stores it; then
+the day advances, and events that only the day caused are emitted in the same transaction. So no event is
+emitted twice or lost, wherever a process dies. Records of the first sync are history and emit no events.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from bizosaas_xero.host.storage import tables as t
 from bizosaas_xero.host.storage.database import Database
 from bizosaas_xero.host.storage.models import StoredConnection
-from bizosaas_xero.host.sync.entity_tables import EntityTable, at
+from bizosaas_xero.host.sync.entity_tables import EntityTable, get_path
 from bizosaas_xero.spec import EntityInfo, EventRule
 
 WAITING, DONE, REFUSED = "waiting", "done", "refused"
@@ -62,7 +62,7 @@ class Events:
         self._database = database
         self._now = now
 
-    def changed(
+    def record_changes(
         self,
         transaction: sa.Connection,
         connection: StoredConnection,
@@ -77,54 +77,54 @@ class Events:
             info: Their entity.
             changes: Key, stored record before (``None`` if new) and after, each in its JSON form.
         """
-        told = self._told_until(transaction, connection.id, info.name)
-        if told is None:
+        told_until = self._read_told_until(transaction, connection.id, info.name)
+        if told_until is None:
             return
         found = [
             (rule, key, after)
             for key, before, after in changes
             for rule in info.events
-            if happened(rule, before, after, told, told)
+            if rule_fires(rule, before, after, told_until, told_until)
         ]
-        self._keep(transaction, connection, info, found)
+        self._insert(transaction, connection, info, found)
 
-    def day_passed(self, connection: StoredConnection, info: EntityInfo, table: EntityTable) -> None:
+    def advance_day(self, connection: StoredConnection, info: EntityInfo, table: EntityTable) -> None:
         """Tell what only the passing of days brings, and move on to today. Call it after a whole read."""
         if not info.events:
             return
         today = business_day(connection, self._now())
-        with self._database.writing() as transaction:
-            told = self._told_until(transaction, connection.id, info.name)
-            if told is not None and told < today:
+        with self._database.write_transaction() as transaction:
+            told_until = self._read_told_until(transaction, connection.id, info.name)
+            if told_until is not None and told_until < today:
                 dated = [rule for rule in info.events if rule.date]
                 found = [
                     (rule, key, data)
                     for rule in dated
-                    for key, data in _dated(transaction, connection, table, rule, told, today)
-                    if happened(rule, data, data, told, today)
+                    for key, data in _iter_dated_records(transaction, connection, table, rule, told_until, today)
+                    if rule_fires(rule, data, data, told_until, today)
                 ]
-                self._keep(transaction, connection, info, found)
-            if told is None or told < today:
+                self._insert(transaction, connection, info, found)
+            if told_until is None or told_until < today:
                 c = t.entities.c
                 mine = (c.connection_id == connection.id, c.entity == info.name)
                 transaction.execute(sa.update(t.entities).where(*mine).values(told_until=today.isoformat()))
 
-    def since(self, last: int = 0, organisation_id: str | None = None, limit: int = 1000) -> list[Event]:
+    def list_since(self, last: int = 0, organisation_id: str | None = None, limit: int = 1000) -> list[Event]:
         """Return the events after one, oldest first."""
         columns = [t.events.c[name] for name in Event.__dataclass_fields__]
         statement = sa.select(*columns).where(t.events.c.id > last).order_by(t.events.c.id).limit(limit)
         if organisation_id is not None:
             statement = statement.where(t.events.c.organisation_id == organisation_id)
-        with self._database.reading() as connection:
-            return [Event(**row) for row in connection.execute(statement).mappings()]
+        with self._database.read_transaction() as transaction:
+            return [Event(**row) for row in transaction.execute(statement).mappings()]
 
-    def _told_until(self, transaction: sa.Connection, connection_id: str, entity: str) -> date | None:
+    def _read_told_until(self, transaction: sa.Connection, connection_id: str, entity: str) -> date | None:
         c = t.entities.c
         statement = sa.select(c.told_until).where(c.connection_id == connection_id, c.entity == entity)
-        told = transaction.execute(statement.with_for_update()).scalar_one_or_none()
-        return None if told is None else date.fromisoformat(told)
+        told_until = transaction.execute(statement.with_for_update()).scalar_one_or_none()
+        return None if told_until is None else date.fromisoformat(told_until)
 
-    def _keep(
+    def _insert(
         self,
         transaction: sa.Connection,
         connection: StoredConnection,
@@ -143,33 +143,33 @@ class Events:
                 "key": key,
                 "name": rule.name,
                 "title": rule.title,
-                "deal": next((str(at(data, path)) for path in info.deal if at(data, path)), None),
+                "deal": next((str(get_path(data, path)) for path in info.deal if get_path(data, path)), None),
                 "day": business_day(connection, now).isoformat(),
                 "at": now,
-                "data": {name: at(data, path) for name, path in info.columns.items()},
+                "data": {name: get_path(data, path) for name, path in info.columns.items()},
                 "delivery": delivery,
             }
             for rule, key, data in found
         ]
-        self._database.in_turn(transaction)
+        self._database.advisory_lock(transaction)
         transaction.execute(sa.insert(t.events), rows)
 
 
-def happened(rule: EventRule, before: Any, after: Any, then: date, today: date) -> bool:
+def rule_fires(rule: EventRule, before: Any, after: Any, then: date, today: date) -> bool:
     """Tell whether a rule holds today, and did not hold then; or what it tells again has changed."""
-    if not holds(rule, after, today):
+    if not rule_holds(rule, after, today):
         return False
-    if before is None or not holds(rule, before, then):
+    if before is None or not rule_holds(rule, before, then):
         return True
-    return rule.again is not None and at(before, rule.again) != at(after, rule.again)
+    return rule.again is not None and get_path(before, rule.again) != get_path(after, rule.again)
 
 
-def holds(rule: EventRule, data: Mapping[str, Any], today: date) -> bool:
+def rule_holds(rule: EventRule, data: Mapping[str, Any], today: date) -> bool:
     """Tell whether a rule's conditions hold for a record in its JSON form."""
     return (
-        all(at(data, path) in values for path, values in rule.where.items())
-        and all(_exceeds(at(data, path), bound) for path, bound in rule.above.items())
-        and (rule.date is None or _reached(at(data, rule.date), rule.days, today))
+        all(get_path(data, path) in values for path, values in rule.where.items())
+        and all(_exceeds(get_path(data, path), bound) for path, bound in rule.above.items())
+        and (rule.date is None or _date_reached(get_path(data, rule.date), rule.days, today))
     )
 
 
@@ -186,19 +186,19 @@ def _exceeds(value: Any, bound: Decimal) -> bool:
         return False
 
 
-def _reached(value: Any, days: int, today: date) -> bool:
+def _date_reached(value: Any, days: int, today: date) -> bool:
     try:
         return value is not None and date.fromisoformat(value) + timedelta(days=days) <= today
     except (ValueError, TypeError, OverflowError):
         return False
 
 
-def _dated(
+def _iter_dated_records(
     transaction: sa.Connection,
     connection: StoredConnection,
     table: EntityTable,
     rule: EventRule,
-    told: date,
+    told_until: date,
     today: date,
 ) -> Iterable[tuple[str, Any]]:
     """Return the records whose date may have been reached; by a plain column where one is published."""
@@ -208,7 +208,7 @@ def _dated(
     )
     for name, path in table.paths.items():
         if path == rule.date and table.types[name] == "DATE":
-            first, last = (day - timedelta(days=rule.days) for day in (told, today))
+            first, last = (day - timedelta(days=rule.days) for day in (told_until, today))
             statement = statement.where(c[name] > first.isoformat(), c[name] <= last.isoformat())
     for key, record in transaction.execute(statement.execution_options(yield_per=1000)):
         yield key, msgspec.json.decode(record)

@@ -1,4 +1,4 @@
-"""What is synced, to be looked at: which tables an organisation has, and their rows, page by page."""
+"""Read synced records: the tables of an organisation, and their rows, page by page."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from bizosaas_xero.host.sync import entity_tables
 from bizosaas_xero.host.sync.sink import Sink
 from bizosaas_xero.spec import EntityInfo, Invalid
 
-MOST = 500
+MAX_PAGE_ROWS = 500
 """Rows of one page at most."""
 
 
 @dataclass(frozen=True)
-class Page:
+class RecordPage:
     """Rows of a table in the order of their keys. ``following`` begins the next page."""
 
     entity: str
@@ -41,8 +41,8 @@ class Page:
         }
 
 
-class Synced:
-    """Reads the tables that syncs fill; it asks nobody else.
+class RecordReader:
+    """Reads the tables that syncs fill, without a request.
 
     Args:
         database: Where.
@@ -55,9 +55,9 @@ class Synced:
         self._store = store
         self._sink = sink
 
-    def tables(self, kept: StoredConnection, connector: Connector) -> list[dict[str, Any]]:
+    def list_tables(self, connection: StoredConnection, connector: Connector) -> list[dict[str, Any]]:
         """Return an organisation's tables: columns, rows held, and as of when."""
-        states = {state.entity: state for state in self._store.entities(kept.id)}
+        states = {state.entity: state for state in self._store.entity_states(connection.id)}
         info = connector.describe()
         found = []
         for entity in info.entities if info else ():
@@ -68,63 +68,64 @@ class Synced:
                     "title": entity.title,
                     "key": entity.key,
                     "columns": ["key", *entity.columns],
-                    "rows": self._sink.rows(kept.organisation_id, entity.name),
+                    "rows": self._sink.count_rows(connection.organisation_id, entity.name),
                     "as_of": stamp(seen) if seen else None,
                 }
             )
         return found
 
-    def rows(
+    def read_page(
         self,
-        kept: StoredConnection,
+        connection: StoredConnection,
         connector: Connector,
         entity: str,
         wanted: Sequence[str] = (),
         limit: int = 50,
         after: str = "",
-    ) -> Page:
+    ) -> RecordPage:
         """Return rows of a table; values come from the records, so amounts keep their digits.
 
         Args:
-            kept: Whose.
+            connection: Of the organisation.
             connector: Describes the table.
             entity: Its name.
             wanted: Columns; all that are published if none is named.
-            limit: At most so many rows, :data:`MOST` at most.
+            limit: The largest number of rows, up to :data:`MAX_PAGE_ROWS`.
             after: Only rows whose key is beyond this one.
 
         Raises:
-            NotFound: There is no such entity.
+            NotFound: The connector has no such entity.
             Invalid: A wrong column or limit.
         """
         info = connector.entity(entity)
-        paths = _paths(info, wanted)
-        if not 1 <= limit <= MOST:
-            raise _wrong("limit", f"must be 1 to {MOST}")
-        c = entity_tables.EntityTable.of(entity, None).table.c
+        paths = _column_paths(info, wanted)
+        if not 1 <= limit <= MAX_PAGE_ROWS:
+            raise _invalid_argument("limit", f"must be 1 to {MAX_PAGE_ROWS}")
+        c = entity_tables.EntityTable.for_entity(entity, None).table.c
         statement = (
             sa.select(c.key, c.record)
-            .where(c.organisation_id == kept.organisation_id, c.deleted_at.is_(None), c.key > after)
+            .where(c.organisation_id == connection.organisation_id, c.deleted_at.is_(None), c.key > after)
             .order_by(c.key)
             .limit(limit + 1)
         )
-        with self._database.reading() as connection:
-            there = sa.inspect(connection).has_table(entity)
-            found = connection.execute(statement).all() if there else []
+        with self._database.read_transaction() as transaction:
+            there = sa.inspect(transaction).has_table(entity)
+            found = transaction.execute(statement).all() if there else []
         rows = [
-            {"key": row.key} | {name: entity_tables.at(json.loads(row.record), path) for name, path in paths.items()}
+            {"key": row.key}
+            | {name: entity_tables.get_path(json.loads(row.record), path) for name, path in paths.items()}
             for row in found[:limit]
         ]
-        return Page(entity, ["key", *paths], rows, rows[-1]["key"] if len(found) > limit else None)
+        return RecordPage(entity, ["key", *paths], rows, rows[-1]["key"] if len(found) > limit else None)
 
 
-def _paths(info: EntityInfo | None, wanted: Sequence[str]) -> dict[str, str]:
+def _column_paths(info: EntityInfo | None, wanted: Sequence[str]) -> dict[str, str]:
     known = dict(info.columns) if info else {}
     unknown = [name for name in wanted if name not in known and name != "key"]
     if unknown:
-        raise _wrong("columns", f"has no {', '.join(unknown)}; there are: key, {', '.join(known)}")
+        raise _invalid_argument("columns", f"has no {', '.join(unknown)}; there are: key, {', '.join(known)}")
     return {name: path for name, path in known.items() if not wanted or name in wanted}
 
 
-def _wrong(field: str, message: str) -> Invalid:
+def _invalid_argument(field: str, message: str) -> Invalid:
     return Invalid(f"{field} {message}.", problems=[{"field": field, "message": message}])

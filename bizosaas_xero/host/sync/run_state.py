@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bizosaas_xero.host.plugins.validation import cost
+from bizosaas_xero.host.plugins.validation import parse_cost
 from bizosaas_xero.host.storage.leases import Lease
 from bizosaas_xero.host.sync.sink import Counts
 from bizosaas_xero.spec import Batch, ConnectorError, ReconnectRequired, Stats
 
-PAUSES = (2.0, 8.0, 30.0)
+RETRY_DELAYS = (2.0, 8.0, 30.0)
 """Seconds before each repetition of a run that failed without progress."""
 
 
-MOST_EMPTY = 10_000
+MAX_EMPTY_BATCHES = 10_000
 """Batches in a row without a record that a run takes: an iterator of nothing would hold a worker for ever."""
 
 
@@ -59,7 +59,7 @@ class SyncOutcome:
 
 
 @dataclass
-class Run:
+class SyncRun:
     """One run's state between its attempts."""
 
     entity: str
@@ -83,27 +83,27 @@ class Run:
     refused: int | None = None
     version: int = 0
 
-    def begin(self, version: int) -> None:
+    def start_attempt(self, version: int) -> None:
         """Start an attempt with this version of the grant."""
         self.version, self.stats, self.batches, self.progressed = version, None, 0, False
         self.cost, self.more = {}, False
 
-    def looked_at(self, batch: Batch) -> None:
+    def observe(self, batch: Batch) -> None:
         """Note what a batch is, before it is stored."""
         self.more = batch.has_more
         self.empty = 0 if batch.records or batch.rejected else self.empty + 1
 
-    def stored(self, stats: Stats | None, *, moved: bool) -> None:
+    def add_batch(self, stats: Stats | None, *, moved: bool) -> None:
         """Note a stored batch. Only one that moves the cursor is progress, or a loop would never end."""
         self.batches += 1
         self.stats = stats or self.stats
-        self.cost = cost(vars(stats)) if stats else self.cost
+        self.cost = parse_cost(vars(stats)) if stats else self.cost
         self.kind = self.kind or (self.stats.kind if self.stats else None)
         self.full = False  # from here on the cursor knows that everything is being read
         if moved:
             self.progressed, self.failures, self.refreshed = True, 0, False
 
-    def end(self) -> None:
+    def finish_attempt(self) -> None:
         """Add up what the attempt cost: what its last batch said, or the error that ended it."""
         self.calls += self.cost.get("calls") or 0
         self.bytes += self.cost.get("bytes") or 0
@@ -111,7 +111,7 @@ class Run:
         self.day_left = self.day_left if day_left is None else day_left
 
     def recover(self, error: ConnectorError, max_wait: float) -> tuple[ConnectorError | None, float]:
-        """Decide by ``recovery``: the problem with which to stop, or the seconds after which to go on."""
+        """Decide by ``recovery``: the problem with which to stop, or the seconds after which to retry."""
         if error.recovery == "refresh":
             if self.refreshed:
                 return ReconnectRequired(
@@ -122,10 +122,10 @@ class Run:
         if error.recovery == "restart" and not self.restarted:
             self.restarted = True
             return None, 0.0
-        if error.recovery in {"wait", "retry"} and self.failures < len(PAUSES):
+        if error.recovery in {"wait", "retry"} and self.failures < len(RETRY_DELAYS):
             pause = error.retry_after
             if pause is None and error.recovery == "retry":
-                pause = PAUSES[self.failures]
+                pause = RETRY_DELAYS[self.failures]
             if pause is not None and pause <= max_wait:
                 self.failures += 1
                 return None, pause

@@ -15,14 +15,14 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from bizosaas_xero.host.plugins.validation import Unstorable
 from bizosaas_xero.host.storage import tables
-from bizosaas_xero.host.storage.database import Database, put
+from bizosaas_xero.host.storage.database import Database, upsert
 from bizosaas_xero.host.storage.leases import Lease
 from bizosaas_xero.host.storage.models import StoredConnection
 from bizosaas_xero.host.sync import entity_tables
 from bizosaas_xero.host.sync.events import Events
 from bizosaas_xero.spec import Batch, EntityInfo, Recheck, Record, Rejected
 
-CHUNK = 500
+CHUNK_ROWS = 500
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,10 @@ class Sink:
         Raises:
             Misconfigured: if a name that the connector publishes cannot be a table's or a column's.
         """
-        wanted = entity_tables.EntityTable.of(entity, info)
+        wanted = entity_tables.EntityTable.for_entity(entity, info)
         if self._tables.get(entity) != wanted:
-            with self._database.shaping() as connection:
-                wanted.migrate(connection)
+            with self._database.schema_transaction() as transaction:
+                wanted.migrate(transaction)
             self._tables[entity] = wanted
         if info is not None:
             self._infos[entity] = info
@@ -76,45 +76,45 @@ class Sink:
 
         Raises:
             Unavailable: if the ``lease`` under which the batch was read is lost; nothing is stored then.
-            Unstorable: if a record is no JSON; nothing is stored.
+            Unstorable: if a record is not JSON; nothing is stored.
         """
         table = self._tables[batch.entity]
         newest = {record.key: record for record in batch.records}
-        with self._database.writing() as transaction:
+        with self._database.write_transaction() as transaction:
             if lease is not None:
                 lease.renew(transaction)
-            held = _held(transaction, table.table, connection.organisation_id, list(newest))
-            rows, removed, counts = self._sort(table, connection.organisation_id, newest, held)
+            stored = _stored_digests(transaction, table.table, connection.organisation_id, list(newest))
+            rows, removed, counts = self._classify(table, connection.organisation_id, newest, stored)
             if rows:
-                self._tell(transaction, connection, table, rows, held)
-                _many(transaction, _upsert(self._database, table.table), rows)
+                self._derive_events(transaction, connection, table, rows, stored)
+                _execute_many(transaction, _upsert_statement(self._database, table.table), rows)
             if removed:
-                transaction.execute(_delete(table.table), removed)
-            self._reject(transaction, connection.organisation_id, batch, set(newest))
+                transaction.execute(_delete_statement(table.table), removed)
+            self._save_rejected(transaction, connection.organisation_id, batch, set(newest))
             keys = {"connection_id": connection.id, "entity": batch.entity}
-            put(self._database, transaction, tables.entities, keys, {"cursor": batch.cursor})
+            upsert(self._database, transaction, tables.entities, keys, {"cursor": batch.cursor})
         return counts + Counts(same=len(batch.records) - len(newest), rejected=len(batch.rejected))
 
-    def day_passed(self, connection: StoredConnection, entity: str) -> None:
+    def emit_date_events(self, connection: StoredConnection, entity: str) -> None:
         """Tell what only the passing of days brings. Call it after a whole read."""
         info = self._infos.get(entity)
         if info is not None:
-            self._events.day_passed(connection, info, self._tables[entity])
+            self._events.advance_day(connection, info, self._tables[entity])
 
-    def _tell(
+    def _derive_events(
         self,
         transaction: sa.Connection,
         connection: StoredConnection,
         table: entity_tables.EntityTable,
         rows: list[dict[str, Any]],
-        held: dict[str, tuple[str, bool]],
+        stored: dict[str, tuple[str, bool]],
     ) -> None:
         info = self._infos.get(table.name)
         if info is None or not info.events:
             return
-        known = [row["key"] for row in rows if row["key"] in held]
-        before = dict(_selected(transaction, table.table, connection.organisation_id, known, "record"))
-        self._events.changed(
+        known = [row["key"] for row in rows if row["key"] in stored]
+        before = dict(_iter_columns(transaction, table.table, connection.organisation_id, known, "record"))
+        self._events.record_changes(
             transaction,
             connection,
             info,
@@ -128,35 +128,35 @@ class Sink:
             ),
         )
 
-    def rows(self, organisation_id: str, entity: str) -> int:
+    def count_rows(self, organisation_id: str, entity: str) -> int:
         """Count the records held of an entity, deleted ones not included."""
         statement = sa.text(
-            f'SELECT count(*) FROM "{entity_tables.checked(entity)}"'  # noqa: S608 (a checked name)
+            f'SELECT count(*) FROM "{entity_tables.validate_identifier(entity)}"'  # noqa: S608 (a checked name)
             " WHERE organisation_id = :organisation_id AND deleted_at IS NULL"
         )
-        with self._database.reading() as connection:
-            if not sa.inspect(connection).has_table(entity):
+        with self._database.read_transaction() as transaction:
+            if not sa.inspect(transaction).has_table(entity):
                 return 0
-            return int(connection.execute(statement, {"organisation_id": organisation_id}).scalar_one())
+            return int(transaction.execute(statement, {"organisation_id": organisation_id}).scalar_one())
 
-    def records(self, organisation_id: str, entity: str) -> Iterator[Any]:
+    def iter_records(self, organisation_id: str, entity: str) -> Iterator[Any]:
         """Give the records held of an entity in their JSON form, deleted ones not included."""
-        table = entity_tables.EntityTable.of(entity, None).table
+        table = entity_tables.EntityTable.for_entity(entity, None).table
         c = table.c
         statement = sa.select(c.record).where(c.organisation_id == organisation_id, c.deleted_at.is_(None))
-        with self._database.reading() as connection:
-            if sa.inspect(connection).has_table(entity):
-                for record in connection.execute(statement.execution_options(yield_per=1000)).scalars():
+        with self._database.read_transaction() as transaction:
+            if sa.inspect(transaction).has_table(entity):
+                for record in transaction.execute(statement.execution_options(yield_per=1000)).scalars():
                     yield _decode(record)
 
-    def rejected(self, organisation_id: str, entity: str) -> int:
+    def count_rejected(self, organisation_id: str, entity: str) -> int:
         """Count the records of an entity that could not be read and have not come in a good form since."""
         c = tables.rejected.c
         statement = sa.select(sa.func.count()).where(c.organisation_id == organisation_id, c.entity == entity)
-        with self._database.reading() as connection:
-            return int(connection.execute(statement).scalar_one())
+        with self._database.read_transaction() as transaction:
+            return int(transaction.execute(statement).scalar_one())
 
-    def matching(self, organisation_id: str, entity: str, recheck: Recheck) -> list[str]:
+    def list_keys_matching(self, organisation_id: str, entity: str, recheck: Recheck) -> list[str]:
         """Return the keys of the records held whose field equals what ``recheck`` asks for."""
         planned = self._tables[entity]
         c = planned.table.c
@@ -164,32 +164,34 @@ class Sink:
         for name, path in planned.paths.items():
             if path == recheck.field:  # let the database find them
                 statement = statement.where(c[name] == recheck.equals)
-        with self._database.reading() as connection:
-            rows = connection.execute(statement.execution_options(yield_per=1000))
-            return [key for key, record in rows if entity_tables.at(_decode(record), recheck.field) == recheck.equals]
+        with self._database.read_transaction() as transaction:
+            rows = transaction.execute(statement.execution_options(yield_per=1000))
+            return [
+                key for key, record in rows if entity_tables.get_path(_decode(record), recheck.field) == recheck.equals
+            ]
 
-    def _sort(
+    def _classify(
         self,
         table: entity_tables.EntityTable,
         organisation_id: str,
         newest: dict[str, Record],
-        held: dict[str, tuple[str, bool]],
+        stored: dict[str, tuple[str, bool]],
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], Counts]:
         """Tell what is new, changed, gone and the same."""
         now = tables.stamp(self._now())
         rows, removed = [], []
         new = 0
         for key, record in newest.items():
-            digest, deleted = held.get(key, ("", False))
+            digest, deleted = stored.get(key, ("", False))
             if record.op == "delete":
-                if key in held and not deleted:
+                if key in stored and not deleted:
                     removed.append({"of": organisation_id, "gone": key, "now": now})
                 continue
             encoded = _encode(record.data)
             fingerprint = hashlib.blake2b(encoded, digest_size=16).hexdigest()
             if fingerprint == digest and not deleted:
                 continue
-            new += key not in held
+            new += key not in stored
             row = table.values(record.data)
             row |= {
                 "organisation_id": organisation_id,
@@ -205,37 +207,39 @@ class Sink:
         same = len(newest) - len(rows) - len(removed)
         return rows, removed, Counts(new=new, changed=changed, deleted=len(removed), same=same)
 
-    def _reject(self, transaction: sa.Connection, organisation_id: str, batch: Batch, accepted: set[str]) -> None:
+    def _save_rejected(
+        self, transaction: sa.Connection, organisation_id: str, batch: Batch, accepted: set[str]
+    ) -> None:
         c = tables.rejected.c
         mine = sa.and_(c.organisation_id == organisation_id, c.entity == batch.entity)
-        kept = set(transaction.execute(sa.select(c.key).where(mine)).scalars())
-        for key in kept & accepted:
+        stored_keys = set(transaction.execute(sa.select(c.key).where(mine)).scalars())
+        for key in stored_keys & accepted:
             transaction.execute(sa.delete(tables.rejected).where(mine, c.key == key))
         for item in batch.rejected:
-            key = item.key or _nameless(item)
+            key = item.key or _content_key(item)
             if key in accepted:
                 continue
             raw = None if item.raw is None else _encode(item.raw).decode()
             keys = {"organisation_id": organisation_id, "entity": batch.entity, "key": key}
             values = {"reason": item.reason, "raw": raw, "rejected_at": self._now()}
-            put(self._database, transaction, tables.rejected, keys, values)
+            upsert(self._database, transaction, tables.rejected, keys, values)
 
 
-def _held(
+def _stored_digests(
     transaction: sa.Connection, table: sa.Table, organisation_id: str, keys: list[str]
 ) -> dict[str, tuple[str, bool]]:
-    found = _selected(transaction, table, organisation_id, keys, "digest", "deleted_at")
+    found = _iter_columns(transaction, table, organisation_id, keys, "digest", "deleted_at")
     return {key: (digest, deleted is not None) for key, digest, deleted in found}
 
 
-def _selected(
+def _iter_columns(
     transaction: sa.Connection, table: sa.Table, organisation_id: str, keys: list[str], *names: str
 ) -> Iterator[Any]:
     """Give the named columns of the rows of these keys, the key first."""
     columns_ = [table.c[name] for name in ("key", *names)]
     mine = sa.select(*columns_).where(table.c.organisation_id == organisation_id)
-    for start in range(0, len(keys), CHUNK):
-        part = keys[start : start + CHUNK]
+    for start in range(0, len(keys), CHUNK_ROWS):
+        part = keys[start : start + CHUNK_ROWS]
         if transaction.dialect.name == "postgresql":
             # Key by key: of a table that it has not analysed yet, it would read every row for a long IN.
             wanted = sa.func.unnest(sa.literal(part, ARRAY(sa.Text))).table_valued("key").render_derived("wanted")
@@ -246,16 +250,16 @@ def _selected(
         yield from map(tuple, transaction.execute(statement))
 
 
-def _upsert(database: Database, table: sa.Table) -> Any:
+def _upsert_statement(database: Database, table: sa.Table) -> Any:
     statement = database.insert(table)
-    kept = {"organisation_id", "key", "first_seen", "deleted_at"}
-    changed = {column.name: statement.excluded[column.name] for column in table.c if column.name not in kept}
+    stored_keys = {"organisation_id", "key", "first_seen", "deleted_at"}
+    changed = {column.name: statement.excluded[column.name] for column in table.c if column.name not in stored_keys}
     return statement.on_conflict_do_update(
         index_elements=["organisation_id", "key"], set_=changed | {"deleted_at": sa.null()}
     )
 
 
-def _many(transaction: sa.Connection, statement: Any, rows: list[dict[str, Any]]) -> None:
+def _execute_many(transaction: sa.Connection, statement: Any, rows: list[dict[str, Any]]) -> None:
     """Execute a statement for each of many rows, whose values the driver takes as they are.
 
     Going through each value of each row once more, as SQLAlchemy does, would cost as much as storing them.
@@ -266,13 +270,13 @@ def _many(transaction: sa.Connection, statement: Any, rows: list[dict[str, Any]]
     transaction.exec_driver_sql(compiled.string, given)
 
 
-def _delete(table: sa.Table) -> sa.Update:
+def _delete_statement(table: sa.Table) -> sa.Update:
     c = table.c
     same = (c.organisation_id == sa.bindparam("of"), c.key == sa.bindparam("gone"))
     return sa.update(table).where(*same).values(deleted_at=sa.bindparam("now"), changed_at=sa.bindparam("now"))
 
 
-def _nameless(item: Rejected) -> str:
+def _content_key(item: Rejected) -> str:
     """Name a row without a key by its content, so that it is kept once however often it comes."""
     return "sha256:" + hashlib.sha256(_encode([item.reason, item.raw])).hexdigest()
 
@@ -281,12 +285,12 @@ def _encode(value: Any) -> bytes:
     """Write JSON as the contract has it: decimals as strings with all their digits, stamps with zone.
 
     Raises:
-        Unstorable: It holds what is no JSON.
+        Unstorable: The value is not JSON.
     """
     try:
         return msgspec.json.encode(value)
     except (TypeError, ValueError, RecursionError) as error:
-        raise Unstorable(f"a record holds what is no JSON ({type(error).__name__})") from None
+        raise Unstorable(f"a record is not JSON ({type(error).__name__})") from None
 
 
 def _decode(record: str) -> Any:

@@ -1,8 +1,8 @@
-"""Tell another program what happened: one signed HTTP request an event, in order, again until it is taken.
+"""Outgoing webhooks: one signed HTTP request per event, in order, repeated until it is accepted.
 
 The signature is HMAC-SHA256 over the timestamp, a dot and the raw body, with the secret that ``set`` made;
-the receiver refuses what is old or does not match. An event may come twice (its ``id`` tells). It waits until
-the receiver answered with a 2xx, or for two days of tries; then ``backlog`` tells of it.
+the receiver refuses what is old or does not match. An event may come twice (its ``id`` tells). It is repeated
+until the receiver answers with a 2xx, for two days; then ``backlog`` counts it as given up.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from bizosaas_xero.host.sync.events import DONE, REFUSED, WAITING, Event
 from bizosaas_xero.spec import Invalid
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-TIMEOUT = 10.0
-LONGEST = timedelta(hours=1)
-TRIES = 50
+TIMEOUT_SECONDS = 10.0
+MAX_RETRY_DELAY = timedelta(hours=1)
+MAX_TRIES = 50
 """About two days of tries; then the event is ``refused`` and stays in the table."""
 
 Post = Callable[[str, bytes, dict[str, str]], int]
 
 
 @dataclass(frozen=True)
-class Delivered:
+class DeliveryResult:
     """What one round of deliveries did."""
 
     done: int = 0
@@ -53,7 +53,7 @@ class Backlog:
     given_up: int = 0
 
 
-class Callbacks:
+class OutgoingWebhooks:
     """Delivers the events that wait.
 
     Args:
@@ -67,9 +67,9 @@ class Callbacks:
         self._store = store
         self._leases = leases
         self._now = now
-        self._post = post or send
+        self._post = post or http_post
 
-    def set(self, connection_id: str, url: str | None) -> str | None:
+    def set_url(self, connection_id: str, url: str | None) -> str | None:
         """Have the events of a connection from now on sent to an address, or no longer.
 
         Returns:
@@ -78,37 +78,37 @@ class Callbacks:
         Raises:
             Invalid: if the address is neither https nor on this machine.
         """
-        kept = self._store.connection(connection_id)
-        preferences = {name: value for name, value in kept.preferences.items() if name != "callback"}
+        connection = self._store.connection(connection_id)
+        preferences = {name: value for name, value in connection.preferences.items() if name != "callback"}
         secret = None
         if url is not None:
-            _require_safe(url)
+            _require_safe_url(url)
             secret = secrets.token_urlsafe(32)
-            preferences["callback"] = {"url": url, "secret": self._store.sealed(secret)}
-        self._store.set_decisions(kept.id, kept.settings, preferences)
+            preferences["callback"] = {"url": url, "secret": self._store.encrypt(secret)}
+        self._store.set_configuration(connection.id, connection.settings, preferences)
         return secret
 
-    def deliver(self) -> Delivered:
-        """Send what waits and is due; whoever does not answer is tried again later."""
+    def deliver_due(self) -> DeliveryResult:
+        """Send due events; a receiver that does not answer is tried again later."""
         done = failed = 0
-        for kept in self._store.connections():
-            if not kept.preferences.get("callback"):
+        for connection in self._store.connections():
+            if not connection.preferences.get("callback"):
                 continue
-            lease = self._leases.take(f"deliver:{kept.id}")
+            lease = self._leases.try_acquire(f"deliver:{connection.id}")
             if lease is None:
                 continue
             try:
-                while (event := self._next(kept)) is not None:
-                    if not self._deliver(kept, event):
+                while (event := self._next_event(connection)) is not None:
+                    if not self._deliver_event(connection, event):
                         failed += 1
                         break  # order holds: the later ones wait with it
                     done += 1
-                    with self._store.database.writing() as connection:
-                        lease.renew(connection)
+                    with self._store.database.write_transaction() as transaction:
+                        lease.renew(transaction)
             finally:
-                with self._store.database.writing() as connection:
-                    lease.release(connection)
-        return Delivered(done, failed)
+                with self._store.database.write_transaction() as transaction:
+                    lease.release(transaction)
+        return DeliveryResult(done, failed)
 
     def backlog(self, connection_id: str) -> Backlog:
         """Return what of a connection's events was not delivered."""
@@ -118,27 +118,29 @@ class Callbacks:
             .where(c.connection_id == connection_id, c.delivery.in_([WAITING, REFUSED]))
             .group_by(c.delivery)
         )
-        with self._store.database.reading() as connection:
-            found = {state: (count, tries) for state, count, tries in connection.execute(counted)}
+        with self._store.database.read_transaction() as transaction:
+            found = {state: (count, tries) for state, count, tries in transaction.execute(counted)}
         wait, tries = found.get(WAITING, (0, 0))
         return Backlog(wait, tries or 0, found.get(REFUSED, (0, 0))[0])
 
-    def _next(self, kept: StoredConnection) -> tuple[Event, int] | None:
+    def _next_event(self, connection: StoredConnection) -> tuple[Event, int] | None:
         """Return the oldest event that waits, with its tries, unless it is not yet to be tried again."""
         c = t.events.c
-        statement = sa.select(t.events).where(c.connection_id == kept.id, c.delivery == WAITING).order_by(c.id).limit(1)
-        with self._store.database.reading() as connection:
-            row = connection.execute(statement).mappings().one_or_none()
+        statement = (
+            sa.select(t.events).where(c.connection_id == connection.id, c.delivery == WAITING).order_by(c.id).limit(1)
+        )
+        with self._store.database.read_transaction() as transaction:
+            row = transaction.execute(statement).mappings().one_or_none()
         if row is None or (row["try_at"] is not None and row["try_at"] > self._now()):
             return None
         return Event(**{name: row[name] for name in Event.__dataclass_fields__}), row["tries"]
 
-    def _deliver(self, kept: StoredConnection, waiting: tuple[Event, int]) -> bool:
+    def _deliver_event(self, connection: StoredConnection, waiting: tuple[Event, int]) -> bool:
         event, tries = waiting
-        callback = kept.preferences["callback"]
+        callback = connection.preferences["callback"]
         body = json.dumps(event.to_dict(), ensure_ascii=False).encode()
         stamp = str(int(self._now().timestamp()))
-        signed = signature(self._store.opened(callback["secret"]), stamp, body)
+        signed = sign(self._store.decrypt(callback["secret"]), stamp, body)
         headers = {
             "Content-Type": "application/json",
             "X-Bizosaas-Event": str(event.id),
@@ -150,39 +152,39 @@ class Callbacks:
         except (OSError, http.client.HTTPException):
             taken = False
         tries += 1
-        pause = min(timedelta(seconds=10) * 2 ** min(tries - 1, 20), LONGEST)
+        pause = min(timedelta(seconds=10) * 2 ** min(tries - 1, 20), MAX_RETRY_DELAY)
         values = (
             {"delivery": DONE, "tries": tries}
             if taken
             else {
-                "delivery": REFUSED if tries >= TRIES else WAITING,
+                "delivery": REFUSED if tries >= MAX_TRIES else WAITING,
                 "tries": tries,
                 "try_at": self._now() + pause,
             }
         )
-        with self._store.database.writing() as connection:
-            connection.execute(sa.update(t.events).where(t.events.c.id == event.id).values(values))
+        with self._store.database.write_transaction() as transaction:
+            transaction.execute(sa.update(t.events).where(t.events.c.id == event.id).values(values))
         return taken
 
 
-def signature(secret: str, timestamp: str, body: bytes) -> str:
+def sign(secret: str, timestamp: str, body: bytes) -> str:
     """Sign a body: hex HMAC-SHA256 over the timestamp, a dot and the raw body."""
     return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
-def send(url: str, body: bytes, headers: dict[str, str]) -> int:
+def http_post(url: str, body: bytes, headers: dict[str, str]) -> int:
     """POST a body; redirects are not followed, proxies not used.
 
     Raises:
-        OSError: if nobody answers in time.
+        OSError: if the receiver does not answer in time.
         HTTPException: if the answer is none.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
     connection = (
-        http.client.HTTPSConnection(host, parts.port, timeout=TIMEOUT, context=ssl.create_default_context())
+        http.client.HTTPSConnection(host, parts.port, timeout=TIMEOUT_SECONDS, context=ssl.create_default_context())
         if parts.scheme == "https"
-        else http.client.HTTPConnection(host, parts.port, timeout=TIMEOUT)
+        else http.client.HTTPConnection(host, parts.port, timeout=TIMEOUT_SECONDS)
     )
     try:
         connection.request("POST", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), body, headers)
@@ -191,7 +193,7 @@ def send(url: str, body: bytes, headers: dict[str, str]) -> int:
         connection.close()
 
 
-def _require_safe(url: str) -> None:
+def _require_safe_url(url: str) -> None:
     try:
         parts = urlsplit(url)
         _ = parts.port

@@ -1,4 +1,4 @@
-"""What docs/brain-gateway.md asks the gateway to change, made to the stand-in as it stands in the page."""
+"""The changes of docs/brain-gateway.md, applied to the stand-in exactly as the page shows them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def source_of(file: str, *, changed: bool) -> str:
 def applied(source: str, diff: str) -> str:
     """Make a change: its parts, between which lines are left out, are parted by empty lines.
 
-    What stands in the source before must stand there once. A part of added lines alone is of imports.
+    The old text must occur once in the source. A part that only adds lines adds imports.
     """
     lines = source.splitlines()
     for part in re.split(r"\n\n+", diff.strip("\n")):
@@ -43,6 +43,6 @@ def applied(source: str, diff: str) -> str:
             places = [at for at in range(len(lines)) if lines[at : at + len(old)] == old]
         else:
             places = [at for at, line in enumerate(lines) if line.startswith(("import ", "from "))][:1]
-        assert len(places) == 1, f"it stands there {len(places)} times:\n{part}"
+        assert len(places) == 1, f"it occurs {len(places)} times:\n{part}"
         lines[places[0] : places[0] + len(old)] = new
     return "\n".join(lines) + "\n"

@@ -17,7 +17,7 @@ import uvicorn
 
 from bizosaas_xero.adapters.brain_gateway import MemoryStore, register_connectors
 from bizosaas_xero.connector.http import transport
-from bizosaas_xero.host.plugins.discovery import DiscoveryReport, Row
+from bizosaas_xero.host.plugins.discovery import DiscoveryEntry, DiscoveryReport
 from bizosaas_xero.sandbox import serve
 from contract_tests.adapters.brain_gateway import stand_in
 
@@ -130,7 +130,7 @@ OF_THE_GATEWAY = {
 def of_fake(fake, store, **given):
     """Register a scripted connector, and connect it."""
     registry = stand_in.new_registry()
-    report = DiscoveryReport({"fake": fake.connector()}, [Row("fake", "loaded")])
+    report = DiscoveryReport({"fake": fake.connector()}, [DiscoveryEntry("fake", "loaded")])
     done = register_connectors(
         **OF_THE_GATEWAY,
         registry=registry,

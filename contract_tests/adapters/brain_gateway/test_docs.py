@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from cryptography.fernet import Fernet
 
 from bizosaas_xero.adapters.brain_gateway import ApprovalRequest
-from bizosaas_xero.adapters.brain_gateway.actions import CONTROL
+from bizosaas_xero.adapters.brain_gateway.actions import CONTROL_KEYS
 from bizosaas_xero.adapters.brain_gateway.bridge import Bridge
-from bizosaas_xero.adapters.brain_gateway.config import Terms
+from bizosaas_xero.adapters.brain_gateway.config import BridgeConfig
 from bizosaas_xero.adapters.brain_gateway.stores import MemoryStore
 from bizosaas_xero.adapters.brain_gateway.sync import PARAMS
 from contract_tests.adapters.brain_gateway import changes, stand_in
@@ -69,7 +69,7 @@ def test_the_documented_changes_fit_the_stand_in():
     "diff",
     [
         " not there\n+new\n",
-        "-x = 1\n+x = 2\n",  # stands there twice
+        "-x = 1\n+x = 2\n",  # occurs twice
         "x = 3\n",
     ],
 )
@@ -116,8 +116,8 @@ def test_the_webhooks_of_the_example_are_mounted():
 
 
 def test_every_name_of_the_bridges_own_is_told():
-    bridge = Bridge(Fake(Clock()).connector(), Terms(store=MemoryStore()))
-    for name in (*bridge.reserved, *CONTROL, *PARAMS):
+    bridge = Bridge(Fake(Clock()).connector(), BridgeConfig(store=MemoryStore()))
+    for name in (*bridge.reserved, *CONTROL_KEYS, *PARAMS):
         assert f"`{name}`" in TEXT, name
 
 
@@ -130,4 +130,4 @@ def test_a_connector_that_uses_such_a_name_is_refused_with_the_reason():
         Action(name="disconnect", params={}, **empty),
         Action(name="pay", params={"properties": {"mode": {}}}, **empty),
     ]
-    assert Bridge(fake.connector(), Terms(store=MemoryStore())).clashes() == "disconnect, pay.mode"
+    assert Bridge(fake.connector(), BridgeConfig(store=MemoryStore())).find_name_conflicts() == "disconnect, pay.mode"

@@ -99,7 +99,7 @@ def test_pain_2_a_gateway_that_hands_no_state_over_is_refused(start, box):
 def test_pain_2_a_sign_in_belongs_to_the_tenant_that_began_it_and_is_good_once(gateway, box):
     for tenant in ("tenant-1", "tenant-2"):
         gateway("POST", "/api/connectors/xero/connect", tenant, json=form_of(box))
-    # A stranger's own consent, sent to somebody of tenant-2: the state names tenant-2, the nonce does not.
+    # A stranger's own consent, sent to a user of tenant-2: the state names tenant-2, the nonce does not.
     mine = box.sandbox.consent(gateway.authorize("tenant-1"))
     forged = mine.replace("tenant-1%3Axero", "tenant-2%3Axero")
     assert forged != mine
@@ -219,7 +219,7 @@ def test_pain_5_one_grant_reaches_several_organisations(gateway, box):
 
 @pytest.fixture
 def slow():
-    """A connector whose sync stands still until it is told to go on."""
+    """A connector whose sync waits for an event."""
     fake = Fake(Clock())
     fake.clock.moment = datetime.now(UTC)
     gate, there = threading.Event(), threading.Event()

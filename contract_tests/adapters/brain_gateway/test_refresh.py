@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 
 from bizosaas_xero.adapters.brain_gateway import MemoryStore, stores
-from bizosaas_xero.adapters.brain_gateway.config import Terms
-from bizosaas_xero.adapters.brain_gateway.grants import Access
-from bizosaas_xero.adapters.brain_gateway.refresh import Renewal
-from bizosaas_xero.adapters.brain_gateway.stores import LEASE
+from bizosaas_xero.adapters.brain_gateway.config import BridgeConfig
+from bizosaas_xero.adapters.brain_gateway.grants import TenantAccess
+from bizosaas_xero.adapters.brain_gateway.refresh import GrantRefresher
+from bizosaas_xero.adapters.brain_gateway.stores import LEASE_DURATION
 from bizosaas_xero.spec import Unavailable
 from contract_tests.helpers.fake_connector import Clock, Fake
 
@@ -20,7 +20,7 @@ from contract_tests.helpers.fake_connector import Clock, Fake
 def access():
     clock = Clock()
     fake, store = Fake(clock), MemoryStore()
-    made = Access(fake.connector(), Terms(store=store, now=clock.now, sleep=clock.sleep))
+    made = TenantAccess(fake.connector(), BridgeConfig(store=store, now=clock.now, sleep=clock.sleep))
     made.keep_app("t", {"client_id": "app", "kind": "custom"})
     made.granted("t", made.ask("t", {"step": "client_credentials"}))
     made.fake, made.clock = fake, clock
@@ -33,33 +33,33 @@ def test_a_renewal_that_takes_longer_than_its_lease_is_sent_once(access, monkeyp
 
     def slowly():
         for _ in range(4):  # twice as long as the lease
-            before = access.held("t").lease
-            access.clock.sleep(LEASE.total_seconds() / 2)
+            before = access.find("t").lease
+            access.clock.sleep(LEASE_DURATION.total_seconds() / 2)
             give_up = time.monotonic() + 20
-            while access.held("t").lease == before:
-                assert time.monotonic() < give_up, "no sign of life"
+            while access.find("t").lease == before:
+                assert time.monotonic() < give_up, "no heartbeat"
                 time.sleep(0.005)
             with pytest.raises(Unavailable) as caught:  # another asks meanwhile
-                Renewal(access).fresh("t")
+                GrantRefresher(access).get_valid("t")
             refused.append(caught.value.reason)
 
     access.fake.on_refresh = slowly
     access.clock.sleep(3600)
     minted = access.fake.minted
-    fresh = Renewal(access).fresh("t")
+    fresh = GrantRefresher(access).get_valid("t")
     assert refused == ["refresh_running"] * 4
     assert access.fake.minted == minted + 1
-    assert access.held("t").lease is None
-    assert access.held("t").grant == fresh
+    assert access.find("t").lease is None
+    assert access.find("t").grant == fresh
 
 
 def test_who_lost_the_lease_gives_no_signs_of_life_for_the_next(access):
-    renewal = Renewal(access)
-    held = access.held("t")
+    renewal = GrantRefresher(access)
+    held = access.find("t")
     assert renewal._lease("t", held, "slow")
-    access.clock.sleep(LEASE.total_seconds() + 1)
-    assert renewal._lease("t", access.held("t"), "next")
-    value = access.terms.store.read(access.key("grant", "t")).value
+    access.clock.sleep(LEASE_DURATION.total_seconds() + 1)
+    assert renewal._lease("t", access.find("t"), "next")
+    value = access.config.store.read(access.key("grant", "t")).value
     assert renewal._longer(value, "slow") is None
     assert renewal._longer(value, "next")["lease"]["owner"] == "next"
     assert renewal._longer(value | {"lease": None}, "next") is None

@@ -1,4 +1,4 @@
-"""Every connector that is installed becomes one of the gateway's; the gateway's own go on as before."""
+"""Every installed connector becomes one of the gateway's; the gateway's own keep working."""
 
 # ruff: noqa: ARG002 (the methods that the gateway asks for)
 
@@ -12,7 +12,7 @@ import pytest
 
 from bizosaas_xero.adapters.brain_gateway import MemoryStore, register_connectors
 from bizosaas_xero.host.plugins.connector import Connector
-from bizosaas_xero.host.plugins.discovery import DiscoveryReport, Row
+from bizosaas_xero.host.plugins.discovery import DiscoveryEntry, DiscoveryReport
 from bizosaas_xero.spec import ConnectorError
 from contract_tests.adapters.brain_gateway import stand_in
 from contract_tests.adapters.brain_gateway.conftest import REDIRECT, form_of, running, settings_of
@@ -74,7 +74,9 @@ def fakes(*names):
 def test_every_connector_is_registered_and_one_that_is_bad_spoils_no_other():
     registry = stand_in.new_registry()
     registry.register(Old)
-    rows = [Row(name, "loaded") for name in ("one", "old", "two")] + [Row("bad", "failed", "", "", "", "why")]
+    rows = [DiscoveryEntry(name, "loaded") for name in ("one", "old", "two")] + [
+        DiscoveryEntry("bad", "failed", "", "", "", "why")
+    ]
     report = DiscoveryReport(fakes("one", "old", "two"), rows)
     done = register_connectors(**classes(), registry=registry, store=MemoryStore(), report=report)
     assert {row.name: row.status for row in done.rows} == {
@@ -99,7 +101,7 @@ def test_a_registry_that_does_not_take_one_is_told():
         def register(cls, connector):
             return connector
 
-    report = DiscoveryReport(fakes("one"), [Row("one", "loaded")])
+    report = DiscoveryReport(fakes("one"), [DiscoveryEntry("one", "loaded")])
     done = register_connectors(**classes(), registry=Closed, store=MemoryStore(), report=report)
     assert [(row.name, row.status) for row in done.rows] == [("one", "failed")]
     assert "did not take it" in done.rows[0].reason
@@ -110,7 +112,7 @@ def test_a_registry_that_does_not_take_one_is_told():
 def test_the_gateways_own_connectors_go_on_as_before(changed):
     registry = stand_in.new_registry()
     registry.register(Old)
-    report = DiscoveryReport(fakes("one"), [Row("one", "loaded")])
+    report = DiscoveryReport(fakes("one"), [DiscoveryEntry("one", "loaded")])
     done = register_connectors(**classes(), registry=registry, store=MemoryStore(), report=report)
     app = stand_in.create_app(registry, done, changed=changed)
     with running(app) as http:
@@ -139,7 +141,7 @@ def test_who_signs_in_cannot_name_another_tenant(gateway, box):
     assert refused.status_code == 400
     assert gateway("POST", "/oauth/callback", json=body | {"state": state}).status_code == 200
     assert (gateway.status(), gateway.status("victim")) == ("connected", "pending")
-    assert gateway.http.post("/oauth/callback", json=body | {"state": state}).status_code == 422  # nobody
+    assert gateway.http.post("/oauth/callback", json=body | {"state": state}).status_code == 422  # no tenant
 
 
 def test_what_could_not_be_disconnected_stays_and_says_so(gateway, box):

@@ -15,7 +15,7 @@ from cryptography.fernet import Fernet
 from bizosaas_xero.adapters.brain_gateway import MemoryStore
 from bizosaas_xero.adapters.brain_gateway.file_store import FileStore
 from bizosaas_xero.adapters.brain_gateway.sql_store import TABLE, SqlStore
-from bizosaas_xero.adapters.brain_gateway.stores import change, forget
+from bizosaas_xero.adapters.brain_gateway.stores import delete_value, update_value
 from bizosaas_xero.spec import Misconfigured, Unavailable
 from contract_tests.helpers.services import needs_postgresql
 from contract_tests.host.conftest import schema, server  # noqa: F401 (fixtures)
@@ -55,7 +55,7 @@ def test_what_is_kept_comes_back_until_it_is_changed_or_removed(store):
     assert store.remove(KEY, store.read(KEY).version)
     assert store.read(KEY) is None
     assert not store.write(KEY, {"a": 5}, kept.version)
-    forget(store, KEY)
+    delete_value(store, KEY)
 
 
 def test_a_value_made_anew_is_another_one(store):
@@ -75,7 +75,7 @@ def test_no_two_keys_look_alike(store):
 
 def test_every_change_of_many_at_once_counts(store):
     def add(_):
-        change(store, KEY, lambda value: {"n": (value or {"n": 0})["n"] + 1})
+        update_value(store, KEY, lambda value: {"n": (value or {"n": 0})["n"] + 1})
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(add, range(20)))
@@ -89,14 +89,14 @@ def test_a_change_that_never_gets_through_ends(store):
         return {"n": 1}
 
     with pytest.raises(Unavailable, match="changed by others"):
-        change(store, KEY, edit)
+        update_value(store, KEY, edit)
 
 
 def _write_from_another_process(folder, key, queue):
     os.environ["BIZOSAAS_SECRET_KEY"] = key
     kept = FileStore(folder)
     for _ in range(10):
-        change(kept, KEY, lambda value: {"n": (value or {"n": 0})["n"] + 1})
+        update_value(kept, KEY, lambda value: {"n": (value or {"n": 0})["n"] + 1})
     queue.put("done")
 
 

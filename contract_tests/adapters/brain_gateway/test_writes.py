@@ -1,4 +1,4 @@
-"""Writes through the gateway: planned by anybody, done only when somebody approved, and once."""
+"""Writes through the gateway: planned on request, executed only when approved, and once."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from bizosaas_xero.adapters.brain_gateway import MemoryStore, register_connectors, stores
-from bizosaas_xero.adapters.brain_gateway.config import Terms
-from bizosaas_xero.adapters.brain_gateway.idempotency import Write, Writes, _key
-from bizosaas_xero.adapters.brain_gateway.stores import LEASE
+from bizosaas_xero.adapters.brain_gateway.config import BridgeConfig
+from bizosaas_xero.adapters.brain_gateway.idempotency import WriteClaims, WriteIntent, _key
+from bizosaas_xero.adapters.brain_gateway.stores import LEASE_DURATION
 from bizosaas_xero.spec import ActionResult, Conflict, Invalid, Misconfigured, Unavailable
 from contract_tests.adapters.brain_gateway.conftest import of_fake
 from contract_tests.helpers.fake_connector import Clock
@@ -88,7 +88,7 @@ def test_a_plan_is_done_when_a_person_approved_it_and_once(approving, asked):
         ({"mode": "run"}, "mode_not_allowed"),
         ({"plan_hash": "nonsense"}, "plan_unknown"),
         ({"business_key": "another"}, "other_plan"),
-        ({"name": "Somebody Else"}, "other_plan"),
+        ({"name": "Other Person"}, "other_plan"),
     ],
 )
 def test_what_is_not_the_plan_is_refused(approving, changes, reason):
@@ -123,42 +123,42 @@ def test_a_write_whose_answer_was_lost_is_found_and_not_made_again(approving, bo
 @pytest.fixture
 def writes():
     clock = Clock()
-    kept = Writes(Terms(store=MemoryStore(), now=clock.now))
-    kept.clock, kept.it = clock, Write("t", "fake", "org-1", "pay", "k")
+    kept = WriteClaims(BridgeConfig(store=MemoryStore(), now=clock.now))
+    kept.clock, kept.it = clock, WriteIntent("t", "fake", "org-1", "pay", "k")
     return kept
 
 
 def fail(writes, error):
-    with pytest.raises(type(error)), writes.claimed(writes.it, PARAMS):
+    with pytest.raises(type(error)), writes.claim(writes.it, PARAMS):
         raise error
 
 
 def test_a_refused_write_frees_its_key_and_an_unclear_one_does_not(writes):
     fail(writes, Invalid("no"))
-    assert writes.done(writes.it, {"another": 1}) is None  # free for anything
+    assert writes.find_result(writes.it, {"another": 1}) is None  # free for anything
     fail(writes, Unavailable("who knows"))
     fail(writes, Invalid("no"))  # the attempt before may have written
     with pytest.raises(Conflict, match="used for another"):
-        writes.done(writes.it, {"another": 1})
-    with writes.claimed(writes.it, PARAMS) as finish:
+        writes.find_result(writes.it, {"another": 1})
+    with writes.claim(writes.it, PARAMS) as finish:
         finish(ActionResult(action="pay", status="partial"))
-    assert writes.done(writes.it, PARAMS) is None  # what is missing can be done
-    with writes.claimed(writes.it, PARAMS) as finish:
+    assert writes.find_result(writes.it, PARAMS) is None  # what is missing can be done
+    with writes.claim(writes.it, PARAMS) as finish:
         finish(ActionResult(action="pay", status="done", data={"n": 1}))
-    assert writes.done(writes.it, PARAMS).data == {"n": 1}
-    with pytest.raises(Conflict, match="already"), writes.claimed(writes.it, PARAMS):
+    assert writes.find_result(writes.it, PARAMS).data == {"n": 1}
+    with pytest.raises(Conflict, match="already"), writes.claim(writes.it, PARAMS):
         pass
 
 
 def test_a_write_whose_process_died_can_be_taken_over(writes):
-    claim = writes.claimed(writes.it, PARAMS)
+    claim = writes.claim(writes.it, PARAMS)
     claim.__enter__()
-    with pytest.raises(Conflict, match="already"), writes.claimed(writes.it, PARAMS):
+    with pytest.raises(Conflict, match="already"), writes.claim(writes.it, PARAMS):
         pass
-    writes.clock.sleep(LEASE.total_seconds() + 1)
+    writes.clock.sleep(LEASE_DURATION.total_seconds() + 1)
     fail(writes, Invalid("no"))
     with pytest.raises(Conflict, match="used for another"):  # who died may have written
-        writes.done(writes.it, {"another": 1})
+        writes.find_result(writes.it, {"another": 1})
 
 
 class Stumbling(MemoryStore):
@@ -175,40 +175,40 @@ class Stumbling(MemoryStore):
 
 def test_a_write_that_takes_longer_than_its_lease_is_not_taken_over(monkeypatch):
     monkeypatch.setattr(stores, "BEAT", timedelta(milliseconds=5))
-    clock, store, it = Clock(), Stumbling(), Write("t", "fake", "org-1", "pay", "k")
-    kept = Writes(Terms(store=store, now=clock.now))
+    clock, store, it = Clock(), Stumbling(), WriteIntent("t", "fake", "org-1", "pay", "k")
+    kept = WriteClaims(BridgeConfig(store=store, now=clock.now))
 
     def until():
         return MemoryStore.read(store, _key(it)).value["until"]
 
-    with kept.claimed(it, PARAMS) as finish:
+    with kept.claim(it, PARAMS) as finish:
         for _ in range(4):  # twice as long as the lease
             before = until()
-            clock.sleep(LEASE.total_seconds() / 2)
+            clock.sleep(LEASE_DURATION.total_seconds() / 2)
             store.away = True  # what fails once is tried again
             give_up = time.monotonic() + 20
             while store.away or until() == before:
-                assert time.monotonic() < give_up, "no sign of life"
+                assert time.monotonic() < give_up, "no heartbeat"
                 time.sleep(0.005)
-            with pytest.raises(Conflict, match="already"), kept.claimed(it, PARAMS):
+            with pytest.raises(Conflict, match="already"), kept.claim(it, PARAMS):
                 pytest.fail("a second claim on a write that is being done")
         finish(ActionResult(action="pay", status="done", data={"n": 1}))
-    assert kept.done(it, PARAMS).data == {"n": 1}
+    assert kept.find_result(it, PARAMS).data == {"n": 1}
 
 
 def test_who_lost_the_claim_gives_no_signs_of_life_for_the_next(writes, monkeypatch):
-    monkeypatch.setattr(stores, "BEAT", timedelta(hours=1))  # stands still, as a machine asleep
-    slow = writes.claimed(writes.it, PARAMS)
+    monkeypatch.setattr(stores, "BEAT", timedelta(hours=1))  # suspended, as a machine asleep
+    slow = writes.claim(writes.it, PARAMS)
     slow.__enter__()
-    owner = writes._terms.store.read(_key(writes.it)).value["owner"]
-    writes.clock.sleep(LEASE.total_seconds() + 1)
-    with writes.claimed(writes.it, PARAMS) as finish:
-        before = writes._terms.store.read(_key(writes.it))
+    owner = writes._config.store.read(_key(writes.it)).value["owner"]
+    writes.clock.sleep(LEASE_DURATION.total_seconds() + 1)
+    with writes.claim(writes.it, PARAMS) as finish:
+        before = writes._config.store.read(_key(writes.it))
         writes.clock.sleep(1)
-        assert writes._longer(dict(before.value), owner) is None
+        assert writes._extend(dict(before.value), owner) is None
         finish(ActionResult(action="pay", status="done", data={"n": 2}))
     slow.__exit__(None, None, None)
-    assert writes.done(writes.it, PARAMS).data == {"n": 2}
+    assert writes.find_result(writes.it, PARAMS).data == {"n": 2}
 
 
 def test_a_business_key_is_not_used_for_two_things(approving):

@@ -62,7 +62,7 @@ def port():
 
 @pytest.fixture
 def environment():
-    """Temporal's, with a list of what was told in heartbeats."""
+    """Temporal's, with a list of the heartbeats."""
     made = ActivityEnvironment()
     made.beats = []
     made.on_heartbeat = lambda *details: made.beats.append(json.loads(json.dumps(details)))

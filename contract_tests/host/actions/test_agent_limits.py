@@ -8,14 +8,14 @@ from functools import partial
 
 import pytest
 
-from bizosaas_xero.host.actions.agent_limits import Guard
+from bizosaas_xero.host.actions.agent_limits import AgentLimits
 from bizosaas_xero.spec import RateLimited
 
 AT_ONCE, MOST = 6, 2
 
 
 def guard_of(host, clock, writes=MOST):
-    return Guard(host.database, host.audit, host.plans, now=clock.now, prefix="mcp: ", writes=writes)
+    return AgentLimits(host.database, host.audit, host.plans, now=clock.now, prefix="mcp: ", writes=writes)
 
 
 @pytest.fixture
@@ -25,10 +25,10 @@ def write(host, connected, clock, rule):
 
     def ask(key, over=host, requester="mcp: Claude"):
         guard, kept = guard_of(over, clock), over.store.connection(connected)
-        guard.write(kept)
+        guard.check_write(kept)
         params = {"to": key, "amount": "10.00"}
-        bound = partial(guard.write, kept)
-        return over.acting.act(connected, "pay", params, requester=requester, business_key=key, bound=bound)
+        bound = partial(guard.check_write, kept)
+        return over.action_service.act(connected, "pay", params, requester=requester, business_key=key, bound=bound)
 
     return ask
 
@@ -82,5 +82,5 @@ def test_what_people_write_and_what_is_repeated_is_not_counted(host, connected, 
 
 def test_a_bound_of_none_lets_nothing_through(host, connected, clock):
     with pytest.raises(RateLimited) as caught:
-        guard_of(host, clock, 0).write(host.store.connection(connected))
+        guard_of(host, clock, 0).check_write(host.store.connection(connected))
     assert caught.value.retry_after == 3600

@@ -33,7 +33,7 @@ def commit(host, connected, asked):
     ids=["same", "case", "ends", "spaces", "width"],
 )
 def test_who_asked_cannot_approve(host, pay, connected, fake, approver):
-    asked = pay().asked
+    asked = pay().stored_plan
     with pytest.raises(Invalid) as caught:
         host.approvals.approve(asked, approver)
     assert caught.value.reason == "approver_is_requester"
@@ -42,7 +42,7 @@ def test_who_asked_cannot_approve(host, pay, connected, fake, approver):
 
 
 def test_all_who_asked_count_also_after_the_yes(host, pay, connected):
-    asked = pay().asked
+    asked = pay().stored_plan
     host.approvals.approve(asked, "Ann")
     pay("plan", requester="ann")
     assert commit(host, connected, asked).status == "needs_approval"
@@ -55,12 +55,12 @@ def test_all_who_asked_count_also_after_the_yes(host, pay, connected):
 @pytest.mark.parametrize("name", ["", "  ", "x" * 201, "A\nB", "A\u202eB", "A\u200bnn", "A\u2028B", "\x1b[1mA"])
 def test_a_name_is_visible(host, pay, name):
     with pytest.raises(Invalid) as caught:
-        host.approvals.approve(pay().asked, name)
+        host.approvals.approve(pay().stored_plan, name)
     assert caught.value.reason == "bad_name"
 
 
 def test_an_approval_ends_with_its_plan(host, pay, connected, clock):
-    asked = pay().asked
+    asked = pay().stored_plan
     given = host.approvals.approve(asked, "Ann")
     assert given.expires_at == asked.expires_at == clock.now() + timedelta(hours=24)
     clock.moment = given.expires_at - timedelta(seconds=1)
@@ -70,7 +70,7 @@ def test_an_approval_ends_with_its_plan(host, pay, connected, clock):
 @pytest.mark.parametrize("word", ["approve", "refuse"])
 def test_what_is_over_done_or_stale_cannot_be_decided(host, pay, connected, clock, fake, word):
     decide = getattr(host.approvals, word)
-    over, done, stale = (pay(to=name).asked for name in ("over", "done", "stale"))
+    over, done, stale = (pay(to=name).stored_plan for name in ("over", "done", "stale"))
     host.approvals.approve(done, "Ann")
     commit(host, connected, done)
     host.approvals.approve(stale, "Ann")
@@ -85,7 +85,7 @@ def test_what_is_over_done_or_stale_cannot_be_decided(host, pay, connected, cloc
 
 
 def test_a_refusal_holds_until_the_plan_is_over_or_a_person_says_yes(host, pay, connected, clock, fake):
-    asked = pay().asked
+    asked = pay().stored_plan
     host.approvals.refuse(asked, "Ann")
     for again in (pay, lambda: commit(host, connected, asked)):
         with pytest.raises(Conflict, match="Ann refused") as caught:
@@ -93,7 +93,7 @@ def test_a_refusal_holds_until_the_plan_is_over_or_a_person_says_yes(host, pay, 
         assert caught.value.reason == "plan_refused"
     host.approvals.approve(asked, "Ann")
     assert commit(host, connected, asked).status == "done"
-    other = pay(to="Eve").asked
+    other = pay(to="Eve").stored_plan
     host.approvals.refuse(other, "agent")  # takes it back
     clock.moment += timedelta(days=1)
     assert pay(to="Eve").status == "needs_approval"
@@ -101,7 +101,7 @@ def test_a_refusal_holds_until_the_plan_is_over_or_a_person_says_yes(host, pay, 
 
 
 def test_a_refusal_takes_an_approval_back(host, pay, connected):
-    asked = pay().asked
+    asked = pay().stored_plan
     host.approvals.approve(asked, "Ann")
     host.approvals.refuse(asked, "Eve")
     with pytest.raises(Conflict, match="Eve refused"):
@@ -109,7 +109,7 @@ def test_a_refusal_takes_an_approval_back(host, pay, connected):
 
 
 def test_unseen_only_where_the_policy_says_so(host, pay, connected):
-    asked = pay().asked
+    asked = pay().stored_plan
     for rule in (None, {"run": "always", "max_amount": "0.50"}, {"run": "approval"}):
         host.configure(connected, {"policy": {"pay": rule}})
         with pytest.raises(Misconfigured) as caught:
@@ -121,7 +121,7 @@ def test_unseen_only_where_the_policy_says_so(host, pay, connected):
 
 
 def test_what_the_policy_forbids_cannot_be_approved(host, pay, connected):
-    asked = pay(amount="10").asked
+    asked = pay(amount="10").stored_plan
     for rule in ({"run": "never"}, {"run": "approval", "max_amount": "5"}):
         host.configure(connected, {"policy": {"pay": rule}})
         with pytest.raises(Misconfigured) as caught:
@@ -130,9 +130,9 @@ def test_what_the_policy_forbids_cannot_be_approved(host, pay, connected):
 
 
 def test_a_plan_is_found_by_the_beginning_of_its_hash(host, pay, connected):
-    one, two = pay().asked, pay(to="Eve").asked
-    assert host.plans.find(one.plan.hash[:8].upper()) == one
-    assert host.plans.find(one.plan.hash, connected) == one
+    one, two = pay().stored_plan, pay(to="Eve").stored_plan
+    assert host.plans.find_by_prefix(one.plan.hash[:8].upper()) == one
+    assert host.plans.find_by_prefix(one.plan.hash, connected) == one
     for wrong, error in (
         ("1234567", Invalid),
         ("%" * 8, NotFound),
@@ -140,10 +140,10 @@ def test_a_plan_is_found_by_the_beginning_of_its_hash(host, pay, connected):
         ("_" * 64, NotFound),
     ):
         with pytest.raises(error):
-            host.plans.find(wrong)
+            host.plans.find_by_prefix(wrong)
     with pytest.raises(NotFound):
-        host.plans.find(one.plan.hash, "fake:other")
-    assert [asked.plan.hash for asked in host.plans.waiting()] == sorted([one.plan.hash, two.plan.hash])
+        host.plans.find_by_prefix(one.plan.hash, "fake:other")
+    assert [asked.plan.hash for asked in host.plans.list_open()] == sorted([one.plan.hash, two.plan.hash])
 
 
 def test_a_beginning_that_two_have_is_refused(host, pay, connected, fake, monkeypatch):
@@ -157,12 +157,12 @@ def test_a_beginning_that_two_have_is_refused(host, pay, connected, fake, monkey
     monkeypatch.setattr(fake, "run_action", alike)
     pay("plan"), pay("plan", to="Eve")
     with pytest.raises(Invalid) as caught:
-        host.plans.find("abcdefgh")
+        host.plans.find_by_prefix("abcdefgh")
     assert caught.value.reason == "hash_ambiguous"
 
 
 def test_two_committers_at_once_of_one_approval_write_once(host, pay, connected, fake, make_host):
-    asked = pay().asked
+    asked = pay().stored_plan
     host.approvals.approve(asked, "Ann")
     other = make_host()
 
@@ -179,10 +179,10 @@ def test_two_committers_at_once_of_one_approval_write_once(host, pay, connected,
 
 
 def test_a_plan_of_another_organisation_is_not_approved_by_its_hash(host, pay, connected, fake):
-    asked = pay().asked
+    asked = pay().stored_plan
     host.approvals.approve(asked, "Ann")
     fake.organisations = [fake.organisations[0].model_copy(update={"id": "org-2", "name": "Tea"})]
-    other = host.connecting.choose(host.connecting.offer("fake", "app:user")).id
+    other = host.connections.choose(host.connections.list_organisations("fake", "app:user")).id
     with pytest.raises(NotFound) as caught:
         commit(host, other, asked)
     assert caught.value.reason == "unknown_plan"

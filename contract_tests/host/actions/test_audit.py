@@ -1,4 +1,4 @@
-"""The audit: one chain, whoever writes to it, and whatever is done to it is found."""
+"""The audit: one chain for all writers, in which every change is found."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from bizosaas_xero.host.actions import audit
-from bizosaas_xero.host.actions.audit import FIRST, Head
+from bizosaas_xero.host.actions.audit import GENESIS_HASH, AuditHead
 from bizosaas_xero.spec import Invalid
 from contract_tests.helpers import processes
 from contract_tests.helpers.ledger_connector import Payer
@@ -24,12 +24,12 @@ def fake(clock):
 
 def note(host, number=0, **given):
     known = {"connection_id": "c", "organisation_id": "o", "action": "pay", "key": f"k{number}", "who": "Ann"}
-    host.audit.note("read", **(known | given), number=number)
+    host.audit.record("read", **(known | given), number=number)
 
 
 def tamper(host, statement):
     """Do to the audit what its own triggers forbid."""
-    with host.database.writing() as connection:
+    with host.database.write_transaction() as connection:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("DROP TRIGGER IF EXISTS host_audit_update")
             connection.exec_driver_sql("DROP TRIGGER IF EXISTS host_audit_delete")
@@ -40,13 +40,13 @@ def tamper(host, statement):
 
 def test_an_empty_audit_is_whole(host):
     found = host.audit.verify()
-    assert (found.ok, found.entries, found.head) == (True, 0, Head(0, FIRST))
+    assert (found.ok, found.entries, found.head) == (True, 0, AuditHead(0, GENESIS_HASH))
 
 
 def test_entries_are_chained_and_anybody_can_compute_it(host):
     for number in range(5):
         note(host, number, who="Zoë \u202e\ud800 |")
-    before = FIRST
+    before = GENESIS_HASH
     for number, entry in enumerate(host.audit.entries(), 1):
         line = entry.to_dict()
         hashed = line.pop("hash")
@@ -54,7 +54,7 @@ def test_entries_are_chained_and_anybody_can_compute_it(host):
         assert (line["seq"], line["previous"]) == (number, before)
         assert hashlib.sha256(text.encode("ascii")).hexdigest() == hashed
         before = hashed
-    assert host.audit.head() == Head(5, before)
+    assert host.audit.head() == AuditHead(5, before)
     assert host.audit.verify().ok
 
 
@@ -93,7 +93,7 @@ def test_the_first_entry_that_was_touched_is_named(host, what):
 def test_a_tail_that_was_cut_is_found_with_a_noted_head_only(host):
     for number in range(5):
         note(host, number)
-    noted = Head.parse(str(host.audit.head()))
+    noted = AuditHead.parse(str(host.audit.head()))
     assert host.audit.verify(noted).ok
     tamper(host, "DELETE FROM host_audit WHERE seq > 3")
     assert host.audit.verify().ok, "this is what a chain cannot show"
@@ -104,19 +104,19 @@ def test_a_tail_that_was_cut_is_found_with_a_noted_head_only(host):
     assert host.audit.verify(noted).broken == 5, "another history"
     for wrong in ("", "5", "x:" + "0" * 64, "5:0", "-1:" + "0" * 64, "²:" + "0" * 64):
         with pytest.raises(Invalid):
-            Head.parse(wrong)
+            AuditHead.parse(wrong)
 
 
 @pytest.mark.parametrize("statement", ["UPDATE host_audit SET kind = 'plan'", "DELETE FROM host_audit"])
 def test_the_table_is_only_added_to(host, statement):
     note(host)
-    with pytest.raises(sa.exc.DBAPIError, match="only added to"), host.database.writing() as connection:
+    with pytest.raises(sa.exc.DBAPIError, match="only added to"), host.database.write_transaction() as connection:
         connection.exec_driver_sql(statement)
     assert host.audit.verify().entries == 1
 
 
 def test_more_than_a_page(host, monkeypatch):
-    monkeypatch.setattr(audit, "PAGE", 3)
+    monkeypatch.setattr(audit, "PAGE_SIZE", 3)
     for number in range(7):
         note(host, number)
     assert [entry.details["number"] for entry in host.audit.entries()] == list(range(7))
@@ -176,7 +176,7 @@ def test_an_undone_transaction_leaves_no_gap(host):
     note(host, 1)
 
     def broken():
-        with host.database.writing() as transaction:
+        with host.database.write_transaction() as transaction:
             host.audit.add(transaction, "read", connection_id="c", organisation_id="o", action="pay")
             raise ZeroDivisionError
 

@@ -47,7 +47,7 @@ def real(home, environ):
 
 
 class Customer:
-    """Somebody who is invoiced, in the books of a sandbox."""
+    """A customer in the books of a sandbox."""
 
     def __init__(self, box) -> None:
         self.store = box.sandbox.store(box.info["organisations"][0]["id"])
@@ -115,7 +115,9 @@ def test_killed_anywhere_the_same_call_finishes_once(real, home, environ, box, c
     reference = f"{point[:5]} {kind} {keyed}"
     key = reference if keyed else None
     params = customer.params(reference)
-    planned = real.act(connection, "create_invoice", params, mode="plan", business_key=key, requester="agent").asked
+    planned = real.act(
+        connection, "create_invoice", params, mode="plan", business_key=key, requester="agent"
+    ).stored_plan
     fault = box.sandbox.faults.add("latency", seconds=2, match=POINTS[point])
     process, _ = begin(home, environ, connection, params, mode="commit", plan_hash=planned.plan.hash, business_key=key)
     processes.until(lambda: fault.struck)
@@ -153,7 +155,7 @@ def pay(host, connected):
 
 def owned(host, owner, until):
     """Let another process hold the claim."""
-    with host.database.writing() as transaction:
+    with host.database.write_transaction() as transaction:
         transaction.execute(sa.update(t.writes).values(owner=owner, until=until, state="begun", result=None))
 
 
@@ -161,13 +163,13 @@ def test_the_claim_of_a_living_process_is_respected_and_of_a_silent_one_taken_ov
     fake.partly = True
     pay()
     fake.partly = False
-    owned(host, "another-machine:1:2:3", clock.now() + idempotency.LEASE)
+    owned(host, "another-machine:1:2:3", clock.now() + idempotency.LEASE_DURATION)
     sent = fake.requests
     with pytest.raises(Conflict) as caught:
         pay()
     assert (caught.value.reason, caught.value.retry_after) == ("in_progress", idempotency.RETRY_AFTER)
     assert fake.requests == sent
-    clock.moment += idempotency.LEASE + leases.SKEW + timedelta(seconds=1)
+    clock.moment += idempotency.LEASE_DURATION + leases.MAX_CLOCK_SKEW + timedelta(seconds=1)
     assert pay().status == "done"
     assert len(fake.ledger) == 1
 
@@ -177,15 +179,15 @@ def test_the_claim_of_a_dead_process_of_this_machine_is_free_at_once(host, pay, 
     pay()
     fake.partly = False
     machine = leases.new_owner().split(":")[0]
-    owned(host, f"{machine}:999999999:1:x", clock.now() + idempotency.LEASE)
+    owned(host, f"{machine}:999999999:1:x", clock.now() + idempotency.LEASE_DURATION)
     assert pay().status == "done"
 
 
 def test_a_long_write_gives_signs_of_life(host, pay, fake, clock, monkeypatch):
-    monkeypatch.setattr(idempotency, "LEASE", timedelta(seconds=0.03))
+    monkeypatch.setattr(idempotency, "LEASE_DURATION", timedelta(seconds=0.03))
 
     def renewed():
-        with host.database.reading() as connection:
+        with host.database.read_transaction() as connection:
             return connection.execute(sa.select(t.writes.c.until)).scalar_one()
 
     def slowly():
@@ -200,7 +202,7 @@ def test_a_long_write_gives_signs_of_life(host, pay, fake, clock, monkeypatch):
 def test_who_was_taken_over_and_finishes_late_changes_nothing(host, pay, fake, connected):
     def meanwhile():
         fake.after = lambda: None
-        with host.database.writing() as transaction:
+        with host.database.write_transaction() as transaction:
             transaction.execute(sa.update(t.writes).values(owner=None))
         assert pay().status == "done"
 
@@ -213,7 +215,7 @@ def test_who_was_taken_over_and_finishes_late_changes_nothing(host, pay, fake, c
 def test_the_day_knows_exact_amounts(host, pay, clock):
     pay()
     key = idempotency.Key("fake", "org-1", "pay", "other")
-    with host.database.reading() as connection:
+    with host.database.read_transaction() as connection:
         since = clock.now() - timedelta(hours=1)
-        assert host.acting._claims.spent(connection, key, since) == Decimal("10.00")
-        assert host.acting._claims.spent(connection, key, clock.now() + timedelta(hours=1)) == 0
+        assert host.action_service._claims.sum_amounts(connection, key, since) == Decimal("10.00")
+        assert host.action_service._claims.sum_amounts(connection, key, clock.now() + timedelta(hours=1)) == 0

@@ -1,4 +1,4 @@
-"""A plan as a person reads it: whatever stands in documents, it shows as text and fakes nothing."""
+"""A plan as a person reads it: text of documents is shown as text and cannot fake anything."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.markdown import Markdown
 
-from bizosaas_xero.host.actions.plan_markdown import HIDDEN, escaped, markdown, visible
-from bizosaas_xero.host.actions.plans import Asked
-from bizosaas_xero.host.actions.policy import Verdict
+from bizosaas_xero.host.actions.plan_markdown import REPLACEMENT, escape_markdown, make_visible, plan_to_markdown
+from bizosaas_xero.host.actions.plans import StoredPlan
+from bizosaas_xero.host.actions.policy import PolicyDecision
 from bizosaas_xero.spec import Plan
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -50,7 +50,7 @@ def planned(text, **plan):
         "amount": "10.00",
         "currency": "NZD",
     }
-    return Asked(
+    return StoredPlan(
         connection_id="xero:1",
         action="pay",
         params="{}",
@@ -63,12 +63,12 @@ def planned(text, **plan):
     )
 
 
-ASK = Verdict("ask", "it would pay")
+ASK = PolicyDecision("ask", "it would pay")
 
 
 @given(nasty)
 def test_an_escaped_text_shows_as_it_is(text):
-    assert "".join(rendered(f"x{escaped(text)}x").split()) == "".join(f"x{visible(text)}x".split())
+    assert "".join(rendered(f"x{escape_markdown(text)}x").split()) == "".join(f"x{make_visible(text)}x".split())
 
 
 def at_the_margin(shown):
@@ -78,20 +78,20 @@ def at_the_margin(shown):
 
 @given(nasty, st.sampled_from([30, 80, 4000]))
 def test_no_text_makes_a_line_of_its_own_or_hides_one(text, width):
-    assume(visible(text).strip())
+    assume(make_visible(text).strip())
     asked = planned(text * 5, organisation="Beans")
-    shown = rendered(markdown(asked, ASK), width)
+    shown = rendered(plan_to_markdown(asked, ASK), width)
     assert all(each.isprintable() or each == "\n" for each in shown)
     assert at_the_margin(shown) == ["pay in Beans", *HEADINGS]
     if width == 4000:
-        calm = rendered(markdown(planned("calm", organisation="Beans"), ASK), width)
+        calm = rendered(plan_to_markdown(planned("calm", organisation="Beans"), ASK), width)
         assert len(shown.splitlines()) == len(calm.splitlines())
 
 
 @given(nasty)
 def test_a_summary_shows_no_html_and_no_hidden_line(text):
     cell = text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
-    shown = rendered(markdown(planned("calm", summary=f"Pay **it** to {cell * 5} now."), ASK), 60)
+    shown = rendered(plan_to_markdown(planned("calm", summary=f"Pay **it** to {cell * 5} now."), ASK), 60)
     assert at_the_margin(shown) == ["pay in calm", *HEADINGS]
     assert all(each.isprintable() or each == "\n" for each in shown)
 
@@ -99,17 +99,17 @@ def test_a_summary_shows_no_html_and_no_hidden_line(text):
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("a\x1b[2Jb", f"a{HIDDEN}[2Jb"),
-        ("a\u202eb", f"a{HIDDEN}b"),
-        ("a\u200bb", f"a{HIDDEN}b"),
-        ("a\r\nb", f"a{HIDDEN}{HIDDEN}b"),
+        ("a\x1b[2Jb", f"a{REPLACEMENT}[2Jb"),
+        ("a\u202eb", f"a{REPLACEMENT}b"),
+        ("a\u200bb", f"a{REPLACEMENT}b"),
+        ("a\r\nb", f"a{REPLACEMENT}{REPLACEMENT}b"),
         ("a\tb\u00a0c", "a b c"),
         ("Zoë 漢字 €", "Zoë 漢字 €"),
-        ("a\ud800b", f"a{HIDDEN}b"),
+        ("a\ud800b", f"a{REPLACEMENT}b"),
     ],
 )
 def test_what_cannot_be_seen_is_seen(text, shown):
-    assert visible(text) == shown
+    assert make_visible(text) == shown
 
 
 def test_effects_are_summed_by_currency_and_warnings_are_told_once():
@@ -121,10 +121,10 @@ def test_effects_are_summed_by_currency_and_warnings_are_told_once():
     plan = planned(
         "x", effect=effect, warnings=["It is *old*."], summary="Pay.\n\n- It is \\*old\\*.\n- Not a warning."
     )
-    text = markdown(plan, ASK)
+    text = plan_to_markdown(plan, ASK)
     assert "| **Total** | **10.05** | **10.05** | NZD | |" in text
     assert "| **Total** | **7** | **0** | USD | |" in text
     assert "| 200 |  | 10.05 | NZD | tax rate 15 |" in text
     assert text.count("old") == 1
     assert "- Not a warning." in text
-    assert "None: nothing enters the ledger." in markdown(planned("x", effect=[]), ASK)
+    assert "None: nothing enters the ledger." in plan_to_markdown(planned("x", effect=[]), ASK)

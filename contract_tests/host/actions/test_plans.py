@@ -28,16 +28,16 @@ def test_a_plan_expires_after_a_day_or_as_configured(host, pay, clock, connected
             pay("commit", plan_hash=hashed)
         assert caught.value.reason == "plan_expired"
     again = pay()
-    assert (again.status, again.asked.plan.hash) == ("needs_approval", hashed), "the approval went with it"
+    assert (again.status, again.stored_plan.plan.hash) == ("needs_approval", hashed), "the approval went with it"
     host.configure(connected, {"plan_hours": 2})
-    assert pay("plan", to="Eve").asked.expires_at == clock.now() + timedelta(hours=2)
+    assert pay("plan", to="Eve").stored_plan.expires_at == clock.now() + timedelta(hours=2)
     assert fake.ledger == []
 
 
 def test_an_approval_ends_with_the_plan_it_was_given_to(host, pay, clock):
     hashed = approved(host, pay())
     clock.moment += timedelta(hours=20)
-    assert pay("plan").asked.plan.hash == hashed  # asked again: the plan lives on, the yes does not
+    assert pay("plan").stored_plan.plan.hash == hashed  # asked again: the plan lives on, the yes does not
     clock.moment += timedelta(hours=5)
     assert pay("commit", plan_hash=hashed).status == "needs_approval"
 
@@ -52,15 +52,15 @@ def test_a_world_that_changed_makes_the_plan_stale(host, pay, fake):
     with pytest.raises(Conflict) as caught:
         pay("commit", plan_hash=hashed)
     assert (caught.value.reason, fake.requests) == ("stale_plan", sent), "no request is needed to say so again"
-    assert [asked.plan.hash for asked in host.plans.waiting()] == []
+    assert [asked.plan.hash for asked in host.plans.list_open()] == []
     again = pay()
     assert again.status == "needs_approval"
-    assert again.asked.plan.hash != hashed
+    assert again.stored_plan.plan.hash != hashed
     assert fake.ledger == []
 
 
 def test_a_commit_takes_what_was_planned_and_nothing_else(pay, connected, host):
-    hashed = pay("plan", key="k").asked.plan.hash
+    hashed = pay("plan", key="k").stored_plan.plan.hash
     for given in ({"amount": "11.00"}, {"key": "other"}):
         with pytest.raises(Invalid):
             pay("commit", plan_hash=hashed, **given)
@@ -93,7 +93,7 @@ def test_what_is_done_is_given_again_for_ever_without_a_request(host, pay, fake,
     for mode, given in (
         ("run", {}),
         ("plan", {}),
-        ("commit", {"plan_hash": first.asked.plan.hash}),
+        ("commit", {"plan_hash": first.stored_plan.plan.hash}),
     ):
         again = pay(mode, key="deal-1", acts=[], **given)
         assert (again.status, again.repeated, again.result) == ("done", True, first.result)

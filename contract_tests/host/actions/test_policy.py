@@ -77,8 +77,8 @@ def test_without_a_rule_acts_need_a_person_and_the_rest_runs(host, pay, fake):
     assert pay(acts=[]).status == "done"
     waiting = pay()
     assert waiting.status == "needs_approval"
-    assert waiting.verdict.why == "it would pay"
-    assert waiting.command == f"bizosaas-xero approve {waiting.asked.plan.hash[:12]}"
+    assert waiting.policy_decision.why == "it would pay"
+    assert waiting.command == f"bizosaas-xero approve {waiting.stored_plan.plan.hash[:12]}"
     assert len(fake.ledger) == 1
     approved(host, waiting)
     assert pay().status == "done"
@@ -98,9 +98,9 @@ def test_without_a_rule_acts_need_a_person_and_the_rest_runs(host, pay, fake):
 
 def test_a_plan_says_what_comes_next(host, pay):
     planned = pay("plan")
-    assert (planned.status, planned.command) == ("planned", f"bizosaas-xero approve {planned.asked.short}")
+    assert (planned.status, planned.command) == ("planned", f"bizosaas-xero approve {planned.stored_plan.short}")
     free = pay("plan", acts=[])
-    assert free.command == f"bizosaas-xero run pay --commit {free.asked.short} --organisation org-1"
+    assert free.command == f"bizosaas-xero run pay --commit {free.stored_plan.short} --organisation org-1"
 
 
 def test_never_is_refused_before_any_request(host, pay, rule, fake):
@@ -203,7 +203,7 @@ def test_two_at_once_do_not_slip_past_the_total_of_the_day(host, pay, rule, fake
         params = {"to": "Eve", "amount": "60"}
         second = other.act(connected, "pay", params, business_key="b", requester=AGENT)
         assert second.status == "needs_approval"
-        assert second.verdict.why == "with 60 of today it comes to 120, and 100 is the most for a day"
+        assert second.policy_decision.why == "with 60 of today it comes to 120, and 100 is the most for a day"
 
     fake.before = meanwhile
     assert pay(key="a", amount="60").status == "done"

@@ -32,7 +32,7 @@ def place(tmp_path_factory, box):
 
 
 def chart(host):
-    return list(host.sink.records(host.store.connections()[0].organisation_id, "accounts"))
+    return list(host.sink.iter_records(host.store.connections()[0].organisation_id, "accounts"))
 
 
 def one(host, **wanted):
@@ -104,14 +104,14 @@ def test_intervals_move_the_next_run_and_outlive_a_reconnect(host, connected, fa
     fake.runs = [[batch(1)]]
     host.runner.sync(connected, "things")
     host.configure(connected, {"intervals": {"things": 120}, "timezone": "Pacific/Auckland"})
-    assert host.store.entity(connected, "things").next_due == clock.now() + timedelta(seconds=120)
-    offer = host.connecting.offer("fake", "app:user")
-    kept = host.connecting.choose(offer)
+    assert host.store.entity_state(connected, "things").next_due == clock.now() + timedelta(seconds=120)
+    offer = host.connections.list_organisations("fake", "app:user")
+    kept = host.connections.choose(offer)
     assert kept.preferences == {"intervals": {"things": 120}, "timezone": "Pacific/Auckland"}
     host.configure(connected, {"intervals": {"things": 0}})
-    assert host.schedule.jobs() == []
+    assert host.scheduler.list_jobs() == []
     host.configure(connected, {"intervals": {"things": None}, "timezone": None})
-    assert [job.info.name for job in host.schedule.jobs()] == ["things"]
+    assert [job.info.name for job in host.scheduler.list_jobs()] == ["things"]
     assert host.store.connection(connected).preferences == {}
 
 

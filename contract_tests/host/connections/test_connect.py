@@ -18,12 +18,12 @@ APP = App(client_id="app", client_secret="app-secret", redirect_uri="http://loca
 
 
 def consent(host, **given):
-    url = host.connecting.begin("fake", APP, **given)
+    url = host.connections.begin_consent("fake", APP, **given)
     return "http://localhost/callback?code=c&" + url.split("?")[1]
 
 
 def test_scopes_and_settings_reach_the_connector(host, fake):
-    host.connecting.finish(consent(host, scopes="legacy", settings={"api_url": "x"}))
+    host.connections.finish_consent(consent(host, scopes="legacy", settings={"api_url": "x"}))
     begin, finish = fake.auth_calls
     assert (begin["scopes"], begin["settings"]) == ("legacy", {"api_url": "x"})
     assert (finish["pending"], finish["settings"]) == ("pending-1", {"api_url": "x"})
@@ -32,9 +32,9 @@ def test_scopes_and_settings_reach_the_connector(host, fake):
 
 def test_a_callback_works_once(host, fake):
     callback = consent(host)
-    host.connecting.finish(callback)
+    host.connections.finish_consent(callback)
     with pytest.raises(Invalid) as caught:
-        host.connecting.finish(callback)
+        host.connections.finish_consent(callback)
     assert caught.value.reason == "unknown_state"
     for forged in (
         "http://localhost/callback?code=c&state=forged",
@@ -43,57 +43,57 @@ def test_a_callback_works_once(host, fake):
         "rubbish",
     ):
         with pytest.raises(Invalid):
-            host.connecting.finish(forged)
+            host.connections.finish_consent(forged)
     assert [call["step"] for call in fake.auth_calls] == ["authorize", "callback"]
 
 
 def test_several_organisations_are_offered_and_none_is_taken(host, fake):
     fake.organisations.append(Organisation(id="org-2", name="Second"))
-    offer = host.connecting.finish(consent(host))
+    offer = host.connections.finish_consent(consent(host))
     with pytest.raises(Invalid) as caught:
-        host.connecting.choose(offer)
+        host.connections.choose(offer)
     assert "Second (org-2)" in caught.value.remedy
     with pytest.raises(OrganisationUnavailable):
-        host.connecting.choose(offer, "org-3")
+        host.connections.choose(offer, "org-3")
     assert host.store.connections() == []
-    assert host.connecting.choose(offer, "org-2").organisation == "Second"
-    again = host.connecting.offer("fake", offer.identity)
-    assert host.connecting.choose(again, "org-1").id == "fake:org-1"
+    assert host.connections.choose(offer, "org-2").organisation == "Second"
+    again = host.connections.list_organisations("fake", offer.identity)
+    assert host.connections.choose(again, "org-1").id == "fake:org-1"
     assert len(host.store.connections()) == 2
 
 
 def test_no_organisation_is_said_so(host, fake):
     fake.organisations = []
     with pytest.raises(OrganisationUnavailable):
-        host.connecting.choose(host.connecting.finish(consent(host)))
+        host.connections.choose(host.connections.finish_consent(consent(host)))
 
 
 def test_a_custom_app_has_its_organisation(host, fake):
     app = App(client_id="app", client_secret="s", kind="custom")
-    assert host.connecting.choose(host.connecting.client_credentials("fake", app)).id == "fake:org-1"
+    assert host.connections.choose(host.connections.connect_custom_app("fake", app)).id == "fake:org-1"
     assert host.store.app("fake", "app").app.kind == "custom"
 
 
 def test_disconnect_ends_one_organisation_and_with_the_last_the_grant(host, fake):
     fake.organisations.append(Organisation(id="org-2", name="Second"))
-    offer = host.connecting.finish(consent(host))
+    offer = host.connections.finish_consent(consent(host))
     for organisation in ("org-1", "org-2"):
-        host.connecting.choose(offer, organisation)
-    assert [item.id for item in host.connecting.disconnect("fake:org-1")] == ["fake:org-1"]
+        host.connections.choose(offer, organisation)
+    assert [item.id for item in host.connections.disconnect("fake:org-1")] == ["fake:org-1"]
     last = fake.auth_calls[-1]
     assert (last["step"], last["organisation_id"], last["revoke"]) == ("disconnect", "org-1", False)
     host.store.grant("fake", offer.identity)
-    host.connecting.disconnect("fake:org-2")
+    host.connections.disconnect("fake:org-2")
     with pytest.raises(ReconnectRequired):
         host.store.grant("fake", offer.identity)
 
 
 def test_revoke_ends_all_of_the_persons_connections(host, fake):
     fake.organisations.append(Organisation(id="org-2", name="Second"))
-    offer = host.connecting.finish(consent(host))
+    offer = host.connections.finish_consent(consent(host))
     for organisation in ("org-1", "org-2"):
-        host.connecting.choose(offer, organisation)
-    assert len(host.connecting.disconnect("fake:org-1", revoke=True)) == 2
+        host.connections.choose(offer, organisation)
+    assert len(host.connections.disconnect("fake:org-1", revoke=True)) == 2
     assert host.store.connections() == []
 
 
@@ -106,10 +106,10 @@ def test_a_token_refused_before_its_end_is_renewed(host, connected, fake):
         return step(request)
 
     fake.auth = auth
-    assert host.connecting.offer("fake", "app:user").organisations
+    assert host.connections.list_organisations("fake", "app:user").organisations
     assert fake.auth_calls[-1]["grant"]["access_token"] == "access-2"
     refusals.append(AuthExpired("expired"))
-    assert len(host.connecting.disconnect(connected)) == 1
+    assert len(host.connections.disconnect(connected)) == 1
     assert fake.auth_calls[-1]["grant"]["access_token"] == "access-3"
 
 
@@ -117,8 +117,8 @@ def test_what_cannot_be_ended_is_not_forgotten_and_what_is_gone_is(host, connect
     clock.sleep(3600)
     fake.refresh_error = Unavailable("away")
     with pytest.raises(Unavailable):
-        host.connecting.disconnect(connected)
+        host.connections.disconnect(connected)
     assert len(host.store.connections()) == 1
     fake.refresh_error = ReconnectRequired("revoked")
-    host.connecting.disconnect(connected)
+    host.connections.disconnect(connected)
     assert host.store.connections() == []

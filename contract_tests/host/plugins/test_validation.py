@@ -1,4 +1,4 @@
-"""A connector of somebody else's that misbehaves: the host says who is to blame, and loses nothing."""
+"""A foreign connector that misbehaves: the host names it, and loses nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from bizosaas_xero.host.plugins.validation import LONGEST_WAIT
+from bizosaas_xero.host.plugins.validation import MAX_WAIT_SECONDS
 from bizosaas_xero.host.sync import runner
 from bizosaas_xero.spec import RateLimited, Stats, Unavailable
 from contract_tests.helpers.fake_connector import batch, record
@@ -23,7 +23,7 @@ def sync(host, connected):
 
 
 def raw(*records, **changes):
-    """A batch as a mapping, which nobody has looked at."""
+    """A batch as a mapping, not validated yet."""
     stats = {"kind": "first", "complete": True}
     return {
         "entity": "things",
@@ -57,13 +57,13 @@ def test_no_wait_of_theirs_is_endless_negative_or_no_number(host, connected, fak
     fake.runs = [[A, error] for _ in range(9)]
     outcome = sync()
     told = outcome.problem["retry_after"]
-    assert told is None or 0 <= told <= LONGEST_WAIT
+    assert told is None or 0 <= told <= MAX_WAIT_SECONDS
     assert outcome.problem["recovery"] == recovery
     json.dumps(outcome.problem, allow_nan=False)
     assert all(0 <= pause <= 65 for pause in clock.slept)
-    due = host.store.entity(connected, "things").next_due
-    assert clock.now() <= due <= clock.now() + timedelta(seconds=LONGEST_WAIT)
-    assert host.sink.rows("org-1", "things") == 1
+    due = host.store.entity_state(connected, "things").next_due
+    assert clock.now() <= due <= clock.now() + timedelta(seconds=MAX_WAIT_SECONDS)
+    assert host.sink.count_rows("org-1", "things") == 1
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_whatever_their_errors_hold_is_told_as_json(host, connected, fake, sync,
     assert all(isinstance(problem, dict) for problem in outcome.problem["problems"])
     assert outcome.calls >= 0
     assert host.store.usage("org-1")["calls"] >= 0
-    assert host.sink.rows("org-1", "things") == 1
+    assert host.sink.count_rows("org-1", "things") == 1
 
 
 def test_an_error_whose_words_cannot_be_read_blames_the_connector(fake, sync):
@@ -126,7 +126,7 @@ GARBAGE = {
     "an unknown op": raw({"key": "x", "op": "explode"}),
     "an object in data": raw({"key": "x", "data": {"a": object()}}),
     "a lone surrogate in data": raw({"key": "x", "data": {"a": "\ud800"}}),
-    "a name that is no text": raw({"key": "x", "data": {None: 1}}),
+    "a name that is not text": raw({"key": "x", "data": {None: 1}}),
     "itself in data": raw({"key": "x", "data": ENDLESS}),
     "a stamp without a zone": raw({"key": "x", "updated_at": datetime(2026, 1, 1)}),  # noqa: DTZ001
     "a cursor of text": raw(cursor="page 2"),
@@ -151,18 +151,18 @@ def test_garbage_is_refused_by_name_and_what_came_before_is_kept(host, connected
     assert (outcome.problem["code"], outcome.problem["reason"]) == ("unavailable", "connector_failed")
     assert "'fake'" in outcome.problem["message"]
     assert outcome.new == 1
-    assert host.store.entity(connected, "things").cursor == {"n": 1}
+    assert host.store.entity_state(connected, "things").cursor == {"n": 1}
     assert fake.calls[-1]["cursor"] == {"n": 1}
     fake.runs = [[GOOD]]
     assert sync().problem is None
-    assert host.sink.rows("org-1", "things") == 2
+    assert host.sink.count_rows("org-1", "things") == 2
 
 
 def test_of_a_key_that_comes_twice_in_a_batch_the_last_is_kept(host, fake, sync):
     fake.runs = [[batch(1, record("a", Total="1"), record("a", Total="2"), record("b"))]]
     outcome = sync()
     assert (outcome.new, outcome.same) == (2, 1)
-    assert {row["Id"]: row.get("Total") for row in host.sink.records("org-1", "things")} == {
+    assert {row["Id"]: row.get("Total") for row in host.sink.iter_records("org-1", "things")} == {
         "a": "2",
         "b": None,
     }
@@ -173,7 +173,7 @@ def test_what_is_odd_and_can_be_stored_is_stored(host, fake, sync):
     odd = {"Id": "a", "Total": Decimal("1e60"), "Contact": {"Name": "a\0b"}, "Big": 2**80, "Open": "maybe"}
     fake.runs = [[raw({"key": "a", "data": odd, "updated_at": datetime(1, 1, 1, tzinfo=UTC)})]]
     assert sync().problem is None
-    [row] = host.sink.records("org-1", "things")
+    [row] = host.sink.iter_records("org-1", "things")
     assert row["Contact"]["Name"] == "a\0b"
     assert (row["Total"], row["Big"]) == ("1E+60", 2**80)
 
@@ -181,7 +181,7 @@ def test_what_is_odd_and_can_be_stored_is_stored(host, fake, sync):
 @pytest.mark.parametrize("moving", [True, False])
 def test_an_endless_iterator_of_nothing_ends(host, connected, fake, sync, monkeypatch, moving):
     """Whether or not its cursor moves; what it moved to stays."""
-    monkeypatch.setattr(runner, "MOST_EMPTY", 20)
+    monkeypatch.setattr(runner, "MAX_EMPTY_BATCHES", 20)
 
     def endless():
         number = 0
@@ -193,7 +193,7 @@ def test_an_endless_iterator_of_nothing_ends(host, connected, fake, sync, monkey
     problem = sync().problem
     assert problem["reason"] == "connector_failed"
     assert "without a record" in problem["message"]
-    assert host.store.entity(connected, "things").cursor == {"n": 20 * moving}
+    assert host.store.entity_state(connected, "things").cursor == {"n": 20 * moving}
     fake.runs = [[GOOD]]
     assert sync().problem is None
 
@@ -203,8 +203,8 @@ def test_an_iterator_that_ends_where_it_promised_more_is_no_whole_read(host, con
     outcome = sync()
     assert outcome.problem["reason"] == "connector_failed"
     assert outcome.complete is False
-    assert host.store.entity(connected, "things").last_success is None
-    assert host.store.entity(connected, "things").cursor == {"n": 1}
+    assert host.store.entity_state(connected, "things").last_success is None
+    assert host.store.entity_state(connected, "things").cursor == {"n": 1}
 
 
 @pytest.mark.parametrize("stats", [Stats(kind="first", calls=-7, bytes=-1), Stats(kind="first", day_left=-3)])

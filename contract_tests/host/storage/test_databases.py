@@ -52,7 +52,7 @@ def old(fake, tmp_path, environ):
         ],
         "host_entities": [{"connection_id": "fake:org-1", "entity": "things", "cursor": '{"n": 4}'}],
     }
-    with database.writing() as connection:
+    with database.write_transaction() as connection:
         for line in OLD.splitlines()[1:]:
             connection.execute(sa.text(line))
         for table, given in rows.items():
@@ -60,7 +60,7 @@ def old(fake, tmp_path, environ):
                 names = ", ".join(row)
                 marks = ", ".join(f":{name}" for name in row)
                 connection.execute(sa.text(f"INSERT INTO {table} ({names}) VALUES ({marks})"), row)  # noqa: S608
-        EntityTable.of("things", fake.describe().entities[0]).migrate(connection)
+        EntityTable.for_entity("things", fake.describe().entities[0]).migrate(connection)
     database.close()
     return home
 
@@ -104,7 +104,7 @@ def test_an_upgrade_that_fails_leaves_the_old_database(old, make_host, monkeypat
 
 
 def test_a_newer_database_is_refused_and_left_alone(host, make_host):
-    with host.database.writing() as connection:
+    with host.database.write_transaction() as connection:
         connection.execute(sa.text("UPDATE host_meta SET value = '99' WHERE name = 'schema'"))
         connection.execute(sa.text("DROP TABLE host_events"))
     with pytest.raises(Misconfigured) as caught:
@@ -127,7 +127,7 @@ def test_a_value_of_another_type_than_published_stops_nothing(host, connected):
     kept = host.store.connection(connected)
     odd = [record(f"{name}{n}", **{name: value}) for name, values in ODD.items() for n, value in enumerate(values)]
     assert host.sink.write(kept, batch(1, *odd)).new == len(odd)
-    with host.database.reading() as connection:
+    with host.database.read_transaction() as connection:
         found = {row.key: row for row in connection.execute(sa.text("SELECT * FROM things"))}
     assert found["Total3"].total == 1000
     assert found["Total0"].total is None
@@ -150,7 +150,7 @@ def test_postgresql_holds_exact_amounts_true_dates_and_moments(make_host, fake, 
         del SCHEMA["properties"]["At"]
     things = [record(str(n), Total=Decimal("0.10"), At="2026-01-02T03:04:05.678Z") for n in range(3)]
     host.sink.write(host.store.connection(connected), batch(1, *things))
-    with host.database.reading() as connection:
+    with host.database.read_transaction() as connection:
         row = connection.execute(
             sa.text("SELECT sum(total) AS total, min(at) AS at, min(record::json->>'Total') AS digits FROM things")
         ).one()
@@ -166,10 +166,10 @@ def test_a_connection_that_the_server_ends_is_told_and_nothing_is_lost(host, con
         server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", [name])
 
     fake.runs = [[batch(1, record("a"), more=True), batch(2, record("b"))]]
-    assert host.runner.sync(connected, "things", on_progress=end).new == 2  # between batches nobody notices
+    assert host.runner.sync(connected, "things", on_progress=end).new == 2  # between batches it goes unnoticed
 
     def delete():
-        with host.database.writing() as connection:
+        with host.database.write_transaction() as connection:
             connection.execute(sa.text("DELETE FROM things"))
             end()
             connection.execute(sa.text("DELETE FROM things"))
@@ -178,8 +178,8 @@ def test_a_connection_that_the_server_ends_is_told_and_nothing_is_lost(host, con
         delete()
     assert caught.value.reason == "database_unreachable"
     assert "BIZOSAAS_DATABASE_URL" in caught.value.remedy
-    assert host.sink.rows("org-1", "things") == 2
-    assert host.store.entity(connected, "things").cursor == {"n": 2}
+    assert host.sink.count_rows("org-1", "things") == 2
+    assert host.store.entity_state(connected, "things").cursor == {"n": 2}
 
 
 @needs_postgresql
@@ -210,7 +210,7 @@ def test_a_database_opened_read_only_is_named(make_host, host, connected):
     host.close()
     url = f"sqlite:///file:{host.home / 'bizosaas.db'}?mode=ro&uri=true"
     readable = make_host(environ={"BIZOSAAS_DATABASE_URL": url})
-    assert readable.store.entities(connected) == []
+    assert readable.store.entity_states(connected) == []
     with pytest.raises(Misconfigured) as caught:
         readable.runner.sync(connected, "things")
     assert caught.value.reason == "database_unwritable"

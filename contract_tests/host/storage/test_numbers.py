@@ -20,9 +20,9 @@ def store(host, connected, fake):
         fake.runs = [[batch(1, record(key, Total=value))] for _ in range(4)]
         outcome = host.runner.sync(connected, "things", full=True)
         query = sa.text("SELECT CAST(total AS TEXT) FROM things WHERE key = :key")
-        with host.database.reading() as connection:
+        with host.database.read_transaction() as connection:
             column = connection.execute(query, {"key": key}).scalar_one_or_none()
-        rows = {row["Id"]: row["Total"] for row in host.sink.records("org-1", "things")}
+        rows = {row["Id"]: row["Total"] for row in host.sink.iter_records("org-1", "things")}
         return outcome, rows.get(key), column
 
     return go

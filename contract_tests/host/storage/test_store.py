@@ -117,7 +117,7 @@ def test_a_database_damaged_in_the_middle_is_named(make_host, host, connected):
 
 
 def test_a_newer_database_is_refused(make_host, host):
-    with host.database.writing() as connection:
+    with host.database.write_transaction() as connection:
         connection.exec_driver_sql("UPDATE host_meta SET value = '99' WHERE name = 'schema'")
     with pytest.raises(Misconfigured) as caught:
         make_host()
@@ -151,8 +151,8 @@ def test_a_full_disk_is_named_and_what_was_stored_stays(host, connected):
     with pytest.raises(Unavailable) as caught:
         host.sink.write(kept, batch(2, *(record(str(n), Text="x" * 5000) for n in range(50))))
     assert caught.value.reason == "database_full"
-    assert host.sink.rows("org-1", "things") == 1
-    assert host.store.entity(connected, "things").cursor == {"n": 1}
+    assert host.sink.count_rows("org-1", "things") == 1
+    assert host.store.entity_state(connected, "things").cursor == {"n": 1}
 
 
 def test_a_home_that_is_a_file_is_named(make_host, tmp_path):
@@ -193,7 +193,7 @@ def test_eight_need_the_same_expired_grant_and_one_refreshes(make_host, host, co
         mine = make_host()
         gate.wait()
         grants = Grants(mine.store, now=clock.now, sleep=lambda _: None)
-        tokens.append(grants.fresh(mine.report.connector("fake"), "app:user").grant.access_token)
+        tokens.append(grants.get_valid(mine.report.connector("fake"), "app:user").grant.access_token)
 
     threads = [threading.Thread(target=need) for _ in range(8)]
     for thread in threads:
@@ -207,7 +207,7 @@ def test_eight_need_the_same_expired_grant_and_one_refreshes(make_host, host, co
 
 def fresh(host, clock, refused=None):
     grants = Grants(host.store, now=clock.now, sleep=clock.sleep)
-    return grants.fresh(host.report.connector("fake"), "app:user", refused)
+    return grants.get_valid(host.report.connector("fake"), "app:user", refused)
 
 
 def test_a_grant_far_from_its_end_is_left_alone(host, connected, clock, fake):
@@ -246,7 +246,7 @@ def test_while_the_other_side_is_away_a_token_is_used_to_its_end(host, connected
 def test_the_lease_of_a_worker_that_died_runs_out(host, connected, clock, fake):
     clock.sleep(3600)
     held = host.store.grant("fake", "app:user")
-    assert host.store.lease_grant(held, "dead", clock.now() + grants.LEASE)
+    assert host.store.take_grant_lease(held, "dead", clock.now() + grants.LEASE_DURATION)
     assert fresh(host, clock).version == 2
     assert 85 < sum(clock.slept[1:]) < 95
 
@@ -254,13 +254,13 @@ def test_the_lease_of_a_worker_that_died_runs_out(host, connected, clock, fake):
 def test_a_refresh_that_does_not_finish_is_told_with_its_process(host, connected, clock, fake):
     clock.sleep(3600)
     held = host.store.grant("fake", "app:user")
-    assert host.store.lease_grant(held, leases.new_owner(), clock.now() + grants.LEASE)
+    assert host.store.take_grant_lease(held, leases.new_owner(), clock.now() + grants.LEASE_DURATION)
     beat = clock.sleep
 
     def sleep(seconds):
         beat(seconds)
         held = host.store.grant("fake", "app:user")
-        host.store.extend_grant(held, held.lease_owner, clock.now() + grants.LEASE)
+        host.store.extend_grant_lease(held, held.lease_owner, clock.now() + grants.LEASE_DURATION)
 
     with pytest.raises(Unavailable) as caught:
         Grants(host.store, now=clock.now, sleep=sleep).fresh(host.report.connector("fake"), "app:user")
@@ -276,7 +276,7 @@ def test_a_beat_that_meets_a_busy_database_does_not_end_the_refresh(host, connec
         beats.release()
         raise Unavailable("busy", reason="database_locked")
 
-    monkeypatch.setattr(grants, "LEASE", timedelta(seconds=0.03))
+    monkeypatch.setattr(grants, "LEASE_DURATION", timedelta(seconds=0.03))
     monkeypatch.setattr(host.store, "extend_grant", busy)
     fake.on_refresh = lambda: [beats.acquire(timeout=10) for _ in range(3)]
     clock.sleep(3600)
@@ -284,8 +284,8 @@ def test_a_beat_that_meets_a_busy_database_does_not_end_the_refresh(host, connec
 
 
 def test_a_new_consent_replaces_the_grant_and_keeps_the_connection(host, connected, clock, fake):
-    url = host.connecting.begin("fake", App(client_id="app", client_secret="app-secret"))
-    offer = host.connecting.finish(f"http://localhost/?{url.split('?')[1]}")
+    url = host.connections.begin_consent("fake", App(client_id="app", client_secret="app-secret"))
+    offer = host.connections.finish_consent(f"http://localhost/?{url.split('?')[1]}")
     assert offer.identity == "app:user"
     assert host.store.grant("fake", "app:user").version == 2
     assert [item.id for item in host.store.connections()] == [connected]

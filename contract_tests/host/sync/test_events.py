@@ -1,4 +1,4 @@
-"""What happened is told once: whatever changed, however often it is read, and wherever a process dies."""
+"""Each event is emitted once: whatever changed, however often records are read, and wherever a process dies."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from bizosaas_xero.connector.describe import build_info
 from bizosaas_xero.host.sync import webhooks
-from bizosaas_xero.host.sync.events import holds
-from bizosaas_xero.host.sync.webhooks import send, signature
+from bizosaas_xero.host.sync.events import rule_holds
+from bizosaas_xero.host.sync.webhooks import http_post, sign
 from bizosaas_xero.spec import EventRule, Invalid
 from contract_tests.helpers.fake_connector import batch, record
 
@@ -39,7 +39,7 @@ def told(host, connected, fake):
         if run:
             fake.runs = [[batch(len(fake.calls) + 1, *records)]]
             assert host.runner.sync(connected, "things").problem is None
-        found = host.events.since(seen[0])
+        found = host.events.list_since(seen[0])
         seen[0] = max([seen[0], *(event.id for event in found)])
         return [(event.name, event.key) for event in found]
 
@@ -54,7 +54,7 @@ def test_history_is_no_news_and_each_change_is_told_once(told):
     assert told(record("b", Open=True, Total=Decimal(500)), record("b", Open=False, Total=Decimal(500))) == []
     assert told(record("b", Open=True, Total=Decimal(50))) == []
     assert told(record("b", Open=False, Total=Decimal(500))) == [("closed", "b"), ("big", "b")]
-    assert told(record("b", Open=False, Total=Decimal("500.50"))) == [("big", "b")], "the amount is told again"
+    assert told(record("b", Open=False, Total=Decimal("500.50"))) == [("big", "b")], "the amount is emitted again"
 
 
 def test_days_pass_in_the_organisations_time_zone(host, connected, told, clock):
@@ -76,7 +76,7 @@ def test_days_pass_in_the_organisations_time_zone(host, connected, told, clock):
 def test_an_event_carries_the_deal_and_what_people_ask_for(host, told):
     told()
     told(record("a", Open=False, Contact={"Name": "Ann"}), record("b", Open=False, Deal="deal-7"))
-    first, second = host.events.since()
+    first, second = host.events.list_since()
     assert (first.deal, second.deal) == ("Ann", "deal-7")
     assert first.data == {"total": None, "date": None, "open": False, "contact": "Ann"}
     assert first.to_dict()["day"] == "2026-03-01"
@@ -91,7 +91,7 @@ def test_an_event_is_stored_with_its_row_or_not_at_all(host, connected, told, fa
         pass
 
     def cut(kept, batch, lease):
-        with pytest.raises(Cut), host.database.writing() as outer:  # noqa: PT012
+        with pytest.raises(Cut), host.database.write_transaction() as outer:  # noqa: PT012
             host.sink._database = _Joined(host.database, outer)
             write(kept, batch, lease)
             raise Cut
@@ -130,7 +130,7 @@ things = st.lists(st.tuples(st.sampled_from("ab"), st.booleans()), max_size=3)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=st.lists(st.tuples(things, st.booleans()), max_size=6))
 def test_any_history_read_again_and_again_tells_each_change_once(host, told, history):
-    with host.database.writing() as connection:
+    with host.database.write_transaction() as connection:
         for table in ("things", "host_events", "host_entities"):
             if sa.inspect(connection).has_table(table):
                 connection.execute(sa.text(f"DELETE FROM {table}"))  # noqa: S608
@@ -144,7 +144,7 @@ def test_any_history_read_again_and_again_tells_each_change_once(host, told, his
         told(*(record(key, Open=is_open) for key, is_open in newest.items()))
         if twice:
             told(*(record(key, Open=is_open) for key, is_open in state.items()))
-    assert sorted((event.name, event.key) for event in host.events.since()) == sorted(expected)
+    assert sorted((event.name, event.key) for event in host.events.list_since()) == sorted(expected)
 
 
 XERO = {
@@ -163,9 +163,9 @@ XERO = {
 def test_the_rules_of_xero(entity, name):
     found = next(item for item in build_info().entities if item.name == entity)
     data = XERO[entity, name]
-    assert [rule.name for rule in found.events if holds(rule, data, date(2026, 3, 2))] == [name]
+    assert [rule.name for rule in found.events if rule_holds(rule, data, date(2026, 3, 2))] == [name]
     for draft in ({"Status": "DRAFT", "AmountDue": "3.00", "DueDate": "2026-01-01"}, {}, {"AmountDue": "x"}):
-        assert not any(holds(rule, draft, date(2026, 3, 2)) for rule in found.events)
+        assert not any(rule_holds(rule, draft, date(2026, 3, 2)) for rule in found.events)
 
 
 # ---------------------------------------------------------------- call-backs
@@ -187,22 +187,22 @@ class Receiver:
 
 @pytest.fixture
 def receiver(host):
-    host.callbacks._post = Receiver()
-    return host.callbacks._post
+    host.webhooks._post = Receiver()
+    return host.webhooks._post
 
 
 def test_events_are_posted_in_order_signed_and_again_until_taken(host, connected, told, receiver, clock):
-    secret = host.callbacks.set(connected, "https://crm.example/hook?x=1")
+    secret = host.webhooks.set_url(connected, "https://crm.example/hook?x=1")
     told()
     told(record("a", Open=False), record("b", Open=False))
     receiver.answers = [ConnectionRefusedError(), 500]
-    assert (host.callbacks.deliver().done, len(receiver.came)) == (0, 1)
-    assert host.callbacks.deliver().failed == 0, "not yet due again"
+    assert (host.webhooks.deliver_due().done, len(receiver.came)) == (0, 1)
+    assert host.webhooks.deliver_due().failed == 0, "not yet due again"
     clock.sleep(10)
-    assert host.callbacks.deliver().failed == 1
+    assert host.webhooks.deliver_due().failed == 1
     clock.sleep(20)
-    assert host.callbacks.deliver().done == 2
-    assert host.callbacks.deliver().done == 0
+    assert host.webhooks.deliver_due().done == 2
+    assert host.webhooks.deliver_due().done == 0
     keys = [json.loads(body)["key"] for _, body, _ in receiver.came]
     assert keys == ["a", "a", "a", "b"]
     url, body, headers = receiver.came[-1]
@@ -210,7 +210,7 @@ def test_events_are_posted_in_order_signed_and_again_until_taken(host, connected
     signed = f"{headers['X-Bizosaas-Timestamp']}.".encode() + body
     expected = hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
     assert headers["X-Bizosaas-Signature"] == f"sha256={expected}"
-    assert signature(secret, headers["X-Bizosaas-Timestamp"], body) == expected
+    assert sign(secret, headers["X-Bizosaas-Timestamp"], body) == expected
     assert secret not in json.dumps(host.store.connection(connected).preferences)
 
 
@@ -220,37 +220,37 @@ def test_doctor_tells_what_was_not_delivered(host, connected, told, receiver, cl
 
     told()
     assert events() == []
-    host.callbacks.set(connected, "https://crm.example/hook?token=x")
+    host.webhooks.set_url(connected, "https://crm.example/hook?token=x")
     assert events() == [("ok", "Events are posted to crm.example.")]
     told(record("a", Open=False), record("b", Open=False))
     assert events()[0][0] == "ok", "not tried yet"
     receiver.answers = [500, OSError("away"), 500]
-    host.callbacks.deliver()
+    host.webhooks.deliver_due()
     clock.sleep(7200)
-    host.callbacks.deliver()
+    host.webhooks.deliver_due()
     assert events() == [("warning", "Events that wait: 2. crm.example did not take the first (tries: 2).")]
-    monkeypatch.setattr(webhooks, "TRIES", 3)
+    monkeypatch.setattr(webhooks, "MAX_TRIES", 3)
     clock.sleep(7200)
-    host.callbacks.deliver()
+    host.webhooks.deliver_due()
     assert events() == [("warning", "Never taken by crm.example, and sent no more: 1 of the events.")]
     clock.sleep(7200)
-    host.callbacks.deliver()
-    assert host.callbacks.backlog(connected) == webhooks.Backlog(0, 0, 1)
+    host.webhooks.deliver_due()
+    assert host.webhooks.backlog(connected) == webhooks.Backlog(0, 0, 1)
 
 
 def test_nothing_is_posted_unless_asked_for_or_after_it_was_taken_back(host, connected, told, receiver):
     told()
     told(record("a", Open=False))
-    host.callbacks.set(connected, "https://crm.example/")
-    host.callbacks.set(connected, None)
+    host.webhooks.set_url(connected, "https://crm.example/")
+    host.webhooks.set_url(connected, None)
     told(record("b", Open=False))
-    assert host.callbacks.deliver().done == 0
+    assert host.webhooks.deliver_due().done == 0
 
 
 @pytest.mark.parametrize("url", ["http://crm.example/", "ftp://x/", "https://u:p@x/", "https://", "x", "http://[::1"])
 def test_unsafe_addresses_are_refused(host, connected, url):
     with pytest.raises(Invalid):
-        host.callbacks.set(connected, url)
+        host.webhooks.set_url(connected, url)
 
 
 def test_the_wire(tmp_path):
@@ -270,24 +270,24 @@ def test_the_wire(tmp_path):
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
-        assert send(f"http://127.0.0.1:{server.server_port}/hook?x=1", b"body", {"X-A": "1"}) == 307
+        assert http_post(f"http://127.0.0.1:{server.server_port}/hook?x=1", b"body", {"X-A": "1"}) == 307
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
     assert came == [("/hook?x=1", b"body", "1")]
     with pytest.raises(OSError, match="refused"):
-        send(f"http://127.0.0.1:{server.server_port}/", b"", {})
+        http_post(f"http://127.0.0.1:{server.server_port}/", b"", {})
 
 
 def test_a_rotated_key_makes_the_old_one_needless(make_host, host, connected, told, receiver):
     from cryptography.fernet import Fernet
 
-    secret = host.callbacks.set(connected, "https://crm.example/")
+    secret = host.webhooks.set_url(connected, "https://crm.example/")
     new, old = Fernet.generate_key().decode(), (host.home / "secret.key").read_text()
     both = make_host(environ={"BIZOSAAS_SECRET_KEY": f"{new},{old}"})
-    assert both.store.rotate() == 4, "the check, the app's secret, the grant and the call-back's secret"
+    assert both.store.rotate_key() == 4, "the check, the app's secret, the grant and the call-back's secret"
     only = make_host(environ={"BIZOSAAS_SECRET_KEY": new})
     assert only.store.grant("fake", "app:user").grant.access_token.get_secret_value() == "access-1"
     assert only.store.app("fake", "app").app.client_secret.get_secret_value() == "app-secret"
-    assert only.store.opened(only.store.connection(connected).preferences["callback"]["secret"]) == secret
+    assert only.store.decrypt(only.store.connection(connected).preferences["callback"]["secret"]) == secret

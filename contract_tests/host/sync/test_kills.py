@@ -1,4 +1,4 @@
-"""Killed anywhere, and run again: the tables are those of a run that nobody disturbed."""
+"""Killed anywhere, and run again: the tables are those of an undisturbed run."""
 
 # ruff: noqa: S311 (random points, not secrets)
 
@@ -27,9 +27,9 @@ def box():
 
 
 def tables(host):
-    """Return all rows, without when they were stored, and what is told of them."""
+    """Return all rows without the times of storing, and their events."""
     found = {}
-    with host.database.reading() as connection:
+    with host.database.read_transaction() as connection:
         for entity in ENTITIES:
             rows = connection.execute(sa.text(f"SELECT * FROM {entity}")).mappings()  # noqa: S608
             found[entity] = {
@@ -108,4 +108,4 @@ def test_killed_at_five_points(box, tmp_path, environ):
 
 @pytest.mark.slow
 def test_killed_at_fifty_points(box, tmp_path, environ):
-    assert loop(box, tmp_path, environ, 50) > 20, "events were told, each once"
+    assert loop(box, tmp_path, environ, 50) > 20, "events were emitted, each once"

@@ -134,7 +134,7 @@ def test_the_second_says_who_syncs_and_a_killed_one_holds_nothing(host, home, en
     refused = host.runner.sync(connection, "invoices", patience=0)
     assert (refused.problem["reason"], refused.calls) == (leases.RUNNING, 0)
     assert f"process {process.pid} on " in refused.problem["message"]
-    assert host.store.entity(connection, "invoices").outcome is None, "only the running one writes its state"
+    assert host.store.entity_state(connection, "invoices").outcome is None, "only the running one writes its state"
     process.kill()
     process.join()
     box.sandbox.faults.clear()
@@ -148,16 +148,16 @@ def test_whoever_lost_the_lease_stores_nothing_more(host, box):
     def taken_over(progress):
         kept.append(progress.counts.new)
         if len(kept) == 1:
-            with host.database.writing() as transaction:
+            with host.database.write_transaction() as transaction:
                 leases.Lease(f"sync:{connection}", _owner(host), host.leases._now).release(transaction)
-            assert host.leases.take(f"sync:{connection}")
+            assert host.leases.try_acquire(f"sync:{connection}")
 
     outcome = host.runner.sync(connection, "invoices", on_progress=taken_over)
     assert outcome.problem["reason"] == leases.LOST
-    assert host.sink.rows(host.store.connection(connection).organisation_id, "invoices") == kept[0]
+    assert host.sink.count_rows(host.store.connection(connection).organisation_id, "invoices") == kept[0]
     assert _owner(host), "the other's lease is left alone"
 
 
 def _owner(host):
-    with host.database.reading() as connection:
+    with host.database.read_transaction() as connection:
         return connection.exec_driver_sql("SELECT owner FROM host_leases").scalar_one_or_none()

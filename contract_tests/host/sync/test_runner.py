@@ -33,7 +33,7 @@ def sync(host, connected):
 
 
 def keys(host):
-    return host.sink.rows("org-1", "things")
+    return host.sink.count_rows("org-1", "things")
 
 
 def test_a_run_stores_and_reports(host, connected, fake, sync, clock):
@@ -43,7 +43,7 @@ def test_a_run_stores_and_reports(host, connected, fake, sync, clock):
     assert (outcome.new, outcome.rejected, outcome.calls, outcome.bytes) == (3, 1, 2, 200)
     assert (outcome.complete, outcome.kind, outcome.problem) == (True, "first", None)
     assert [progress.counts.new for progress in seen] == [1, 3]
-    state = host.store.entity(connected, "things")
+    state = host.store.entity_state(connected, "things")
     assert state.cursor == {"n": 2}
     assert state.last_success == clock.now()
     assert state.next_due == clock.now() + timedelta(seconds=900)
@@ -100,7 +100,7 @@ def test_a_grant_that_dies_is_noted_and_nothing_is_lost(host, connected, fake, s
     assert outcome.new == 1
     assert outcome.complete is False
     assert host.store.connection(connected).state == "reconnect"
-    assert host.store.entity(connected, "things").cursor == {"n": 1}
+    assert host.store.entity_state(connected, "things").cursor == {"n": 1}
 
 
 def test_retry_pauses_longer_each_time_and_stops(host, fake, sync, clock):
@@ -129,7 +129,7 @@ def test_a_short_limit_is_waited_and_a_long_one_left(host, connected, fake, sync
     assert clock.slept == slept
     assert (outcome.problem is None) == bool(slept)
     if seconds == 3600:
-        state = host.store.entity(connected, "things")
+        state = host.store.entity_state(connected, "things")
         assert state.next_due == clock.now() + timedelta(hours=1)
         assert state.last_success is None
         assert state.cursor == {"n": 1}
@@ -137,7 +137,7 @@ def test_a_short_limit_is_waited_and_a_long_one_left(host, connected, fake, sync
 
 
 def test_restart_drops_the_cursor_once(host, connected, fake, sync):
-    host.store.note(connected, "things", cursor={"of": "another version"})
+    host.store.update_entity(connected, "things", cursor={"of": "another version"})
     fake.runs = [[CursorRejected("old")], [A, B]]
     assert sync().problem is None
     assert [call["cursor"] for call in fake.calls] == [{"of": "another version"}, None]
@@ -160,7 +160,7 @@ def test_what_a_person_must_do_is_noted_where_it_belongs(host, connected, fake, 
     outcome = sync()
     assert outcome.problem == error.to_dict()
     assert host.store.connection(connected).state == state
-    assert host.store.entity(connected, "things").outcome["problem"]["code"] == error.code
+    assert host.store.entity_state(connected, "things").outcome["problem"]["code"] == error.code
     assert clock.slept == []
 
 
@@ -188,7 +188,7 @@ def test_a_connector_that_breaks_is_blamed_and_its_words_are_not_repeated(host, 
     assert "'fake' (fake-dist 1.0)" in problem["message"]
     assert "access-1" not in str(problem) + caplog.text
     if script and isinstance(script[-1], KeyError):
-        assert "KeyError in fakes.py:" in problem["message"]
+        assert "KeyError in fake_connector.py:" in problem["message"]
 
 
 def test_an_error_of_the_connectors_own_making_is_read_by_its_two_strings(host, fake, sync, clock):
@@ -213,7 +213,7 @@ def test_ctrl_c_closes_the_iterator_and_keeps_what_is_stored(host, connected, fa
     with pytest.raises(KeyboardInterrupt):
         sync(on_progress=stop)
     assert fake.closed == 1
-    assert host.store.entity(connected, "things").cursor == {"n": 1}
+    assert host.store.entity_state(connected, "things").cursor == {"n": 1}
     assert keys(host) == 1
 
 

@@ -1,4 +1,4 @@
-"""What is due, and when; with a clock that is told what time it is."""
+"""When each entity is due; with a clock that tests set."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ LIMIT = RateLimited("day limit", retry_after=40_000)
 
 @pytest.fixture
 def run(host):
-    """Run what is due, and return what was run: organisation and problem."""
-    return lambda: [(kept.organisation_id, o.problem and o.problem["code"]) for kept, o in host.schedule.step()]
+    """Run due syncs, and return organisation and problem of each."""
+    return lambda: [(kept.organisation_id, o.problem and o.problem["code"]) for kept, o in host.scheduler.run_due()]
 
 
 def another(host, connected, name):
@@ -32,10 +32,10 @@ def test_a_new_connection_is_due_at_once_and_then_by_its_interval(host, connecte
     fake.runs = [WHOLE] * 3
     assert run() == [("org-1", None)]
     assert run() == []
-    assert host.schedule.nap() == 60
+    assert host.scheduler.seconds_until_due() == 60
     clock.sleep(890)
     assert run() == []
-    assert host.schedule.nap() == 10
+    assert host.scheduler.seconds_until_due() == 10
     clock.sleep(10)
     assert run() == [("org-1", None)]
 
@@ -52,7 +52,7 @@ def test_jitter_spreads_runs_and_never_brings_them_early(make_host, host, connec
     for chance in (0.0, 0.5, 1.0):
         fake.runs = [WHOLE]
         make_host(chance=lambda chance=chance: chance).runner.sync(connected, "things")
-        due = host.store.entity(connected, "things").next_due
+        due = host.store.entity_state(connected, "things").next_due
         assert (due - clock.now()).total_seconds() == pytest.approx(900 * (1 + 0.1 * chance))
 
 
@@ -76,13 +76,13 @@ def test_what_keeps_failing_is_tried_less_and_less_often(host, connected, fake, 
     for _ in range(9):
         fake.runs = [[Unavailable("off")] for _ in range(4)]
         assert run() == [("org-1", "unavailable")]
-        due = host.store.entity(connected, "things").next_due
+        due = host.store.entity_state(connected, "things").next_due
         pauses.append((due - clock.now()).total_seconds())
         clock.moment = due
     assert pauses == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]
     fake.runs = [WHOLE]
     run()
-    assert host.store.entity(connected, "things").failures == 0
+    assert host.store.entity_state(connected, "things").failures == 0
 
 
 def test_a_connection_that_waits_for_a_person_is_left_alone_until_it_works(host, connected, fake, clock, run):
@@ -90,7 +90,7 @@ def test_a_connection_that_waits_for_a_person_is_left_alone_until_it_works(host,
     assert run() == [("org-1", "reconnect_required")]
     clock.sleep(86_400)
     assert run() == []
-    assert host.schedule.nap() == 60
+    assert host.scheduler.seconds_until_due() == 60
     host.store.set_state(connected, "active")
     fake.runs = [WHOLE]
     assert run() == [("org-1", None)]
@@ -98,13 +98,13 @@ def test_a_connection_that_waits_for_a_person_is_left_alone_until_it_works(host,
 
 def test_beside_another_that_syncs_it_looks_again_soon(host, connected, fake, clock, run):
     fake.runs = [WHOLE]
-    lease = host.leases.take(f"sync:{connected}")
+    lease = host.leases.try_acquire(f"sync:{connected}")
     assert run() == []
     assert clock.slept == []
-    assert host.schedule.nap() == 5
-    with host.database.writing() as transaction:
+    assert host.scheduler.seconds_until_due() == 5
+    with host.database.write_transaction() as transaction:
         lease.release(transaction)
-    clock.sleep(leases.PATIENCE)
+    clock.sleep(leases.LEASE_WAIT_SECONDS)
     assert run() == [("org-1", None)]
 
 
@@ -125,6 +125,6 @@ def test_a_hundred_organisations_in_one_process(host, connected, fake, clock, ru
     found = run()
     assert len(found) == len({organisation for organisation, _ in found}) == 100
     assert all(problem is None for _, problem in found)
-    assert all(host.sink.rows(organisation, "things") == 2 for organisation, _ in found)
+    assert all(host.sink.count_rows(organisation, "things") == 2 for organisation, _ in found)
     assert [call["connection"]["organisation_id"] for call in fake.calls] == [name for name, _ in found]
     assert run() == []

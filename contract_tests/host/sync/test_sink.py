@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bizosaas_xero.host.sync.entity_tables import kind
+from bizosaas_xero.host.sync.entity_tables import sql_type
 from bizosaas_xero.host.sync.sink import Counts
 from bizosaas_xero.spec import Misconfigured, Record, Rejected
 from contract_tests.helpers.fake_connector import batch, record
@@ -25,7 +25,7 @@ def kept(host, connected):
 
 
 def rows(host, columns="*", table="things"):
-    with host.database.reading() as raw:
+    with host.database.read_transaction() as raw:
         found = raw.execute(sa.text(f"SELECT {columns} FROM {table} ORDER BY key")).mappings()  # noqa: S608
         return [dict(row) for row in found]
 
@@ -40,7 +40,7 @@ def trap(host, event, table):
             f"CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS {raising}",
             f"CREATE TRIGGER stop BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION stop()",
         ]
-    with host.database.writing() as connection:
+    with host.database.write_transaction() as connection:
         for way in ways:
             connection.execute(sa.text(way))
 
@@ -71,7 +71,7 @@ def test_columns_hold_what_people_query_and_the_record_is_whole(host, kept):
     assert json.loads(first["record"])["More"] == [1]
     assert second["date"] is None
     assert second["open"] == 0
-    with host.database.reading() as raw:
+    with host.database.read_transaction() as raw:
         assert float(raw.execute(sa.text("SELECT sum(total) FROM things")).scalar_one()) == pytest.approx(10.3)
     assert rows(host, "key", "things WHERE date >= '2026-01-01'") == [{"key": "a"}]
 
@@ -104,7 +104,7 @@ def test_a_deleted_row_stays_and_can_come_back(host, kept):
     )
     assert rows(host)[0]["deleted_at"] is not None
     assert json.loads(rows(host)[0]["record"])["Total"] == "1"
-    assert host.sink.rows("org-1", "things") == 1
+    assert host.sink.count_rows("org-1", "things") == 1
     assert host.sink.write(kept, batch(3, record("a", op="delete"))) == Counts(same=1)
     assert host.sink.write(kept, batch(4, record("a", Total=Decimal(1)))) == Counts(changed=1)
     assert rows(host)[0]["deleted_at"] is None
@@ -130,7 +130,7 @@ def test_rows_and_cursor_are_stored_together_or_not_at_all(host, kept, connected
     with pytest.raises(sa.exc.IntegrityError):
         host.sink.write(kept, batch(2, record("a", Total=Decimal(2)), record("b")))
     assert [json.loads(row["record"]) for row in rows(host)] == [{"Id": "a", "Total": "1"}]
-    assert host.store.entity(connected, "things").cursor == {"n": 1}
+    assert host.store.entity_state(connected, "things").cursor == {"n": 1}
 
 
 def test_an_error_of_the_database_does_not_show_the_books(host, kept):
@@ -144,10 +144,10 @@ def test_rejected_rows_are_kept_until_a_good_version_comes(host, kept):
     bad = [Rejected(key="a", reason="no date", raw={"Id": "a"}), Rejected(reason="no key", raw=[1, 2])]
     assert host.sink.write(kept, batch(1, rejected=bad)).rejected == 2
     assert host.sink.write(kept, batch(2, rejected=bad)).rejected == 2
-    assert host.sink.rejected("org-1", "things") == 2
+    assert host.sink.count_rejected("org-1", "things") == 2
     assert {row["raw"] for row in rows(host, table="rejected")} == {'{"Id":"a"}', "[1,2]"}
     host.sink.write(kept, batch(3, record("a")))
-    assert host.sink.rejected("org-1", "things") == 1
+    assert host.sink.count_rejected("org-1", "things") == 1
 
 
 def test_a_new_column_is_added_and_filled(make_host, host, fake, kept):
@@ -169,7 +169,7 @@ def test_a_schema_with_conditions_beside_its_fields_types_its_columns():
         "properties": {"Total": amount, "Date": {"type": ["string", "null"], "format": "date"}},
         "anyOf": [{"required": ["ID"]}, {"required": ["OtherID"]}],
     }
-    assert (kind(schema, "Total"), kind(schema, "Date")) == ("NUMERIC", "DATE")
+    assert (sql_type(schema, "Total"), sql_type(schema, "Date")) == ("NUMERIC", "DATE")
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ changes = st.lists(
 )
 @given(history=changes)
 def test_any_history_of_batches_ends_in_the_newest_state(host, kept, history):
-    with host.database.writing() as connection:
+    with host.database.write_transaction() as connection:
         connection.execute(sa.text("DELETE FROM things"))
     expected: dict[str, int | None] = {}
     for number, changed in enumerate(history):
@@ -213,7 +213,7 @@ def test_any_history_of_batches_ends_in_the_newest_state(host, kept, history):
         for key, value in changed:
             if value is not None or key in expected:
                 expected[key] = value
-        assert host.store.entity(kept.id, "things").cursor == {"n": number}
+        assert host.store.entity_state(kept.id, "things").cursor == {"n": number}
     alive = {row["key"]: row["total"] for row in rows(host) if row["deleted_at"] is None}
     assert alive == {key: value for key, value in expected.items() if value is not None}
 
@@ -233,7 +233,7 @@ def test_what_is_held_is_looked_up_by_its_keys_though_the_table_is_new(host, kep
     looked = [each for each in asked if "digest" in each[0] and each[0].startswith("SELECT")]
     assert len(looked) == 2
     how = "EXPLAIN QUERY PLAN" if host.database.path else "EXPLAIN"
-    with host.database.reading() as raw:
+    with host.database.read_transaction() as raw:
         for statement, parameters in looked:
             plan = "\n".join(str(row) for row in raw.exec_driver_sql(f"{how} {statement}", parameters))
             assert "organisation_id=? AND key=?" in plan or re.search(r"Index Cond: .*key", plan), plan
