@@ -237,10 +237,11 @@ class Plan(Model):
     warnings: list[str] = Field(default_factory=list)
     undo: str | None = None
     summary: str = Field("", description="What it does, for a person, as Markdown.")
-    acts: list[str] = Field(
-        default_factory=list,
-        description="What of it a policy may want a person for: `authorise`, `send`, `pay`, `void`, "
-        "`delete`, `backdate`, `create_contact`. Empty: it touches neither ledger nor anybody.",
+    acts: list[str] | None = Field(
+        None,
+        description="What a policy decides by: `draft` (makes or changes a document that posts nothing), "
+        "`authorise`, `send`, `pay`, `void`, `delete`, `backdate`, `create_contact`. Missing, unknown, or empty "
+        "on a plan with a request that is not a GET: a person is asked.",
     )
     amount: Decimal | None = Field(
         None, description="How much money it is about, in base currency; `None`: not known before."

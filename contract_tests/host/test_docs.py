@@ -19,7 +19,7 @@ def box():
         yield served
 
 
-def test_the_embedded_example_runs(box, tmp_path, monkeypatch):
+def test_the_example_of_the_embedded_host_runs(box, tmp_path, monkeypatch):
     credentials = box.info["apps"]["web"]
     for name in ("api_url", "identity_url", "login_url"):
         monkeypatch.setenv(f"XERO_{name.upper()}", box.info[name])

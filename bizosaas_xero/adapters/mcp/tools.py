@@ -31,7 +31,7 @@ _PLAN: dict[str, Any] = {
         "summary": _TEXT | {"description": "Markdown."},
         "effect": {"type": "array", "items": {"type": "object"}, "description": "On the ledger."},
         "warnings": {"type": "array", "items": _TEXT},
-        "acts": {"type": "array", "items": _TEXT},
+        "acts": {"type": ["array", "null"], "items": _TEXT},
         "amount": _OR_NULL | {"description": "In base currency; null: not known in advance."},
         "currency": _OR_NULL,
         "undo": _OR_NULL,

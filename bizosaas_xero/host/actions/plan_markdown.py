@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from bizosaas_xero.host.actions.plans import StoredPlan
-from bizosaas_xero.host.actions.policy import PolicyDecision
+from bizosaas_xero.host.actions.policy import PolicyDecision, is_undeclared
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -67,7 +67,11 @@ def _plan_facts(stored_plan: StoredPlan, policy_decision: PolicyDecision) -> Ite
     yield "Amount", escape_markdown(amount.strip())
     yield (
         "It would",
-        escape_markdown(", ".join(plan.acts).replace("_", " ") or "not touch the ledger, and notify no one"),
+        escape_markdown(
+            "do what the connector does not say"
+            if is_undeclared(plan)
+            else ", ".join(plan.acts or []).replace("_", " ") or "change nothing"
+        ),
     )
     yield "Requests", f"{len(plan.requests)}: {escape_markdown(', '.join(map(_request_line, plan.requests)))}"
     yield "Undo", escape_markdown(plan.undo or "It cannot be undone.")

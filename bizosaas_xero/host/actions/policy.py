@@ -3,7 +3,8 @@
 A rule is kept by ``configure`` as ``{"run": ..., "max_amount": ..., "daily_total": ..., "yes": ...}``;
 amounts are in the organisation's base currency.
 
-* no rule: a plan that touches the ledger or notifies a person (it has ``acts``) needs a person; any other runs.
+* no rule: a plan that only makes a draft, or that sends nothing but GET requests, runs; a person approves any other.
+  A plan that does not say what it does (``acts`` missing, unknown, or empty with a write) is approved by a person.
 * ``always``: runs; with amounts, only up to them, and beyond them a person is asked.
 * ``approval``: a person is asked each time; with amounts, beyond them it is refused even so.
 * ``never``: refused.
@@ -56,9 +57,7 @@ def decide(rule: Mapping[str, Any] | None, plan: Plan, spent: Decimal | None) ->
         spent: What writes of this action come to today; ``None``: one of them is of unknown amount.
     """
     if rule is None:
-        if plan.acts:
-            return PolicyDecision("ask", f"it would {' and '.join(map(_act_words, plan.acts))}")
-        return PolicyDecision("auto", "it does not touch the ledger, and notifies no one")
+        return _decide_by_acts(plan)
     run = rule["run"]
     if run == "never":
         return PolicyDecision("never", NEVER)
@@ -70,6 +69,24 @@ def decide(rule: Mapping[str, Any] | None, plan: Plan, spent: Decimal | None) ->
     return (
         PolicyDecision("ask", over) if over else PolicyDecision("auto", "the policy of this organisation lets it run")
     )
+
+
+def is_undeclared(plan: Plan) -> bool:
+    """Return whether a plan does not say what it does: no ``acts``, or none although it writes."""
+    return plan.acts is None or (not plan.acts and any(map(_is_write, plan.requests)))
+
+
+def _decide_by_acts(plan: Plan) -> PolicyDecision:
+    if is_undeclared(plan):
+        return PolicyDecision("ask", "the connector does not say what it would do")
+    acts = plan.acts or []
+    if acts and set(acts) != {"draft"}:
+        return PolicyDecision("ask", f"it would {' and '.join(map(_act_words, acts))}")
+    return PolicyDecision("auto", "it only makes a draft" if acts else "it changes nothing")
+
+
+def _is_write(request: Mapping[str, Any]) -> bool:
+    return str(request.get("method", "")).upper() != "GET"
 
 
 def policy_forbids_error(action: str, why: str) -> Misconfigured:

@@ -30,7 +30,7 @@ def test_the_stand_in_imports_nothing_of_ours():
     assert not [name for name in imported if "bizosaas" in name]
 
 
-def test_from_connect_to_disconnect(gateway, box):
+def test_an_organisation_is_connected_synced_and_disconnected(gateway, box):
     [config] = gateway("GET", "/api/connectors/types").json()
     assert (config["id"], config["name"], config["type"]) == ("xero", "Xero", "other")
     for name, field in config["auth_schema"].items():

@@ -100,7 +100,7 @@ def _write_from_another_process(folder, key, queue):
     queue.put("done")
 
 
-def test_processes_share_the_files(tmp_path):
+def test_processes_share_the_file_store(tmp_path):
     key = Fernet.generate_key().decode()
     spawn = multiprocessing.get_context("spawn")
     queue = spawn.Queue()

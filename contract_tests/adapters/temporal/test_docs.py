@@ -22,7 +22,7 @@ def test_the_worker_is_given_both_activities(monkeypatch):
     assert [each.__name__ for each in given["activities"]] == ["sync_entity", "run_action"]
 
 
-def test_the_workflow_is_one(tmp_path, monkeypatch):
+def test_the_documented_workflow_runs(tmp_path, monkeypatch):
     (tmp_path / "documented_workflow.py").write_text(SNIPPETS[1])
     monkeypatch.syspath_prepend(tmp_path)
     import documented_workflow

@@ -32,7 +32,7 @@ def commit(host, connected, asked):
     ["agent", "AGENT", " agent ", "a g e n t", "\uff41gent"],
     ids=["same", "case", "ends", "spaces", "width"],
 )
-def test_who_asked_cannot_approve(host, pay, connected, fake, approver):
+def test_a_requester_cannot_approve_the_plan(host, pay, connected, fake, approver):
     asked = pay().stored_plan
     with pytest.raises(Invalid) as caught:
         host.approvals.approve(asked, approver)
@@ -53,7 +53,7 @@ def test_all_who_asked_count_also_after_the_yes(host, pay, connected):
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 201, "A\nB", "A\u202eB", "A\u200bnn", "A\u2028B", "\x1b[1mA"])
-def test_a_name_is_visible(host, pay, name):
+def test_a_name_must_hold_only_visible_characters(host, pay, name):
     with pytest.raises(Invalid) as caught:
         host.approvals.approve(pay().stored_plan, name)
     assert caught.value.reason == "bad_name"

@@ -115,7 +115,7 @@ def test_the_table_is_only_added_to(host, statement):
     assert host.audit.verify().entries == 1
 
 
-def test_more_than_a_page(host, monkeypatch):
+def test_entries_of_several_pages_are_given_in_order(host, monkeypatch):
     monkeypatch.setattr(audit, "PAGE_SIZE", 3)
     for number in range(7):
         note(host, number)
@@ -123,7 +123,7 @@ def test_more_than_a_page(host, monkeypatch):
     assert host.audit.verify().entries == 7
 
 
-def test_filters(host, clock):
+def test_entries_can_be_filtered(host, clock):
     note(host, 1)
     clock.moment += timedelta(days=1)
     note(host, 2, organisation_id="p")
@@ -142,7 +142,7 @@ def test_filters(host, clock):
     assert numbers(action="pay", last=1) == [2]
 
 
-def test_threads_keep_one_chain(host):
+def test_threads_write_one_chain(host):
     errors = []
 
     def work(number):
@@ -162,7 +162,7 @@ def test_threads_keep_one_chain(host):
     assert host.audit.verify().ok
 
 
-def test_processes_keep_one_chain(host, environ, tmp_path):
+def test_processes_write_one_chain(host, environ, tmp_path):
     started = [processes.started(processes.note, tmp_path / "home", environ, number, 25) for number in range(4)]
     for process, answers in started:
         assert answers.get() == "noted"

@@ -147,7 +147,7 @@ def fake(clock):
 @pytest.fixture
 def pay(host, connected):
     def ask(**more):
-        given = {"to": "Bob", "amount": "10.00", "acts": []}
+        given = {"to": "Bob", "amount": "10.00", "acts": ["draft"]}
         return host.act(connected, "pay", given, business_key="deal-1", requester="agent", **more)
 
     return ask

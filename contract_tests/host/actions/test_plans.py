@@ -86,7 +86,7 @@ def test_a_plan_without_a_hash_is_the_connectors_fault(host, connected, fake, mo
 
 
 def test_what_is_done_is_given_again_for_ever_without_a_request(host, pay, fake, clock):
-    first = pay(key="deal-1", acts=[])
+    first = pay(key="deal-1", acts=["draft"])
     sent = fake.requests
     clock.moment += timedelta(days=400)
     fake.world = "another"
@@ -95,19 +95,19 @@ def test_what_is_done_is_given_again_for_ever_without_a_request(host, pay, fake,
         ("plan", {}),
         ("commit", {"plan_hash": first.stored_plan.plan.hash}),
     ):
-        again = pay(mode, key="deal-1", acts=[], **given)
+        again = pay(mode, key="deal-1", acts=["draft"], **given)
         assert (again.status, again.repeated, again.result) == ("done", True, first.result)
     assert (fake.requests, len(fake.ledger)) == (sent, 1)
     assert told(host)[-3:] == ["repeated"] * 3
 
 
 def test_a_key_means_one_thing(pay, fake):
-    pay(key="deal-1", acts=[])
+    pay(key="deal-1", acts=["draft"])
     sent = fake.requests
     with pytest.raises(Conflict) as caught:
-        pay(key="deal-1", acts=[], amount="11.00")
+        pay(key="deal-1", acts=["draft"], amount="11.00")
     assert (caught.value.reason, fake.requests) == ("business_key_reused", sent)
-    assert pay(key="deal-2", acts=[], amount="11.00").status == "done"
+    assert pay(key="deal-2", acts=["draft"], amount="11.00").status == "done"
 
 
 def test_a_refused_write_frees_its_key_and_one_of_unknown_end_does_not(pay, fake):
@@ -119,19 +119,19 @@ def test_a_refused_write_frees_its_key_and_one_of_unknown_end_does_not(pay, fake
 
     fake.before = refused
     with pytest.raises(Invalid):
-        pay(key="a", acts=[])
+        pay(key="a", acts=["draft"])
     fake.before = lost
     with pytest.raises(Unavailable):
-        pay(key="b", acts=[])
+        pay(key="b", acts=["draft"])
     fake.before = refused
     with pytest.raises(Invalid):
-        pay(key="b", acts=[])
+        pay(key="b", acts=["draft"])
     fake.before = lambda: None
-    assert pay(key="a", acts=[], amount="2").status == "done"
+    assert pay(key="a", acts=["draft"], amount="2").status == "done"
     with pytest.raises(Conflict) as caught:
-        pay(key="b", acts=[], amount="2")
+        pay(key="b", acts=["draft"], amount="2")
     assert caught.value.reason == "business_key_reused"
-    assert pay(key="b", acts=[]).status == "done"
+    assert pay(key="b", acts=["draft"]).status == "done"
 
 
 @pytest.mark.parametrize("key", ["deal-1", None])
@@ -151,16 +151,16 @@ def test_after_a_lost_answer_the_same_call_finishes_once_though_the_world_is_ano
 
 def test_a_partial_write_goes_on_until_it_is_whole(host, pay, fake):
     fake.partly = True
-    first = pay(key="a", acts=[])
+    first = pay(key="a", acts=["draft"])
     assert (first.status, first.command) == ("partial", None)
     fake.partly = False
-    assert (pay(key="a", acts=[]).status, len(fake.ledger)) == ("done", 1)
-    assert pay(key="a", acts=[]).repeated
+    assert (pay(key="a", acts=["draft"]).status, len(fake.ledger)) == ("done", 1)
+    assert pay(key="a", acts=["draft"]).repeated
 
 
 def test_the_same_without_a_key_is_one_intent(pay, fake):
-    assert pay(acts=[]).status == "done"
-    assert pay(acts=[]).repeated
+    assert pay(acts=["draft"]).status == "done"
+    assert pay(acts=["draft"]).repeated
     assert len(fake.ledger) == 1
 
 
@@ -170,19 +170,19 @@ def test_an_interrupt_gives_the_claim_back(pay, fake):
 
     fake.before = stopped
     with pytest.raises(KeyboardInterrupt):
-        pay(key="a", acts=[])
+        pay(key="a", acts=["draft"])
     fake.before = lambda: None
-    assert pay(key="a", acts=[]).status == "done"
+    assert pay(key="a", acts=["draft"]).status == "done"
 
 
 @pytest.mark.parametrize("error", [Invalid("no"), Unavailable("gone"), ReconnectRequired("again")])
-def test_every_error_is_told(host, pay, fake, error):
+def test_every_error_is_recorded_in_the_audit(host, pay, fake, error):
     def broken():
         raise error
 
     fake.before = broken
     with pytest.raises(ConnectorError):
-        pay(key="a", acts=[])
+        pay(key="a", acts=["draft"])
     last = list(host.audit.entries(key="a"))[-1]
     assert (last.kind, last.details["error"]["code"]) == ("error", error.code)
     assert told(host) == ["plan", "commit", "error"]

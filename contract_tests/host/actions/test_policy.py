@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
+from bizosaas_xero.host.actions.policy import decide
 from bizosaas_xero.spec import (
     AuthExpired,
     Invalid,
     Misconfigured,
     NotFound,
+    Plan,
     ReconnectRequired,
     Unavailable,
 )
@@ -74,7 +77,7 @@ def test_wrong_arguments_are_refused_before_any_request(host, connected, fake, g
 
 
 def test_without_a_rule_acts_need_a_person_and_the_rest_runs(host, pay, fake):
-    assert pay(acts=[]).status == "done"
+    assert pay(acts=["draft"]).status == "done"
     waiting = pay()
     assert waiting.status == "needs_approval"
     assert waiting.policy_decision.why == "it would pay"
@@ -96,10 +99,38 @@ def test_without_a_rule_acts_need_a_person_and_the_rest_runs(host, pay, fake):
     ]
 
 
+@pytest.mark.parametrize("acts", [None, [], ["sell"], ["draft", "sell"], ["Draft"]])
+def test_a_write_whose_acts_are_missing_unknown_or_empty_asks_a_person(host, pay, fake, acts):
+    waiting = pay(acts=acts, amount="950000.00")
+    assert (waiting.status, waiting.policy_decision.run) == ("needs_approval", "ask")
+    assert fake.ledger == []
+    approved(host, waiting)
+    assert pay(acts=acts, amount="950000.00").status == "done"
+
+
+@pytest.mark.parametrize(
+    ("requests", "acts", "run"),
+    [
+        ([], [], "auto"),
+        ([{"method": "GET", "path": "/Invoices"}], [], "auto"),
+        ([{"method": "get", "path": "/Invoices"}], [], "auto"),
+        ([{"method": "GET", "path": "/Invoices"}, {"method": "POST", "path": "/Invoices"}], [], "ask"),
+        ([{"path": "/Invoices"}], [], "ask"),
+        ([{"method": None}], [], "ask"),
+        ([], None, "ask"),
+        ([{"method": "GET", "path": "/Invoices"}], None, "ask"),
+        ([{"method": "PUT", "path": "/Invoices"}], ["draft"], "auto"),
+        ([{"method": "PUT", "path": "/Invoices"}], ["create_contact", "draft"], "ask"),
+    ],
+)
+def test_without_a_rule_only_reads_and_drafts_run_by_themselves(requests, acts, run):
+    assert decide(None, Plan(hash="a" * 64, organisation="Beans", requests=requests, acts=acts), Decimal(0)).run == run
+
+
 def test_a_plan_says_what_comes_next(host, pay):
     planned = pay("plan")
     assert (planned.status, planned.command) == ("planned", f"bizosaas-xero approve {planned.stored_plan.short}")
-    free = pay("plan", acts=[])
+    free = pay("plan", acts=["draft"])
     assert free.command == f"bizosaas-xero run pay --commit {free.stored_plan.short} --organisation org-1"
 
 
@@ -130,7 +161,7 @@ def test_a_rule_that_becomes_never_stops_what_was_approved(host, pay, rule, fake
         (None, "needs_approval"),
     ],
 )
-def test_an_amount_decides(pay, rule, amount, status):
+def test_an_amount_beyond_its_bound_asks_a_person(pay, rule, amount, status):
     rule("always", "500")
     assert pay(amount=amount).status == status
 
@@ -177,7 +208,7 @@ def test_what_a_person_approved_counts_for_the_day_and_unknown_amounts_leave_it_
     assert pay(key="more", amount="1").status == "needs_approval"
     approved(host, pay(key="dark", amount=None))
     assert pay(key="dark", amount=None).status == "done"
-    assert "not known" in pay(key="more", amount="1").verdict.why
+    assert "not known" in pay(key="more", amount="1").policy_decision.why
 
 
 def test_a_write_under_way_or_of_unknown_end_counts_for_the_day(host, pay, rule, fake):

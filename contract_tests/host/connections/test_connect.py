@@ -30,7 +30,7 @@ def test_scopes_and_settings_reach_the_connector(host, fake):
     assert finish["app"]["client_secret"] == "app-secret"
 
 
-def test_a_callback_works_once(host, fake):
+def test_a_callback_address_works_only_once(host, fake):
     callback = consent(host)
     host.connections.finish_consent(callback)
     with pytest.raises(Invalid) as caught:

@@ -71,7 +71,7 @@ def test_a_number_that_no_column_holds_is_in_the_record_alone(store, number):
 @given(st.decimals(allow_nan=True, allow_infinity=True))
 @example(Decimal("1E+131073"))
 @example(Decimal("1E-16384"))
-def test_any_decimal_is_kept(store, number):
+def test_a_decimal_keeps_all_its_digits(store, number):
     outcome, kept, _ = store(number)
     assert outcome.problem is None
     assert kept == str(number)

@@ -75,7 +75,7 @@ def test_a_lost_key_file_is_not_replaced(make_host, host, connected):
     assert not (host.home / "secret.key").exists()
 
 
-def test_keys_rotate(make_host, host, connected):
+def test_a_rotated_key_reencrypts_every_secret(make_host, host, connected):
     old = (host.home / "secret.key").read_text()
     rotated = make_host(environ={"BIZOSAAS_SECRET_KEY": f"{OTHER_KEY}, {old}"})
     assert rotated.store.grant("fake", "app:user").version == 1

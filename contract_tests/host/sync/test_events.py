@@ -160,7 +160,7 @@ XERO = {
 
 
 @pytest.mark.parametrize(("entity", "name"), XERO)
-def test_the_rules_of_xero(entity, name):
+def test_the_event_rules_of_xero_fire(entity, name):
     found = next(item for item in build_info().entities if item.name == entity)
     data = XERO[entity, name]
     assert [rule.name for rule in found.events if rule_holds(rule, data, date(2026, 3, 2))] == [name]
@@ -248,12 +248,12 @@ def test_nothing_is_posted_unless_asked_for_or_after_it_was_taken_back(host, con
 
 
 @pytest.mark.parametrize("url", ["http://crm.example/", "ftp://x/", "https://u:p@x/", "https://", "x", "http://[::1"])
-def test_unsafe_addresses_are_refused(host, connected, url):
+def test_unsafe_webhook_addresses_are_refused(host, connected, url):
     with pytest.raises(Invalid):
         host.webhooks.set_url(connected, url)
 
 
-def test_the_wire(tmp_path):
+def test_the_request_of_a_webhook_is_signed(tmp_path):
     came = []
 
     class Handler(BaseHTTPRequestHandler):

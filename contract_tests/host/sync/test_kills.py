@@ -102,10 +102,10 @@ def loop(box, tmp_path, environ, points):
         return len(tables(host)["events"])
 
 
-def test_killed_at_five_points(box, tmp_path, environ):
+def test_a_sync_killed_at_five_points_loses_nothing(box, tmp_path, environ):
     loop(box, tmp_path, environ, 5)
 
 
 @pytest.mark.slow
-def test_killed_at_fifty_points(box, tmp_path, environ):
+def test_a_sync_killed_at_fifty_points_loses_nothing(box, tmp_path, environ):
     assert loop(box, tmp_path, environ, 50) > 20, "events were emitted, each once"

@@ -84,7 +84,7 @@ def test_no_digit_changes_and_the_json_is_the_contracts(host, kept, digits):
     assert json.loads(rows(host)[0]["record"]) == thing.model_dump(mode="json")["data"]
 
 
-def test_equal_rows_are_skipped(host, kept, clock):
+def test_rows_equal_to_the_stored_ones_are_skipped(host, kept, clock):
     things = [record(str(n), Total=Decimal(n)) for n in range(1200)]
     assert host.sink.write(kept, batch(1, *things)) == Counts(new=1200)
     before = rows(host)
@@ -110,7 +110,7 @@ def test_a_deleted_row_stays_and_can_come_back(host, kept):
     assert rows(host)[0]["deleted_at"] is None
 
 
-def test_organisations_do_not_meet(host, kept):
+def test_organisations_never_share_rows(host, kept):
     from dataclasses import replace
 
     other = replace(kept, id="fake:org-2", organisation_id="org-2")

@@ -308,7 +308,7 @@ class CreditNoteDraft:
 
     def _acts(self) -> tuple[str, ...]:
         if not self.authorised:
-            return ()
+            return ("draft",)
         return ("authorise", "backdate") if self.date < self.books.today else ("authorise",)
 
     def _amount(self) -> Decimal | None:

@@ -184,6 +184,8 @@ class InvoiceDraft:
         if self.authorised:
             acts.append("authorise")
             acts += ["backdate"] if self.date < self.books.today else []
+        else:
+            acts.append("draft")
         return acts + (["send"] if self.params.send else [])
 
     def _warnings(self) -> list[str]:

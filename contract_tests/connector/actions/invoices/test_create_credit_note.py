@@ -166,7 +166,7 @@ def test_a_foreign_invoice_is_credited_in_its_currency_at_its_rate(at):
 def test_a_draft_posts_nothing_and_needs_nobody(at):
     row = invoice(at, **TAXED)
     plan, result = done(at, CREDIT, {"invoice": row["InvoiceID"]})
-    assert (plan.effect, plan.acts, result.data["status"]) == ([], [], "DRAFT")
+    assert (plan.effect, plan.acts, result.data["status"]) == ([], ["draft"], "DRAFT")
     assert "does not enter the ledger" in plan.summary
 
 
