@@ -1,6 +1,6 @@
-"""The contract kit: whether a host may load a connector, and if not, which promise it breaks.
+"""The contract kit: checks whether a host may load a connector, and if not, which clause it breaks.
 
-It knows no vendor: what it looks at is the connector that is named. Three doors lead to the same clauses:
+It contains nothing about a provider: it checks the connector that is named. There are three ways to run its clauses:
 the command ``bizosaas-xero contract NAME``, ``pytest --pyargs bizosaas_xero.contract --bizosaas-connector
 NAME``, and :func:`check` for a host's admission gate.
 """

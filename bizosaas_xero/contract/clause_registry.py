@@ -1,4 +1,4 @@
-"""The clauses: each promise of :mod:`bizosaas_xero.spec`, with its id, its sentence and its test."""
+"""The registry of clauses: each promise of :mod:`bizosaas_xero.spec`, with its id, sentence and test."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ if TYPE_CHECKING:
 
 Severity = Literal["must", "should"]
 NO_SCENARIO = "no-scenario"
-"""Stands where a clause is shown by none."""
+"""Takes the place of a scenario's name when no scenario shows a clause."""
 AREAS = ("discovery", "auth", "sync", "errors", "actions", "replay")
 
 
 class Broken(AssertionError):
-    """A connector does not keep a promise; the message says in which way."""
+    """A connector breaks a clause; the message says how."""
 
 
 @dataclass(frozen=True)
 class Clause:
-    """One promise.
+    """One promise of the contract.
 
     Args:
         id: ``area.word``; stable.
-        sentence: The promise, as the documentation and the report tell it.
-        severity: ``must`` decides whether a connector may be loaded, ``should`` is advice.
+        sentence: The promise, as the documentation and the report show it.
+        severity: A broken ``must`` prevents loading, ``should`` is advice.
         shown_by: Which scenarios show it; ``None`` for a clause that needs no scenario.
-        unless: Why a connector need not show it (it offers nothing of the kind), or an empty text.
+        unless: Returns why a connector need not show it (it offers nothing of the kind), or an empty text.
     """
 
     id: str
@@ -40,42 +40,42 @@ class Clause:
 
     @property
     def area(self) -> str:
-        """The part of the contract that it belongs to."""
+        """The area of the contract to which it belongs."""
         return self.id.partition(".")[0]
 
 
 CLAUSES: dict[str, Clause] = {}
-"""Every clause by its id, in the order of the table."""
+"""Every registered clause by its id."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def clause(identity: str, sentence: str, **more: Any) -> Callable[[F], F]:
-    """Mark a test function as the test of a clause; see :class:`Clause` for the arguments."""
-    made = Clause(identity, sentence, **more)
-    if made.area not in AREAS:
-        raise ValueError(f"{identity}: no area of the contract")
+    """Register a test function as the test of a clause; see :class:`Clause` for the arguments."""
+    new_clause = Clause(identity, sentence, **more)
+    if new_clause.area not in AREAS:
+        raise ValueError(f"{identity}: unknown area of the contract")
 
     def mark(function: F) -> F:
-        CLAUSES[identity] = made
-        function.__clause__ = made  # type: ignore[attr-defined]
+        CLAUSES[identity] = new_clause
+        function.__clause__ = new_clause  # type: ignore[attr-defined]
         return function
 
     return mark
 
 
-def require(kept: object, complaint: str) -> None:
-    """Complain unless a promise is kept.
+def require(condition: object, complaint: str) -> None:
+    """Report a broken clause unless a condition holds.
 
     Raises:
-        Broken: with the complaint.
+        Broken: the condition does not hold; the message is the complaint.
     """
-    if not kept:
+    if not condition:
         raise Broken(complaint)
 
 
-def table() -> dict[str, Clause]:
-    """Return every clause; the modules that hold them are loaded first."""
+def list_clauses() -> dict[str, Clause]:
+    """Return every clause by its id, area by area; imports the modules that register them."""
     from importlib import import_module
     from pkgutil import iter_modules
 
@@ -83,8 +83,8 @@ def table() -> dict[str, Clause]:
 
     for module in iter_modules(clauses.__path__):
         import_module(f"{clauses.__name__}.{module.name}")
-    return {identity: CLAUSES[identity] for identity in sorted(CLAUSES, key=_place)}
+    return {identity: CLAUSES[identity] for identity in sorted(CLAUSES, key=_area_order)}
 
 
-def _place(identity: str) -> int:
+def _area_order(identity: str) -> int:
     return AREAS.index(CLAUSES[identity].area)

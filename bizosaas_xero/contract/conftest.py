@@ -1,4 +1,4 @@
-"""Fixtures of the clauses: the connector, and what was seen of it in each scenario."""
+"""Fixtures of the clauses: the connector under test, and its observation in each scenario."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from bizosaas_xero.contract.player import play
 from bizosaas_xero.contract.recording import record
 from bizosaas_xero.contract.scenarios import Scenario
 from bizosaas_xero.contract.scrub import Scrubber
-from bizosaas_xero.contract.session import BARE, scenarios_of, subject_of
+from bizosaas_xero.contract.session import BARE, get_scenarios, get_subject
 
 if TYPE_CHECKING:
     from vcr import VCR
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give each clause the scenarios that show it."""
+    """Parametrize each clause with the scenarios that show it."""
     clause: Clause | None = getattr(metafunc.function, "__clause__", None)
     if clause is None:
         return
-    subject = subject_of(metafunc.config)
+    subject = get_subject(metafunc.config)
     exemptions = [row for row in subject.contract.exempt if row.clause == clause.id]
     if "seen" not in metafunc.fixturenames:
         for row in exemptions:
@@ -35,7 +35,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.definition.add_marker(mark)
         return
     shows = clause.shown_by or (lambda _scenario: False)
-    showing = [scenario for scenario in scenarios_of(metafunc.config) if shows(scenario)]
+    showing = [scenario for scenario in get_scenarios(metafunc.config) if shows(scenario)]
     params = []
     for scenario in showing:
         reasons = [row.reason for row in exemptions if row.scenario in (None, scenario.name)]
@@ -45,15 +45,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Play each scenario once: its clauses stand together."""
-    here = [item for item in items if hasattr(getattr(item, "function", None), "__clause__")]
-    if config.getoption("--bizosaas-connector") and not here:
+    """Refuse a run that collected no clause: it would report success."""
+    clauses = [item for item in items if hasattr(getattr(item, "function", None), "__clause__")]
+    if config.getoption("--bizosaas-connector") and not clauses:
         raise pytest.UsageError("no clause was collected")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Any:
-    """Report what should be kept, and is not, without failing."""
+    """Report a broken ``should`` without failing the run."""
     clause: Clause | None = getattr(pyfuncitem.function, "__clause__", None)
     try:
         return (yield)
@@ -64,34 +64,34 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Any:
 
 
 def pytest_recording_configure(config: pytest.Config, vcr: VCR) -> None:
-    """Teach VCR the matchers of the kit."""
+    """Register the kit's matchers with VCR."""
     if config.getoption("--bizosaas-connector"):
-        for name, matcher in replay.matchers(subject_of(config).contract).items():
+        for name, matcher in replay.matchers(get_subject(config).contract).items():
             vcr.register_matcher(name, matcher)
 
 
 @pytest.fixture(scope="session")
 def subject(pytestconfig: pytest.Config) -> Subject:
-    """The connector."""
-    found = subject_of(pytestconfig)
+    """The connector under test."""
+    subject = get_subject(pytestconfig)
     reporter = pytestconfig.pluginmanager.get_plugin("bizosaas-reporter")
     if reporter is not None:
         reporter.about = {
-            "connector": found.name, "target": found.target, "version": found.version,
-            "import_ms": found.probed.get("ms"), "scenarios": len(scenarios_of(pytestconfig)),
+            "connector": subject.name, "target": subject.target, "version": subject.version,
+            "import_ms": subject.probe.get("ms"), "scenarios": len(get_scenarios(pytestconfig)),
         }  # fmt: skip
-    return found
+    return subject
 
 
 @pytest.fixture(scope="session")
 def vcr_config(subject: Subject) -> dict[str, Any]:
-    """How cassettes are matched and scrubbed, replayed or recorded."""
-    return replay.vcr_config(Scrubber(headers=replay.headers_of(subject.contract)))
+    """The configuration of VCR: how cassettes are matched and scrubbed."""
+    return replay.vcr_config(Scrubber(headers=replay.matched_headers(subject.contract)))
 
 
 @pytest.fixture(scope="session")
 def vcr_cassette_dir(subject: Subject) -> str:
-    """Where the cassettes of the connector are."""
+    """The folder of the connector's cassettes."""
     return str(subject.contract.folder / subject.contract.cassettes)
 
 
@@ -102,7 +102,7 @@ Player = Callable[[Scenario], Observation]
 def player(
     subject: Subject, vcr_config: dict[str, Any], vcr_cassette_dir: str, pytestconfig: pytest.Config
 ) -> Iterator[Player]:
-    """Play a scenario, the first time that it is asked for."""
+    """Return a function that plays a scenario once and returns its observation."""
     played: dict[str, Observation] = {}
     record_mode = pytestconfig.getoption("--record-mode", None) or "none"
     stage = import_module(pytestconfig.getoption("--bizosaas-world")) if record_mode != "none" else None
@@ -112,21 +112,23 @@ def player(
             if stage is not None and scenario.http:
                 played[scenario.name] = record(subject, scenario, stage.Stage, vcr_cassette_dir, pytestconfig)
             else:
-                played[scenario.name] = _play(subject, scenario, vcr_config, vcr_cassette_dir, pytestconfig)
+                played[scenario.name] = _replay(subject, scenario, vcr_config, vcr_cassette_dir, pytestconfig)
         return played[scenario.name]
 
     yield observe
     played.clear()
 
 
-def _play(subject: Subject, scenario: Scenario, vcr: dict[str, Any], folder: str, config: pytest.Config) -> Observation:
+def _replay(
+    subject: Subject, scenario: Scenario, vcr: dict[str, Any], folder: str, config: pytest.Config
+) -> Observation:
     from pytest_recording._vcr import use_cassette
     from pytest_recording.network import blocking_context
 
     contract = subject.contract
-    with replay.at(scenario.frozen or contract.frozen) as traveller:
+    with replay.freeze_time(scenario.frozen or contract.frozen) as traveller:
         if contract.transport == "none" and scenario is not BARE:
-            module = fixtures.module_of(contract)
+            module = fixtures.load_fixtures(contract)
             return play(subject, scenario, fixtures.Fixtures(subject, scenario, module, traveller))
         with (
             blocking_context(),
@@ -137,13 +139,13 @@ def _play(subject: Subject, scenario: Scenario, vcr: dict[str, Any], folder: str
 
 @pytest.fixture
 def seen(request: pytest.FixtureRequest, subject: Subject, player: Player) -> Observation:
-    """What was seen in the scenario of this test."""
+    """The observation of this test's scenario."""
     if request.param is None:
         clause: Clause = request.function.__clause__
         excuse = clause.unless(subject)
         if excuse:
             pytest.skip(excuse)
-        raise Broken("no scenario of its contract.toml shows this")
+        raise Broken("no scenario in its contract.toml shows this")
     return player(request.param)
 
 
@@ -151,13 +153,13 @@ def seen(request: pytest.FixtureRequest, subject: Subject, player: Player) -> Ob
 def world(
     subject: Subject, vcr_config: dict[str, Any], vcr_cassette_dir: str, pytestconfig: pytest.Config
 ) -> Iterator[World]:
-    """A world in which every request is one too many, for calls that must be refused before."""
+    """A world without recorded answers, for calls that must be refused before any request."""
     from pytest_recording._vcr import use_cassette
     from pytest_recording.network import blocking_context
 
-    with replay.at(subject.contract.frozen) as traveller:
+    with replay.freeze_time(subject.contract.frozen) as traveller:
         if subject.contract.transport == "none":
-            yield fixtures.Fixtures(subject, BARE, fixtures.module_of(subject.contract), traveller)
+            yield fixtures.Fixtures(subject, BARE, fixtures.load_fixtures(subject.contract), traveller)
             return
         with (
             blocking_context(),

@@ -1,4 +1,4 @@
-"""The connector that is looked at: found by name, loaded, and registered as a host does."""
+"""The connector under test: found by name, imported, and registered as a host does."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from bizosaas_xero.spec import GROUP, PROJECT, ConnectorInfo, hooks, parse
 from bizosaas_xero.spec.errors import ConnectorError
 
 REQUIRED = ("auth", "sync_entity", "list_actions", "run_action")
-PROBE = Path(__file__).with_name("import_probe.py")
+PROBE_SCRIPT = Path(__file__).with_name("import_probe.py")
 PROBE_SECONDS = 60
 
 
 class MissingConnectorError(Exception):
-    """There is no connector of that name, or its contract cannot be read."""
+    """The connector does not exist, or its contract cannot be read."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A connector, as far as it could be loaded.
+    """The connector under test, as far as it could be loaded.
 
     Attributes:
-        target: The module that it is, ``package.module`` or ``package.module:attribute``.
-        defects: What is wrong with it, by clause.
+        target: Its entry point, ``package.module`` or ``package.module:attribute``.
+        defects: Complaints found while loading it, by clause.
     """
 
     name: str
@@ -49,20 +49,20 @@ class Subject:
 
     @property
     def hook(self) -> Any:
-        """The hooks, to be called by keyword."""
+        """The hooks; they are called by keyword."""
         return self.manager.hook
 
     @functools.cached_property
     def described(self) -> Any:
-        """What ``describe`` gave, unchecked; the exception where it raised one."""
+        """What ``describe`` returned, unchecked, or the exception that it raised."""
         try:
             return self.manager.hook.describe()
-        except Exception as error:  # noqa: BLE001 (whatever it is, the clause about it reports it)
+        except Exception as error:  # noqa: BLE001 (its clause reports any exception)
             return error
 
     @functools.cached_property
     def info(self) -> ConnectorInfo | None:
-        """The description, where there is a valid one."""
+        """The description, if it is valid."""
         try:
             return parse(ConnectorInfo, self.described, "describe") if self.described is not None else None
         except ConnectorError:
@@ -70,7 +70,7 @@ class Subject:
 
     @property
     def has_describe(self) -> bool:
-        """Whether the optional hook is there."""
+        """Whether the optional hook ``describe`` is implemented."""
         return callable(getattr(self.plugin, "describe", None))
 
     @functools.cached_property
@@ -85,41 +85,41 @@ class Subject:
 
     @functools.cached_property
     def actions(self) -> tuple[Any, ...]:
-        """The listed actions, as they came."""
+        """The listed actions, unchecked."""
         try:
             return tuple(self.hook.list_actions(connection=None) or ())
-        except Exception:  # noqa: BLE001 (the clause about the list reports it)
+        except Exception:  # noqa: BLE001 (the clause actions.listed reports it)
             return ()
 
     @functools.cached_property
-    def probed(self) -> dict[str, Any]:
-        """What importing it in a fresh interpreter touched, brought in and cost."""
+    def probe(self) -> dict[str, Any]:
+        """What importing it in a fresh interpreter touched, which modules it loaded, and how long it took."""
         module = self.target.partition(":")[0]
-        done = subprocess.run(  # noqa: S603 (our own program)
-            [sys.executable, str(PROBE), module, json.dumps(sys.path)],
+        done = subprocess.run(  # noqa: S603 (our own script)
+            [sys.executable, str(PROBE_SCRIPT), module, json.dumps(sys.path)],
             capture_output=True, text=True, timeout=PROBE_SECONDS, check=False,
         )  # fmt: skip
         if done.returncode or not done.stdout.strip():
-            return {"failed": (done.stderr.strip().splitlines() or ["it ended the interpreter"])[-1]}
-        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return found
+            return {"failed": (done.stderr.strip().splitlines() or ["the interpreter ended"])[-1]}
+        report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return report
 
 
 def find(name: str, contract: Path | None = None) -> Subject:
-    """Find a connector and its contract, and load it.
+    """Find a connector and its contract, and load them.
 
     Args:
         name: An entry point's name, or a module that is not installed as one.
         contract: Its ``contract.toml``; by default that of its package.
 
     Raises:
-        MissingConnectorError: It is not there, or its contract cannot be used.
+        MissingConnectorError: the connector does not exist, or its contract cannot be used.
     """
-    target, version, defects = _target(name)
+    target, version, defects = _find_target(name)
     module = target.partition(":")[0]
-    folder = _folder(module, name)
+    folder = _find_folder(module, name)
     try:
-        path = contract or _contract_file(folder, name)
+        path = contract or _find_contract_file(folder, name)
         rules = load_contract(path) if path else Contract(folder=folder)
     except ContractFileError as error:
         raise MissingConnectorError(str(error)) from None
@@ -130,7 +130,7 @@ def find(name: str, contract: Path | None = None) -> Subject:
     return subject
 
 
-def _target(name: str) -> tuple[str, str, dict[str, list[str]]]:
+def _find_target(name: str) -> tuple[str, str, dict[str, list[str]]]:
     points = [point for point in metadata.entry_points(group=GROUP) if point.name == name]
     defects: dict[str, list[str]] = {}
     if len(points) > 1:
@@ -140,21 +140,21 @@ def _target(name: str) -> tuple[str, str, dict[str, list[str]]]:
     return name, "not installed", defects
 
 
-def _folder(module: str, name: str) -> Path:
+def _find_folder(module: str, name: str) -> Path:
     try:
         found = util.find_spec(module)
     except (ImportError, ValueError, AttributeError):
         found = None
     if found is None or not (found.origin or found.submodule_search_locations):
         raise MissingConnectorError(
-            f"There is no connector {name!r}: no installed distribution offers it in {GROUP}, "
-            f"and {module!r} is no module that can be found here."
+            f"The connector {name!r} does not exist: no installed distribution offers it in {GROUP}, "
+            f"and the module {module!r} is not found here."
         )
     return Path(found.origin or next(iter(found.submodule_search_locations or ()))).resolve().parent
 
 
-def _contract_file(folder: Path, name: str) -> Path | None:
-    # The package's own data; for a checkout that is installed in place, the folder it is packed from.
+def _find_contract_file(folder: Path, name: str) -> Path | None:
+    # In the package's data; for an editable installation, in the folder that is packed into it.
     short = name.rpartition(".")[2]
     places = (
         folder / "cassettes" / short / "contract.toml",
@@ -173,8 +173,8 @@ def _load(target: str, defects: dict[str, list[str]]) -> Any:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 (SystemExit too; the clause reports it)
-        said = str(error).splitlines() or [""]
-        defects.setdefault("discovery.loads", []).append(f"importing it raised {type(error).__name__}: {said[0]}")
+        lines = str(error).splitlines() or [""]
+        defects.setdefault("discovery.loads", []).append(f"importing it raised {type(error).__name__}: {lines[0]}")
         return None
     if isinstance(loaded, ModuleType):
         return loaded
@@ -186,23 +186,24 @@ def _load(target: str, defects: dict[str, list[str]]) -> Any:
 
 
 def _register(subject: Subject) -> None:
-    found = subject.defects.setdefault("discovery.hooks-match", [])
+    complaints = subject.defects.setdefault("discovery.hooks-match", [])
     manager, plugin = subject.manager, subject.plugin
     try:
         manager.register(plugin, name=subject.name)
         manager.check_pending()
     except pluggy.PluginValidationError as error:
-        found.append(" ".join(str(error).split()))
+        complaints.append(" ".join(str(error).split()))
     callers = {caller.name: caller for caller in manager.get_hookcallers(plugin) or ()}
-    found += [f"it lacks the hook {name!r} (is it marked with @hookimpl?)" for name in REQUIRED if name not in callers]
+    missing = [name for name in REQUIRED if name not in callers]
+    complaints += [f"it lacks the hook {name!r} (is it marked with @hookimpl?)" for name in missing]
     for name, caller in callers.items():
         for implementation in caller.get_hookimpls():
             if implementation.kwargnames:
-                # pluggy 1.5 and 1.6 never pass such a parameter, 1.7 does: the same code, two meanings.
-                found.append(f"{name!r} gives a default to: {', '.join(implementation.kwargnames)}")
+                # pluggy 1.5 and 1.6 never pass such a parameter, 1.7 does.
+                complaints.append(f"{name!r} gives a default to: {', '.join(implementation.kwargnames)}")
             function = implementation.function
             if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-                found.append(f"{name!r} is async; hooks are synchronous")
+                complaints.append(f"{name!r} is async; hooks are synchronous")
 
 
 def loads_in_four_hook_host(plugin: ModuleType) -> str:

@@ -1,4 +1,4 @@
-"""Compare what a server answers now with what is committed: fields that went, types that changed."""
+"""Compare recorded answers with the committed cassettes: removed fields, changed types, new fields."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TEXTS = {
 
 
 class Change(NamedTuple):
-    """One difference. ``error``: a field went or is of another type; ``info``: a field is new."""
+    """One difference. ``error``: a field is gone or of another type; ``info``: a field is new."""
 
     level: Literal["error", "info"]
     endpoint: str
@@ -29,16 +29,16 @@ class Change(NamedTuple):
 
 
 @dataclass
-class _Seen:
+class _FieldShape:
     count: int = 0
     types: set[str] = field(default_factory=set)
 
 
-Shapes = dict[str, dict[str, _Seen]]
+Shapes = dict[str, dict[str, _FieldShape]]
 
 
-def shapes(folder: Path, names: list[str]) -> Shapes:
-    """Return the fields of every good JSON answer in some cassettes, by endpoint and path."""
+def read_shapes(folder: Path, names: list[str]) -> Shapes:
+    """Return the fields of every JSON answer with status 200 in some cassettes, by endpoint and path."""
     found: Shapes = {}
     for name in names:
         path = folder / f"{name}.yaml"
@@ -46,7 +46,7 @@ def shapes(folder: Path, names: list[str]) -> Shapes:
             continue
         for pair in yamlserializer.deserialize(path.read_text(encoding="utf-8"))["interactions"]:
             answer = pair["response"]
-            if answer["status"]["code"] != 200:  # noqa: PLR2004 (the only one that carries records)
+            if answer["status"]["code"] != 200:  # noqa: PLR2004 (only such answers carry records)
                 continue
             try:
                 body = json.loads(answer["body"]["string"])
@@ -54,24 +54,24 @@ def shapes(folder: Path, names: list[str]) -> Shapes:
                 continue
             url = urlsplit(pair["request"]["uri"])
             endpoint = f"{pair['request']['method']} {_ID.sub('{id}', url.path)}"
-            for where, value in _walk(body):
-                seen = found.setdefault(endpoint, {}).setdefault(where, _Seen())
+            for where, value in _iter_values(body):
+                seen = found.setdefault(endpoint, {}).setdefault(where, _FieldShape())
                 seen.count += 1
-                seen.types.add(_type(value))
+                seen.types.add(_type_name(value))
     return found
 
 
-def _walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def _iter_values(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     yield path, value
     if isinstance(value, dict):
         for name, inner in value.items():
-            yield from _walk(inner, f"{path}.{name}" if path else name)
+            yield from _iter_values(inner, f"{path}.{name}" if path else name)
     elif isinstance(value, list):
         for inner in value:
-            yield from _walk(inner, f"{path}[]")
+            yield from _iter_values(inner, f"{path}[]")
 
 
-def _type(value: Any) -> str:
+def _type_name(value: Any) -> str:
     if isinstance(value, str):
         return next((name for name, shape in _TEXTS.items() if shape.fullmatch(value)), "text")
     kinds = {bool: "flag", int: "number", float: "number", dict: "object", list: "list", type(None): "null"}
@@ -79,8 +79,8 @@ def _type(value: Any) -> str:
 
 
 def compare(before: Shapes, now: Shapes) -> list[Change]:
-    """Return what changed at the endpoints that both have. A field that is not always there may be absent."""
-    found = []
+    """Return what changed at the endpoints that both have. An optional field may be absent."""
+    changes = []
     for endpoint in sorted(before.keys() & now.keys()):
         old, new = before[endpoint], now[endpoint]
         for path, seen in old.items():
@@ -89,10 +89,10 @@ def compare(before: Shapes, now: Shapes) -> list[Change]:
             if path in new:
                 ours, theirs = seen.types - {"null"}, new[path].types - {"null"}
                 if ours and theirs and not ours & theirs:
-                    told = f"was {', '.join(sorted(ours))}, is {', '.join(sorted(theirs))}"
-                    found.append(Change("error", endpoint, path, told))
-            elif len(holders) == 2 and seen.count >= holders[0]:  # noqa: PLR2004 (both have what held it)
-                found.append(Change("error", endpoint, path, "is gone"))
-        fresh = [path for path in new if path not in old and path.rpartition(".")[0] in old]
-        found += [Change("info", endpoint, path, "is new") for path in fresh]
-    return found
+                    change = f"was {', '.join(sorted(ours))}, is {', '.join(sorted(theirs))}"
+                    changes.append(Change("error", endpoint, path, change))
+            elif len(holders) == 2 and seen.count >= holders[0]:  # noqa: PLR2004 (both have its parent)
+                changes.append(Change("error", endpoint, path, "is gone"))
+        added = [path for path in new if path not in old and path.rpartition(".")[0] in old]
+        changes += [Change("info", endpoint, path, "is new") for path in added]
+    return changes

@@ -1,22 +1,22 @@
-"""The world of a connector without HTTP: a module of its author stands for the source.
+"""The world of a connector without HTTP: a module by its author imitates the source.
 
-The module may hold these functions; a scenario that needs one that is not there fails and says so.
+The module may define these functions; a scenario that needs a missing one fails and names it.
 
 =================== ====================================================================================
-``reset()``         begin with the same records again, and count from 0
-``app(kind)``       the app that a person would have registered; by default a client id alone
+``reset()``         restore the same records, and count from 0
+``app(kind)``       the app that a person would have registered; by default a client id
 ``settings()``      the settings of a connection, such as a folder; by default none
-``requests()``      how often the source was asked for something; or else
-``SOURCE``          the name of the one function that asks it, such as ``"shop.rows"``: its calls are counted
+``requests()``      how many requests the source has received; or instead
+``SOURCE``          the name of the one function that sends requests, such as ``"shop.rows"``: its calls count
 ``keys(entity)``    the keys of all records that the source holds now
-``texts()``         all that the source holds, as it writes it; exact digits are looked up in it
+``texts()``         everything that the source holds, as it writes it; exact digits are looked up in it
 ``change(entity)``  change one record, as a colleague would
 ``spoil(entity)``   make one record unreadable
-``break_off(entity)`` let the source fail when it is read next, best after the first batch
-``mend(entity)``    end that, if it does not end by itself
+``break_off(entity)`` let the source fail during the next read, best after the first batch
+``mend(entity)``    end that failure, if it does not end by itself
 ``consent(url)``    a person allows access; gives the address to which they are sent back
 ``revoke(grant)``   a person withdraws access
-``writes()``        how many writes the source has seen
+``writes()``        how many writes the source has received
 ``stale(action)``   change what a plan of that action relies on
 =================== ====================================================================================
 
@@ -38,8 +38,8 @@ import time_machine
 
 from bizosaas_xero.contract.clause_registry import Broken
 from bizosaas_xero.contract.connector import Subject
-from bizosaas_xero.contract.observation import Inputs, Sent
-from bizosaas_xero.contract.player import plain
+from bizosaas_xero.contract.observation import Inputs, SentRequest
+from bizosaas_xero.contract.player import to_json_values
 from bizosaas_xero.contract.scenarios import Contract, Expect, Scenario
 
 APP = {"client_id": "contract-kit", "redirect_uri": "http://localhost:8377/callback"}
@@ -59,65 +59,67 @@ class Fixtures:
         self._optional("reset", lambda: None)()
         self._kind = scenario.app or next(iter(subject.kinds), "custom")
         self._before = self._text()
-        self._inputs = self._connected(subject)
-        self._begun = self._asked()
+        self._inputs = self._connect(subject)
+        self._begun = self._count_requests()
 
     @property
-    def sent(self) -> list[Sent]:
-        """One entry for each time that the source was asked."""
-        return [Sent(f"request {number + 1}") for number in range(self._asked() - self._begun)]
+    def sent(self) -> list[SentRequest]:
+        """One entry for each request to the source."""
+        return [SentRequest(f"request {number + 1}") for number in range(self._count_requests() - self._begun)]
 
     def inputs(self) -> Inputs:
-        """Return an app, a grant and a connection as a host has them after connecting."""
+        """Return an app, a grant and a connection, as a host stores them after connecting."""
         return self._inputs
 
     def consent(self, url: str, _redirect_uri: str) -> str:
-        """Let the module say yes."""
-        came: str = self._needed("consent")(url)
-        return came if "error=" not in self._scenario.callback else came.partition("?")[0] + "?error=denied"
+        """Let the module consent."""
+        callback_url: str = self._required("consent")(url)
+        if "error=" in self._scenario.callback:
+            return callback_url.partition("?")[0] + "?error=denied"
+        return callback_url
 
     def happens(self, event: str) -> None:
-        """Let time pass, or the module do it."""
-        word, _, more = event.partition(" ")
+        """Let time pass, or let the module make the event happen."""
+        word, _, argument = event.partition(" ")
         if word == "wait":
             if self._traveller:
-                self._traveller.shift(float(more))
+                self._traveller.shift(float(argument))
         elif word == "revoked":
-            self._needed("revoke")(plain(self._inputs.grant))
+            self._required("revoke")(to_json_values(self._inputs.grant))
         elif event == "stale":
-            self._needed("stale")(self._scenario.action)
+            self._required("stale")(self._scenario.action)
         elif event == "mend":
             self._optional("mend", lambda _entity: None)(self._scenario.entity)
         elif word == "change":
-            self._needed("change")(self._scenario.entity)
+            self._required("change")(self._scenario.entity)
         else:
-            self._needed(event.replace(" ", "_"))(self._scenario.entity)
+            self._required(event.replace(" ", "_"))(self._scenario.entity)
 
     def writes(self) -> int:
-        """Return the module's count."""
+        """Return the module's count of writes."""
         return int(self._optional("writes", lambda: 0)())
 
     def wire(self) -> str:
-        """Return what the module says that the source held and holds."""
+        """Return everything that the source held before and holds now."""
         return f"{self._before}{self._text()}"
 
     def keys(self) -> set[str] | None:
-        """Return the module's keys of the scenario's entity."""
+        """Return the keys of the scenario's entity in the source."""
         entity = self._scenario.entity
-        return set(self._needed("keys")(entity)) if entity else None
+        return set(self._required("keys")(entity)) if entity else None
 
     def unused(self) -> int:
-        """Return 0: nothing was recorded."""
+        """Return 0: fixtures have no recorded interactions."""
         return 0
 
-    def _connected(self, subject: Subject) -> Inputs:
+    def _connect(self, subject: Subject) -> Inputs:
         app = {**APP, "kind": self._kind, **self._optional("app", lambda _kind: {})(self._kind)}
         settings = {**self._optional("settings", dict)(), **self._scenario.settings}
         if self._scenario.spoiled:
-            self._needed("spoil")(self._scenario.entity)
+            self._required("spoil")(self._scenario.entity)
         if self._scenario.hook == "auth" and self._scenario.steps[0] in {"authorize", "client_credentials"}:
             return Inputs(app=app, settings=settings)
-        result = plain(self._sign_in(subject, app, settings))
+        result = to_json_values(self._sign_in(subject, app, settings))
         result = result if isinstance(result, dict) else {}
         organisations = result.get("organisations") or [{"id": ""}]
         grant = result.get("grant") or {}
@@ -134,23 +136,23 @@ class Fixtures:
         try:
             if self._kind == "custom":
                 return subject.hook.auth(request={"step": "client_credentials", **request})
-            begun = plain(subject.hook.auth(request={"step": "authorize", **request})) or {}
-            came = self._needed("consent")(begun.get("url"))
-            more = {"pending": begun.get("pending"), "callback_url": came}
+            begun = to_json_values(subject.hook.auth(request={"step": "authorize", **request})) or {}
+            callback_url = self._required("consent")(begun.get("url"))
+            more = {"pending": begun.get("pending"), "callback_url": callback_url}
             return subject.hook.auth(request={"step": "callback", **request, **more})
         except Broken:
             raise
-        except Exception:  # noqa: BLE001 (the auth clauses tell why; here there is just no connection)
+        except Exception:  # noqa: BLE001 (the auth clauses report it; here it means that nothing is connected)
             return None
 
     def _text(self) -> str:
-        return str(self._needed("texts")())
+        return str(self._required("texts")())
 
-    def _asked(self) -> int:
+    def _count_requests(self) -> int:
         source = getattr(self._module, "SOURCE", None)
-        return _calls(source)[0] if source else int(self._needed("requests")())
+        return _count_calls(source)[0] if source else int(self._required("requests")())
 
-    def _needed(self, name: str) -> Callable[..., Any]:
+    def _required(self, name: str) -> Callable[..., Any]:
         found: Callable[..., Any] | None = getattr(self._module, name, None)
         if found is None:
             raise Broken(f"the fixtures {self._module.__name__} have no {name}()")
@@ -162,26 +164,26 @@ class Fixtures:
 
 
 @functools.cache
-def _calls(source: str) -> list[int]:
-    """Let a function be counted from now on, and return the count."""
+def _count_calls(source: str) -> list[int]:
+    """Count the calls of a function from now on; the returned list holds the count."""
     place, _, name = source.rpartition(".")
     module, calls = importlib.import_module(place), [0]
-    asks = getattr(module, name)
+    original = getattr(module, name)
 
-    @functools.wraps(asks)
-    def counted(*args: Any, **more: Any) -> Any:
+    @functools.wraps(original)
+    def count_call(*args: Any, **more: Any) -> Any:
         calls[0] += 1
-        return asks(*args, **more)
+        return original(*args, **more)
 
-    setattr(module, name, counted)
+    setattr(module, name, count_call)
     return calls
 
 
-def module_of(contract: Contract) -> ModuleType:
-    """Import the fixtures of a contract: a module's name, or a file beside ``contract.toml``.
+def load_fixtures(contract: Contract) -> ModuleType:
+    """Import the fixtures of a contract: a module's name, or a file next to ``contract.toml``.
 
     Raises:
-        ImportError: There is no such module.
+        ImportError: the module does not exist.
     """
     return _module(str(contract.fixtures), contract.folder)
 
@@ -193,14 +195,14 @@ def _module(name: str, folder: Path) -> ModuleType:
         return importlib.import_module(name)
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None or not path.is_file():
-        raise ImportError(f"{path} is not there")
+        raise ImportError(f"{path} does not exist")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
 def scenarios(subject: Subject, module: ModuleType) -> Iterator[Scenario]:
-    """Yield what every connector must show, for each of its entities, kinds of app and actions."""
+    """Yield the scenarios of every connector without HTTP: for each kind of app, entity and action."""
     for name, more in _AUTH.items():
         for kind in subject.kinds:
             steps, error = more[kind != "custom"]
@@ -235,7 +237,6 @@ def scenarios(subject: Subject, module: ModuleType) -> Iterator[Scenario]:
             )  # fmt: skip
 
 
-# what happens: the steps with client credentials, and those with a person's consent; each with its error
 _AUTH: dict[str, tuple[tuple[str, str | None], tuple[str, str | None]]] = {
     "connected": (("client_credentials", None), ("authorize, callback", None)),
     "consents-differ": (("", None), ("authorize, authorize", None)),
@@ -251,3 +252,4 @@ _AUTH: dict[str, tuple[tuple[str, str | None], tuple[str, str | None]]] = {
     "checked": (("check", None), ("check", None)),
     "disconnected": (("disconnect", None), ("disconnect", None)),
 }
+"""Scenario to its steps with client credentials, and with a person's consent; each with its error."""

@@ -1,4 +1,4 @@
-"""What was seen of a connector: one scenario is played once, and every clause looks at the same record."""
+"""The observation of a scenario: it is played once, and every clause examines the same observation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bizosaas_xero.contract.scenarios import Scenario
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a host would have stored when a scenario begins; plain mappings."""
+    """What a host has stored when a scenario begins; plain mappings."""
 
     app: Mapping[str, Any] | None = None
     grant: Mapping[str, Any] | None = None
@@ -20,7 +20,7 @@ class Inputs:
 
 
 @dataclass(frozen=True)
-class Sent:
+class SentRequest:
     """One request. ``known`` is False when the cassette holds no such request that was not yet played."""
 
     text: str
@@ -28,37 +28,37 @@ class Sent:
 
 
 class World(Protocol):
-    """What stands behind the connector: a cassette, fixtures, or a server that is being recorded."""
+    """The source that the connector talks to: a cassette, fixtures, or a server that is being recorded."""
 
     @property
-    def sent(self) -> list[Sent]:
+    def sent(self) -> list[SentRequest]:
         """Return every request so far."""
 
     def inputs(self) -> Inputs:
-        """Return what the scenario begins with."""
+        """Return the scenario's inputs."""
 
     def consent(self, url: str, redirect_uri: str) -> str:
-        """Do what a person does on the vendor's page, and return the address to which they are sent back."""
+        """Consent as a person on the provider's page, and return the callback address."""
 
     def happens(self, event: str) -> None:
-        """Let something happen: ``change KEY`` (of a record), ``stale``, or ``wait N`` seconds."""
+        """Make something happen: ``change KEY`` (of a record), ``stale``, or ``wait N`` seconds."""
 
     def writes(self) -> int:
-        """Return how many writes the source has seen."""
+        """Return how many writes the source has received."""
 
     def wire(self) -> str | None:
-        """Return all the text that the source sent or holds; ``None`` when that is not known."""
+        """Return all text that the source sent or holds; ``None`` if it is not known."""
 
     def keys(self) -> set[str] | None:
-        """Return the keys of all records of the scenario's entity; ``None`` when that is not known."""
+        """Return the keys of all records of the scenario's entity; ``None`` if they are not known."""
 
     def unused(self) -> int:
-        """Return how many recorded interactions were not asked for."""
+        """Return how many recorded interactions were not requested."""
 
 
 @dataclass
 class Call:
-    """One call of a hook other than ``sync_entity``: what it gave, or the error, and the requests it made."""
+    """One call of a hook other than ``sync_entity``: its result or error, and the number of its requests."""
 
     name: str
     result: Any = None
@@ -73,13 +73,15 @@ class Run:
     """One call of ``sync_entity``.
 
     Attributes:
-        cursor: The cursor it was given.
-        batches: What came, as the connector made it.
-        sent_at_call: Requests made before the first batch was asked for.
-        sent_after: Requests made up to each batch, from the start of this run.
-        sent_after_close: Requests made once the iterator was closed.
-        error: What it raised, and whether at the call.
-        endless: It did not end.
+        cursor: The cursor that was passed.
+        batches: The batches, as the connector made them.
+        sent_at_call: Requests sent before the first batch was taken.
+        sent_after: Requests sent up to each batch, from the start of this run.
+        sent_after_close: Requests sent after the iterator was closed.
+        error: What it raised.
+        at_call: Whether the call itself raised it.
+        endless: Whether it reached the limit of batches.
+        not_iterator: The type of what it returned, if that is not an iterator.
     """
 
     purpose: str
@@ -88,7 +90,7 @@ class Run:
     batches: list[Any] = field(default_factory=list)
     sent_at_call: int = 0
     sent_after: list[int] = field(default_factory=list)
-    sent: list[Sent] = field(default_factory=list)
+    sent: list[SentRequest] = field(default_factory=list)
     sent_after_close: int = 0
     error: BaseException | None = None
     at_call: bool = False
@@ -102,7 +104,7 @@ class Run:
 
     @property
     def last_cursor(self) -> Mapping[str, Any] | None:
-        """The cursor that a host would have stored."""
+        """The cursor that a host has stored after this run."""
         for batch in reversed(self.batches):
             return getattr(batch, "cursor", None)
         return self.cursor
@@ -110,23 +112,23 @@ class Run:
 
 @dataclass
 class Observation:
-    """All that was seen while a scenario was played.
+    """Everything that was observed while a scenario was played.
 
     Attributes:
         calls: Calls of ``auth``, ``list_actions`` and ``run_action``, in order.
         runs: Calls of ``sync_entity``, in order.
-        unused: Recorded interactions that were not asked for.
+        unused: Recorded interactions that were not requested.
         log: Everything that was logged, warned and printed.
-        secrets: Every secret that took part, by what it is.
+        secrets: Every secret that was used, by its name.
         wire: The text that the source sent.
-        keys: Those of all records, where the source tells.
+        keys: The keys of all records, if the source knows them.
     """
 
     scenario: Scenario
     inputs: Inputs = field(default_factory=Inputs)
     calls: list[Call] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
-    sent: list[Sent] = field(default_factory=list)
+    sent: list[SentRequest] = field(default_factory=list)
     unused: int = 0
     log: str = ""
     secrets: dict[str, str] = field(default_factory=dict)
@@ -149,5 +151,5 @@ class Observation:
 
     @property
     def ending(self) -> BaseException | None:
-        """The first error; a scenario ends by it, or recovers from it."""
+        """The first error; a scenario ends with it, or recovers from it."""
         return next(iter(self.errors), None)

@@ -1,4 +1,4 @@
-"""Play a scenario: call the hooks as a host does, and write down what was seen."""
+"""Play a scenario: call the hooks as a host does, and record an observation."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from bizosaas_xero.contract.scenarios import Scenario
 from bizosaas_xero.spec import Connection, SyncOptions
 
 MAX_BATCHES = 60
-"""A run of more is endless, at the sizes that scenarios have."""
+"""A run with more batches is endless, at the sizes of scenarios."""
 
-SETTLE = 0.02
-"""Seconds that work behind an iterator is given to show itself after it was closed."""
+SETTLE_SECONDS = 0.02
+"""How long to wait, after an iterator was closed, for requests that it should not send."""
 
 BUSINESS_KEY = "contract-kit-1"
 _SECRETS = ("client_secret", "access_token", "refresh_token", "pending", "code")
-_pause = time.sleep  # the real one: replay lets time pass without it
+_real_sleep = time.sleep  # replay replaces time.sleep
 
 
 def play(subject: Subject, scenario: Scenario, world: World) -> Observation:
-    """Play a scenario before a world, and return what was seen. A connector cannot make it raise."""
+    """Play a scenario, and return the observation. An exception of the connector is recorded, not raised."""
     seen = Observation(scenario)
-    with _listening() as heard:
-        driver = _Driver(subject, scenario, world, seen)
+    with _capture_output() as heard:
+        driver = _Player(subject, scenario, world, seen)
         try:
             driver.play()
         finally:
@@ -48,7 +48,7 @@ def play(subject: Subject, scenario: Scenario, world: World) -> Observation:
 
 
 @contextlib.contextmanager
-def _listening() -> Iterator[Callable[[], str]]:
+def _capture_output() -> Iterator[Callable[[], str]]:
     printed, root = io.StringIO(), logging.getLogger()
     handler, level = logging.StreamHandler(printed), root.level
     handler.setFormatter(logging.Formatter("%(name)s %(message)s"))
@@ -68,14 +68,14 @@ def _listening() -> Iterator[Callable[[], str]]:
         root.setLevel(level)
 
 
-def plain(value: Any) -> Any:
-    """Return a hook's result as JSON values, as a host would store it."""
+def to_json_values(value: Any) -> Any:
+    """Return a hook's result as JSON values, as a host stores it."""
     if isinstance(value, BaseModel):
         value = value.model_dump(mode="json")
     return json.loads(json.dumps(value, default=str))
 
 
-class _Driver:
+class _Player:
     def __init__(self, subject: Subject, scenario: Scenario, world: World, seen: Observation) -> None:
         self.hook, self.scenario, self.world, self.seen = subject.hook, scenario, world, seen
         self.subject = subject
@@ -86,12 +86,12 @@ class _Driver:
         self.pending: Any = None
         self.url = self.callback_url = ""
         for source in (self.inputs.app, self.inputs.grant, self.connection):
-            self._note_secrets(source or {})
+            self._collect_secrets(source or {})
 
     def play(self) -> None:
         if self.scenario.hook == "auth":
             for step in self.scenario.steps:
-                self._step(step)
+                self._run_auth_step(step)
         elif self.scenario.hook == "sync_entity":
             getattr(self, "_" + self.scenario.script.replace("-", "_"))()
         else:
@@ -99,29 +99,32 @@ class _Driver:
 
     # ------------------------------------------------------------ auth
 
-    def _step(self, step: str) -> None:
+    def _run_auth_step(self, step: str) -> None:
         word, _, more = step.partition(" ")
         if word in {"wait", "revoked"}:
             self.world.happens(step)
         elif word == "sync":
             self._run("second" if self.seen.runs else "first", None)
         elif word == "consent" and not self.url:
-            return  # it gave no address to which a person could be sent
+            return  # authorize returned no address
         elif word == "consent":
             redirect = str((self.inputs.app or {}).get("redirect_uri", ""))
             self.callback_url = self.world.consent(self.url, redirect)
-            self._note_secrets(dict(parse_qsl(urlsplit(self.callback_url).query)))
+            self._collect_secrets(dict(parse_qsl(urlsplit(self.callback_url).query)))
         elif word == "callback":
             if not self.callback_url:
-                self._step("consent")
-            url = _forged(self.callback_url) if more == "forged" else self.callback_url
-            self._auth(step, {"step": "callback", "pending": self.pending, "callback_url": url})
+                self._run_auth_step("consent")
+            urls = [self.callback_url]
+            if more == "forged":
+                urls = [_replace_state(self.callback_url, state) for state in (None, "", "forged")]
+            for url in urls:
+                self._auth(step, {"step": "callback", "pending": self.pending, "callback_url": url})
         elif word == "revoke":
             self._auth(step, {"step": "disconnect", "grant": self.grant, "revoke": True})
         else:
-            self._auth(step, {"step": word, **self._keys_of(word)})
+            self._auth(step, {"step": word, **self._step_fields(word)})
 
-    def _keys_of(self, step: str) -> dict[str, Any]:
+    def _step_fields(self, step: str) -> dict[str, Any]:
         if step == "authorize":
             return {"scopes": self.scenario.scopes} if self.scenario.scopes else {}
         if step == "check":
@@ -132,20 +135,20 @@ class _Driver:
 
     def _auth(self, name: str, request: dict[str, Any]) -> Call:
         request = {"app": self.inputs.app, "settings": dict(self.inputs.settings), **request}
-        self._note_secrets(request)
+        self._collect_secrets(request)
         call = self._call(name, lambda: self.hook.auth(request=request))
         call.before = self.grant
-        given = plain(call.result) if isinstance(call.result, BaseModel | Mapping) else {}
+        given = to_json_values(call.result) if isinstance(call.result, BaseModel | Mapping) else {}
         self.pending = given.get("pending") or self.pending
         self.url = given.get("url") or self.url
         if given.get("grant"):
             self.grant = given["grant"]
             self.connection["access_token"] = self.grant["access_token"]
-        self._note_secrets(given)
-        self._note_secrets(given.get("grant") or {})
+        self._collect_secrets(given)
+        self._collect_secrets(given.get("grant") or {})
         return call
 
-    def _note_secrets(self, source: Mapping[str, Any]) -> None:
+    def _collect_secrets(self, source: Mapping[str, Any]) -> None:
         for name in _SECRETS:
             value = source.get(name)
             if isinstance(value, str) and value:
@@ -156,7 +159,7 @@ class _Driver:
         sent, writes = len(self.world.sent), self.world.writes()
         try:
             call.result = act()
-        except Exception as error:  # noqa: BLE001 (whatever it is, the clauses judge it)
+        except Exception as error:  # noqa: BLE001 (the clauses judge any exception)
             call.error = error
         call.sent, call.writes = len(self.world.sent) - sent, self.world.writes() - writes
         self.seen.calls.append(call)
@@ -187,14 +190,14 @@ class _Driver:
                 connection=connection, entity=entity or self.scenario.entity, cursor=cursor, options=given
             )
             run.sent_at_call = len(self.world.sent) - begun
-        except Exception as error:  # noqa: BLE001 (whatever it is, the clauses judge it)
+        except Exception as error:  # noqa: BLE001 (the clauses judge any exception)
             run.error, run.at_call = error, True
         else:
-            self._take(run, batches, begun, limit)
+            self._consume(run, batches, begun, limit)
         run.sent = self.world.sent[begun:]
         return run
 
-    def _take(self, run: Run, batches: Any, begun: int, limit: int) -> None:
+    def _consume(self, run: Run, batches: Any, begun: int, limit: int) -> None:
         if not hasattr(batches, "__next__"):
             run.not_iterator = type(batches).__name__
             return
@@ -205,13 +208,13 @@ class _Driver:
                 if len(run.batches) >= limit:
                     run.endless = limit == MAX_BATCHES
                     break
-        except Exception as error:  # noqa: BLE001 (whatever it is, the clauses judge it)
+        except Exception as error:  # noqa: BLE001 (the clauses judge any exception)
             run.error = error
         before_close = len(self.world.sent)
         if hasattr(batches, "close"):
             batches.close()
         if limit == 1:
-            _pause(SETTLE)
+            _real_sleep(SETTLE_SECONDS)
         run.sent_after_close = len(self.world.sent) - before_close
 
     def _once(self) -> Run:
@@ -222,15 +225,15 @@ class _Driver:
         if self.scenario.change:
             key = next((record.key for record in first.records), "")
             self.world.happens(f"change {key}")
-        self._run("second", _stored(first), as_models=True)
+        self._run("second", _cursor_after(first), as_models=True)
 
     def _full(self) -> None:
-        self._run("full", _stored(self._once()), {"full": True})
+        self._run("full", _cursor_after(self._once()), {"full": True})
 
     def _resume(self) -> None:
         whole = self._once()
         for batch in () if whole.endless else whole.batches[:-1]:
-            self._run("resumed", plain(getattr(batch, "cursor", None)))
+            self._run("resumed", to_json_values(getattr(batch, "cursor", None)))
 
     def _close(self) -> None:
         self._run("closed", None, limit=1)
@@ -242,7 +245,7 @@ class _Driver:
             stats = getattr(run.batches[-1], "stats", None) if run.batches else None
             if run.error or not getattr(stats, "paused", False):
                 return
-            cursor = _stored(run)
+            cursor = _cursor_after(run)
 
     def _deadline(self) -> None:
         self._run("deadline", None, {"deadline": datetime.now(UTC) - timedelta(minutes=1)})
@@ -252,13 +255,13 @@ class _Driver:
         rows = self.subject.info.entities if self.subject.info else []
         watched = next((row.recheck for row in rows if row.name == self.scenario.entity), None)
         keys = [r.key for r in first.records if watched and r.data.get(watched.field) == watched.equals]
-        self._run("second", _stored(first), {"recheck": keys})
+        self._run("second", _cursor_after(first), {"recheck": keys})
 
     def _recover(self) -> None:
         if self.scenario.http is False:
             self.world.happens("break off")
         run = self._run("first", None)
-        cursor = _stored(run)
+        cursor = _cursor_after(run)
         for _ in range(4):
             recovery = getattr(run.error, "recovery", None)
             self.world.happens("mend")
@@ -271,17 +274,17 @@ class _Driver:
             elif recovery != "retry":
                 return
             run = self._run("recovered", cursor)
-            cursor = _stored(run) or cursor
+            cursor = _cursor_after(run) or cursor
 
     def _damaged(self) -> None:
-        cursor = _stored(self._once()) or {}
+        cursor = _cursor_after(self._once()) or {}
         spoiled = [{"damaged": "yes"}, {**cursor, "damaged": "yes"}]
         spoiled += [{**cursor, name: [["damaged"]]} for name in cursor]
         for damaged in spoiled:
             self._run("damaged", damaged, limit=1)
 
     def _foreign(self) -> None:
-        cursor = _stored(self._once())
+        cursor = _cursor_after(self._once())
         other = next((name for name in self.subject.entities if name != self.scenario.entity), None)
         if other:
             self._run("foreign", cursor, entity=other, limit=1)
@@ -290,24 +293,24 @@ class _Driver:
 
     def _action(self) -> None:
         if self.scenario.bad_params is not None:
-            self._act("bad params", {"mode": "plan"}, self.scenario.bad_params)
+            self._run_action("bad params", {"mode": "plan"}, self.scenario.bad_params)
         plan_hash = None
         for step in self.scenario.plays:
             mode = step.partition(" ")[0]
             if step == "stale" or mode == "wait":
                 self.world.happens(step)
             elif step in {"read", "no mode"}:
-                self._act(step, None)
+                self._run_action(step, None)
             elif mode == "no":
-                self._act(step, {"mode": "commit"})
+                self._run_action(step, {"mode": "commit"})
             elif mode == "commit":
-                self._act(step, {"mode": mode, "plan_hash": plan_hash})
+                self._run_action(step, {"mode": mode, "plan_hash": plan_hash})
             else:
-                call = self._act(step, {"mode": mode})
+                call = self._run_action(step, {"mode": mode})
                 plan = getattr(call.result, "plan", None) if mode == "plan" else None
                 plan_hash = getattr(plan, "hash", plan_hash)
 
-    def _act(self, name: str, control: dict[str, Any] | None, params: Mapping[str, Any] | None = None) -> Call:
+    def _run_action(self, name: str, control: dict[str, Any] | None, params: Mapping[str, Any] | None = None) -> Call:
         params = self.scenario.params if params is None else params
         if control is not None:
             control = {**control, "business_key": BUSINESS_KEY}
@@ -319,16 +322,18 @@ class _Driver:
         )
 
 
-def _stored(run: Run) -> Any:
-    """Return the cursor that a host has after a run: what went through its store."""
+def _cursor_after(run: Run) -> Any:
+    """Return the cursor as a host has it after a run: converted to JSON and back."""
     cursor = run.last_cursor
     try:
-        return plain(cursor) if cursor is not None else None
+        return to_json_values(cursor) if cursor is not None else None
     except (TypeError, ValueError):
         return cursor
 
 
-def _forged(url: str) -> str:
+def _replace_state(url: str, state: str | None) -> str:
+    """Return a callback address with another state, or with none."""
     parts = urlsplit(url)
-    query = [(key, "forged" if key == "state" else value) for key, value in parse_qsl(parts.query)]
+    query = [(key, value) for key, value in parse_qsl(parts.query) if key != "state"]
+    query += [("state", state)] if state is not None else []
     return urlunsplit(parts._replace(query=urlencode(query)))

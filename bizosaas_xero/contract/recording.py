@@ -1,4 +1,4 @@
-"""Play a scenario before a real server, and write what was said into its cassette."""
+"""Play a scenario against a server, and write the requests and answers into its cassette."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vcr.cassette import Cassette
 
 from bizosaas_xero.contract import replay
 from bizosaas_xero.contract.connector import Subject
-from bizosaas_xero.contract.observation import Inputs, Observation, Sent
+from bizosaas_xero.contract.observation import Inputs, Observation, SentRequest
 from bizosaas_xero.contract.player import play
 from bizosaas_xero.contract.scenarios import Scenario
 from bizosaas_xero.contract.scrub import Scrubber
@@ -22,9 +22,9 @@ class Stage(Protocol):
     """A server, set up for one scenario.
 
     Attributes:
-        bases: Its addresses, with those that they stand for in the cassette, by part of the path.
-        salt: Makes the pseudonyms; secret where the data are real.
-        frozen: Whether it stands at the scenario's moment; a real one does not.
+        bases: Its addresses, with those to write into the cassette, by part of the path.
+        salt: Salt of the pseudonyms; a secret if the data are real.
+        frozen: Whether its clock stays at the scenario's moment; that of a real server does not.
     """
 
     bases: Mapping[str, Mapping[str, str]]
@@ -32,23 +32,23 @@ class Stage(Protocol):
     frozen: bool
 
     def inputs(self) -> Inputs:
-        """Return what the scenario begins with."""
+        """Return the scenario's inputs."""
 
     def consent(self, url: str) -> str:
-        """Do what a person does, and return the address to which they are sent back."""
+        """Consent as a person, and return the callback address."""
 
     def happens(self, event: str) -> None:
-        """Let something happen."""
+        """Make something happen; see :meth:`bizosaas_xero.contract.observation.World.happens`."""
 
 
-MakeStage = Callable[[Subject, Scenario], contextlib.AbstractContextManager[Stage]]
+StageFactory = Callable[[Subject, Scenario], contextlib.AbstractContextManager[Stage]]
 
 
 class _Recording:
     def __init__(self, stage: Stage, cassette: Cassette, traveller: time_machine.Traveller | None) -> None:
-        self.sent: list[Sent] = []
+        self.sent: list[SentRequest] = []
         self._stage, self._cassette, self._traveller = stage, cassette, traveller
-        replay.watch(cassette, self.sent)
+        replay.track_requests(cassette, self.sent)
 
     def inputs(self) -> Inputs:
         return self._stage.inputs()
@@ -63,7 +63,7 @@ class _Recording:
         self._stage.happens(event)
 
     def writes(self) -> int:
-        return sum(1 for sent in self.sent if sent.text.partition(" ")[0] not in replay.READING)
+        return sum(1 for sent in self.sent if sent.text.partition(" ")[0] not in replay.READ_METHODS)
 
     def wire(self) -> str | None:
         return None
@@ -75,8 +75,8 @@ class _Recording:
         return 0
 
 
-def record(subject: Subject, scenario: Scenario, make: MakeStage, folder: str, config: pytest.Config) -> Observation:
-    """Record one scenario; its former cassette is written anew."""
+def record(subject: Subject, scenario: Scenario, make: StageFactory, folder: str, config: pytest.Config) -> Observation:
+    """Record one scenario; its cassette is replaced."""
     from pytest_recording._vcr import use_cassette
 
     contract = subject.contract
@@ -85,22 +85,22 @@ def record(subject: Subject, scenario: Scenario, make: MakeStage, folder: str, c
         traveller = None
         stage: Stage | None = None
         if getattr(make, "frozen", True):
-            traveller = exits.enter_context(replay.at(moment))
+            traveller = exits.enter_context(replay.freeze_time(moment))
         stage = exits.enter_context(make(subject, scenario))
         known: dict[str, str] = {}
-        for value, name in _pseudonyms(stage.inputs(), replay.inputs_of(contract, scenario)):
+        for value, name in _iter_pseudonyms(stage.inputs(), replay.inputs_for(contract, scenario)):
             known.setdefault(value, name)
-        scrubber = Scrubber(known, stage.bases, replay.headers_of(contract), stage.salt)
+        scrubber = Scrubber(known, stage.bases, replay.matched_headers(contract), stage.salt)
         cassette = exits.enter_context(
             use_cassette(scenario.name, folder, "rewrite", [], replay.vcr_config(scrubber), config)
         )
         seen = play(subject, scenario, _Recording(stage, cassette, traveller))
-        for sent in seen.sent:  # all of them are known now
+        for sent in seen.sent:  # the new cassette holds every request
             object.__setattr__(sent, "known", True)
         return seen
 
 
-def _pseudonyms(real: Inputs, named: Inputs) -> Iterator[tuple[str, str]]:
+def _iter_pseudonyms(real: Inputs, named: Inputs) -> Iterator[tuple[str, str]]:
     for ours, theirs in (
         (real.app, named.app),
         (real.grant, named.grant),

@@ -1,4 +1,4 @@
-"""The world of a cassette: recorded answers, no network, and a note of every request."""
+"""The world of a cassette: recorded answers, no network, and a list of every request."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ import time_machine
 from vcr.cassette import Cassette
 from vcr.request import Request
 
-from bizosaas_xero.contract.observation import Inputs, Sent
+from bizosaas_xero.contract.observation import Inputs, SentRequest
 from bizosaas_xero.contract.scenarios import Contract, Scenario
 from bizosaas_xero.contract.scrub import Scrubber
 
 MATCH_ON = ("method", "scheme", "host", "port", "path", "query", "meaning", "written")
-READING = ("GET", "HEAD", "OPTIONS")
+READ_METHODS = ("GET", "HEAD", "OPTIONS")
 MATCHED_HEADERS = ("authorization", "if-modified-since", "if-none-match", "idempotency-key", "accept")
 
 
 def vcr_config(scrubber: Scrubber) -> dict[str, Any]:
-    """Return how cassettes are written and matched."""
+    """Return the configuration of VCR: how cassettes are written and matched."""
     return {
         "match_on": MATCH_ON,
         "before_record_request": scrubber.request,
@@ -35,25 +35,25 @@ def vcr_config(scrubber: Scrubber) -> dict[str, Any]:
     }
 
 
-def headers_of(contract: Contract) -> tuple[str, ...]:
-    """Return the request headers that carry meaning."""
+def matched_headers(contract: Contract) -> tuple[str, ...]:
+    """Return the request headers on which a cassette is matched."""
     return (*MATCHED_HEADERS, *(name.lower() for name in contract.headers))
 
 
 def matchers(contract: Contract) -> dict[str, Callable[[Request, Request], None]]:
-    """Return the matchers that VCR has not."""
-    names = headers_of(contract)
+    """Return the matchers that VCR lacks."""
+    names = matched_headers(contract)
 
     def meaning(one: Request, other: Request) -> None:
         for name in names:
-            assert one.headers.get(name) == other.headers.get(name), name  # noqa: S101 (VCR's way)
+            assert one.headers.get(name) == other.headers.get(name), name  # noqa: S101 (VCR's protocol)
 
-    return {"meaning": meaning, "written": _written}
+    return {"meaning": meaning, "written": _match_body}
 
 
-def _written(one: Request, other: Request) -> None:
-    if one.method not in READING:
-        assert _canonical(one) == _canonical(other), "body"  # noqa: S101 (VCR's way)
+def _match_body(one: Request, other: Request) -> None:
+    if one.method not in READ_METHODS:
+        assert _canonical(one) == _canonical(other), "body"  # noqa: S101 (VCR's protocol)
 
 
 def _canonical(request: Request) -> Any:
@@ -68,10 +68,10 @@ class Replay:
     """A scenario's cassette as the world of a connector.
 
     Args:
-        contract: Gives the inputs.
-        scenario: What is played.
-        cassette: VCR's cassette, open.
-        traveller: Moves the time.
+        contract: Holds the inputs.
+        scenario: The scenario that is played.
+        cassette: VCR's open cassette.
+        traveller: Moves the clock.
     """
 
     def __init__(
@@ -81,78 +81,78 @@ class Replay:
         cassette: Cassette,
         traveller: time_machine.Traveller | None = None,
     ) -> None:
-        self.sent: list[Sent] = []
+        self.sent: list[SentRequest] = []
         self._contract, self._scenario, self._cassette = contract, scenario, cassette
         self._traveller = traveller
-        watch(cassette, self.sent)
+        track_requests(cassette, self.sent)
 
     def inputs(self) -> Inputs:
-        """Return what ``contract.toml`` gives."""
-        return inputs_of(self._contract, self._scenario)
+        """Return the scenario's inputs from ``contract.toml``."""
+        return inputs_for(self._contract, self._scenario)
 
     def consent(self, url: str, redirect_uri: str) -> str:
-        """Come back with what the scenario says."""
+        """Return a callback address with the scenario's query."""
         state = parse_qs(urlsplit(url).query).get("state", [""])[0]
         return f"{redirect_uri}?{self._scenario.callback.format(state=state)}"
 
     def happens(self, event: str) -> None:
-        """Let time pass; everything else is in the cassette."""
+        """Let time pass; other events are in the cassette."""
         word, _, seconds = event.partition(" ")
         if word == "wait" and self._traveller:
             self._traveller.shift(float(seconds))
 
     def writes(self) -> int:
-        """Count the requests that are no reading."""
-        return sum(1 for sent in self.sent if sent.text.partition(" ")[0] not in READING)
+        """Count the requests that write."""
+        return sum(1 for sent in self.sent if sent.text.partition(" ")[0] not in READ_METHODS)
 
     def wire(self) -> str:
-        """Return all the text in the cassette's answers."""
+        """Return all text of the cassette's answers."""
         return "\n".join(_text(response) for response in self._cassette.responses)
 
     def keys(self) -> None:
-        """Return nothing: ``expect.records`` tells how many there are."""
+        """Return ``None``: a cassette does not list keys; ``expect.records`` has their number."""
 
     def unused(self) -> int:
-        """Count what was not asked for."""
+        """Count the recorded interactions that were not requested."""
         return int(len(self._cassette) - self._cassette.play_count)
 
 
-def inputs_of(contract: Contract, scenario: Scenario) -> Inputs:
-    """Return what a scenario begins with, as its contract tells."""
-    connection = _named(contract.connections, scenario.connection) or {}
+def inputs_for(contract: Contract, scenario: Scenario) -> Inputs:
+    """Return a scenario's inputs, as its contract defines them."""
+    connection = _choose(contract.connections, scenario.connection) or {}
     settings = {**connection.get("settings", {}), **scenario.settings}
-    grant = _named(contract.grants, scenario.grant)
+    grant = _choose(contract.grants, scenario.grant)
     if grant:
         connection = {**connection, "access_token": grant["access_token"]}
     return Inputs(
-        app=_named(contract.apps, scenario.app),
+        app=_choose(contract.apps, scenario.app),
         grant=grant,
         connection={**connection, "settings": settings} if connection else {},
         settings=settings,
     )
 
 
-def _named(table: Mapping[str, Any], name: str | None) -> Any:
-    if not table or name == "":
+def _choose(list_clauses: Mapping[str, Any], name: str | None) -> Any:
+    if not list_clauses or name == "":
         return None
-    return table[name] if name else next(iter(table.values()))
+    return list_clauses[name] if name else next(iter(list_clauses.values()))
 
 
-def watch(cassette: Cassette, sent: list[Sent]) -> None:
-    """Note every request that is looked up in a cassette."""
-    ask = cassette.can_play_response_for
+def track_requests(cassette: Cassette, sent: list[SentRequest]) -> None:
+    """Append every request that is looked up in a cassette to ``sent``."""
+    look_up = cassette.can_play_response_for
 
-    def asked(request: Request) -> Any:
-        known = ask(request) and (request.method in READING or _in_turn(cassette, request))
+    def look_up_and_track(request: Request) -> Any:
+        known = look_up(request) and (request.method in READ_METHODS or _is_in_order(cassette, request))
         body = (request.body_bytes or b"").decode(errors="replace")
-        sent.append(Sent(f"{request.method} {request.uri} {body}".strip(), bool(known)))
+        sent.append(SentRequest(f"{request.method} {request.uri} {body}".strip(), bool(known)))
         return known
 
-    cassette.can_play_response_for = asked
+    cassette.can_play_response_for = look_up_and_track
 
 
-def _in_turn(cassette: Cassette, request: Request) -> bool:
-    """Tell whether all that was recorded before a write was asked for: who looks must look before."""
+def _is_in_order(cassette: Cassette, request: Request) -> bool:
+    """Return whether everything recorded before a write was requested: a check must come before its write."""
     turns = (turn for turn, _ in cassette._responses(request) if not cassette.play_counts[turn])  # noqa: SLF001
     return all(cassette.play_counts[turn] for turn in range(next(turns, 0)))
 
@@ -163,28 +163,28 @@ def _text(response: Mapping[str, Any]) -> str:
 
 
 @contextlib.contextmanager
-def at(moment: datetime | None, *, sleeping: bool = False) -> Iterator[time_machine.Traveller]:
-    """Let it be a moment; the clock goes on from there, and by itself when somebody sleeps.
+def freeze_time(moment: datetime | None, *, sleeping: bool = False) -> Iterator[time_machine.Traveller]:
+    """Set the clock to a moment; it runs from there, and a sleep moves it instead of waiting.
 
     Args:
-        moment: Now, if there is none.
+        moment: The moment; now, if it is ``None``.
         sleeping: Really sleep, as when recording.
     """
-    with time_machine.travel(moment or datetime.now(UTC), tick=True) as traveller, _retries_at_once():
-        slept = time.sleep
+    with time_machine.travel(moment or datetime.now(UTC), tick=True) as traveller, _without_retry_waits():
+        real_sleep = time.sleep
         if not sleeping:
             time.sleep = lambda seconds: traveller.shift(max(0.0, float(seconds)))
         try:
             yield traveller
         finally:
-            time.sleep = slept
+            time.sleep = real_sleep
 
 
 @contextlib.contextmanager
-def _retries_at_once() -> Iterator[None]:
+def _without_retry_waits() -> Iterator[None]:
     try:
         import stamina
-    except ImportError:  # the connector retries in another way, through time.sleep
+    except ImportError:  # the connector retries without stamina, through time.sleep
         yield
         return
     with stamina.set_testing(True, attempts=100, cap=True):

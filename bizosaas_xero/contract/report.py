@@ -1,4 +1,4 @@
-"""Check a connector in a process of its own, and say what was found."""
+"""Check a connector in a separate process, and return a report."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from typing import Any, Literal
 
 from bizosaas_xero.contract.clause_registry import AREAS
 
-HERE = Path(__file__).parent
+PACKAGE_FOLDER = Path(__file__).parent
 PLUGINS = ("pytest_recording.plugin", "bizosaas_xero.contract.plugin")
-SECONDS = 600.0
+CHECK_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
 class ReportRow:
-    """What became of one clause in one scenario.
+    """The outcome of one clause in one scenario.
 
     Attributes:
-        outcome: ``failed`` is the connector's fault, ``error`` the kit's.
+        outcome: ``failed`` is a fault of the connector, ``error`` a fault of the kit.
     """
 
     clause: str
@@ -37,14 +37,16 @@ class ReportRow:
 
 @dataclass(frozen=True)
 class Report:
-    """What the contract kit found.
+    """The contract kit's report about a connector.
 
     Attributes:
-        connector: The name that was asked for.
-        target: The module that it is.
-        version: That of its distribution.
-        problem: Why nothing could be said: no such connector, missing cassettes, no clause collected.
-        import_ms: What importing it cost.
+        connector: The name that was given.
+        target: Its module.
+        version: The version of its distribution.
+        problem: Why it could not be checked: unknown connector, missing cassettes, no clause collected.
+        rows: The outcome of each clause in each scenario.
+        import_ms: How long its import took, in milliseconds.
+        scenarios: How many scenarios it has.
     """
 
     connector: str
@@ -57,7 +59,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether a host may load it: no promise of severity ``must`` is broken."""
+        """Whether a host may load it: no clause of severity ``must`` is broken."""
         bad = any(row.outcome in {"failed", "error"} and row.severity == "must" for row in self.rows)
         return bool(self.rows) and not self.problem and not bad
 
@@ -68,7 +70,7 @@ class Report:
 
     @property
     def broken(self) -> list[str]:
-        """The clauses that it breaks, in order, each once."""
+        """The broken clauses, in order, each once."""
         return list(dict.fromkeys(row.clause for row in self.rows if row.outcome == "failed"))
 
     def to_dict(self) -> dict[str, Any]:
@@ -87,9 +89,9 @@ def check(
     junit: str | Path | None = None,
     scenario: str | None = None,
     options: Iterable[str] = (),
-    timeout: float = SECONDS,
+    timeout: float = CHECK_SECONDS,
 ) -> Report:
-    """Check a connector against every clause, in a process of its own.
+    """Check a connector against every clause, in a separate process.
 
     A host calls this before it loads a connector, and loads it if the report is ``ok``.
 
@@ -97,21 +99,21 @@ def check(
         name: An entry point's name, or a module that is not installed as one.
         contract: Its ``contract.toml``; by default that of its package.
         junit: Where to write JUnit XML as well.
-        scenario: Only scenarios with this in their names; such a report says nothing about the others.
+        scenario: Only scenarios with this text in their names; the report says nothing about the others.
         options: Further options of pytest.
-        timeout: Seconds after which it is given up.
+        timeout: Seconds after which the check is stopped.
 
     Returns:
-        The report. It is never ``ok`` when there is no such connector, when cassettes that it declares are
-        missing, or when no clause was collected.
+        The report. It is not ``ok`` if the connector does not exist, if declared cassettes are missing, or if no
+        clause was collected.
     """
     with tempfile.TemporaryDirectory(prefix="bizosaas-contract-") as folder:
-        found = Path(folder) / "report.json"
+        report_file = Path(folder) / "report.json"
         command = [
             sys.executable, "-m", "pytest", "--pyargs", "bizosaas_xero.contract",
-            "-c", str(HERE / "pytest.ini"), "--rootdir", folder,
+            "-c", str(PACKAGE_FOLDER / "pytest.ini"), "--rootdir", folder,
             "-p", "no:cacheprovider", "--import-mode=importlib", "-q", "--tb=no",
-            "-W", "ignore", "--bizosaas-connector", name, "--bizosaas-report", str(found),
+            "-W", "ignore", "--bizosaas-connector", name, "--bizosaas-report", str(report_file),
         ]  # fmt: skip
         for plugin in PLUGINS:
             command += ["-p", plugin]
@@ -121,7 +123,7 @@ def check(
             command += [f"--junitxml={Path(junit).resolve()}"]
         if scenario:
             command += ["--bizosaas-scenario", scenario]
-        # Plugins of other people's tests, and options meant for them, would change what is found.
+        # Plugins and options meant for other tests would change the outcome.
         environment = {key: value for key, value in os.environ.items() if key != "PYTEST_ADDOPTS"}
         environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         try:
@@ -134,18 +136,18 @@ def check(
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return Report(name, problem=f"it did not come to an end within {timeout:.0f} seconds")
+            return Report(name, problem=f"it did not end within {timeout:.0f} seconds")
         try:
-            return _report(name, json.loads(found.read_text(encoding="utf-8")), done)
+            return _report(name, json.loads(report_file.read_text(encoding="utf-8")), done)
         except (OSError, ValueError):
-            return Report(name, problem=_said(done))
+            return Report(name, problem=_failure_message(done))
 
 
 def _report(name: str, found: dict[str, Any], done: subprocess.CompletedProcess[str]) -> Report:
     rows = [ReportRow(**row) for row in found["rows"]]
     rows.sort(key=lambda row: AREAS.index(row.clause.partition(".")[0]))
-    # 0: all passed, 1: some failed; everything else means that not all was looked at.
-    problem = "" if rows and done.returncode in {0, 1} else _said(done)
+    # 0: all passed, 1: some failed; any other code means that not every clause ran.
+    problem = "" if rows and done.returncode in {0, 1} else _failure_message(done)
     return Report(
         connector=name,
         target=found.get("target", ""),
@@ -157,7 +159,7 @@ def _report(name: str, found: dict[str, Any], done: subprocess.CompletedProcess[
     )
 
 
-def _said(done: subprocess.CompletedProcess[str]) -> str:
+def _failure_message(done: subprocess.CompletedProcess[str]) -> str:
     lines = [line.strip() for line in (done.stderr + "\n" + done.stdout).splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
     return "; ".join(errors) or (lines[-1] if lines else f"pytest ended with {done.returncode}")

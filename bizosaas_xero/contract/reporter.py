@@ -1,4 +1,4 @@
-"""Collects what became of each clause, in the pytest process, and writes it as JSON."""
+"""Collects the outcome of each clause in the pytest process, and writes them as JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CLAUSE = "bizosaas_clause"
 
 
 class Reporter:
-    """One row for each clause and scenario."""
+    """Collects one row for each clause and scenario."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -23,30 +23,30 @@ class Reporter:
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-        """Note what became of one test."""
+        """Store the outcome of one test."""
         outcome = yield
         report: pytest.TestReport = outcome.get_result()
         clause: Clause | None = getattr(getattr(item, "function", None), "__clause__", None)
         if clause is None or (report.when != "call" and report.passed):
             return
         scenario = item.callspec.id if hasattr(item, "callspec") else ""
-        became, message = _became(report, call)
-        if became == "passed" and item.nodeid in self._rows:
+        result, message = _classify(report, call)
+        if result == "passed" and item.nodeid in self._rows:
             return
         self._rows[item.nodeid] = {
             "clause": clause.id,
             "severity": clause.severity,
             "scenario": scenario,
-            "outcome": became,
+            "outcome": result,
             "message": message,
         }
 
     def pytest_sessionfinish(self) -> None:
-        """Write the file."""
+        """Write the report."""
         self._path.write_text(json.dumps({**self.about, "rows": list(self._rows.values())}), encoding="utf-8")
 
 
-def _became(report: pytest.TestReport, call: pytest.CallInfo[None]) -> tuple[str, str]:
+def _classify(report: pytest.TestReport, call: pytest.CallInfo[None]) -> tuple[str, str]:
     reason = str(getattr(report, "wasxfail", ""))
     if reason.startswith("should: "):
         return "failed", reason.removeprefix("should: ")
@@ -56,7 +56,7 @@ def _became(report: pytest.TestReport, call: pytest.CallInfo[None]) -> tuple[str
     if report.passed:
         return "passed", ""
     if call.excinfo is None:  # a strict xfail that passed
-        return "failed", "it is exempt from this clause and keeps it: remove the exemption"
+        return "failed", "it is exempt from this clause but keeps it: remove the exemption"
     if isinstance(call.excinfo.value, Broken):
         return "failed", str(call.excinfo.value)
     return "error", f"{call.excinfo.typename}: {call.excinfo.value}"

@@ -1,4 +1,4 @@
-"""``contract.toml``: what a connector is shown, as data."""
+"""``contract.toml``: the scenarios of a connector, as data."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ ACTION_SCRIPTS = {
     "repeat": ("no mode", "run", "run again"),
     "run": ("no mode", "run"),
 }
-"""What a host does in each, step by step; a scenario may give steps of its own.
+"""The steps of each script; a scenario may define its own steps.
 
-``read`` and ``no mode`` give no control, ``no plan`` commits without a hash, ``commit`` does the last plan,
-what is done ``again`` has the same business key, ``stale`` and ``wait N`` happen to the world.
+``read`` and ``no mode`` pass no control, ``no plan`` commits without a hash, ``commit`` commits the last plan,
+a step with ``again`` repeats the business key, ``stale`` and ``wait N`` are events of the world.
 """
 
-_SECONDS = re.compile(r"[0-9]{1,9}")
-_SHOWN, _LONGEST = 10, 1_500
+_WHOLE_SECONDS = re.compile(r"[0-9]{1,9}")
+_MAX_COMPLAINTS, _MAX_COMPLAINT = 10, 1_500
 
-_REFUSED = {"no mode", "no plan"}
+_REFUSED_STEPS = {"no mode", "no plan"}
 _EVENTS = {"stale", "wait"}
 
 
@@ -52,15 +52,15 @@ class _Strict(BaseModel):
 
 
 class Expect(_Strict):
-    """How a scenario ends.
+    """The expected end of a scenario.
 
     Attributes:
-        records: Records in each run, those that come twice counted twice.
+        records: Records in each run; repeated records count each time.
         batches: Batches in each run.
-        rejected: Rows rejected in the whole scenario.
-        error: The code of the error in which it ends; absent: none.
-        reason: Its reason, where the connector gives a finer one.
-        status: What the step ``check`` says, or the action in its last step.
+        rejected: Rejected rows in the whole scenario.
+        error: The code of the error in which it ends; missing: it ends without error.
+        reason: The error's reason, if the connector gives one.
+        status: The status that the step ``check`` or the last step of the action returns.
     """
 
     records: tuple[int, ...] | None = None
@@ -72,14 +72,14 @@ class Expect(_Strict):
 
 
 class Exemption(_Strict):
-    """A clause that a connector is known to break; the test must fail, or the exemption must go."""
+    """A clause that a connector is known to break; if its test passes, the exemption must be removed."""
 
     clause: str
     reason: str = Field(min_length=10)
     scenario: str | None = None
 
 
-def _names_only_state(callback: str) -> bool:
+def _uses_only_state(callback: str) -> bool:
     try:
         return all(part[1:] in {("state", "", None), (None, None, None)} for part in Formatter().parse(callback))
     except ValueError:
@@ -87,18 +87,18 @@ def _names_only_state(callback: str) -> bool:
 
 
 class Scenario(_Strict):
-    """One thing that happens.
+    """One sequence of calls and events.
 
     Attributes:
-        name: Says what happens; also the name of the cassette.
-        script: For ``sync_entity`` and ``run_action``: what the host does.
-        steps: The steps, in order; ``wait N`` lets N seconds pass. For ``run_action``: in place of the
-            script's, with all of those that are not refused anyway.
-        change: Something changes between two runs.
+        name: Describes what happens; also the name of the cassette.
+        script: For ``sync_entity`` and ``run_action``: the calls of the host.
+        steps: The steps, in order; ``wait N`` lets N seconds pass. For ``run_action``: they replace the script's
+            steps, and include all of those that are not refused.
+        change: Whether a record changes between two runs.
         repeats: Why records come twice in a run.
         http: Whether requests are made: then there is a cassette.
         frozen: The moment at which it happens.
-        callback: The query with which the person comes back; ``{state}`` is the one that was sent.
+        callback: The query of the callback address; ``{state}`` is the state that was sent.
     """
 
     name: str = Field(pattern=r"\A[a-z0-9-]+\z", max_length=80)
@@ -131,28 +131,28 @@ class Scenario(_Strict):
         lacking = {"sync_entity": self.entity, "run_action": self.action, "auth": self.steps}[self.hook]
         if not lacking:
             raise ValueError("it names no entity, action or steps")
-        if not _names_only_state(self.callback):
-            raise ValueError("callback holds braces that are not those of {state}")
+        if not _uses_only_state(self.callback):
+            raise ValueError("callback may contain no braces except {state}")
         waits = [step.partition(" ")[2] for step in self.steps if step.partition(" ")[0] == "wait"]
-        if not all(_SECONDS.fullmatch(seconds) for seconds in waits):
-            raise ValueError("its steps are wrong; after wait stands a whole number of seconds")
+        if not all(_WHOLE_SECONDS.fullmatch(seconds) for seconds in waits):
+            raise ValueError("its steps are wrong; wait needs a whole number of seconds")
         if self.hook == "run_action" and self.steps:
-            strange = {step.partition(" ")[0] if step.startswith("wait ") else step for step in self.steps}
-            strange -= {step for steps in ACTION_SCRIPTS.values() for step in steps} | _EVENTS
-            lost = set(ACTION_SCRIPTS[self.script]) - _REFUSED - set(self.steps)
-            if strange or lost:
-                wrong = f"unknown: {sorted(strange)}" if strange else f"{self.script} lacks {sorted(lost)}"
+            unknown = {step.partition(" ")[0] if step.startswith("wait ") else step for step in self.steps}
+            unknown -= {step for steps in ACTION_SCRIPTS.values() for step in steps} | _EVENTS
+            missing = set(ACTION_SCRIPTS[self.script]) - _REFUSED_STEPS - set(self.steps)
+            if unknown or missing:
+                wrong = f"unknown: {sorted(unknown)}" if unknown else f"{self.script} lacks {sorted(missing)}"
                 raise ValueError(f"its steps are wrong; {wrong}")
         return self
 
     @property
     def plays(self) -> tuple[str, ...]:
-        """What a host does with the action, step by step."""
+        """The steps of the action."""
         return self.steps or ACTION_SCRIPTS[self.script]
 
 
 class Provenance(_Strict):
-    """Where a cassette comes from."""
+    """The origin of a cassette."""
 
     kind: Literal["synthetic", "recorded"]
     source: str
@@ -160,13 +160,13 @@ class Provenance(_Strict):
 
 
 class Contract(_Strict):
-    """The whole file.
+    """The contents of ``contract.toml``.
 
     Attributes:
-        transport: ``none`` for a connector without HTTP, whose ``fixtures`` module stands for its source.
+        transport: ``none`` for a connector without HTTP; its ``fixtures`` module imitates the source.
         entities: For a connector without ``describe``: the entities it offers.
-        headers: Request headers that carry meaning; a cassette is matched on them.
-        frozen: The moment of scenarios that name none.
+        headers: More request headers on which a cassette is matched.
+        frozen: The moment of scenarios that define none.
     """
 
     transport: Literal["http", "none"] = "http"
@@ -191,23 +191,23 @@ class Contract(_Strict):
         if twice:
             raise ValueError(f"scenarios named twice: {', '.join(sorted(twice))}")
         if self.transport == "none" and not self.fixtures:
-            raise ValueError('transport = "none" needs fixtures, the module that stands for the source')
+            raise ValueError('transport = "none" needs fixtures, the module that imitates the source')
         for scenario in self.scenarios:
             for one in ("app", "connection", "grant"):
                 name, known = getattr(scenario, one), getattr(self, f"{one}s")
-                if name and known and name not in known:  # a fixtures module gives what no table holds
+                if name and known and name not in known:  # a fixtures module may supply it
                     raise ValueError(f"scenario {scenario.name} names {name!r}, which is not among {one}s")
-        unmeant = {each.scenario for each in self.exempt if each.scenario} - set(names)
-        if unmeant:
-            raise ValueError(f"exempt names scenarios that are not there: {', '.join(sorted(unmeant))}")
+        unknown = {each.scenario for each in self.exempt if each.scenario} - set(names)
+        if unknown:
+            raise ValueError(f"exempt names unknown scenarios: {', '.join(sorted(unknown))}")
         return self
 
     def cassette(self, scenario: Scenario) -> Path:
-        """Return where a scenario's requests and answers are kept."""
+        """Return the path of a scenario's cassette."""
         return self.folder / self.cassettes / f"{scenario.name}.yaml"
 
     def missing(self) -> list[str]:
-        """Name the cassettes that are declared and do not exist, or whose origin is not told."""
+        """Return the declared cassettes that do not exist, or have no provenance."""
         if self.transport == "none":
             return []
         wanted = [scenario for scenario in self.scenarios if scenario.http]
@@ -218,7 +218,7 @@ class Contract(_Strict):
         ]
 
     def unused(self) -> list[str]:
-        """Name the cassettes that no scenario declares."""
+        """Return the cassettes that no scenario declares."""
         names = {scenario.name for scenario in self.scenarios if scenario.http}
         found = {path.stem for path in (self.folder / self.cassettes).glob("*.yaml")}
         return sorted((found | set(self.provenance)) - names)
@@ -232,26 +232,26 @@ def load(path: Path) -> Contract:
     """Read a ``contract.toml``.
 
     Raises:
-        ContractFileError: It is not there, or wrong.
+        ContractFileError: it cannot be read, or its contents are wrong.
     """
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         return Contract.model_validate(data | {"folder": path.resolve().parent})
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise _unusable(path, str(error)) from None
+        raise _file_error(path, str(error)) from None
     except RecursionError:
-        raise _unusable(path, "it is nested too deep") from None
+        raise _file_error(path, "it is nested too deep") from None
     except ValidationError as error:
         found = error.errors()
-        complaints = [_complaint(".".join(map(str, e["loc"])), e["msg"]) for e in found[:_SHOWN]]
-        more = [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
-        raise _unusable(path, "; ".join(complaints + more)) from None
+        complaints = [_format_complaint(".".join(map(str, e["loc"])), e["msg"]) for e in found[:_MAX_COMPLAINTS]]
+        more = [f"and {len(found) - _MAX_COMPLAINTS} more"] if len(found) > _MAX_COMPLAINTS else []
+        raise _file_error(path, "; ".join(complaints + more)) from None
 
 
-def _unusable(path: Path, why: str) -> ContractFileError:
-    return ContractFileError(f"{path}: {why[:_LONGEST]}. Correct it; docs/contract.md says what stands in it.")
+def _file_error(path: Path, why: str) -> ContractFileError:
+    return ContractFileError(f"{path}: {why[:_MAX_COMPLAINT]}. Correct it; docs/contract.md explains its keys.")
 
 
-def _complaint(where: str, message: str) -> str:
+def _format_complaint(where: str, message: str) -> str:
     message = message.removeprefix("Value error, ")
     return f"{where}: {message}" if where else message

@@ -1,8 +1,8 @@
-"""Replace what is secret or personal by stable pseudonyms, on both sides of every interaction.
+"""Replace secrets and personal data by stable pseudonyms, in requests and in answers.
 
-The same value becomes the same pseudonym wherever it stands, so that an answer's token still is the next
-request's. A pseudonym is left as it is, so that scrubbing twice changes nothing. Text is edited in place:
-digits, spaces and the order of fields stay as they came over the wire.
+The same value gets the same pseudonym everywhere, so that a token in an answer still equals the token of the next
+request. A pseudonym is not changed again, so that scrubbing twice changes nothing. Text is edited in place:
+digits, spaces and the order of fields stay as they were sent.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ _KINDS = {
 }
 
 
-def _folded(name: str) -> str:
+def _normalise(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-_BY_FIELD = {_folded(name): kind for kind, names in _KINDS.items() for name in names.split()}
+_KIND_BY_FIELD = {_normalise(name): kind for kind, names in _KINDS.items() for name in names.split()}
 
-# Names that are OAuth's in a form or an address, and anybody's in a record.
-_OF_FORMS = {"code": "code", "state": "constant"}
+# Names that belong to OAuth in a form or an address, and have other meanings in a record.
+_FORM_FIELDS = {"code": "code", "state": "constant"}
 
 EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
 JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*")
-# A challenge, `Bearer error="…"`, is no token.
+# A challenge, `Bearer error="…"`, does not hold a token.
 BEARER = re.compile(r"(?i)\bbearer\s+(?!scrubbed-)([A-Za-z0-9._~+/-]{8,}+=*+)(?!\")")
-_PAIR = re.compile(r'("((?:[^"\\]|\\.)*)"\s*:\s*)("(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*)')
+_JSON_PAIR = re.compile(r'("((?:[^"\\]|\\.)*)"\s*:\s*)("(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*)')
 _PSEUDONYM = {
     "secret": re.compile(r"scrubbed-[a-z0-9-]+"),
     "constant": re.compile(r"scrubbed"),
@@ -60,7 +60,7 @@ _PSEUDONYM = {
     "phone": re.compile(r"555\d{4}"),
     "account": re.compile(r"000000-\d{8}"),
 }
-_DROPPED = {"content-length", "transfer-encoding", "connection", "keep-alive", "server", "content-encoding"}
+_DROPPED_HEADERS = {"content-length", "transfer-encoding", "connection", "keep-alive", "server", "content-encoding"}
 _FORM = "application/x-www-form-urlencoded"
 _BASIC = "basic "
 
@@ -69,11 +69,11 @@ class Scrubber:
     """Scrubs requests and answers.
 
     Args:
-        known: Values with the pseudonyms that they are to have, such as a test account's tokens.
-        bases: Addresses that were recorded, with those that they stand for, by part of the path; the entry
-            of an empty part is for all others.
-        headers: Request headers to keep; others say nothing about what is asked.
-        salt: Makes pseudonyms unguessable from short values such as phone numbers.
+        known: Values with fixed pseudonyms, such as a test account's tokens.
+        bases: Recorded addresses, with those that replace them, by part of the path; the entry of an empty
+            part is for all other paths.
+        headers: Request headers to keep.
+        salt: Makes it impossible to guess short values, such as phone numbers, from their pseudonyms.
     """
 
     def __init__(
@@ -109,8 +109,8 @@ class Scrubber:
         }[kind]
 
     def text(self, text: str) -> str:
-        """Scrub a text of any form: fields of JSON by their names, the rest by its shape."""
-        text = _PAIR.sub(self._pair, text)
+        """Scrub a text: JSON fields by their names, the rest by its shape."""
+        text = _JSON_PAIR.sub(self._pair, text)
         for value, name in self._known.items():
             text = text.replace(value, name)
         text = JWT.sub(lambda found: self.value("secret", found[0]), text)
@@ -119,11 +119,11 @@ class Scrubber:
 
     def _pair(self, found: re.Match[str]) -> str:
         head, name, value = found[1], found[2], found[3]
-        kind = _BY_FIELD.get(_folded(name))
+        kind = _KIND_BY_FIELD.get(_normalise(name))
         if kind is None:
             return found[0]
         if not value.startswith('"'):
-            # A number where a text is expected: account and phone numbers come as both.
+            # Account and phone numbers are sent as texts or as numbers.
             return f"{head}0" if kind in {"phone", "account"} else found[0]
         return f'{head}"{self.value(kind, value[1:-1])}"'
 
@@ -133,11 +133,11 @@ class Scrubber:
         return urlencode([(name, self._field(name, value)) for name, value in pairs], quote_via=quote)
 
     def _field(self, name: str, value: str) -> str:
-        kind = _BY_FIELD.get(_folded(name)) or _OF_FORMS.get(name.lower())
+        kind = _KIND_BY_FIELD.get(_normalise(name)) or _FORM_FIELDS.get(name.lower())
         return self.value(kind, value) if kind else self.text(value)
 
     def url(self, url: str) -> str:
-        """Scrub an address, and let it be the one that it stands for."""
+        """Scrub an address, and replace its base."""
         parts = urlsplit(url)
         base = f"{parts.scheme}://{parts.netloc}"
         places = self._bases.get(base)
@@ -146,22 +146,22 @@ class Scrubber:
             base = found
         path = self.text(parts.path)
         scrubbed = self.form(parts.query)
-        # A query that holds nothing secret stays as it was written.
+        # A query without secrets stays as it was written.
         query = scrubbed if parse_qsl(scrubbed) != parse_qsl(parts.query) else parts.query
         return urlunsplit((*urlsplit(base)[:2], path, query, parts.fragment))
 
     # ------------------------------------------------------------ interactions
 
     def request(self, request: Request) -> Request:
-        """Return a request without secrets; also applied to those that are looked up in a cassette."""
+        """Return a request without secrets; also applied to requests that are looked up in a cassette."""
         headers = {
-            name: self.header(name, _one(value))
+            name: self.header(name, _to_text(value))
             for name, value in request.headers.items()
             if name.lower() in self._headers or name.lower() == "authorization"
         }
         body = request.body_bytes
         if body:
-            body = self.body(body, _one(request.headers.get("content-type") or ""))
+            body = self.body(body, _to_text(request.headers.get("content-type") or ""))
         return Request(request.method, self.url(request.uri), body or None, headers)
 
     def response(self, response: dict[str, Any]) -> dict[str, Any]:
@@ -169,15 +169,15 @@ class Scrubber:
         headers = {
             name: [self.header(name, value) for value in values]
             for name, values in response["headers"].items()
-            if name.lower() not in _DROPPED
+            if name.lower() not in _DROPPED_HEADERS
         }
-        kind = next((_one(v) for n, v in headers.items() if n.lower() == "content-type"), "")
+        kind = next((_to_text(v) for n, v in headers.items() if n.lower() == "content-type"), "")
         body = response["body"].get("string") or b""
         body = body.encode() if isinstance(body, str) else body
         return {**response, "headers": headers, "body": {"string": self.body(body, kind)}}
 
     def body(self, body: bytes, content_type: str) -> bytes:
-        """Scrub a body; one that is no text is left out."""
+        """Scrub a body; a binary body is dropped."""
         try:
             text = body.decode()
         except UnicodeDecodeError:
@@ -204,10 +204,10 @@ class Scrubber:
             user, _, password = base64.b64decode(secret, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             return self.value("secret", secret)
-        # Left readable: the two parts are pseudonyms, and encoded they would look like a secret.
+        # Not encoded: the two pseudonyms would look like a secret.
         return f"{self.value('secret', user)}:{self.value('secret', password)}"
 
 
-def _one(value: Any) -> str:
+def _to_text(value: Any) -> str:
     value = value[0] if isinstance(value, list) else value
     return value.decode() if isinstance(value, bytes) else str(value)

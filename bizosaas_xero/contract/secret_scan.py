@@ -1,4 +1,4 @@
-"""Find what looks like a secret or a person's in files that are committed."""
+"""Find texts that look like secrets or personal data in committed files."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ SHAPES: dict[str, re.Pattern[str]] = {
     "bank account number": re.compile(r"(?<![\w.-])(?:\d{2}-\d{4}-\d{7}-\d{2,3}|[A-Z]{2}\d{2}[A-Z]{4}\d{10,}|"
                                       r"\d{2}-\d{2}-\d{2} \d{8})(?![\w-])"),
 }  # fmt: skip
-_INVENTED = re.compile(r"@(?:[\w-]+\.)*(?:example(?:\.(?:com|org|net|invalid))?|localhost)$", re.IGNORECASE)
-_TEXT_BYTES = 4096
+_EXAMPLE_ADDRESS = re.compile(r"@(?:[\w-]+\.)*(?:example(?:\.(?:com|org|net|invalid))?|localhost)$", re.IGNORECASE)
+_SNIFF_BYTES = 4096
 
 
 class Finding(NamedTuple):
-    """One text that looks like something that must not be committed."""
+    """A text that looks like a secret or personal data."""
 
     path: Path
     line: int
@@ -32,30 +32,29 @@ class Finding(NamedTuple):
 
 
 def scan_text(text: str, allowed: Iterable[str] = ()) -> Iterator[tuple[int, str, str]]:
-    """Yield the line, the shape and the text of each find.
+    """Yield the line, the shape and the text of each finding.
 
     Args:
-        text: What is looked through.
-        allowed: Regular expressions of what may stand there; each says in a comment why.
+        text: The text to scan.
+        allowed: Regular expressions of texts that are allowed; give the reason in a comment.
     """
     permitted = [re.compile(pattern) for pattern in allowed]
     for number, line in enumerate(text.splitlines(), start=1):
         for shape, pattern in SHAPES.items():
-            for found in pattern.finditer(line):
-                what = found[0]
-                invented = shape == "e-mail address" and _INVENTED.search(what)
-                if not invented and not any(one.search(what) for one in permitted):
-                    yield number, shape, what
+            for match in pattern.finditer(line):
+                example = shape == "e-mail address" and _EXAMPLE_ADDRESS.search(match[0])
+                if not example and not any(each.search(match[0]) for each in permitted):
+                    yield number, shape, match[0]
 
 
 def scan(paths: Iterable[Path], allowed: Iterable[str] = ()) -> list[Finding]:
-    """Look through files; those that are no text are left out."""
+    """Scan files; binary files are skipped."""
     permitted = list(allowed)
-    found = []
+    findings = []
     for path in paths:
         data = path.read_bytes()
-        if b"\0" in data[:_TEXT_BYTES]:
+        if b"\0" in data[:_SNIFF_BYTES]:
             continue
         for line, shape, text in scan_text(data.decode(errors="replace"), permitted):
-            found.append(Finding(path, line, shape, text))
-    return found
+            findings.append(Finding(path, line, shape, text))
+    return findings

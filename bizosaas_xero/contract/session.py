@@ -1,4 +1,4 @@
-"""What a pytest session looks at: the connector that its options name, and its scenarios."""
+"""The connector and the scenarios of a pytest session, as its options name them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 BARE = Scenario(name="no-request", hook="auth", steps=("wait 0",), http=False)
-"""Stands for calls that must be refused before any request."""
+"""The scenario of calls that must be refused before any request."""
 
 _SUBJECT = pytest.StashKey[Subject]()
 _SCENARIOS = pytest.StashKey[list[Scenario]]()
 
 
-def subject_of(config: pytest.Config) -> Subject:
-    """Return the connector that the options name; it is loaded once."""
+def get_subject(config: pytest.Config) -> Subject:
+    """Return the connector that the options name; it is loaded once.
+
+    Raises:
+        pytest.UsageError: no connector is named, or it cannot be found.
+    """
     if _SUBJECT not in config.stash:
         name, contract = config.getoption("--bizosaas-connector"), config.getoption("--bizosaas-contract")
         if not name:
@@ -34,28 +38,28 @@ def subject_of(config: pytest.Config) -> Subject:
     return config.stash[_SUBJECT]
 
 
-def scenarios_of(config: pytest.Config) -> list[Scenario]:
-    """Return what the connector is shown: what its contract lists, and what its fixtures can show."""
+def get_scenarios(config: pytest.Config) -> list[Scenario]:
+    """Return the scenarios that its contract lists, and those that its fixtures can show."""
     if _SCENARIOS not in config.stash:
-        subject = subject_of(config)
-        found = list(subject.contract.scenarios)
+        subject = get_subject(config)
+        scenarios = list(subject.contract.scenarios)
         missing = [] if recording(config) else subject.contract.missing()
         if missing:
-            raise pytest.UsageError(f"cassettes are declared and missing (or of untold origin): {missing}")
+            raise pytest.UsageError(f"declared cassettes are missing, or their provenance: {missing}")
         if subject.contract.transport == "none":
-            found += fixtures.scenarios(subject, _fixtures(subject))
+            scenarios += fixtures.scenarios(subject, _fixtures(subject))
         part = config.getoption("--bizosaas-scenario")
-        config.stash[_SCENARIOS] = [one for one in found if not part or part in one.name]
+        config.stash[_SCENARIOS] = [scenario for scenario in scenarios if not part or part in scenario.name]
     return config.stash[_SCENARIOS]
 
 
 def _fixtures(subject: Subject) -> ModuleType:
     try:
-        return fixtures.module_of(subject.contract)
+        return fixtures.load_fixtures(subject.contract)
     except ImportError as error:
         raise pytest.UsageError(f"the fixtures of {subject.name} cannot be imported: {error}") from None
 
 
 def recording(config: pytest.Config) -> bool:
-    """Tell whether cassettes are written, not read."""
+    """Return whether cassettes are recorded, not replayed."""
     return (config.getoption("--record-mode", None) or "none") != "none"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bizosaas_xero.contract.clause_registry import table
+from bizosaas_xero.contract.clause_registry import list_clauses
 from bizosaas_xero.contract.scenarios import ACTION_SCRIPTS
 from contract_tests.helpers.paths import ROOT
 
@@ -15,7 +15,7 @@ SHOP = ROOT / "contract_tests" / "selftest" / "csvshop"
 def clauses():
     """Return the table of clauses."""
     lines = ["| Clause | Severity | The promise |", "| --- | --- | --- |"]
-    lines += [f"| `{row.id}` | {row.severity} | {row.sentence} |" for row in table().values()]
+    lines += [f"| `{row.id}` | {row.severity} | {row.sentence} |" for row in list_clauses().values()]
     return "\n".join(lines)
 
 

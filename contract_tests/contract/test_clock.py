@@ -15,7 +15,7 @@ def test_after_a_scenario_time_goes_on_as_before():
     not connect for a minute, then could for another.
     """
     wall, steady = time.time(), time.monotonic()
-    with replay.at(datetime(2020, 1, 1, tzinfo=UTC)):
+    with replay.freeze_time(datetime(2020, 1, 1, tzinfo=UTC)):
         assert datetime.now(UTC).year == 2020
         time.sleep(3600)  # by itself
         assert datetime.now(UTC).hour == 1

@@ -13,7 +13,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from bizosaas_xero.contract import check
-from bizosaas_xero.contract.clause_registry import table
+from bizosaas_xero.contract.clause_registry import list_clauses
 from contract_tests.helpers.paths import ROOT
 from contract_tests.selftest.test_broken import COMMAND, SHOP_FOLDER, run
 
@@ -58,7 +58,7 @@ def test_a_connector_that_gives_nothing_is_told_each_missing_promise(nothing):
     assert code == 5
     kept = {row["clause"] for row in report["rows"] if row["outcome"] == "passed"}
     skipped = {row["clause"] for row in report["rows"] if row["outcome"] == "skipped"}
-    loaded = {identity for identity in table() if identity.startswith("discovery.")}
+    loaded = {identity for identity in list_clauses() if identity.startswith("discovery.")}
     assert kept <= loaded | {"replay.no-stray-cassette", "actions.described"}
     assert all(identity.startswith("actions.") for identity in skipped)
     assert len(report["broken"]) >= 60
@@ -167,7 +167,7 @@ def test_what_a_person_sees_of_a_good_connector():
     told = shown(SHOP_FOLDER, "csvshop")
     lines = [" ".join(line.split()) for line in told.splitlines()]
     clauses = [line.split()[0] for line in lines if "." in line.split(" ")[0] and " must " in f" {line} "]
-    assert clauses == [row for row in table() if row in clauses]  # in the order of the documentation
+    assert clauses == [row for row in list_clauses() if row in clauses]  # in the order of the documentation
     assert "actions.done-once must skipped it offers no actions" in lines
     assert "sync.schema must passed 9 of 9" in lines
     assert lines[-1].startswith("csvshop (not installed) keeps the contract: ")
@@ -184,7 +184,7 @@ def test_what_a_person_sees_of_a_bad_one(tmp_path):
 
 
 def test_what_a_person_sees_without_a_contract_and_without_a_connector(nothing):
-    assert "It was shown nothing: it has no contract.toml" in shown(nothing, "nothing")
+    assert "No scenario was played: it has no contract.toml" in shown(nothing, "nothing")
     told = " ".join(shown(nothing, "no_such_connector").split())
-    assert "was not checked: There is no connector 'no_such_connector'" in told
+    assert "was not checked: The connector 'no_such_connector' does not exist" in told
     assert "does not keep" not in told

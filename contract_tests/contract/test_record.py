@@ -104,7 +104,7 @@ def test_a_person_reads_the_drift_in_a_table(box):
     lines = [line.split() for line in told.splitlines()]
     assert ["error", "GET", "/api.xro/2.0/Contacts", "Contacts[].IsSupplier", "is", "gone"] in lines
     assert ["info", "GET", "/api.xro/2.0/Contacts", "Contacts[].Mood", "is", "new"] in lines
-    assert "Scenarios recorded: 1. Errors of drift: 1. New fields: 1." in told
+    assert "Scenarios recorded: 1. Removed or retyped fields: 1. New fields: 1." in told
     assert code == 5
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bizosaas_xero.contract.clause_registry import table
+from bizosaas_xero.contract.clause_registry import list_clauses
 from contract_tests.helpers.paths import ROOT
 from contract_tests.selftest.broken_toys import TOYS
 from contract_tests.selftest.broken_xeros import TOML, XEROS
@@ -146,7 +146,7 @@ def test_a_broken_connector_dies_by_its_own_clause(number, reports, caught):
     assert not report["problem"], report["problem"]
     assert not errors, "the kit itself failed: an accident, and no verdict"
     assert clause in report["broken"], f"{wrong}: broke only {report['broken']}"
-    severity = table()[clause].severity
+    severity = list_clauses()[clause].severity
     assert report["ok"] == (code == 0)
     assert not report["ok"] or severity == "should"
     caught.append(clause)
@@ -154,7 +154,7 @@ def test_a_broken_connector_dies_by_its_own_clause(number, reports, caught):
 
 def test_every_clause_kills_at_least_one():
     killed = {clause for _, _, clause, _, _ in BROKEN}
-    assert killed == set(table())
+    assert killed == set(list_clauses())
     assert len(BROKEN) >= 40
 
 
@@ -163,7 +163,7 @@ def test_the_honest_toy_passes():
     assert code == 0, [row for row in report["rows"] if row["outcome"] not in {"passed", "skipped"}]
     assert report["ok"]
     assert set(report["counts"]) <= {"passed", "skipped"}
-    assert {row["clause"] for row in report["rows"]} == set(table())
+    assert {row["clause"] for row in report["rows"]} == set(list_clauses())
 
 
 def test_xero_passes_every_clause(tmp_path):

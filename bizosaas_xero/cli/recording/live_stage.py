@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from bizosaas_xero.contract.connector import Subject
 from bizosaas_xero.contract.observation import Inputs
-from bizosaas_xero.contract.replay import inputs_of
+from bizosaas_xero.contract.replay import inputs_for
 from bizosaas_xero.contract.scenarios import Scenario
 
 SIGNED_IN_VARIABLE = "BIZOSAAS_RECORD_SIGNED_IN"
@@ -43,7 +43,7 @@ class Stage:
     salt = _SALT
 
     def __init__(self, subject: Subject, scenario: Scenario) -> None:
-        self._invented = inputs_of(subject.contract, scenario)
+        self._invented = inputs_for(subject.contract, scenario)
         self._signed_in = json.loads(Path(os.environ[SIGNED_IN_VARIABLE]).read_text(encoding="utf-8"))
 
     def __enter__(self) -> Self:

@@ -16,7 +16,7 @@ from bizosaas_xero.cli.output import LATER, OK, PARTIAL, Output
 from bizosaas_xero.cli.recording import live_stage, sandbox_stage
 from bizosaas_xero.contract import drift
 from bizosaas_xero.contract.connector import find
-from bizosaas_xero.contract.player import plain
+from bizosaas_xero.contract.player import to_json_values
 from bizosaas_xero.contract.report import PLUGINS
 from bizosaas_xero.spec import Invalid, Misconfigured, OrganisationUnavailable
 
@@ -61,7 +61,7 @@ def record_at_xero(output: Output, kind: str, organisation: str | None, keep: Pa
         for name in names:
             _record_scenario(folder, signed_in, name)
         recorded = [name for name in names if (folder / f"{name}.yaml").is_file()]
-        changes = drift.compare(drift.shapes(committed, recorded), drift.shapes(folder, recorded))
+        changes = drift.compare(drift.read_shapes(committed, recorded), drift.read_shapes(folder, recorded))
         if keep:
             keep.mkdir(parents=True, exist_ok=True)
             for name in recorded:
@@ -100,13 +100,13 @@ def _sign_in(output: Output, subject: Any, kind: str, organisation: str | None) 
     }
     request = {"app": app, "settings": settings}
     if kind == "custom":
-        result = plain(subject.hook.auth(request={"step": "client_credentials", **request}))
+        result = to_json_values(subject.hook.auth(request={"step": "client_credentials", **request}))
     else:
-        begun = plain(subject.hook.auth(request={"step": "authorize", **request}))
+        begun = to_json_values(subject.hook.auth(request={"step": "authorize", **request}))
         output.prompt("Choose the Demo Company when Xero asks.")
         callback_url = read_pasted_callback(output, begun["url"], str(app["redirect_uri"]))
         more = {"pending": begun["pending"], "callback_url": callback_url}
-        result = plain(subject.hook.auth(request={"step": "callback", **request, **more}))
+        result = to_json_values(subject.hook.auth(request={"step": "callback", **request, **more}))
     offered = {each["id"]: each["name"] for each in result["organisations"]}
     chosen = [
         key for key, name in offered.items() if organisation in {key, name} or (not organisation and "Demo" in name)

@@ -16,8 +16,8 @@ from typing import Any, Self
 from bizosaas_xero.cli.recording import sandbox_writes
 from bizosaas_xero.contract.connector import Subject
 from bizosaas_xero.contract.observation import Inputs
-from bizosaas_xero.contract.player import plain
-from bizosaas_xero.contract.replay import inputs_of
+from bizosaas_xero.contract.player import to_json_values
+from bizosaas_xero.contract.replay import inputs_for
 from bizosaas_xero.contract.scenarios import Scenario
 from bizosaas_xero.sandbox import Box, Clock, serve
 from bizosaas_xero.sandbox.queries.endpoints import ENDPOINTS
@@ -100,7 +100,7 @@ class Stage:
 
     def __init__(self, subject: Subject, scenario: Scenario) -> None:
         self._subject, self._scenario = subject, scenario
-        self._invented = inputs_of(subject.contract, scenario)
+        self._invented = inputs_for(subject.contract, scenario)
         self._exits = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -176,11 +176,11 @@ class Stage:
             result = hook.auth(request={"step": "client_credentials", **request})
         else:
             scopes = FEW_SCOPES if self._scenario.name in _FEW_SCOPES_SCENARIOS else None
-            begun = plain(hook.auth(request={"step": "authorize", "scopes": scopes, **request}))
+            begun = to_json_values(hook.auth(request={"step": "authorize", "scopes": scopes, **request}))
             callback_url = self._box.sandbox.consent(begun["url"])
             more = {"pending": begun["pending"], "callback_url": callback_url}
             result = hook.auth(request={"step": "callback", **request, **more})
-        access = plain(result)
+        access = to_json_values(result)
         grant = access["grant"]
         connection = dict(self._invented.connection) | {
             "organisation_id": access["organisations"][0]["id"],

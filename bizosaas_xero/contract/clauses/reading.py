@@ -1,4 +1,4 @@
-"""What the clauses about reading share."""
+"""Helpers of the clauses about reading."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import jsonschema_rs
 from bizosaas_xero.contract.clause_registry import Broken, require
 from bizosaas_xero.contract.connector import Subject
 from bizosaas_xero.contract.observation import Observation, Run
-from bizosaas_xero.contract.player import plain
+from bizosaas_xero.contract.player import to_json_values
 from bizosaas_xero.contract.scenarios import Scenario
 
 
 def script(*names: str, **more: Any) -> Callable[[Scenario], bool]:
-    """Choose scenarios of ``sync_entity`` by their script, and by other attributes."""
+    """Select scenarios of ``sync_entity`` by their script, and by other attributes."""
     return lambda one: (
         one.hook == "sync_entity"
         and (not names or one.script in names)
@@ -24,7 +24,7 @@ def script(*names: str, **more: Any) -> Callable[[Scenario], bool]:
 
 
 def ends_well(one: Scenario) -> bool:
-    """Choose scenarios in which something is read, and no error is meant."""
+    """Select scenarios that read without an expected error."""
     reads = one.hook == "sync_entity" and one.script not in {"damaged", "foreign"}
     return reads and not one.expect.error
 
@@ -47,48 +47,48 @@ def one_entity(subject: Subject) -> str:
 
 
 def validator(schema: Any, what: str) -> Any:
-    """Make a validator, or complain that the schema is none."""
+    """Return a validator; an invalid schema breaks the clause."""
     try:
         return jsonschema_rs.validator_for(schema)
     except (jsonschema_rs.ValidationError, ValueError) as error:
         raise Broken(f"{what}: {error}") from None
 
 
-def good(seen: Observation, *purposes: str) -> list[Run]:
-    """Return the runs with these purposes; none of them may have failed, and a batch must have come."""
+def successful_runs(seen: Observation, *purposes: str) -> list[Run]:
+    """Return the runs with these purposes; none may have failed, and there must be a batch."""
     runs = [run for run in seen.runs if not purposes or run.purpose in purposes]
     require(runs, "the run was not reached")
     for run in runs:
-        require(not run.not_iterator, f"sync_entity gave {run.not_iterator}, not an iterator")
+        require(not run.not_iterator, f"sync_entity returned {run.not_iterator}, not an iterator")
         require(run.error is None, f"the {run.purpose} run raised {run.error!r}")
-    require(any(run.batches for run in runs), "no batch came")
+    require(any(run.batches for run in runs), "it gave no batch")
     return runs
 
 
-def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def iter_leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield every value in a record, with its path."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            yield from leaves(inner, f"{path}.{name}")
+            yield from iter_leaves(inner, f"{path}.{name}")
     elif isinstance(value, list | tuple):
         for inner in value:
-            yield from leaves(inner, path)
+            yield from iter_leaves(inner, path)
     else:
         yield path, value
 
 
-def data_of(record: Any) -> Mapping[str, Any]:
+def get_data(record: Any) -> Mapping[str, Any]:
     """Return a record's data."""
     data: Mapping[str, Any] = record.get("data", {}) if isinstance(record, dict) else record.data
     return data
 
 
-def stored(run: Run, held: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return what a host holds after a run, in JSON form."""
+def records_after(run: Run, held: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the records that a host has stored after a run, by key, in JSON form."""
     held = dict(held or {})
     for record in run.records:
         if record.op == "delete":
             held.pop(record.key, None)
         else:
-            held[record.key] = plain(record)["data"]
+            held[record.key] = to_json_values(record)["data"]
     return held

@@ -1,4 +1,4 @@
-"""What an agent may ask for is described truly, planned before it is done, and done once."""
+"""Actions are described correctly; a write is planned before it is done, and done once."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from bizosaas_xero.contract.clause_registry import Broken, clause, require
 from bizosaas_xero.contract.clauses.reading import validator
 from bizosaas_xero.contract.connector import Subject
 from bizosaas_xero.contract.observation import Call, Observation, World
-from bizosaas_xero.contract.player import plain
+from bizosaas_xero.contract.player import to_json_values
 from bizosaas_xero.contract.scenarios import Scenario
-from bizosaas_xero.contract.session import scenarios_of
+from bizosaas_xero.contract.session import get_scenarios
 from bizosaas_xero.spec import Action, ActionResult, Invalid, parse
 
 
 def script(*names: str) -> Callable[[Scenario], bool]:
-    """Choose scenarios of ``run_action`` by their script."""
+    """Select scenarios of ``run_action`` by their script."""
     return lambda one: one.hook == "run_action" and (not names or one.script in names)
 
 
 def plays(step: str) -> Callable[[Scenario], bool]:
-    """Choose scenarios of ``run_action`` that have a step and end well."""
+    """Select scenarios of ``run_action`` that have a step and end without error."""
     return lambda one: one.hook == "run_action" and step in one.plays and not one.expect.error
 
 
 def repeats(one: Scenario) -> bool:
-    """Choose scenarios in which something is done again."""
+    """Select scenarios in which something is done again."""
     return one.hook == "run_action" and any(step.endswith(" again") for step in one.plays)
 
 
-def _listed(subject: Subject) -> list[Any]:
+def _list_actions(subject: Subject) -> list[Any]:
     try:
         found = subject.hook.list_actions(connection=None)
-    except Exception as error:  # noqa: BLE001 (whatever it is, it is the connector's)
+    except Exception as error:  # noqa: BLE001 (reported as the connector's)
         raise Broken(f"list_actions raised {error!r}") from None
-    require(isinstance(found, list), f"list_actions gave {type(found).__name__}, not a list")
+    require(isinstance(found, list), f"list_actions returned {type(found).__name__}, not a list")
     return list(found)
 
 
 def no_actions(subject: Subject) -> str:
     """Excuse connectors that list no action."""
     try:
-        return "" if _listed(subject) else "it offers no actions"
-    except Exception:  # noqa: BLE001 (the clause about the list reports it)
+        return "" if _list_actions(subject) else "it offers no actions"
+    except Exception:  # noqa: BLE001 (the clause actions.listed reports it)
         return ""
 
 
@@ -54,12 +54,12 @@ def no_writes(subject: Subject) -> str:
     return no_actions(subject) or ("" if writes else "its actions only read")
 
 
-def _done(seen: Observation, name: str) -> list[Call]:
+def _results(seen: Observation, name: str) -> list[Call]:
     calls = seen.call(name)
     require(calls, f"{name!r} was not reached")
     for call in calls:
         require(call.error is None, f"{name!r} raised {call.error!r}")
-        require(call.result is not None, f"{name!r} gave nothing")
+        require(call.result is not None, f"{name!r} returned nothing")
     return calls
 
 
@@ -68,43 +68,43 @@ def _done(seen: Observation, name: str) -> list[Call]:
     "`list_actions(None)` lists `Action`s with distinct names and a description each, without a request.",
 )
 def test_listed(subject: Subject, world: World) -> None:
-    found = _listed(subject)
+    found = _list_actions(subject)
     try:
-        rows = [parse(Action, plain(row), "action") for row in found]
+        rows = [parse(Action, to_json_values(row), "action") for row in found]
     except Invalid as error:
         raise Broken(error.message) from None
     names = [row.name for row in rows]
     require(len(set(names)) == len(names), f"actions are named twice: {names}")
     for row in rows:
-        require(len(row.description.split()) > 2, f"{row.name}: nobody could choose it by this description")
+        require(len(row.description.split()) > 2, f"{row.name}: its description is too short to choose it by")
     require(not world.sent, "listing made a request")
     json.dumps([row.model_dump(mode="json") for row in rows])
 
 
-@clause("actions.described", "`describe` tells the same actions as `list_actions`.", unless=no_actions)
+@clause("actions.described", "`describe` lists the same actions as `list_actions`.", unless=no_actions)
 def test_described(subject: Subject) -> None:
     if subject.info is None:
         return
-    told = sorted(row.name for row in subject.info.actions)
-    listed = sorted(str(getattr(row, "name", "")) for row in _listed(subject))
-    require(told == listed, f"describe tells {told}, list_actions {listed}")
+    described = sorted(row.name for row in subject.info.actions)
+    listed = sorted(str(getattr(row, "name", "")) for row in _list_actions(subject))
+    require(described == listed, f"describe lists {described}, list_actions {listed}")
 
 
 @clause(
     "actions.covered",
-    "Every listed action is shown; one that writes is planned, committed, refused when stale, and repeated.",
+    "Every listed action has scenarios; a write is planned, committed, refused when stale, and repeated.",
 )
 def test_covered(subject: Subject, pytestconfig: Any) -> None:
-    _listed(subject)
+    _list_actions(subject)
     for action in subject.actions:
-        shown = {one.script for one in scenarios_of(pytestconfig) if one.action == action.name}
+        shown = {one.script for one in get_scenarios(pytestconfig) if one.action == action.name}
         needed = {"read"} if action.effect == "read" else {"plan", "commit", "stale", "repeat"}
-        require(needed <= shown, f"{action.name} is not shown: {', '.join(sorted(needed - shown))}")
+        require(needed <= shown, f"{action.name} has no scenario: {', '.join(sorted(needed - shown))}")
 
 
 @clause(
     "actions.schemas-valid",
-    "The schemas of parameters and results are valid, describe fields, and accept what the scenarios give.",
+    "The schemas of parameters and results are valid, describe fields, and accept the scenarios' parameters.",
     shown_by=script(),
     unless=no_actions,
 )
@@ -115,7 +115,7 @@ def test_schemas_valid(seen: Observation, subject: Subject) -> None:
         validator(schema, name)
         require(schema.get("properties") is not None, f"its schema of {name} describes no fields")
     valid = validator(row.params, "params")
-    require(valid.is_valid(seen.scenario.params), "its schema refuses parameters that it takes")
+    require(valid.is_valid(seen.scenario.params), "its schema refuses parameters that it accepts")
     if seen.scenario.bad_params is not None:
         require(not valid.is_valid(seen.scenario.bad_params), "its schema accepts parameters that are wrong")
 
@@ -123,12 +123,12 @@ def test_schemas_valid(seen: Observation, subject: Subject) -> None:
 def _action(seen: Observation, subject: Subject) -> Action:
     rows = [row for row in subject.actions if row.name == seen.scenario.action]
     require(rows, f"{seen.scenario.action} is not listed")
-    return parse(Action, plain(rows[0]), "action")
+    return parse(Action, to_json_values(rows[0]), "action")
 
 
 @clause(
     "actions.result-true",
-    "A result is an `ActionResult` of that action, its status is as expected, and its data fit the schema.",
+    "A result is an `ActionResult` of that action, with the expected status and data that fit the schema.",
     shown_by=lambda one: script("read", "run", "commit", "repeat")(one) and not one.expect.error,
     unless=no_actions,
 )
@@ -136,15 +136,15 @@ def test_result_true(seen: Observation, subject: Subject) -> None:
     wanted = {seen.scenario.expect.status} if seen.scenario.expect.status else {"done", "partial"}
     for call in seen.calls:
         if call.name.partition(" ")[0] in {"read", "run", "commit"}:
-            result = _done(seen, call.name)[0].result
+            result = _results(seen, call.name)[0].result
             try:
-                parsed = parse(ActionResult, plain(result), "result")
+                parsed = parse(ActionResult, to_json_values(result), "result")
             except Invalid as error:
                 raise Broken(error.message) from None
             require(parsed.action == seen.scenario.action, f"it is the result of {parsed.action!r}")
             require(parsed.status in wanted, f"its status is {parsed.status!r}")
             wrong = next(
-                validator(_action(seen, subject).result, "result").iter_errors(plain(result)["data"]),
+                validator(_action(seen, subject).result, "result").iter_errors(to_json_values(result)["data"]),
                 None,
             )
             require(wrong is None, f"its data: {wrong.message if wrong else ''}")
@@ -152,7 +152,7 @@ def test_result_true(seen: Observation, subject: Subject) -> None:
 
 @clause(
     "actions.bad-params-invalid",
-    "Wrong parameters are `invalid` and named, before any request.",
+    "Wrong parameters are refused as `invalid`, by name, before any request.",
     shown_by=lambda one: script()(one) and one.bad_params is not None,
     unless=no_actions,
 )
@@ -165,7 +165,7 @@ def test_bad_params_invalid(seen: Observation) -> None:
 
 @clause(
     "actions.write-needs-mode",
-    "A write without a mode is `invalid`, before any request.",
+    "A write without a mode is refused as `invalid`, before any request.",
     shown_by=lambda one: script()(one) and "no mode" in one.plays,
     unless=no_writes,
 )
@@ -177,7 +177,7 @@ def test_write_needs_mode(seen: Observation) -> None:
 
 @clause(
     "actions.commit-needs-plan",
-    "`commit` without the hash of a plan is `invalid`, before any request.",
+    "`commit` without the hash of a plan is refused as `invalid`, before any request.",
     shown_by=lambda one: script()(one) and "no plan" in one.plays,
     unless=no_writes,
 )
@@ -189,50 +189,50 @@ def test_commit_needs_plan(seen: Observation) -> None:
 
 @clause(
     "actions.plan-writes-nothing",
-    "Planning writes nothing, and gives a plan with requests and a hash.",
+    "Planning writes nothing, and returns a plan with requests and a hash.",
     shown_by=plays("plan"),
     unless=no_writes,
 )
 def test_plan_writes_nothing(seen: Observation) -> None:
-    for call in _done(seen, "plan"):
+    for call in _results(seen, "plan"):
         require(not call.writes, f"planning wrote {call.writes} times")
-        given = plain(call.result)
+        given = to_json_values(call.result)
         require(given.get("status") == "planned", f"its status is {given.get('status')!r}")
-        require((given.get("plan") or {}).get("hash"), "there is no plan with a hash")
-        require(given["plan"].get("requests"), "the plan does not say what would be sent")
+        require((given.get("plan") or {}).get("hash"), "its plan has no hash")
+        require(given["plan"].get("requests"), "the plan does not list its requests")
 
 
 @clause(
     "actions.plan-repeatable",
-    "The same plan in the same world has the same hash.",
+    "Planning twice with the same data gives the same hash.",
     shown_by=lambda one: script("plan")(one) and not one.expect.error,
     unless=no_writes,
 )
 def test_plan_repeatable(seen: Observation) -> None:
-    hashes = {(plain(call.result).get("plan") or {}).get("hash") for call in _done(seen, "plan")}
+    hashes = {(to_json_values(call.result).get("plan") or {}).get("hash") for call in _results(seen, "plan")}
     require(len(hashes) == 1, "planning twice gave two hashes")
 
 
 @clause(
     "actions.commit-does-plan",
-    "`commit` with a plan's hash does that plan.",
+    "`commit` with a plan's hash carries out that plan.",
     shown_by=lambda one: script("commit")(one) and not one.expect.error,
     unless=no_writes,
 )
 def test_commit_does_plan(seen: Observation) -> None:
-    _done(seen, "plan")
-    call = _done(seen, "commit")[0]
+    _results(seen, "plan")
+    call = _results(seen, "commit")[0]
     require(call.writes, "committing wrote nothing")
 
 
 @clause(
     "actions.stale-refused",
-    "`commit` of a plan is `conflict`, and writes nothing, once the world has changed.",
+    "`commit` of a plan whose data has changed is refused as `conflict`, and writes nothing.",
     shown_by=script("stale"),
     unless=no_writes,
 )
 def test_stale_refused(seen: Observation) -> None:
-    _done(seen, "plan")
+    _results(seen, "plan")
     call = seen.call("commit")[-1]
     require(getattr(call.error, "code", None) == "conflict", f"it gave {call.error or call.result!r}")
     require(not call.writes, "it wrote before it refused")
@@ -240,25 +240,25 @@ def test_stale_refused(seen: Observation) -> None:
 
 @clause(
     "actions.done-once",
-    "A write that is repeated under the same business key happens once; both times it is told as done.",
+    "A write that is repeated under the same business key happens once; both results say that it is done.",
     shown_by=lambda one: repeats(one) and not one.expect.error,
     unless=no_writes,
 )
 def test_done_once(seen: Observation) -> None:
     for step in (step for step in seen.scenario.plays if step.endswith(" again")):
-        first = _done(seen, step.removesuffix(" again"))[0]
+        first = _results(seen, step.removesuffix(" again"))[0]
         require(first.writes, "the first time wrote nothing")
-        for second in _done(seen, step):
+        for second in _results(seen, step):
             require(not second.writes, f"the second time wrote {second.writes} times again")
 
 
-@clause("actions.unknown-not-found", "An action that it does not offer is `not_found`, before any request.")
+@clause("actions.unknown-not-found", "An unknown action is refused as `not_found`, before any request.")
 def test_unknown_not_found(subject: Subject, world: World) -> None:
     error = None
     connection = dict(world.inputs().connection) or {"organisation_id": "x", "access_token": "x"}
     try:
         subject.hook.run_action(connection=connection, action="no_such_action", params={}, control={"mode": "plan"})
-    except Exception as caught:  # noqa: BLE001 (its code is what is asked)
+    except Exception as caught:  # noqa: BLE001 (its code is checked below)
         error = caught
     require(getattr(error, "code", None) == "not_found", f"it gave {error!r}")
     require(not world.sent, "a request was made before it was refused")

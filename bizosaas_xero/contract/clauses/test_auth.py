@@ -1,4 +1,4 @@
-"""Access is got, kept and ended safely, and no secret shows."""
+"""Access is granted, refreshed and ended safely, and no secret is shown."""
 
 from __future__ import annotations
 
@@ -14,96 +14,98 @@ from pydantic import BaseModel
 from bizosaas_xero.contract.clause_registry import Broken, clause, require
 from bizosaas_xero.contract.connector import Subject
 from bizosaas_xero.contract.observation import Call, Observation, World
-from bizosaas_xero.contract.player import plain
+from bizosaas_xero.contract.player import to_json_values
 from bizosaas_xero.contract.scenarios import Scenario
-from bizosaas_xero.contract.session import scenarios_of
+from bizosaas_xero.contract.session import get_scenarios
 
-NEEDED = {
+STEPS_BY_KIND = {
     "custom": {"client_credentials"},
     "web": {"authorize", "callback"},
     "pkce": {"authorize", "callback"},
 }
-ALWAYS = {"refresh", "organisations", "check", "disconnect"}
+COMMON_STEPS = {"refresh", "organisations", "check", "disconnect"}
 
 
 def steps(*wanted: str, error: str | None = None) -> Callable[[Scenario], bool]:
-    """Choose scenarios of ``auth`` that take these steps and end in this error."""
+    """Select scenarios of ``auth`` that have these steps and end in this error."""
     return lambda one: one.hook == "auth" and set(wanted) <= set(one.steps) and one.expect.error == error
 
 
 def no_person(subject: Subject) -> str:
     """Excuse connectors to which no person consents."""
-    asks = set(subject.kinds) & {"web", "pkce"}
-    return "" if asks else "it is authorised without a person's consent"
+    original = set(subject.kinds) & {"web", "pkce"}
+    return "" if original else "it is authorised without a person's consent"
 
 
-def _given(call: Call) -> dict[str, Any]:
+def _get_result(call: Call) -> dict[str, Any]:
     require(call.error is None, f"the step {call.name!r} raised {call.error!r}")
-    require(isinstance(call.result, BaseModel | dict), f"the step {call.name!r} gave {call.result!r}")
-    found: dict[str, Any] = plain(call.result)
+    require(isinstance(call.result, BaseModel | dict), f"the step {call.name!r} returned {call.result!r}")
+    found: dict[str, Any] = to_json_values(call.result)
     return found
 
 
-def _grants(seen: Observation) -> list[dict[str, Any]]:
+def _get_grants(seen: Observation) -> list[dict[str, Any]]:
     found = [
-        _given(call).get("grant") for call in seen.calls if call.name in {"callback", "client_credentials", "refresh"}
+        _get_result(call).get("grant")
+        for call in seen.calls
+        if call.name in {"callback", "client_credentials", "refresh"}
     ]
-    require(all(found), "a step gave no grant")
+    require(all(found), "a step returned no grant")
     return [grant for grant in found if grant]
 
 
-@clause("auth.steps-covered", "Every step that its kinds of app need is shown to end well.")
+@clause("auth.steps-covered", "Every step that its kinds of app need has a scenario that ends without error.")
 def test_steps_covered(subject: Subject, pytestconfig: Any) -> None:
-    fine = [one for one in scenarios_of(pytestconfig) if one.hook == "auth" and not one.expect.error]
+    fine = [one for one in get_scenarios(pytestconfig) if one.hook == "auth" and not one.expect.error]
     shown = {step.split()[0] for one in fine for step in one.steps}
-    needed = set(ALWAYS).union(*(NEEDED[kind] for kind in subject.kinds if kind in NEEDED))
+    needed = set(COMMON_STEPS).union(*(STEPS_BY_KIND[kind] for kind in subject.kinds if kind in STEPS_BY_KIND))
     lacking = needed - shown
     require(not subject.kinds or not lacking, f"no scenario shows: {', '.join(sorted(lacking))}")
 
 
 @clause(
     "auth.authorize-state",
-    "`authorize` gives an address with a fresh state, and a `pending` that is a secret of its own.",
+    "`authorize` returns an address with a fresh state, and a `pending` that is another secret.",
     shown_by=lambda one: one.hook == "auth" and one.steps.count("authorize") > 1,
     unless=no_person,
 )
 def test_authorize_state(seen: Observation) -> None:
     states, pendings = set(), set()
-    begun = [_given(call) for call in seen.call("authorize")]
+    begun = [_get_result(call) for call in seen.call("authorize")]
     for given in begun:
         state = parse_qs(urlsplit(given.get("url") or "").query).get("state", [""])[0]
-        require(len(state) >= 16, "the address carries no state, or one that can be guessed")
+        require(len(state) >= 16, "the address has no state, or one that can be guessed")
         states.add(state)
         pendings.add(given.get("pending"))
-    require(None not in pendings and "" not in pendings, "there is no `pending`")
+    require(None not in pendings and "" not in pendings, "it returned no `pending`")
     require(len(states) == len(pendings) == len(begun), "two consents have the same state or `pending`")
-    require(not states & {None, *pendings}, "`pending` is the state itself, which anybody on the way can read")
+    require(not states & {None, *pendings}, "`pending` is the state itself, which is visible in the address")
 
 
 @clause(
     "auth.state-checked",
-    "A callback whose state is not the one that was sent is `invalid`, before any request.",
+    "A callback whose state is missing or not the one that was sent is refused as `invalid`, before any request.",
     shown_by=steps("callback forged", error="invalid"),
     unless=no_person,
 )
 def test_state_checked(seen: Observation) -> None:
-    _refused(seen, "callback forged", {"invalid"})
+    _require_refusal(seen, "callback forged", {"invalid"})
 
 
 @clause(
     "auth.pending-single-use",
-    "A `pending` is good once: used again it is refused, before any request.",
+    "A `pending` can be used once: a second use is refused, before any request.",
     shown_by=steps("callback again", error="reconnect_required"),
     unless=no_person,
 )
 def test_pending_single_use(seen: Observation) -> None:
-    _given(seen.call("callback")[0])
-    _refused(seen, "callback again", {"reconnect_required", "invalid"})
+    _get_result(seen.call("callback")[0])
+    _require_refusal(seen, "callback again", {"reconnect_required", "invalid"})
 
 
 @clause(
     "auth.pending-expires",
-    "A `pending` ends: used too late it is `reconnect_required`, before any request.",
+    "A `pending` expires: a late use is refused as `reconnect_required`, before any request.",
     shown_by=lambda one: (
         steps("callback", error="reconnect_required")(one)
         and any(step.startswith("wait") for step in one.steps)
@@ -112,29 +114,29 @@ def test_pending_single_use(seen: Observation) -> None:
     unless=no_person,
 )
 def test_pending_expires(seen: Observation) -> None:
-    _refused(seen, "callback", {"reconnect_required"})
+    _require_refusal(seen, "callback", {"reconnect_required"})
 
 
-def _refused(seen: Observation, name: str, codes: set[str]) -> None:
+def _require_refusal(seen: Observation, name: str, codes: set[str]) -> None:
     calls = seen.call(name)
     require(calls, f"the step {name!r} was not reached")
-    call = calls[-1]
-    require(call.error is not None, f"the step {name!r} was not refused")
-    require(getattr(call.error, "code", None) in codes, f"the step {name!r} raised {call.error!r}")
-    require(not call.sent, f"the step {name!r} made {call.sent} requests before it was refused")
+    for call in calls:
+        require(call.error is not None, f"the step {name!r} was not refused")
+        require(getattr(call.error, "code", None) in codes, f"the step {name!r} raised {call.error!r}")
+        require(not call.sent, f"the step {name!r} made {call.sent} requests before it was refused")
 
 
 @clause(
     "auth.grant-whole",
-    "A grant names its identity, app and scopes, and when its access ends: aware, and in the future.",
+    "A grant names its identity and app, and when its access ends: with a time zone, and in the future.",
     shown_by=lambda one: steps("callback")(one) or steps("client_credentials")(one),
 )
 def test_grant_whole(seen: Observation) -> None:
     now = (seen.scenario.frozen or datetime.now(UTC)).timestamp()
-    for grant in _grants(seen):
+    for grant in _get_grants(seen):
         require(grant.get("identity") and grant.get("client_id"), "a grant lacks identity or client_id")
         ends = [datetime.fromisoformat(str(grant[name])) for name in ("obtained_at", "expires_at")]
-        require(all(end.tzinfo for end in ends), "a grant's stamp has no time zone")
+        require(all(end.tzinfo for end in ends), "a grant's timestamp has no time zone")
         require(ends[1] > ends[0], "a grant ends before it begins")
         require(seen.scenario.frozen is None or ends[1].timestamp() > now, "a new grant has ended already")
         require((ends[1] - ends[0]).total_seconds() < 366 * 86_400, "a grant never ends")
@@ -142,26 +144,26 @@ def test_grant_whole(seen: Observation) -> None:
 
 @clause(
     "auth.organisations",
-    "A new grant comes with the organisations that it reaches, each with id and name.",
+    "A new grant is returned with the organisations that it reaches, each with id and name.",
     shown_by=lambda one: steps("callback")(one) or steps("client_credentials")(one) or steps("organisations")(one),
 )
 def test_organisations(seen: Observation) -> None:
     for call in seen.calls:
         if call.name in {"callback", "client_credentials", "organisations"}:
-            found = _given(call).get("organisations")
-            require(isinstance(found, list), f"{call.name} gave no list of organisations")
+            found = _get_result(call).get("organisations")
+            require(isinstance(found, list), f"{call.name} returned no list of organisations")
             require(all(one.get("id") and one.get("name") for one in found or ()), "one lacks id or name")
-            require(found, f"{call.name} gave no organisation")
+            require(found, f"{call.name} returned no organisation")
 
 
 @clause(
     "auth.refresh-replaces",
-    "A refreshed grant never holds the old access token, nor the old refresh token.",
+    "A refreshed grant has a new access token and, if it has one, a new refresh token.",
     shown_by=steps("refresh"),
 )
 def test_refresh_replaces(seen: Observation) -> None:
     for call in seen.call("refresh"):
-        new, old = _given(call).get("grant") or {}, call.before or {}
+        new, old = _get_result(call).get("grant") or {}, call.before or {}
         require(new.get("access_token"), "the refreshed grant has no access token")
         require(new.get("access_token") != old.get("access_token"), "it holds the old access token")
         if old.get("refresh_token"):
@@ -171,23 +173,23 @@ def test_refresh_replaces(seen: Observation) -> None:
 
 @clause(
     "auth.refresh-keeps-identity",
-    "A refreshed grant is of the same identity, app and kind.",
+    "A refreshed grant has the same identity, app and kind.",
     shown_by=steps("refresh"),
 )
 def test_refresh_keeps_identity(seen: Observation) -> None:
     for call in seen.call("refresh"):
-        new, old = _given(call).get("grant") or {}, call.before or {}
+        new, old = _get_result(call).get("grant") or {}, call.before or {}
         for name in ("identity", "client_id", "kind"):
             require(new.get(name) == old.get(name), f"{name} changed from {old.get(name)!r} to {new.get(name)!r}")
 
 
 @clause(
     "auth.dump-refreshes",
-    "A grant that was dumped as JSON, stored and loaded refreshes: its secrets are in the dump.",
+    "A grant that was stored as JSON and loaded again can be refreshed: its secrets are in the JSON.",
     shown_by=lambda one: steps("refresh")(one) and one.steps[0] in {"authorize", "client_credentials"},
 )
 def test_dump_refreshes(seen: Observation) -> None:
-    for grant in _grants(seen)[:1]:
+    for grant in _get_grants(seen)[:1]:
         require(
             not set(grant["access_token"]) <= {"*"},
             "the JSON dump masks the access token: a stored grant is dead",
@@ -213,40 +215,40 @@ def test_revoked_reconnects(seen: Observation) -> None:
 
 @clause(
     "auth.check-tells",
-    "`check` says how the connection is; what is wrong is in `problem`, and is not raised.",
+    "`check` returns the status of the connection; a problem is in `problem`, and is not raised.",
     shown_by=lambda one: one.hook == "auth" and "check" in one.steps and not one.expect.error,
 )
 def test_check_tells(seen: Observation) -> None:
-    given = _given(seen.call("check")[-1])
+    given = _get_result(seen.call("check")[-1])
     wanted = seen.scenario.expect.status or "ok"
-    require(given.get("status") == wanted, f"it says {given.get('status')!r}, not {wanted!r}")
+    require(given.get("status") == wanted, f"its status is {given.get('status')!r}, not {wanted!r}")
     require(wanted == "ok" or (given.get("problem") or {}).get("code"), "`problem` does not say what is wrong")
-    require(wanted != "ok" or given.get("organisation"), "it does not say which organisation it is")
+    require(wanted != "ok" or given.get("organisation"), "it does not name the organisation")
 
 
 @clause(
     "auth.disconnect-ends",
-    "`disconnect` ends well, and a second time too.",
+    "`disconnect` succeeds, also a second time.",
     shown_by=lambda one: (
         one.hook == "auth" and not one.expect.error and bool({"disconnect", "revoke"} & set(one.steps))
     ),
 )
 def test_disconnect_ends(seen: Observation) -> None:
     for call in seen.call("disconnect") + seen.call("revoke"):
-        require(_given(call).get("status") == "ok", "its status is not 'ok'")
+        require(_get_result(call).get("status") == "ok", "its status is not 'ok'")
 
 
 @clause(
     "auth.no-secret-shown",
-    "No token and no secret shows in a repr, a string, a log, a warning or an error.",
-    shown_by=lambda _one: True,
+    "No token and no secret is shown in a repr, a string, a log, a warning or an error.",
+    shown_by=lambda _to_text: True,
 )
 def test_no_secret_shown(seen: Observation) -> None:
     shown = {"a log, a warning or what it prints": seen.log}
     for error in seen.errors:
         chain = f"{error!r} {error} {getattr(error, '__cause__', '')}"
-        told: object = getattr(error, "to_dict", dict)()
-        shown[f"the error {type(error).__name__}"] = f"{chain} {told}"
+        fields: object = getattr(error, "to_dict", dict)()
+        shown[f"the error {type(error).__name__}"] = f"{chain} {fields}"
     for call in seen.calls:
         dump = call.result.model_dump() if isinstance(call.result, BaseModel) else ""
         grant_hidden = f"{call.result!r} {dump}" if call.name != "authorize" else f"{call.result!r}"
@@ -256,40 +258,41 @@ def test_no_secret_shown(seen: Observation) -> None:
     for name, secret in seen.secrets.items():
         if len(secret) >= 6:
             for place, text in shown.items():
-                require(secret not in text, f"{name.split()[0]} shows in {place}")
+                require(secret not in text, f"{name.split()[0]} is shown in {place}")
 
 
 @clause(
     "auth.bad-request-invalid",
-    "A step that is unknown, or lacks what it needs, is `invalid` and names the field, before any request.",
+    "An unknown step, or one without a required field, is refused as `invalid` with the field's name, before any "
+    "request.",
 )
 def test_bad_request_invalid(subject: Subject, world: World) -> None:
     for request in ({"step": "no_such_step"}, {"step": "refresh"}, {}):
         error = None
         try:
             subject.hook.auth(request=request)
-        except Exception as caught:  # noqa: BLE001 (its code is what is asked)
+        except Exception as caught:  # noqa: BLE001 (its code is checked below)
             error = caught
         require(error is not None, f"{request} was not refused")
         require(getattr(error, "code", None) == "invalid", f"{request} raised {error!r}")
-        require(getattr(error, "problems", None), f"{request} does not say which field is wrong")
+        require(getattr(error, "problems", None), f"{request} does not name the wrong field")
     require(not world.sent, "a request was made before it was refused")
 
 
 @clause(
     "auth.results-cross",
-    "Results survive a process border: JSON and pickle give them back.",
+    "Results can cross a process boundary: JSON and pickle restore them.",
     shown_by=lambda one: one.hook == "auth" and not one.expect.error,
 )
 def test_results_cross(seen: Observation) -> None:
     for call in seen.calls:
-        given = _given(call)
+        given = _get_result(call)
         json.dumps(given)
         if isinstance(call.result, BaseModel):
             again = type(call.result).model_validate(given)
-            require(plain(again) == given, f"the JSON form of {call.name} does not give it back")
+            require(to_json_values(again) == given, f"the JSON form of {call.name} does not restore it")
             try:
                 again = pickle.loads(pickle.dumps(call.result))  # noqa: S301 (our own)
             except (pickle.PicklingError, AttributeError, TypeError) as error:
                 raise Broken(f"the result of {call.name} does not pickle: {error}") from None
-            require(plain(again) == given, f"pickle does not give the result of {call.name} back")
+            require(to_json_values(again) == given, f"pickle does not restore the result of {call.name}")

@@ -1,4 +1,4 @@
-"""A host can find the connector, load it, and learn what it offers, without anything else happening."""
+"""A host can find the connector, load it, and read what it offers, without side effects."""
 
 from __future__ import annotations
 
@@ -13,43 +13,45 @@ from bizosaas_xero.spec import SPEC_VERSION, ConnectorInfo, Invalid, parse
 HOSTS = ("bizosaas_xero.host", "bizosaas_xero.cli", "bizosaas_xero.sandbox", "stevedore", "brain_gateway")
 
 
-def _none_of(subject: Subject, identity: str) -> None:
+def _require_no_defect(subject: Subject, identity: str) -> None:
     found = subject.defects.get(identity)
     if found:
         raise Broken("; ".join(found))
 
 
-def _probed(subject: Subject) -> dict:  # type: ignore[type-arg]
-    found = subject.probed
+def _get_probe(subject: Subject) -> dict:  # type: ignore[type-arg]
+    found = subject.probe
     require("failed" not in found, f"importing it failed: {found.get('failed')}")
     return found
 
 
-@clause("discovery.loads", "Its entry point names a module that can be imported, and nobody else offers its name.")
+@clause(
+    "discovery.loads", "Its entry point names a module that can be imported, and no other distribution uses its name."
+)
 def test_loads(subject: Subject) -> None:
-    _none_of(subject, "discovery.loads")
+    _require_no_defect(subject, "discovery.loads")
     require(subject.plugin is not None, "it was not loaded")
 
 
 @clause("discovery.import-quiet", "Importing it touches no network, no file and no environment variable.")
 def test_import_quiet(subject: Subject) -> None:
-    touched = _probed(subject)["touched"]
+    touched = _get_probe(subject)["touched"]
     require(not touched, f"importing it touched: {', '.join(touched[:5])}")
 
 
-@clause("discovery.no-host", "Importing it brings in no host: any host can load it.")
+@clause("discovery.no-host", "Importing it imports no host: any host can load it.")
 def test_no_host(subject: Subject) -> None:
-    loaded = [name for name in _probed(subject)["modules"] if name in HOSTS]
-    require(not loaded, f"importing it brings in {', '.join(loaded)}")
+    loaded = [name for name in _get_probe(subject)["modules"] if name in HOSTS]
+    require(not loaded, f"importing it imports {', '.join(loaded)}")
 
 
 @clause(
     "discovery.import-time",
-    "Importing it is quick (reported; 1.5 s unless its contract says otherwise).",
+    "Importing it takes at most 1.5 s, unless its contract sets another limit.",
     severity="should",
 )
 def test_import_time(subject: Subject) -> None:
-    spent, limit = _probed(subject)["ms"], subject.contract.import_ms
+    spent, limit = _get_probe(subject)["ms"], subject.contract.import_ms
     require(spent <= limit, f"importing it took {spent} ms, more than {limit}")
 
 
@@ -59,7 +61,7 @@ def test_import_time(subject: Subject) -> None:
 )
 def test_hooks_match(subject: Subject) -> None:
     require(subject.plugin is not None, "it was not loaded")
-    _none_of(subject, "discovery.hooks-match")
+    _require_no_defect(subject, "discovery.hooks-match")
 
 
 @clause(
@@ -74,26 +76,26 @@ def test_four_hook_host(subject: Subject) -> None:
 
 @clause("discovery.has-description", "It implements the optional hook `describe`.", severity="should")
 def test_has_description(subject: Subject) -> None:
-    require(subject.has_describe, "it has no `describe`: hosts know neither its entities nor their schemas")
+    require(subject.has_describe, "it lacks `describe`: hosts know neither its entities nor their schemas")
 
 
 @clause(
     "discovery.describes",
-    "`describe` gives a valid `ConnectorInfo` of this version, with distinct entities, without a request.",
+    "`describe` returns a valid `ConnectorInfo` of this version, with distinct entities, without a request.",
 )
 def test_describes(subject: Subject, world: World) -> None:
     if not subject.has_describe:
         return
     try:
         given = subject.hook.describe()
-    except Exception as error:  # noqa: BLE001 (whatever it is, it is the connector's)
+    except Exception as error:  # noqa: BLE001 (reported as the connector's)
         raise Broken(f"it raised {error!r}") from None
-    require(isinstance(given, ConnectorInfo | dict), f"it gave {type(given).__name__}")
+    require(isinstance(given, ConnectorInfo | dict), f"it returned {type(given).__name__}")
     try:
         info = parse(ConnectorInfo, given, "describe")
     except Invalid as error:
         raise Broken(error.message) from None
-    require(info.spec == SPEC_VERSION, f"it says it speaks version {info.spec}, this is {SPEC_VERSION}")
+    require(info.spec == SPEC_VERSION, f"its version of the contract is {info.spec}, not {SPEC_VERSION}")
     names = [row.name for row in info.entities]
     require(len(set(names)) == len(names), f"entities are named twice: {names}")
     require(names or info.actions, "it offers neither entities nor actions")
@@ -103,7 +105,7 @@ def test_describes(subject: Subject, world: World) -> None:
 
 @clause(
     "discovery.schemas-valid",
-    "The schemas of its entities and settings are valid JSON Schema, and require the key.",
+    "The schemas of its entities and settings are valid JSON Schema, and describe fields.",
 )
 def test_schemas_valid(subject: Subject) -> None:
     require(not subject.has_describe or subject.info, "it describes no entities")

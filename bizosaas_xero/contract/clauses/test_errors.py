@@ -1,4 +1,4 @@
-"""What goes wrong is said in the eleven words of the contract."""
+"""Every error is one of the eleven codes of the contract."""
 
 from __future__ import annotations
 
@@ -26,36 +26,36 @@ FIELDS = (
 
 def nothing_refused(subject: Subject) -> str:
     """Excuse connectors without HTTP: not every source has limits and permissions."""
-    return "its source has none, as far as is told" if subject.contract.transport == "none" else ""
+    return "its source is not known to refuse anything" if subject.contract.transport == "none" else ""
 
 
 def fails(one: Scenario) -> bool:
-    """Choose scenarios that end in an error, or pass through one."""
+    """Select scenarios that end in an error, or recover from one."""
     return bool(one.expect.error)
 
 
 @clause(
     "errors.never-foreign",
-    "No exception but those of the contract crosses a hook.",
-    shown_by=lambda _one: True,
+    "Only exceptions of the contract cross a hook.",
+    shown_by=lambda _to_text: True,
 )
 def test_never_foreign(seen: Observation) -> None:
     for error in seen.errors:
         code, recovery = getattr(error, "code", None), getattr(error, "recovery", None)
         require(
             isinstance(code, str) and isinstance(recovery, str),
-            f"{type(error).__module__}.{type(error).__name__} came out: {error}",
+            f"{type(error).__module__}.{type(error).__name__} crossed a hook: {error}",
         )
 
 
 @clause(
     "errors.as-expected",
-    "Each scenario ends as its contract says: well, or in the error of that code and reason.",
-    shown_by=lambda _one: True,
+    "Each scenario ends as its contract says: without error, or in the error of that code and reason.",
+    shown_by=lambda _to_text: True,
 )
 def test_as_expected(seen: Observation) -> None:
     expect, error = seen.scenario.expect, seen.ending
-    if seen.scenario.hook == "run_action":  # its bad parameters are refused, and others go before it
+    if seen.scenario.hook == "run_action":  # the error of its last step; earlier ones are expected refusals
         error = seen.calls[-1].error
     if seen.scenario.script in {"damaged", "foreign"} and not expect.error:
         return
@@ -70,13 +70,13 @@ def test_as_expected(seen: Observation) -> None:
 
 @clause(
     "errors.code-known",
-    "Each code is one of the eleven, with the recovery that belongs to it.",
+    "Each code is one of the eleven, with its recovery.",
     shown_by=fails,
 )
 def test_code_known(seen: Observation) -> None:
     for error in seen.errors:
         known = ERRORS.get(str(getattr(error, "code", None)))
-        require(known, f"the code {getattr(error, 'code', None)!r} is none of the contract's")
+        require(known, f"the code {getattr(error, 'code', None)!r} is not a code of the contract")
         wanted = known.recovery if known else ""
         require(
             getattr(error, "recovery", None) == wanted,
@@ -86,7 +86,7 @@ def test_code_known(seen: Observation) -> None:
 
 @clause("errors.told", "Each error has a message and a remedy that a person can read.", shown_by=fails)
 def test_told(seen: Observation) -> None:
-    require(seen.errors, "there was no error")
+    require(seen.errors, "no error was raised")
     for error in seen.errors:
         for name in ("message", "remedy"):
             text = getattr(error, name, None)
@@ -97,34 +97,34 @@ def test_told(seen: Observation) -> None:
             )
 
 
-@clause("errors.to-dict", "`to_dict()` gives every attribute as JSON values.", shown_by=fails)
+@clause("errors.to-dict", "`to_dict()` returns every attribute as JSON values.", shown_by=fails)
 def test_to_dict(seen: Observation) -> None:
-    require(seen.errors, "there was no error")
+    require(seen.errors, "no error was raised")
     for error in seen.errors:
         require(hasattr(error, "to_dict"), f"{type(error).__name__} has no to_dict()")
-        told = error.to_dict()  # type: ignore[attr-defined]
-        lacking = [name for name in FIELDS if name not in told]
+        fields = error.to_dict()  # type: ignore[attr-defined]
+        lacking = [name for name in FIELDS if name not in fields]
         require(not lacking, f"to_dict() lacks {', '.join(lacking)}")
-        json.dumps(told)
-        differing = [name for name in FIELDS if told[name] != getattr(error, name, None)]
-        require(not differing, f"to_dict() tells another {', '.join(differing)} than the error has")
+        json.dumps(fields)
+        differing = [name for name in FIELDS if fields[name] != getattr(error, name, None)]
+        require(not differing, f"to_dict() differs from the error in: {', '.join(differing)}")
 
 
-@clause("errors.pickle", "An error survives `pickle`, with all that it carries.", shown_by=fails)
+@clause("errors.pickle", "An error survives `pickle` with all its attributes.", shown_by=fails)
 def test_pickle(seen: Observation) -> None:
-    require(seen.errors, "there was no error")
+    require(seen.errors, "no error was raised")
     for error in seen.errors:
         try:
             again = pickle.loads(pickle.dumps(error))  # noqa: S301 (our own)
-        except Exception as problem:  # noqa: BLE001 (whatever a foreign error's pickling raises)
+        except Exception as problem:  # noqa: BLE001 (reported below)
             again = problem
-        told: object = getattr(error, "to_dict", dict)()
-        require(getattr(again, "to_dict", dict)() == told, f"{type(error).__name__} came back as {again!r}")
+        fields: object = getattr(error, "to_dict", dict)()
+        require(getattr(again, "to_dict", dict)() == fields, f"{type(error).__name__} came back as {again!r}")
 
 
 @clause(
     "errors.limit-says-when",
-    "`rate_limited` says after how many seconds to come back, and no worker is held until then.",
+    "`rate_limited` says after how many seconds to retry.",
     shown_by=lambda one: one.expect.error == "rate_limited",
     unless=nothing_refused,
 )
@@ -145,12 +145,15 @@ def test_invalid_names_field(seen: Observation) -> None:
         problems = getattr(error, "problems", None) or []
         require(problems, "it names no field")
         for problem in problems:
-            require({"field", "message"} <= set(problem) and problem["message"], f"a problem is told as {problem}")
+            require(
+                {"field", "message"} <= set(problem) and problem["message"],
+                f"a problem is incomplete: {problem}",
+            )
 
 
 @clause(
     "errors.scope-named",
-    "`missing_scope` names the permission that is missing.",
+    "`missing_scope` names the missing permission.",
     shown_by=lambda one: one.expect.error == "missing_scope",
     unless=nothing_refused,
 )

@@ -1,4 +1,4 @@
-"""The connector asks for exactly what was recorded: nothing more, nothing else, nothing twice."""
+"""The connector sends exactly the recorded requests, each once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bizosaas_xero.contract.scenarios import Scenario
 
 
 def recorded(one: Scenario) -> bool:
-    """Choose scenarios that have a cassette."""
+    """Select scenarios that have a cassette."""
     return one.http
 
 
@@ -20,25 +20,25 @@ def without_http(subject: Subject) -> str:
 
 @clause(
     "replay.only-recorded",
-    "It makes no request that the cassette does not hold, and none twice: by method, address, query, headers "
-    "that carry meaning, and the body of writes.",
-    shown_by=lambda _one: True,
+    "It sends only recorded requests, and each once: by method, address, query, the headers of the contract, and "
+    "the body of writes.",
+    shown_by=lambda _to_text: True,
     unless=without_http,
 )
 def test_only_recorded(seen: Observation) -> None:
     strange = [sent.text for sent in seen.sent if not sent.known]
-    require(not strange, f"it asked for what was not recorded: {'; '.join(strange[:3])}")
+    require(not strange, f"it sent a request that was not recorded: {'; '.join(strange[:3])}")
 
 
-@clause("replay.all-played", "Everything that was recorded is asked for.", shown_by=recorded, unless=without_http)
+@clause("replay.all-played", "Every recorded request is sent.", shown_by=recorded, unless=without_http)
 def test_all_played(seen: Observation) -> None:
     require(seen.sent, "it made no request at all")
-    require(not seen.unused, f"{seen.unused} recorded answers were not asked for")
+    require(not seen.unused, f"{seen.unused} recorded requests were not sent")
 
 
 @clause(
     "replay.no-stray-cassette",
-    "Every cassette belongs to a scenario, and its origin is told.",
+    "Every cassette belongs to a scenario, and has a provenance.",
     unless=without_http,
 )
 def test_no_stray_cassette(subject: Subject) -> None:

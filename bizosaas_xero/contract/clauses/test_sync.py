@@ -1,4 +1,4 @@
-"""Every record comes, exact, once, and a host can stop anywhere and go on."""
+"""Every record is returned, exact and once, and runs have the shape that hosts rely on."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pydantic import BaseModel
 
 from bizosaas_xero.contract.clause_registry import clause, require
 from bizosaas_xero.contract.clauses.reading import (
-    data_of,
     ends_well,
-    good,
-    leaves,
+    get_data,
+    iter_leaves,
     no_entities,
     script,
+    successful_runs,
     validator,
     with_recheck,
 )
 from bizosaas_xero.contract.connector import Subject
 from bizosaas_xero.contract.observation import Observation, World
-from bizosaas_xero.contract.player import plain
-from bizosaas_xero.contract.session import scenarios_of
+from bizosaas_xero.contract.player import to_json_values
+from bizosaas_xero.contract.session import get_scenarios
 from bizosaas_xero.spec import Batch, Invalid, parse
 
 NUMBER = re.compile(r"-?\d+\.\d+")
@@ -33,44 +33,44 @@ NUMBER = re.compile(r"-?\d+\.\d+")
 
 @clause(
     "sync.entities-covered",
-    "Every declared entity is shown: read, read again, resumed, stopped, and with a damaged cursor.",
+    "Every declared entity has scenarios that read it, and read it again.",
 )
 def test_entities_covered(subject: Subject, pytestconfig: Any) -> None:
     require(subject.entities or (subject.info and subject.actions), "it declares no entities")
-    scenarios = scenarios_of(pytestconfig)
+    scenarios = get_scenarios(pytestconfig)
     for entity in subject.entities:
         shown = {one.script for one in scenarios if one.entity == entity and not one.expect.error}
         lacking = {"once", "twice"} - shown
-        require(not lacking, f"{entity} is not shown: {', '.join(sorted(lacking))}")
+        require(not lacking, f"{entity} has no scenario: {', '.join(sorted(lacking))}")
 
 
 @clause(
     "sync.lazy-call",
-    "Calling `sync_entity` gives an iterator at once; nothing is requested before a batch is asked for.",
+    "Calling `sync_entity` returns an iterator; nothing is requested before the first batch is taken.",
     shown_by=ends_well,
     unless=no_entities,
 )
 def test_lazy_call(seen: Observation) -> None:
     for run in seen.runs:
-        require(not run.not_iterator, f"it gave {run.not_iterator}, not an iterator")
-        require(not run.sent_at_call, f"the call alone made {run.sent_at_call} requests")
+        require(not run.not_iterator, f"it returned {run.not_iterator}, not an iterator")
+        require(not run.sent_at_call, f"the call itself sent {run.sent_at_call} requests")
 
 
 @clause(
     "sync.lazy-pages",
-    "Batches come while it reads: the first is there before the last request is made.",
+    "Batches are returned while it reads: the first comes before the last request is sent.",
     shown_by=lambda one: script("once", "resume")(one) and not one.expect.error,
     unless=no_entities,
 )
 def test_lazy_pages(seen: Observation) -> None:
-    run = good(seen, "first")[0]
+    run = successful_runs(seen, "first")[0]
     if len(run.batches) > 1:
-        require(run.sent_after[0] < len(run.sent), "everything was read before the first batch came")
+        require(run.sent_after[0] < len(run.sent), "everything was read before the first batch")
 
 
 @clause(
     "sync.at-least-one-batch",
-    "Each run gives at least one batch, even if nothing is new.",
+    "Each run gives at least one batch, even if nothing changed.",
     shown_by=ends_well,
     unless=no_entities,
 )
@@ -84,22 +84,22 @@ def test_at_least_one_batch(seen: Observation) -> None:
 @clause("sync.ends", "A run ends.", shown_by=ends_well, unless=no_entities)
 def test_ends(seen: Observation) -> None:
     for run in seen.runs:
-        require(not run.endless, f"the {run.purpose} run gave {len(run.batches)} batches and no end")
-    good(seen, "first", "step", "deadline", "closed")
+        require(not run.endless, f"the {run.purpose} run gave {len(run.batches)} batches and did not end")
+    successful_runs(seen, "first", "step", "deadline", "closed")
 
 
 @clause(
     "sync.batch-shape",
-    "A batch is a `Batch` of the entity that was asked for, and has a JSON form that gives it back.",
+    "A batch is a `Batch` of the requested entity, and its JSON form restores it.",
     shown_by=ends_well,
     unless=no_entities,
 )
 def test_batch_shape(seen: Observation) -> None:
-    for run in good(seen):
+    for run in successful_runs(seen):
         for batch in run.batches:
             require(isinstance(batch, Batch | Mapping | BaseModel), f"a batch is {type(batch).__name__}")
             try:
-                parsed = parse(Batch, plain(batch), "batch")
+                parsed = parse(Batch, to_json_values(batch), "batch")
             except Invalid as error:
                 require(False, error.message)
             wanted = seen.scenario.entity if run.purpose != "foreign" else parsed.entity
@@ -109,12 +109,12 @@ def test_batch_shape(seen: Observation) -> None:
 
 @clause(
     "sync.has-more",
-    "`has_more` is true of every batch but the last.",
+    "`has_more` is true for every batch except the last.",
     shown_by=lambda one: ends_well(one) and one.script != "close",
     unless=no_entities,
 )
 def test_has_more(seen: Observation) -> None:
-    for run in good(seen):
+    for run in successful_runs(seen):
         flags = [batch.has_more for batch in run.batches]
         require(
             flags == [True] * (len(flags) - 1) + [False] or not flags,
@@ -136,45 +136,45 @@ def test_stats_final(seen: Observation) -> None:
             require(stats is not None, f"the {run.purpose} run ends without stats")
             require(
                 stats.kind in kinds.get(run.purpose, {stats.kind}),
-                f"the {run.purpose} run is called {stats.kind}",
+                f"the kind of the {run.purpose} run is {stats.kind}",
             )
             require(stats.complete is not None, "it does not say whether it is complete")
             require(
                 stats.complete != bool(stats.missing),
                 f"complete is {stats.complete}, missing {stats.missing}",
             )
-            require(not stats.paused, "a run that was not stopped is called paused")
+            require(not stats.paused, "a run that was not stopped is marked as paused")
 
 
 @clause(
     "sync.stats-true",
-    "`stats.calls` is the number of requests of the run, and `stats.read` that of the records.",
+    "`stats.calls` is the number of requests of the run, and `stats.read` the number of its records.",
     shown_by=lambda one: script("once")(one) and not one.expect.error,
     unless=no_entities,
 )
 def test_stats_true(seen: Observation) -> None:
-    run = good(seen, "first")[0]
+    run = successful_runs(seen, "first")[0]
     stats = run.batches[-1].stats
-    require(stats is not None, "there are no stats")
-    require(stats.calls == len(run.sent), f"calls is {stats.calls}, and {len(run.sent)} requests were made")
+    require(stats is not None, "the last batch has no stats")
+    require(stats.calls == len(run.sent), f"calls is {stats.calls}, and {len(run.sent)} requests were sent")
     read = len({record.key for record in run.records}) + seen.scenario.expect.rejected
-    require(stats.read == read, f"read is {stats.read}, and {read} rows came")
+    require(stats.read == read, f"read is {stats.read}, and {read} rows were returned")
 
 
 @clause(
     "sync.keys-present",
-    "Every record has its key: a text, the same as the field that the description names.",
+    "Every record has its key: a text, equal to the field that the description names.",
     shown_by=ends_well,
     unless=no_entities,
 )
 def test_keys_present(seen: Observation, subject: Subject) -> None:
     names = {row.name: row.key for row in subject.info.entities} if subject.info else {}
-    for run in good(seen):
+    for run in successful_runs(seen):
         for record in run.records:
             require(isinstance(record.key, str) and record.key.strip(), f"a record has the key {record.key!r}")
             field = names.get(str(seen.scenario.entity), "")
-            if record.op == "upsert" and field in data_of(record):
-                found = str(data_of(record)[field])
+            if record.op == "upsert" and field in get_data(record):
+                found = str(get_data(record)[field])
                 require(
                     found.lower() == record.key.lower(),
                     f"the key is {record.key!r}, its field {field} {found!r}",
@@ -183,17 +183,17 @@ def test_keys_present(seen: Observation, subject: Subject) -> None:
 
 @clause(
     "sync.keys-unique",
-    "A key comes once in a run, unless the scenario declares why one comes twice; then one does.",
+    "A key comes once in a run; if the scenario declares why keys repeat, one does.",
     shown_by=ends_well,
     unless=no_entities,
 )
 def test_keys_unique(seen: Observation) -> None:
     twice = {}
-    for run in good(seen):
+    for run in successful_runs(seen):
         keys = [record.key for record in run.records]
         twice[run.purpose] = len({key for key in keys if keys.count(key) > 1})
     if seen.scenario.repeats:
-        require(any(twice.values()), "its contract.toml says why keys repeat, and none did")
+        require(any(twice.values()), "its contract.toml declares that keys repeat, and none did")
         return
     for purpose, count in twice.items():
         require(not count, f"{count} keys came more than once in the {purpose} run")
@@ -201,65 +201,65 @@ def test_keys_unique(seen: Observation) -> None:
 
 @clause(
     "sync.schema",
-    "Records conform, in their JSON form, to the schema that is published for them.",
+    "Records, in their JSON form, conform to the published schema.",
     shown_by=ends_well,
     unless=no_entities,
 )
 def test_schema(seen: Observation, subject: Subject) -> None:
     rows = [row for row in subject.info.entities if row.name == seen.scenario.entity] if subject.info else []
-    require(rows or not subject.has_describe, "there is no schema")
+    require(rows or not subject.has_describe, "the entity has no schema")
     for row in rows:
         valid = validator(row.json_schema, "its schema")
-        for run in good(seen):
+        for run in successful_runs(seen):
             for record in run.records:
                 if record.op == "upsert":
-                    wrong = next(valid.iter_errors(plain(record)["data"]), None)
+                    wrong = next(valid.iter_errors(to_json_values(record)["data"]), None)
                     require(wrong is None, f"{record.key}: {wrong.message if wrong else ''}")
 
 
 @clause(
     "sync.decimals-exact",
-    "No amount is a float, and each has the digits that the source has.",
+    "No amount is a float, and each has the digits that the source sent.",
     shown_by=ends_well,
     unless=no_entities,
 )
 def test_decimals_exact(seen: Observation) -> None:
     written = set(NUMBER.findall(seen.wire)) if seen.wire is not None else None
-    for run in good(seen):
+    for run in successful_runs(seen):
         for record in run.records:
-            for path, value in leaves(data_of(record)):
+            for path, value in iter_leaves(get_data(record)):
                 require(not isinstance(value, float), f"{path[1:]} is a float: {value!r}")
                 if isinstance(value, Decimal) and "." in str(value) and written is not None:
-                    require(str(value) in written, f"{path[1:]} is {value}; the source has no such digits")
+                    require(str(value) in written, f"{path[1:]} is {value}; the source sent other digits")
 
 
 @clause(
     "sync.stamps-aware",
-    "Every moment has a time zone, and `updated_at` is set where the entity has a stamp.",
+    "Every timestamp has a time zone, and `updated_at` is the entity's timestamp.",
     shown_by=ends_well,
     unless=no_entities,
 )
 def test_stamps_aware(seen: Observation, subject: Subject) -> None:
     stamps = {row.name: row.stamp for row in subject.info.entities} if subject.info else {}
     stamp = stamps.get(str(seen.scenario.entity))
-    for run in good(seen):
+    for run in successful_runs(seen):
         for record in run.records:
-            for path, value in (*leaves(data_of(record)), (".updated_at", record.updated_at)):
+            for path, value in (*iter_leaves(get_data(record)), (".updated_at", record.updated_at)):
                 if isinstance(value, datetime):
                     require(value.tzinfo is not None, f"{path[1:]} has no time zone: {value}")
-                require(not isinstance(value, time), f"{path[1:]} is a time of no day")
-            if record.op == "upsert" and stamp and data_of(record).get(stamp):
+                require(not isinstance(value, time), f"{path[1:]} is a time without a date")
+            if record.op == "upsert" and stamp and get_data(record).get(stamp):
                 require(record.updated_at is not None, f"updated_at is not set from {stamp}")
 
 
 @clause(
     "sync.every-page-read",
-    "Everything is read: as many records and batches as the scenario counts, in each run.",
+    "Everything is read: each run gives the records and batches that the scenario expects.",
     shown_by=lambda one: ends_well(one) and (not one.http or one.expect.records is not None),
     unless=no_entities,
 )
 def test_every_page_read(seen: Observation) -> None:
-    expect, runs = seen.scenario.expect, good(seen)
+    expect, runs = seen.scenario.expect, successful_runs(seen)
     if expect.records is not None:
         found = tuple(len(run.records) for run in runs)
         require(found == expect.records, f"records in each run: {found}, not {expect.records}")
@@ -269,23 +269,23 @@ def test_every_page_read(seen: Observation) -> None:
     for run in runs:
         stats = run.batches[-1].stats if run.batches else None
         if stats is not None and not stats.paused and stats.complete is not None:
-            require(stats.complete, f"the {run.purpose} run says that {stats.missing} records are missing")
+            require(stats.complete, f"the {run.purpose} run reports {stats.missing} missing records")
     if seen.keys is not None and seen.scenario.script in {"once", "full", "one-by-one", "resume"}:
         purposes = {"first", "step"}
         found_keys = {record.key for run in runs if run.purpose in purposes for record in run.records}
         found_keys |= {row.key for run in runs for batch in run.batches for row in batch.rejected}
         lost = seen.keys - found_keys
-        require(not lost, f"{len(lost)} of {len(seen.keys)} records did not come: {min(lost, default='')}")
+        require(not lost, f"{len(lost)} of {len(seen.keys)} records are missing: {min(lost, default='')}")
 
 
 @clause(
     "sync.rejected-reported",
-    "A record that cannot be decoded is in `rejected`, with its raw form and the reason, and stops nothing.",
+    "A record that cannot be decoded is in `rejected`, with its raw form and the reason; the others are returned.",
     shown_by=lambda one: one.hook == "sync_entity" and one.expect.rejected > 0,
     unless=no_entities,
 )
 def test_rejected_reported(seen: Observation) -> None:
-    run = good(seen, "first")[0]
+    run = successful_runs(seen, "first")[0]
     bad = [row for batch in run.batches for row in batch.rejected]
     require(
         len(bad) == seen.scenario.expect.rejected,
@@ -293,20 +293,20 @@ def test_rejected_reported(seen: Observation) -> None:
     )
     for row in bad:
         require(row.reason and row.raw, "one lacks its reason or its raw form")
-    require(run.records, "the others did not come")
+    require(run.records, "no other record was returned")
 
 
 @clause(
     "sync.recheck-reads",
-    "Keys in `options.recheck` are read again, even if nothing says that they changed.",
+    "Keys in `options.recheck` are read again, even if they did not change.",
     shown_by=script("recheck"),
     unless=with_recheck,
 )
 def test_recheck_reads(seen: Observation) -> None:
-    second = good(seen, "second")[0]
+    second = successful_runs(seen, "second")[0]
     wanted = set(second.options["recheck"])
     found = {record.key for record in second.records}
-    require(wanted, "the first run brought no record to recheck")
+    require(wanted, "the first run returned no record to recheck")
     require(wanted <= found, f"{len(wanted - found)} of {len(wanted)} keys were not read again")
 
 
@@ -323,7 +323,7 @@ def test_models_or_mappings(seen: Observation) -> None:
         require(run.batches, f"given {form}, it gave no batch")
 
 
-@clause("sync.unknown-entity", "An entity that it does not offer is `not_found`, before any request.")
+@clause("sync.unknown-entity", "An unknown entity is refused as `not_found`, before any request.")
 def test_unknown_entity(subject: Subject, world: World) -> None:
     error = _raised(subject, world, entity="no_such_entity")
     require(getattr(error, "code", None) == "not_found", f"it raised {error!r}")
@@ -331,7 +331,7 @@ def test_unknown_entity(subject: Subject, world: World) -> None:
 
 @clause(
     "sync.bad-arguments-invalid",
-    "Wrong options and connections are `invalid`, name the field, and are refused at the call.",
+    "Wrong options and connections are refused as `invalid` at the call, with the field's name.",
 )
 def test_bad_arguments_invalid(subject: Subject, world: World) -> None:
     entity = next(iter(subject.entities), "none")
@@ -349,7 +349,7 @@ def _raised(subject: Subject, world: World, **changes: Any) -> BaseException | N
     given = {"connection": dict(world.inputs().connection), "cursor": None, "options": None, **changes}
     try:
         subject.hook.sync_entity(**given)
-    except Exception as error:  # noqa: BLE001 (its code is what is asked)
+    except Exception as error:  # noqa: BLE001 (its code is checked by the caller)
         require(not world.sent, "a request was made before it was refused")
         return error
     return None
