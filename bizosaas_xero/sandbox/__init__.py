@@ -5,6 +5,6 @@ Start one with `serve`, or from the command line with `bizosaas-xero sandbox`.
 
 from bizosaas_xero.sandbox.core.clock import Clock
 from bizosaas_xero.sandbox.core.store import Store
-from bizosaas_xero.sandbox.server import Box, Sandbox, serve
+from bizosaas_xero.sandbox.server import Sandbox, SandboxServer, serve
 
-__all__ = ["Box", "Clock", "Sandbox", "Store", "serve"]
+__all__ = ["Clock", "Sandbox", "SandboxServer", "Store", "serve"]

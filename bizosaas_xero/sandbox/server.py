@@ -1,4 +1,4 @@
-"""The sandbox as a server on real sockets."""
+"""The sandbox as an HTTP server on a local port."""
 
 import contextlib
 import ipaddress
@@ -19,29 +19,29 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bizosaas_xero.sandbox.core.clock import Clock
-from bizosaas_xero.sandbox.http.accounting_api import Api
-from bizosaas_xero.sandbox.http.control_api import Control, consent
+from bizosaas_xero.sandbox.http.accounting_api import AccountingApi
+from bizosaas_xero.sandbox.http.control_api import ControlApi, give_consent
 from bizosaas_xero.sandbox.http.errors import not_found
-from bizosaas_xero.sandbox.http.middleware import Front, Line
-from bizosaas_xero.sandbox.oauth.endpoints import Identity
-from bizosaas_xero.sandbox.state import State
+from bizosaas_xero.sandbox.http.middleware import SandboxMiddleware, TrackedProtocol
+from bizosaas_xero.sandbox.oauth.endpoints import IdentityApi
+from bizosaas_xero.sandbox.state import SandboxState
 
 _START_SECONDS = 30
 
 
-class Sandbox(State):
+class Sandbox(SandboxState):
     """A local imitation of Xero; see `State` for its arguments.
 
-    Nothing is served until `serving` or `run_forever` is called.
+    Nothing is served until `serve` or `run_forever` is called.
     """
 
-    def application(self) -> Front:
+    def application(self) -> SandboxMiddleware:
         """Return the ASGI application."""
-        identity, api = Identity(self), Api(self)
+        identity, api = IdentityApi(self), AccountingApi(self)
         verbs = ["GET", "POST", "PUT", "DELETE"]
         routes = [
             Route("/identity/connect/authorize", identity.authorize, methods=["GET", "POST"]),
-            Route("/connect/token", identity.token, methods=["POST"]),
+            Route("/connect/token", identity.issue_token, methods=["POST"]),
             Route("/connect/revocation", identity.revoke, methods=["POST"]),
             *(Route(f"/{name}", identity.connections, methods=["GET"]) for name in ("connections", "Connections")),
             *(
@@ -52,11 +52,11 @@ class Sandbox(State):
             Route("/api.xro/2.0/{endpoint}/{key}", api.handle, methods=verbs),
             Route("/api.xro/2.0/{endpoint}/{key}/{part}", api.handle, methods=verbs),
             Route("/api.xro/2.0/{endpoint}/{key}/{part}/{part_key}", api.handle, methods=verbs),
-            *Control(self, identity).routes(),
+            *ControlApi(self, identity).routes(),
         ]
         starlette = Starlette(routes=routes, exception_handlers={404: _not_found})
         starlette.router.redirect_slashes = False  # Xero does not guess
-        return Front(self, starlette)
+        return SandboxMiddleware(self, starlette)
 
     def consent(
         self,
@@ -66,10 +66,10 @@ class Sandbox(State):
         user: str | None = None,
         allow: bool = True,
     ) -> str:
-        """Do what a person does on the consent page, without a browser, and return the callback URL.
+        """Give or refuse consent without a browser, and return the callback URL.
 
         Args:
-            authorize_url: Where the app would send the person.
+            authorize_url: The URL to which the app would send the user.
             organisations: Ids to connect; the first organisation when None.
             user: `owner` (default) or `adviser`.
             allow: False is Cancel.
@@ -77,33 +77,36 @@ class Sandbox(State):
         Raises:
             ValueError: The request ends on an error page.
         """
-        asked: Mapping[str, str] = dict(parse_qsl(urlsplit(authorize_url).query, keep_blank_values=True))
-        given = {"organisations": organisations, "user": user, "allow": allow}
-        return consent(self, Identity(self), asked, given)["callback_url"]
+        params: Mapping[str, str] = dict(parse_qsl(urlsplit(authorize_url).query, keep_blank_values=True))
+        choices = {"organisations": organisations, "user": user, "allow": allow}
+        return give_consent(self, IdentityApi(self), params, choices)["callback_url"]
 
     @contextlib.contextmanager
-    def serving(self, host: str = "127.0.0.1", port: int = 0, *, allow_remote: bool = False) -> Iterator["Box"]:
+    def serve(self, host: str = "127.0.0.1", port: int = 0, *, allow_remote: bool = False) -> Iterator["SandboxServer"]:
         """Serve from a background thread until the block ends.
 
         Args:
             host: The address to bind.
             port: 0 takes a free one.
-            allow_remote: Let other machines in. The sandbox has no protection of its own.
+            allow_remote: Accept other machines. The sandbox has no access control.
 
         Raises:
             ValueError: The address is not a loopback one and `allow_remote` is not set.
             OSError: The port is taken.
         """
         if not allow_remote and not _is_loopback(host):
-            raise ValueError(f"{host} is not a loopback address; the sandbox is open to whoever reaches it")
+            raise ValueError(
+                f"{host} is not a loopback address: everyone who can reach the sandbox controls it; "
+                "set allow_remote to accept that"
+            )
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         bound = listener.getsockname()[1]
         name = f"[{host}]" if ":" in host else host
         config = uvicorn.Config(
-            self.application(), http=Line, ws="none", lifespan="off", log_config=None, access_log=False,
+            self.application(), http=TrackedProtocol, ws="none", lifespan="off", log_config=None, access_log=False,
             server_header=False, date_header=False, timeout_graceful_shutdown=1,
         )  # fmt: skip
-        # a cut connection is meant: uvicorn must not report it
+        # cut connections are intended: uvicorn must not report them
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True, name="xero-sandbox")
@@ -115,7 +118,7 @@ class Sandbox(State):
                     break
                 pause.wait(0.01)
             self.webhooks.start(f"http://{name}:{bound}")
-            yield Box(f"http://{name}:{bound}", self)
+            yield SandboxServer(f"http://{name}:{bound}", self)
         finally:
             self.webhooks.stop()
             server.should_exit = True
@@ -135,8 +138,8 @@ class Sandbox(State):
         Args:
             host: The address to bind.
             port: 0 takes a free one.
-            on_ready: Called with `Box.info` once requests are answered.
-            allow_remote: Let other machines in.
+            on_ready: Called with `SandboxServer.info` once requests are answered.
+            allow_remote: Accept other machines.
 
         Raises:
             ValueError: The address is not a loopback one and `allow_remote` is not set.
@@ -144,25 +147,25 @@ class Sandbox(State):
         """
         stop = threading.Event()
         signals = (signal.SIGTERM, signal.SIGINT)
-        before = {number: signal.signal(number, lambda *_: stop.set()) for number in signals}
+        previous_handlers = {number: signal.signal(number, lambda *_: stop.set()) for number in signals}
         try:
-            with self.serving(host, port, allow_remote=allow_remote) as box:
+            with self.serve(host, port, allow_remote=allow_remote) as box:
                 if on_ready is not None:
                     on_ready(box.info)
-                while not stop.wait(1):  # in short steps: some systems deliver signals only between them
+                while not stop.wait(1):  # short waits: some systems deliver signals only between them
                     pass
         finally:
-            for number, handler in before.items():
+            for number, handler in previous_handlers.items():
                 signal.signal(number, handler)
 
 
 @dataclass(frozen=True)
-class Box:
-    """A sandbox that is served.
+class SandboxServer:
+    """A running sandbox server.
 
     Attributes:
-        url: Where; every other address begins with it.
-        sandbox: Direct access to what it remembers.
+        url: The base URL.
+        sandbox: Direct access to its state.
     """
 
     url: str
@@ -170,7 +173,7 @@ class Box:
 
     @property
     def info(self) -> dict[str, Any]:
-        """What a client needs to know: addresses, organisations, apps (`bizosaas-xero sandbox --json`)."""
+        """The data that a client needs: addresses, organisations, apps (`bizosaas-xero sandbox --json`)."""
         return self.sandbox.describe(self.url)
 
 
@@ -186,7 +189,7 @@ def serve(  # noqa: PLR0913 - each has a default, most callers give one
     clock: Clock | Callable[[], float] | None = None,
     rng: random.Random | None = None,
     allow_remote: bool = False,
-) -> Iterator[Box]:
+) -> Iterator[SandboxServer]:
     """Serve a new sandbox from a background thread until the block ends.
 
     Args:
@@ -198,19 +201,19 @@ def serve(  # noqa: PLR0913 - each has a default, most callers give one
         per_day: Calls a day for each organisation.
         clock: The time: a `Clock`, or a function that gives seconds since the epoch.
         rng: Makes codes and tokens.
-        allow_remote: Let other machines in.
+        allow_remote: Accept other machines.
 
     Raises:
         ValueError: The address is not a loopback one and `allow_remote` is not set.
         OSError: The port is taken.
     """
     sandbox = Sandbox(invoices, seed, limits=limits, per_day=per_day, clock=clock, rng=rng)
-    with sandbox.serving(host, port, allow_remote=allow_remote) as box:
+    with sandbox.serve(host, port, allow_remote=allow_remote) as box:
         yield box
 
 
 async def _not_found(request: Request, error: Exception) -> Response:
-    del request, error  # Xero says the same, whatever was asked for
+    del request, error  # the same 404 for every address, as at Xero
     return not_found()
 
 

@@ -1,4 +1,4 @@
-"""Everything one sandbox remembers: organisations and their books, apps, people, tokens, limits, faults."""
+"""The state of one sandbox: organisations and their books, apps, users, tokens, limits, faults."""
 
 import random
 import threading
@@ -9,20 +9,20 @@ from typing import Any
 from bizosaas_xero.sandbox.core.clock import Clock
 from bizosaas_xero.sandbox.core.countries import Organisation, organisation_row, organisations
 from bizosaas_xero.sandbox.http.faults import Faults
-from bizosaas_xero.sandbox.http.idempotency import Memory
-from bizosaas_xero.sandbox.http.rate_limits import Limits
+from bizosaas_xero.sandbox.http.idempotency import IdempotencyKeys
+from bizosaas_xero.sandbox.http.rate_limits import RateLimits
 from bizosaas_xero.sandbox.ledger.company import Company
 from bizosaas_xero.sandbox.oauth.apps import App, Switches, demo_apps, demo_users
-from bizosaas_xero.sandbox.oauth.tokens import Access, Family, Tokens
-from bizosaas_xero.sandbox.queries.lists import Lists
-from bizosaas_xero.sandbox.seed.documents import Books
-from bizosaas_xero.sandbox.seed.tables import tables
+from bizosaas_xero.sandbox.oauth.tokens import AccessToken, Grant, TokenStore
+from bizosaas_xero.sandbox.queries.lists import ListSelector
+from bizosaas_xero.sandbox.seed.documents import SeededBooks
+from bizosaas_xero.sandbox.seed.tables import build_tables
 from bizosaas_xero.sandbox.webhooks.subscriptions import Webhooks
 
-LOG_ENTRIES = 20_000
+MAX_LOG_ENTRIES = 20_000
 
 
-class State:
+class SandboxState:
     """One sandbox, without its server.
 
     Args:
@@ -30,12 +30,12 @@ class State:
         seed: The same seed gives the same books and the same app credentials.
         limits: Refuse calls over Xero's limits (the headers are sent either way).
         per_day: Calls a day for each organisation: 1,000 on Xero's Starter tier, 5,000 above.
-        clock: The time: a `Clock`, or a function that gives seconds since the epoch.
+        clock: A `Clock`, or a function that returns seconds since the epoch.
         rng: Makes codes and tokens; the default is the system's randomness.
 
     Attributes:
         log: One entry per request, newest last: see `docs/sandbox.md`. Never a token.
-        switches: What is not known about Xero; set it either way.
+        switches: Behaviours of Xero that can be set either way.
     """
 
     def __init__(
@@ -51,21 +51,21 @@ class State:
         self.seed = seed
         self.clock = clock if isinstance(clock, Clock) else Clock(clock) if clock else Clock()
         self.organisations = organisations(seed)
-        few = min(500, invoices // 10 + 20)
-        sizes = (invoices, few, *[min(40, few)] * (len(self.organisations) - 2))
-        # The first books, which may be large, are made at once; the others, when somebody looks into them.
+        small_size = min(500, invoices // 10 + 20)
+        sizes = (invoices, small_size, *[min(40, small_size)] * (len(self.organisations) - 2))
+        # The first books, which may be large, are made at once; the others on first use.
         self._sizes = {o.id: size for o, size in zip(self.organisations, sizes, strict=True)}
         self._stores: dict[str, Company] = {}
-        self._making = threading.RLock()
+        self._lock = threading.RLock()
         self._first_day = self.clock.today_ms()
         self.apps = demo_apps(seed, self.organisations[0].id)
         self.users = demo_users(seed)
         self.switches = Switches()
-        self.tokens = Tokens(self.clock, rng or random.SystemRandom())
-        self.limits = Limits(self.clock, enforce=limits, per_day=per_day)
-        self.lists = Lists()
-        self.idempotency = Memory(self.clock)
-        self.log: deque[dict[str, Any]] = deque(maxlen=LOG_ENTRIES)
+        self.tokens = TokenStore(self.clock, rng or random.SystemRandom())
+        self.limits = RateLimits(self.clock, enforce=limits, per_day=per_day)
+        self.lists = ListSelector()
+        self.idempotency = IdempotencyKeys(self.clock)
+        self.log: deque[dict[str, Any]] = deque(maxlen=MAX_LOG_ENTRIES)
         self.faults = Faults(self)
         self.webhooks = Webhooks(self, rng=rng)
         self.store()
@@ -73,46 +73,46 @@ class State:
             if app.organisation_id:
                 self._connect_custom(app)
 
-    def _books(self, organisation: Organisation) -> Company:
-        books = Books(self.seed, organisation, self._sizes[organisation.id], self._first_day)
-        rows = tables(books, organisation_row(organisation, self._first_day))
-        made = Company(books, rows, self.clock.server_ms)
-        self.webhooks.watch(organisation.id, made)
-        return made
+    def _make_company(self, organisation: Organisation) -> Company:
+        books = SeededBooks(self.seed, organisation, self._sizes[organisation.id], self._first_day)
+        rows = build_tables(books, organisation_row(organisation, self._first_day))
+        company = Company(books, rows, self.clock.server_ms)
+        self.webhooks.watch_organisation(organisation.id, company)
+        return company
 
     def _connect_custom(self, app: App) -> None:
         name = next(o.name for o in self.organisations if o.id == app.organisation_id)
-        family = self.tokens.family(app, None)
-        self.tokens.connect(family, str(app.organisation_id), "ORGANISATION", name, self.tokens.guid())
+        grant = self.tokens.grant(app, None)
+        self.tokens.connect(grant, str(app.organisation_id), "ORGANISATION", name, self.tokens.new_guid())
 
     def store(self, organisation: str | None = None) -> Company:
         """Return the books of an organisation (default: the first one).
 
         Raises:
-            KeyError: There is no such organisation.
+            KeyError: The organisation is unknown.
         """
         guid = (organisation or self.organisations[0].id).lower()
         if guid not in self._stores:
-            with self._making:
+            with self._lock:
                 if guid not in self._stores:
-                    known = {o.id: o for o in self.organisations}
-                    self._stores[guid] = self._books(known[guid])
+                    by_id = {o.id: o for o in self.organisations}
+                    self._stores[guid] = self._make_company(by_id[guid])
         return self._stores[guid]
 
-    def custom_family(self, app: App) -> Family:
-        """Return what a custom connection holds."""
-        return self.tokens.family(app, None)
+    def custom_grant(self, app: App) -> Grant:
+        """Return the grant of a custom connection."""
+        return self.tokens.grant(app, None)
 
-    def access(self, authorization: str) -> Access | float | None:
-        """Return what an Authorization header stands for: a live token, when it expired, or nothing."""
+    def find_token(self, authorization: str) -> AccessToken | float | None:
+        """Return the access token of an Authorization header, the time it expired, or None for an unknown one."""
         kind, _, token = authorization.partition(" ")
-        found = self.tokens.access.get(token.strip()) if kind.lower() == "bearer" else None
-        if found is None:
+        access_token = self.tokens.access_tokens.get(token.strip()) if kind.lower() == "bearer" else None
+        if access_token is None:
             return None
-        return found if found.expires > self.clock.now() else found.expires
+        return access_token if access_token.expires > self.clock.now() else access_token.expires
 
     def describe(self, base: str) -> dict[str, Any]:
-        """Return what a client needs to know, for a server at `base`."""
+        """Return the data that a client needs, for a server at `base`."""
         return {
             "api_url": base,
             "identity_url": base,
@@ -120,7 +120,7 @@ class State:
             "organisations": [
                 {"id": o.id, "name": o.name, "country": o.country, "currency": o.currency} for o in self.organisations
             ],
-            "apps": {name: app.public() for name, app in self.apps.items()},
+            "apps": {name: app.to_public() for name, app in self.apps.items()},
             "control_url": f"{base}/_sandbox/",
             "seed": self.seed,
         }

@@ -21,8 +21,8 @@ from bizosaas_xero.connector.actions.bank.statement import BankLine
 from bizosaas_xero.connector.actions.books import Books, date_filter
 from bizosaas_xero.connector.http.client import Client
 from bizosaas_xero.connector.settings import load_settings
-from bizosaas_xero.sandbox import Box, serve
-from bizosaas_xero.sandbox.bank_statements.generate import generate
+from bizosaas_xero.sandbox import SandboxServer, serve
+from bizosaas_xero.sandbox.bank_statements.generate import generate_statement
 from bizosaas_xero.spec import models
 from contract_tests.helpers.xero_account import Account
 
@@ -102,13 +102,13 @@ def books_of(account: Account) -> Books:
 
 
 def of_sandbox(
-    box: Box, seed: int, since: date, most: int = 5000
+    box: SandboxServer, seed: int, since: date, most: int = 5000
 ) -> tuple[list[BankLine], list[Entry], dict[int, Any]]:
     """Return generated lines of the main bank account, entries as the action reads them, and answers."""
     store = box.sandbox.store()
     used = Counter(row["Account"]["AccountID"] for row in store.rows("Payments"))
     account = used.most_common(1)[0][0]
-    made = generate(store, seed, since, None, account)
+    made = generate_statement(store, seed, since, None, account)
     lines, answers = [], {}
     for number, row in enumerate(made.lines[:most], 1):
         texts = row["payee"], row["reference"], row["description"]

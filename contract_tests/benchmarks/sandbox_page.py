@@ -10,12 +10,12 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
 
-from bizosaas_xero.sandbox import Box, serve
+from bizosaas_xero.sandbox import SandboxServer, serve
 
 ROUNDS = 30
 
 
-def connected(box: Box, http: httpx.Client) -> dict[str, str]:
+def connected(box: SandboxServer, http: httpx.Client) -> dict[str, str]:
     """Return the headers of a connected app."""
     app, redirect = box.info["apps"]["web"], "http://localhost/callback"
     asked = {

@@ -31,15 +31,15 @@ LINES = 2  # which of a book's random numbers chooses how many lines
 def sales_of_three_lines() -> None:
     """Make every invoice that is seeded from now on a sale of three lines."""
     from bizosaas_xero.sandbox import state
-    from bizosaas_xero.sandbox.seed.documents import Books
+    from bizosaas_xero.sandbox.seed.documents import SeededBooks
 
-    class Sales(Books):
-        def bits(self, salt: int, number: int) -> int:
-            bits = super().bits(salt, number)
+    class Sales(SeededBooks):
+        def random_bits(self, salt: int, number: int) -> int:
+            bits = super().random_bits(salt, number)
             return bits & ~(3 << 12) | (2 << 12) if salt == LINES else bits
 
-        def kind(self, number: int) -> tuple[bool, str]:
-            return True, super().kind(number)[1]
+        def type_and_status(self, number: int) -> tuple[bool, str]:
+            return True, super().type_and_status(number)[1]
 
     state.Books = Sales
 

@@ -151,7 +151,7 @@ def test_a_person_signs_in_by_pasting_the_address(box, tmp_path):
     assert "Demo Company" in asked
     assert "code=" in pasted[0]
     text = (tmp_path / "contacts-first-read.yaml").read_text()
-    assert not any(token in told + asked + text for token in box.sandbox.tokens.access)
+    assert not any(token in told + asked + text for token in box.sandbox.tokens.access_tokens)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 
 from bizosaas_xero.sandbox import Clock, Sandbox
 from bizosaas_xero.sandbox.core import xero_json
-from bizosaas_xero.sandbox.reports.endpoint import Reports
+from bizosaas_xero.sandbox.reports.endpoint import ReportsApi
 
 CUSTOMER, SUPPLIER = "Customer", "Supplier"
 
@@ -23,9 +23,9 @@ class Book:
 
     def __init__(self, sandbox):
         self.sandbox = sandbox
-        self.reports = Reports(sandbox)
+        self.reports = ReportsApi(sandbox)
         self.store = sandbox.store()
-        self.store.opening = ()
+        self.store.opening_balances = ()
         for entity in (
             "Invoices",
             "Payments",
@@ -112,7 +112,7 @@ def values(row):
 
 
 def date(text):
-    return xero_json.of_day(dt.date.fromisoformat(text))
+    return xero_json.xero_date(dt.date.fromisoformat(text))
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ from unittest import mock
 import httpx
 
 from bizosaas_xero.connector.http import errors, transport
-from bizosaas_xero.sandbox import Box
-from bizosaas_xero.sandbox.http.middleware import _refusal
+from bizosaas_xero.sandbox import SandboxServer
+from bizosaas_xero.sandbox.http.middleware import fault_response
 
 BEFORE, BODY, AFTER = "before", "body", "after"
 MOMENTS = (BEFORE, BODY, AFTER)
@@ -122,7 +122,7 @@ class Strike:
         number: The request, from 1.
     """
 
-    def __init__(self, box: Box, fault: Fault, moment: str, number: int) -> None:
+    def __init__(self, box: SandboxServer, fault: Fault, moment: str, number: int) -> None:
         self._box, self._fault, self._moment, self._number = box, fault, moment, number
         self._count = 0
         self._lock = Lock()
@@ -165,12 +165,12 @@ class Strike:
             return answer
         planned = sandbox.faults.add(kind, **self._fault.details)
         sandbox.faults.clear()
-        refused = _refusal(planned)
+        refused = fault_response(planned)
         if refused is not None:
             return httpx.Response(
                 refused.status, headers=dict(refused.headers), content=refused.body, request=answer.request
             )
-        family = sandbox.tokens.access[token].family
+        family = sandbox.tokens.access_tokens[token].grant
         if kind == "expire_token":
             sandbox.tokens.expire(token)
         elif kind == "revoke_grant":

@@ -71,7 +71,7 @@ def cursor(data: bytes) -> None:
 
     found = _json(data)
     if isinstance(found, dict):
-        # Refused, or the first request is tried at an address where nobody listens: nothing is sent.
+        # Refused, or the first request is tried at a closed port: nothing is sent.
         options = {"deadline": "2000-01-01T00:00:00Z", "max_batches": 1, "max_wait": 0}
         plugin.sync_entity(CONNECTION, "invoices", {**CURSOR, **found}, options)
 

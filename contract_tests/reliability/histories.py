@@ -1,7 +1,7 @@
 """Long histories of work, syncs, breaks and resumptions: after each whole sync the tables are the books.
 
-The sandbox is the model of the books. What must differ is kept beside it: rows changed without their stamp,
-and rows that came unreadable, both until everything is read again. That comes by itself once a week.
+The sandbox is the model of the books. Expected differences are recorded separately: rows changed
+without their timestamp, and rows that arrived unreadable, both until the weekly re-read.
 """
 
 from __future__ import annotations

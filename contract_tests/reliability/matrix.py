@@ -1,7 +1,7 @@
 """Every fault at each request of each call, at every moment: ``python -m contract_tests.reliability.matrix``.
 
-Each cell strikes one request of one call, goes on as a host would that only looks at ``recovery``, and looks
-at the books in the end: nothing lost, nothing twice. The command prints the tables of docs/reliability.md; it
+Each cell strikes one request of one call, continues as a host that decides on ``recovery`` alone, and compares
+the books at the end: nothing lost, nothing twice. The command prints the tables of docs/reliability.md; it
 takes some ten minutes.
 """
 
@@ -49,13 +49,13 @@ class Cell:
 
 @dataclass
 class Ending:
-    """How a cell went: what the struck call ended in, what it took to go on, and what is wrong in the end."""
+    """The result of a cell: how the struck call ended, the recovery it took, and what is wrong at the end."""
 
     ended: str = NOTHING
     struck: int = 0
     calls: int = 0
     people: int = 0
-    told: list[ConnectorError] = field(default_factory=list)
+    errors: list[ConnectorError] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
@@ -75,31 +75,31 @@ def sample(name: str) -> list[Cell]:
     return [Cell(*STRIKES[(first + number) * 11 % len(STRIKES)], name, number) for number in struck]
 
 
-def tried(cell: Cell) -> Ending:
+def try_cell(cell: Cell) -> Ending:
     """Try a cell, in books of its own."""
     with company() as (at, slept):
-        ending = _through(at, cell, subject(at, cell.subject))
+        ending = _run_cell(at, cell, subject(at, cell.subject))
     ending.slept = slept
-    ending.wrong += _judged(cell, ending)
+    ending.wrong += _find_errors(cell, ending)
     return ending
 
 
-def run(chosen: Iterable[Cell], processes: int = 0) -> dict[Cell, Ending]:
-    """Try cells, in so many processes; by default two for each processor, as half of a cell is waiting."""
+def try_cells(chosen: Iterable[Cell], processes: int = 0) -> dict[Cell, Ending]:
+    """Try cells in several processes; by default two for each processor, as half of a cell is waiting."""
     chosen = list(chosen)
     with ProcessPoolExecutor(processes or 2 * (os.cpu_count() or 1), get_context("forkserver")) as pool:
         endings = {}
-        for cell, ending in zip(chosen, pool.map(tried, chosen, chunksize=4), strict=True):
+        for cell, ending in zip(chosen, pool.map(try_cell, chosen, chunksize=4), strict=True):
             endings[cell] = ending
             if len(endings) % 500 == 0:
                 sys.stderr.write(f"{len(endings):,} of {len(chosen):,} cells\n")
         return endings
 
 
-# ---------------------------------------------------------------- how a host goes on
+# ---------------------------------------------------------------- how a host continues
 
 
-def _through(at: Company, cell: Cell, called: Subject) -> Ending:
+def _run_cell(at: Company, cell: Cell, called: Subject) -> Ending:
     fault = FAULTS[cell.fault]
     strike, ending = Strike(at.box, fault, cell.moment, cell.request), Ending()
     for turn in range(TURNS):
@@ -111,13 +111,13 @@ def _through(at: Company, cell: Cell, called: Subject) -> Ending:
             else:
                 result = called.call()
         except ConnectorError as error:
-            ending.told.append(error)
+            ending.errors.append(error)
             if turn == 0:
                 ending.ended = f"{error.code}/{error.recovery}"
             at.box.sandbox.faults.clear()
-            _go_on(at, fault, error, called, ending)
+            _recover(at, fault, error, called, ending)
             continue
-        except Exception as error:  # noqa: BLE001 (no host expects it: it is told as wrong)
+        except Exception as error:  # noqa: BLE001 (no host expects it: it is recorded as wrong)
             ending.wrong.append(f"{error!r}")
             return ending
         finally:
@@ -130,11 +130,11 @@ def _through(at: Company, cell: Cell, called: Subject) -> Ending:
         _renew(at, fault, ending)
         ending.wrong += called.wrong(result)
         return ending
-    ending.wrong.append(f"not done after {TURNS} calls: {ending.told[-1]!r}")
+    ending.wrong.append(f"not done after {TURNS} calls: {ending.errors[-1]!r}")
     return ending
 
 
-def _go_on(at: Company, fault: Fault, error: ConnectorError, called: Subject, ending: Ending) -> None:
+def _recover(at: Company, fault: Fault, error: ConnectorError, called: Subject, ending: Ending) -> None:
     if error.recovery == "refresh":
         _renew(at, fault, ending)
     elif error.recovery in {"wait", "retry"}:
@@ -157,7 +157,7 @@ def _renew(at: Company, fault: Fault, ending: Ending) -> None:
             row["id"] for row in at.account.auth("organisations", grant=at.account.grant).model_dump()["organisations"]
         }
     except ConnectorError as error:
-        ending.told.append(error)
+        ending.errors.append(error)
         reached = set()
     at.box.sandbox.faults.clear()
     if at.id not in reached:
@@ -168,7 +168,7 @@ def _renew(at: Company, fault: Fault, ending: Ending) -> None:
 # ---------------------------------------------------------------- judgement
 
 
-def _judged(cell: Cell, ending: Ending) -> list[str]:
+def _find_errors(cell: Cell, ending: Ending) -> list[str]:
     """Say what is wrong with the way that led to the end."""
     fault, wrong = FAULTS[cell.fault], []
     allowed = fault.ends if fault.lasting is False or cell.moment != "after" else (*fault.ends, NOTHING)
@@ -180,7 +180,7 @@ def _judged(cell: Cell, ending: Ending) -> list[str]:
         wrong.append("a person was needed")
     if sum(ending.slept) > MAX_WAIT:
         wrong.append(f"a worker slept {sum(ending.slept)} s")
-    for error in ending.told:
+    for error in ending.errors:
         if not (error.message and error.remedy):
             wrong.append(f"{error!r} does not say what to do")
         if error.code == "rate_limited" and not (error.retry_after and 0 < error.retry_after <= 86_400):
@@ -211,10 +211,10 @@ def table(endings: dict[Cell, Ending]) -> str:
     return "\n".join(lines)
 
 
-def whole(processes: int = 0, names: Iterable[str] = SUBJECTS) -> tuple[dict[Cell, Ending], bool]:
-    """Try every cell of these subjects, tell of what is wrong on stderr, and return whether all went well."""
+def try_all(processes: int = 0, names: Iterable[str] = SUBJECTS) -> tuple[dict[Cell, Ending], bool]:
+    """Try every cell of these subjects, report errors on stderr, and return the endings and whether all are right."""
     began = time.monotonic()
-    endings = run((cell for name in names for cell in cells(name)), processes)
+    endings = try_cells((cell for name in names for cell in cells(name)), processes)
     bad = {cell: ending.wrong for cell, ending in endings.items() if ending.wrong}
     for cell, complaints in bad.items():
         sys.stderr.write(f"{cell}: {complaints}\n")
@@ -228,8 +228,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--processes", type=int, default=0)
     parser.add_argument("--only", action="append", choices=SUBJECTS, help="entity or action; all by default")
-    asked = parser.parse_args()
-    endings, good = whole(asked.processes, asked.only or SUBJECTS)
+    options = parser.parse_args()
+    endings, good = try_all(options.processes, options.only or SUBJECTS)
     sys.stdout.write(f"{table(endings)}\n")
     return not good
 

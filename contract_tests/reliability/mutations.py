@@ -12,7 +12,7 @@ import httpx
 from hypothesis import strategies as st
 
 GONE = "(gone)"
-"""Stands for: the field is not there at all."""
+"""Marks a field that is removed."""
 
 NESTED: Any = {"a": [{"b": [None, {"c": "d"}]}]}
 for _ in range(40):
@@ -23,7 +23,7 @@ JUNK: tuple[Any, ...] = (
     *("9" * 5000, "XXX", "UNHEARD_OF", "/Date(99999999999999999)/", "0001-01-01T00:00:00+14:00", "../.."),
     *([], {}, [None], ["junk"], [{}], [[]], {"a": None}, NESTED),
 )
-"""What stands in the place of a value."""
+"""The values that replace a value."""
 
 Path = tuple[str | int, ...]
 

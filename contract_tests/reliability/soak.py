@@ -25,7 +25,7 @@ from typing import Any
 
 from bizosaas_xero.connector.sync.entities import ENTITIES
 from bizosaas_xero.host import Host
-from bizosaas_xero.sandbox import Box, serve
+from bizosaas_xero.sandbox import SandboxServer, serve
 from bizosaas_xero.spec import App, ConnectorError
 from contract_tests.helpers import processes
 from contract_tests.helpers.compare_books import differences
@@ -138,8 +138,8 @@ class Soak:
         self._struck = struck
         self._chance = random.Random(seed)
         self._planned: list[tuple[str, Any]] = []
-        self._boxes: list[Box] = []
-        self._where: dict[str, tuple[Box, str]] = {}
+        self._boxes: list[SandboxServer] = []
+        self._where: dict[str, tuple[SandboxServer, str]] = {}
         self._intents: list[Intent] = []
         self._report = Report()
 
@@ -164,7 +164,7 @@ class Soak:
 
     # ------------------------------------------------------------ the beginning
 
-    def _connect(self, host: Host, box: Box, invoices: int) -> None:
+    def _connect(self, host: Host, box: SandboxServer, invoices: int) -> None:
         organisations = [each["id"] for each in box.info["organisations"][:EACH]]
         known = box.info["apps"]["web"]
         app = App(

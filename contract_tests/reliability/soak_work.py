@@ -16,7 +16,7 @@ from typing import Any
 
 from bizosaas_xero.connector.sync.entities import ENTITIES
 from bizosaas_xero.host import Host
-from bizosaas_xero.sandbox import Box
+from bizosaas_xero.sandbox import SandboxServer
 from bizosaas_xero.spec import ConnectorError
 from contract_tests.helpers import processes
 
@@ -36,8 +36,8 @@ class Intent:
     key: str
 
 
-def intents(box: Box, connection: str, organisation: str, invoices: int) -> Iterator[Intent]:
-    """Yield what an organisation's books shall get: so many invoices, and the payment of two open ones."""
+def intents(box: SandboxServer, connection: str, organisation: str, invoices: int) -> Iterator[Intent]:
+    """Yield the writes for an organisation's books: a number of invoices, and the payment of two open ones."""
     store = box.sandbox.store(organisation)
     accounts = list(store.rows("Accounts"))
     sales = next(row for row in accounts if row["Class"] == "REVENUE" and row["Status"] == "ACTIVE")
@@ -80,7 +80,7 @@ def intents(box: Box, connection: str, organisation: str, invoices: int) -> Iter
         yield Intent(connection, organisation, "mark_invoice_paid", params, key)
 
 
-def made(box: Box, organisation: str, intent: Intent) -> int:
+def made(box: SandboxServer, organisation: str, intent: Intent) -> int:
     """Count what the books hold of an intent."""
     store = box.sandbox.store(organisation)
     if intent.action == "create_invoice":
@@ -133,7 +133,7 @@ def work(
                         continue  # another worker's: this sent nothing
             except ConnectorError as error:
                 told = error.reason
-            except Exception:  # noqa: BLE001 (whatever it is, it is told)
+            except Exception:  # noqa: BLE001 (any exception is recorded)
                 told, wrong = "exception", traceback.format_exc(limit=-6)
             diary.write(json.dumps({"did": did, "told": told, "wrong": wrong}) + "\n")
             diary.flush()

@@ -49,7 +49,7 @@ def company() -> Iterator[tuple[Company, list[float]]]:
 
 @dataclass
 class Subject:
-    """Something to call: each ``call`` goes on from the last; ``wrong`` says what is wrong in the end."""
+    """A sync or an action: each ``call`` continues from the last; ``wrong`` lists the errors at the end."""
 
     call: Callable[[], Any]
     restart: Callable[[], None]
@@ -90,7 +90,7 @@ def _sync(at: Company, entity: str) -> Subject:
     def wrong(_: Any) -> list[str]:
         at.box.sandbox.clock.advance(3600)
         at.account.refresh()
-        call(full=bool(state["rejected"]))  # what was told as unreadable comes with the next whole read
+        call(full=bool(state["rejected"]))  # rows reported as unreadable come with the next full read
         return differences(at.store, entity, {key: row for key, row in stored.items() if row is not None})
 
     return Subject(call, lambda: state.update(cursor=None), wrong)

@@ -69,14 +69,14 @@ def wire(monkeypatch):
 
 @pytest.mark.parametrize("status", [200, 204, 302, 400, 401, 403, 404, 429, 500, 503])
 @pytest.mark.parametrize("body", [DEEP, b'{"a":' * 900 + b"1" + b"}" * 900, b"\xff\xfe", b"\0" * 100, b"9" * 9999])
-def test_bodies_that_no_parser_likes(wire, status, body):
+def test_bodies_that_no_parser_accepts_end_in_a_contract_error(wire, status, body):
     wire |= {"status": status, "body": body}
     assert isinstance(read_or_refused(sync), ConnectorError)
 
 
 @calm
 @given(status=st.sampled_from([200, 400, 401, 403, 429, 500]), body=st.binary(max_size=200))
-def test_bodies_of_any_bytes(wire, status, body):
+def test_bodies_of_any_bytes_end_in_a_contract_error(wire, status, body):
     wire |= {"status": status, "body": body}
     read_or_refused(sync)
 
@@ -96,7 +96,7 @@ NAMES = [
 )
 @example(name="invoices", rows=[], stamp=None, pages={"itemCount": 10**9, "pageSize": 1})
 @example(name="invoices", rows=[], stamp="0001-01-01T00:00:00+14:00", pages=5)
-def test_answers_of_any_json(wire, name, rows, stamp, pages):
+def test_answers_of_any_json_end_in_a_result_or_contract_error(wire, name, rows, stamp, pages):
     for row in rows:
         if isinstance(row, dict):
             row.setdefault("InvoiceID", "a")
@@ -106,7 +106,7 @@ def test_answers_of_any_json(wire, name, rows, stamp, pages):
 
 
 @pytest.mark.parametrize("number", ["1e999999999", "1e-999999999", "0e999999", "9" * 100_000, "-1e4000"])
-def test_numbers_too_long_to_write_out(wire, number):
+def test_numbers_with_huge_exponents_are_refused(wire, number):
     for sent in (number, f'"{number}"'):
         wire |= {"status": 200, "body": b'{"Invoices":[{"InvoiceID":"a","Total":%s}]}' % sent.encode()}
         found = read_or_refused(sync)
@@ -120,7 +120,7 @@ def test_numbers_too_long_to_write_out(wire, number):
     status=st.sampled_from([200, 401, 429, 503]),
 )
 @example(name="Date", value=b"Fri, 31 Dec 9999 23:59:59 -1200", status=200)
-def test_headers_of_any_bytes(wire, name, value, status):
+def test_headers_of_any_bytes_do_no_harm(wire, name, value, status):
     wire |= {"status": status, "headers": [(name.encode(), value)], "body": b'{"Invoices":[]}'}
     read_or_refused(sync)
 
@@ -128,7 +128,7 @@ def test_headers_of_any_bytes(wire, name, value, status):
 @calm
 @given(token=texts | st.binary(max_size=60).map(lambda raw: f"a.{base64.urlsafe_b64encode(raw).decode()}.c"))
 @example(token=f"a.{base64.urlsafe_b64encode(DEEP).decode()}.c")
-def test_tokens_of_any_text(wire, token):
+def test_tokens_of_any_text_do_no_harm(wire, token):
     assert isinstance(jwt.claims(token), dict)
     wire |= {"status": 200, "body": b'{"Invoices":[]}'}
     read_or_refused(lambda: sync(access_token=token))
@@ -146,14 +146,14 @@ readings = st.dictionaries(
 @calm
 @given(cursor=values | st.fixed_dictionaries({}, optional={"since": moments, "full_at": moments, "read": readings}))
 @example(cursor={"since": "0001-01-01T00:00:00+00:00", "full_at": "9999-12-31T23:59:59+00:00"})
-def test_cursors_of_any_json(wire, cursor):
+def test_cursors_of_any_json_are_read_or_rejected(wire, cursor):
     wire |= {"status": 200, "body": b'{"Invoices":[]}'}
     read_or_refused(sync, "invoices", {**CURSOR, **cursor} if isinstance(cursor, dict) else cursor)
 
 
 @calm
 @given(st.dictionaries(st.sampled_from(sorted(connection_settings.Settings.model_fields)) | texts, values))
-def test_settings_of_any_json(given_):
+def test_settings_of_any_json_are_read_or_refused(given_):
     read_or_refused(connection_settings.load_settings, given_)
 
 
@@ -162,7 +162,7 @@ def test_settings_of_any_json(given_):
 @example(name="api_url", url="https://x:abc", end="")
 @example(name="api_url", url="https://a..b", end="")
 @example(name="api_url", url="https://" + "a." * 5000, end="!")
-def test_addresses_of_any_text(name, url, end):
+def test_addresses_of_any_text_are_read_or_refused(name, url, end):
     for made in (url, f"https://{url}", f"http://localhost{url}", f"https://host/{end}"):
         found = read_or_refused(connection_settings.load_settings, {name: made})
         if not isinstance(found, ConnectorError):
@@ -172,7 +172,7 @@ def test_addresses_of_any_text(name, url, end):
 @calm
 @given(pending=texts | st.binary(max_size=80).map(lambda raw: base64.urlsafe_b64encode(raw).decode()))
 @example(pending=base64.urlsafe_b64encode(DEEP).decode())
-def test_pending_secrets_of_any_text(pending):
+def test_pending_secrets_of_any_text_are_refused(pending):
     asked = {"step": "callback", "app": APP, "settings": WHERE, "pending": pending}
     found = read_or_refused(plugin.auth, {**asked, "callback_url": "http://localhost/cb?code=c&state=s"})
     assert found.code in {"invalid", "reconnect_required"}
@@ -181,7 +181,7 @@ def test_pending_secrets_of_any_text(pending):
 @calm
 @given(url=texts, query=texts)
 @example(url="http://[", query="")
-def test_callback_addresses_of_any_text(url, query):
+def test_callback_addresses_of_any_text_are_refused(url, query):
     begun = plugin.auth({"step": "authorize", "app": APP, "settings": WHERE}).model_dump(mode="json")
     for made in (url, f"http://localhost/cb?{query}", f"http://localhost/cb?code={query}&state={query}"):
         asked = {"step": "callback", "app": APP, "settings": WHERE, "pending": begun["pending"]}
@@ -191,7 +191,7 @@ def test_callback_addresses_of_any_text(url, query):
 
 @calm
 @given(data=st.data(), name=st.sampled_from(list(ACTIONS)))
-def test_parameters_of_any_json(wire, data, name):
+def test_parameters_of_any_json_are_read_or_refused(wire, data, name):
     """Names are the action's own; whatever their values are, it is refused, or Xero is asked."""
     wire |= {"status": 503, "body": b""}
     names = sorted(ACTIONS[name].params.model_fields)
@@ -213,7 +213,7 @@ lines = st.lists(
 @example(text="date,amount\n2026-01-01," + "9" * 100_000)
 @example(text="date,amount\n2026-01-01," + "1,000" * 3000)
 @example(text='"' * 100_001)
-def test_csv_files_of_any_text(text):
+def test_csv_files_of_any_text_are_read_or_refused(text):
     read_or_refused(from_csv, text, None, None)
 
 
@@ -226,7 +226,7 @@ TRANSACTION = "<OFX><STMTRS><STMTTRN><DTPOSTED>{}<TRNAMT>{}</STMTTRN></STMTRS></
 @example(text=TRANSACTION.format("20260101", "1e9999999999999999999999"))
 @example(text="<OFX>" + "<STMTRS>" * 3000)
 @example(text="<OFX><!DOCTYPE a [<!ENTITY b 'x'><!ENTITY c '&b;&b;'>]>&c;</OFX>")
-def test_ofx_files_of_any_text(text):
+def test_ofx_files_of_any_text_are_read_or_refused(text):
     found = read_or_refused(from_ofx, text)
     if not isinstance(found, ConnectorError):
         assert all(abs(line.amount) < 10**28 for line in found.lines)
@@ -236,7 +236,7 @@ def test_ofx_files_of_any_text(text):
 @given(body=st.binary(max_size=100) | values.map(lambda value: json.dumps(value).encode()), signed=st.booleans())
 @example(body=DEEP, signed=True)
 @example(body=b"[1]", signed=True)
-def test_webhooks_of_any_bytes(body, signed):
+def test_webhooks_of_any_bytes_are_answered(body, signed):
     taken = []
     receiver = WebhookReceiver("key", taken.append)
     mark = base64.b64encode(hmac.new(b"key", body, hashlib.sha256).digest()) if signed else b"x" * 44

@@ -16,13 +16,13 @@ FOUND = [
 
 
 @pytest.mark.parametrize(("name", "data"), FOUND)
-def test_what_was_found_is_read_or_refused(name, data):
+def test_inputs_found_earlier_are_read_or_refused(name, data):
     fuzz.tried(name, data)
 
 
 @pytest.mark.parametrize("name", fuzz.READERS)
 @pytest.mark.parametrize("data", [b"", b"\0", b"\xff" * 50, b"[" * 4000, b"{" * 4000, b'{"a":1e999}', b"<" * 4000])
-def test_every_reader_takes_what_is_shown_first_and_what_is_nothing(name, data):
+def test_every_reader_takes_its_first_example_and_an_empty_input(name, data):
     for shown in (*fuzz.READERS[name][1], data):
         fuzz.tried(name, shown)
 
@@ -41,7 +41,7 @@ def test_an_exception_of_python_or_a_long_time_is_a_finding(monkeypatch):
 
 
 @pytest.mark.skipif(util.find_spec("atheris") is None, reason="atheris is not installed")
-def test_the_search_runs(tmp_path):
+def test_the_fuzzer_runs(tmp_path):
     command = [sys.executable, "-m", "contract_tests.reliability.fuzz", "token", "--seconds", "2"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
     assert done.returncode == 0, done.stdout

@@ -56,12 +56,12 @@ def asked(monkeypatch):
     return seen
 
 
-# ---------------------------------------------------------------- requests that somebody else steers
+# ---------------------------------------------------------------- requests that an attacker controls
 
 
 @pytest.fixture
 def elsewhere():
-    """A server on this machine that nobody was told to talk to, and the paths that it was asked for."""
+    """An unrelated server on this machine, and the paths that were requested from it."""
     paths = []
 
     class Other(BaseHTTPRequestHandler):
@@ -175,7 +175,7 @@ NASTY = [
 
 
 @pytest.mark.parametrize("name", NASTY)
-def test_no_name_leaves_its_place_in_the_address(asked, name):
+def test_names_are_escaped_in_addresses(asked, name):
     """Numbers and ids from people never become a path of their own: each request goes where its list is."""
     for action, params in (
         ("get_invoice", {"invoice": name}),
@@ -198,7 +198,7 @@ def test_no_name_leaves_its_place_in_the_address(asked, name):
 
 
 @pytest.mark.parametrize("stray", ["a\nb", "a\r\nX-Evil: 1", "\0", "\x7f", "ä", "\u2028"])
-def test_nothing_slips_into_a_header(asked, stray):
+def test_line_breaks_cannot_enter_a_header(asked, stray):
     for changed in ({"access_token": stray}, {"organisation_id": stray}):
         with pytest.raises(ConnectorError) as caught:
             list(plugin.sync_entity({**CONNECTION, **changed}, "invoices", None, None))
@@ -208,7 +208,7 @@ def test_nothing_slips_into_a_header(asked, stray):
 
 
 def test_business_key_and_requester_reach_no_header():
-    """The key that is sent is a hash; who asked stands in the History only, as text."""
+    """The key that is sent is a hash; the requester is in the History only, as text."""
     stray = "k\r\nX-Evil: 1"
     with serve(invoices=60, seed=2, limits=False) as box:
         at = Company(box)
@@ -231,7 +231,7 @@ def test_business_key_and_requester_reach_no_header():
         "https://x/ü",
     ],
 )
-def test_call_backs_go_only_where_they_may(url):
+def test_outgoing_webhooks_go_to_allowed_addresses_only(url):
     with pytest.raises(Invalid):
         webhooks._require_safe_url(url)
 
@@ -309,10 +309,10 @@ def test_a_forged_or_foreign_state_is_turned_away():
         assert caught.value.recovery == "reconnect"
 
 
-# ---------------------------------------------------------------- what lies about
+# ---------------------------------------------------------------- files and processes
 
 
-def test_nobody_else_may_read_what_the_host_keeps(tmp_path):
+def test_files_of_the_host_are_readable_by_their_owner_only(tmp_path):
     before = os.umask(0)
     try:
         with open_host(tmp_path / "home", report=discover(["xero"]), environ={}):
@@ -333,7 +333,7 @@ def test_children_get_no_secret_by_argument_or_environment():
         "contract/subject.py",
         "contract/report.py",
         "cli/record.py",
-    }, "somebody else starts a process: see what it is given"
+    }, "a new place starts a process: check its arguments and environment"
     for path in starts:
         text = path.read_text(encoding="utf-8")
         assert "get_secret_value" not in text.split("subprocess.run(")[1][:400], path

@@ -23,7 +23,7 @@ from contract_tests.helpers.xero_account import Account, calls
 pytest.importorskip("redis")
 SERVER = shutil.which("redis-server")
 pytestmark = pytest.mark.skipif(
-    SERVER is None and os.environ.get("REQUIRE_SERVICES") != "1", reason="there is no redis-server here"
+    SERVER is None and os.environ.get("REQUIRE_SERVICES") != "1", reason="redis-server is not installed"
 )
 MOST = 12
 
@@ -101,16 +101,16 @@ def test_redis_dies_and_comes_back_empty_and_no_limit_is_exceeded(redis, box):
     sent = len(calls(box))
     error = failing(account)
     assert (error.code, error.recovery, error.reason) == ("unavailable", "retry", "limiter_unreachable")
-    assert len(calls(box)) == sent, "what nobody counts is not sent"
+    assert len(calls(box)) == sent, "an uncounted call is not sent"
     redis.start()
-    assert len(read(account)) == first, "it has neither its scripts nor its counts, and goes on"
+    assert len(read(account)) == first, "without its scripts and counts it continues"
     while len(calls(box)) < MOST:
         read(account, max_batches=1)
     assert failing(account).reason == "limit_minute"
     assert len(calls(box)) == MOST, "this process has not forgotten what it sent"
 
 
-def test_redis_dies_between_two_pages_and_the_host_goes_on_where_it_was(redis, box, tmp_path):
+def test_the_host_resumes_when_redis_dies_between_two_pages(redis, box, tmp_path):
     """A run of the host waits out a Redis that is away for a moment; nothing is read twice or lost."""
     pauses = []
 
@@ -134,7 +134,7 @@ def test_redis_dies_between_two_pages_and_the_host_goes_on_where_it_was(redis, b
         assert host.sink.count_rows(organisation, "invoices") == len(wanted) == outcome.new
 
 
-def test_a_redis_that_hangs_holds_no_worker(redis, box):
+def test_a_hanging_redis_blocks_no_worker(redis, box):
     account = Account(box, limiter_url=redis.url, calls_per_minute=60).connect()
     read(account)
     redis.process.send_signal(signal.SIGSTOP)
@@ -158,7 +158,7 @@ def test_a_redis_that_wants_a_password_is_a_wrong_setting(redis, box):
     assert read(account)
 
 
-def test_something_else_that_listens_there_is_said_so(box):
+def test_another_service_at_the_redis_address_is_reported(box):
     """A server that speaks no Redis, and one that takes connections and says nothing."""
     account = Account(box, limiter_url=box.info["api_url"].replace("http", "redis"), calls_per_minute=60)
     account.connect()

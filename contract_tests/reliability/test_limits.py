@@ -1,4 +1,4 @@
-"""Xero's limits are never exceeded, by the sandbox's log; a day's limit holds up nobody else."""
+"""Xero's limits are never exceeded, by the sandbox's log; a day's limit delays no other organisation."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def most_in_a_minute(times):
 
 
 class Time:
-    """Passes only where somebody waits, and never while a call that was counted is still on its way."""
+    """A clock that advances only while a caller waits, and never while a counted call is in flight."""
 
     def __init__(self, monkeypatch):
         self.passed, self.under_way = 0.0, 0
@@ -156,7 +156,7 @@ def refused(box, organisation):
 
 
 def test_a_day_limit_is_met_once_and_kept_over_restarts(tmp_path, box):
-    """After the one refusal nothing is asked again that day, whoever starts anew; the day after goes on."""
+    """After the one refusal no call is made that day, even after a restart; the next day continues."""
     with opened(tmp_path) as host:
         [kept] = connect(host, box, 1)
         list(host.scheduler.run_due())

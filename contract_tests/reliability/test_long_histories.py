@@ -141,7 +141,7 @@ SLOW = [pytest.param(broken, marks=pytest.mark.slow) for broken in LATER]
 
 
 @pytest.mark.parametrize("broken", AT_ONCE + SLOW, ids=lambda broken: broken.__name__)
-def test_a_sync_broken_on_purpose_is_found(broken, monkeypatch):
+def test_a_deliberately_broken_sync_is_found(broken, monkeypatch):
     broken(monkeypatch.setattr)
     with pytest.raises(AssertionError, match="the table is not the books"):
         run(

@@ -8,14 +8,14 @@ import re
 import pytest
 
 from bizosaas_xero.connector.actions.writes import execute
-from bizosaas_xero.sandbox.http.faults import KINDS
+from bizosaas_xero.sandbox.http.faults import FAULT_KINDS
 from contract_tests.reliability import generate, matrix
 from contract_tests.reliability.faults import FAULTS
 
 
 def test_every_kind_of_the_sandbox_is_in_the_matrix():
     inside = {"lost_refresh"}  # of a refresh: in "token dies, refresh lost"; of another request: in "cut"
-    assert {fault.kind for fault in FAULTS.values()} | inside == set(KINDS)
+    assert {fault.kind for fault in FAULTS.values()} | inside == set(FAULT_KINDS)
 
 
 def test_every_request_of_a_write_is_struck_even_in_the_small_form():
@@ -34,8 +34,8 @@ def test_the_documented_table_has_every_row():
 
 
 @pytest.mark.parametrize("name", matrix.SUBJECTS)
-def test_a_struck_call_is_whole_in_the_end(name):
-    assert {cell: found for cell in matrix.sample(name) if (found := matrix.tried(cell).wrong)} == {}
+def test_a_struck_call_leaves_the_books_right(name):
+    assert {cell: found for cell in matrix.sample(name) if (found := matrix.try_cell(cell).wrong)} == {}
 
 
 def test_the_matrix_sees_a_write_that_is_done_twice(monkeypatch):
@@ -43,12 +43,12 @@ def test_the_matrix_sees_a_write_that_is_done_twice(monkeypatch):
     monkeypatch.setattr(execute, "_idempotency_key", lambda *_: f"another each time {next(keys)}")
     monkeypatch.setattr(execute, "_find_made", lambda *_: None)
     cells = reversed(matrix.cells("create_contact"))  # what writes comes late in a call
-    assert any(matrix.tried(cell).wrong for cell in cells if (cell.fault, cell.moment) == ("cut", "after"))
+    assert any(matrix.try_cell(cell).wrong for cell in cells if (cell.fault, cell.moment) == ("cut", "after"))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", matrix.SUBJECTS)
-def test_whatever_strikes_any_request_of_a_call_it_is_whole_in_the_end(name):
-    endings, _ = matrix.whole(names=[name])
+def test_any_fault_at_any_request_leaves_the_books_right(name):
+    endings, _ = matrix.try_all(names=[name])
     assert len(endings) == len(matrix.STRIKES) * matrix.requests(name)
     assert {cell: ending.wrong for cell, ending in endings.items() if ending.wrong} == {}

@@ -127,6 +127,6 @@ def test_an_answer_within_the_limit_arrives_whole_and_is_counted_as_sent(packed)
     assert batch.records[0].data["Total"] == Decimal("1.10")
 
 
-def test_an_encoding_that_nobody_asked_for_is_refused(packed):
+def test_an_unrequested_encoding_is_refused(packed):
     packed |= {"encoding": "br", "body": b'{"Invoices":[]}'}
     assert read_or_refused(sync).reason == "garbled_answer"

@@ -16,14 +16,14 @@ def whole(report, keys):
     assert {kind.partition(" ")[0] for kind in report.calls} == {"sync", *soak.ACTIONS}
 
 
-def test_a_moment_of_trouble(tmp_path):
+def test_a_short_soak_leaves_the_books_right(tmp_path):
     report = soak.Soak(tmp_path / "home", seed=3).run(minutes=0.4)
     whole(report, keys=80)
     assert sum(report.struck.values()) > 5  # on a machine that has much else to do; else some fifty
 
 
 @pytest.mark.parametrize(("good", "wrong"), [(6, []), (5, ["only 56% of the calls succeeded"])])
-def test_a_soak_in_which_little_works_is_told(tmp_path, good, wrong):
+def test_a_soak_that_does_too_little_work_fails(tmp_path, good, wrong):
     ends = [""] * good + ["offline"] * 4 + ["sync_running"] * 50
     lines = [json.dumps({"did": "sync bills", "told": told, "wrong": ""}) for told in ends]
     (tmp_path / "diary-1").write_text("\n".join(lines) + '\n{"did": "sy', encoding="utf-8")
@@ -34,7 +34,7 @@ def test_a_soak_in_which_little_works_is_told(tmp_path, good, wrong):
 
 
 @pytest.mark.slow
-def test_ten_minutes_of_trouble(tmp_path):
+def test_a_soak_of_ten_minutes_leaves_the_books_right(tmp_path):
     report = soak.Soak(tmp_path / "home", seed=4).run(minutes=10)
     whole(report, keys=280)
     assert report.kills > 30

@@ -1,4 +1,4 @@
-"""What must not stand in the package's code, found in its syntax: a check that works offline."""
+"""Dangerous calls that the package must not use, found in its syntax: a check that works offline."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def compared_secret(node):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
-def test_no_module_does_what_is_dangerous(path):
+def test_no_module_uses_a_dangerous_call(path):
     module = path.relative_to(PACKAGE).as_posix()
     known = [part for name, part in KNOWN if name == module]
     found = list(problems(ast.parse(path.read_text(encoding="utf-8"))))
@@ -108,7 +108,7 @@ def test_no_module_does_what_is_dangerous(path):
         "ok = self._token != given",
     ],
 )
-def test_the_check_sees_what_it_is_for(source):
+def test_the_check_finds_each_dangerous_call(source):
     assert list(problems(ast.parse(source)))
 
 

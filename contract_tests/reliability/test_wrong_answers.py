@@ -78,7 +78,7 @@ def again(name, number, answer):
         return read_or_refused(plugin.run_action, connection, name, params, control)
 
 
-def test_every_action_is_here():
+def test_every_action_has_an_example():
     assert set(ACTIONS) == set(WRITES) | set(EXAMPLES)
 
 

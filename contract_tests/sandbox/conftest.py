@@ -10,7 +10,7 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from bizosaas_xero.sandbox import Box, serve
+from bizosaas_xero.sandbox import SandboxServer, serve
 from contract_tests.helpers.paths import ROOT
 
 OPENAPI = ROOT.parent / "shared" / "reference" / "xero-openapi"
@@ -53,7 +53,7 @@ def conforms(method, path, answer):
 class Client:
     """A connected app."""
 
-    box: Box
+    box: SandboxServer
     app: dict
     http: httpx.Client
     token: dict = field(default_factory=dict)
@@ -159,5 +159,5 @@ def client(make):
 @pytest.fixture
 def openapi():
     if not OPENAPI.is_dir():
-        pytest.skip("Xero's OpenAPI files are not beside this repository")
+        pytest.skip("Xero's OpenAPI files are not next to this repository")
     return OPENAPI

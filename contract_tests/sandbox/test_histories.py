@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from bizosaas_xero.sandbox import Sandbox
 from bizosaas_xero.sandbox.core import xero_json
-from bizosaas_xero.sandbox.core.guids import guid_of
+from bizosaas_xero.sandbox.core.guids import stable_guid
 from bizosaas_xero.sandbox.ledger.ledger import ACCRUAL, CASH
 from bizosaas_xero.sandbox.queries.endpoints import ENDPOINTS
-from bizosaas_xero.sandbox.writes.dispatch import Asked, write
-from bizosaas_xero.sandbox.writes.subresources import answer
-from bizosaas_xero.sandbox.writes.unit_of_work import Who, Work
+from bizosaas_xero.sandbox.writes.dispatch import WriteRequest, answer_write
+from bizosaas_xero.sandbox.writes.subresources import answer_subresource
+from bizosaas_xero.sandbox.writes.unit_of_work import UnitOfWork, WriteContext
 
 WATCHED = ("Invoices", "CreditNotes", "Payments", "BankTransactions", "Prepayments", "Overpayments",
            "BankTransfers", "ManualJournals", "BatchPayments", "Contacts")  # fmt: skip
@@ -34,14 +34,14 @@ class History:
         self.sandbox = Sandbox(8, 3, clock=lambda: 1_795_300_000.0)
         self.store = self.sandbox.store(self.sandbox.organisations[organisation].id)
         rules = self.sandbox.organisations[organisation].rules
-        self.sales_tax, self.none = rules.standard("out")[0], rules.untaxed
+        self.sales_tax, self.none = rules.standard_tax("out")[0], rules.untaxed
         self.foreign = self.sandbox.organisations[organisation].foreign
         self.count = 0
         self.whom = [r["ContactID"] for r in self.store.rows("Contacts") if r["ContactStatus"] == "ACTIVE"][:2]
 
     def new_id(self):
         self.count += 1
-        return guid_of("history", self.count)
+        return stable_guid("history", self.count)
 
     def snapshot(self):
         return {name: self.store.table(name).version for name in WATCHED}
@@ -49,14 +49,14 @@ class History:
     def ask(self, method, entity, body, key=None, part=None, part_key=None):
         """Write as the API does, and return the status."""
         before = self.snapshot()
-        work = Work(self.store, Who("app", False, 2, self.sandbox.switches, self.new_id))
+        work = UnitOfWork(self.store, WriteContext("app", False, 2, self.sandbox.switches, self.new_id))
         raw = json.dumps(body).encode()
-        asked = Asked(method, key, raw, "application/json", True)
+        asked = WriteRequest(method, key, raw, "application/json", True)
         endpoint = ENDPOINTS[entity.lower()]
         if part:
-            status, _, body = answer(work, endpoint, asked, {}, part, part_key)
+            status, _, body = answer_subresource(work, endpoint, asked, {}, part, part_key)
         else:
-            status, _, body = write(work, endpoint, asked, {})
+            status, _, body = answer_write(work, endpoint, asked, {})
         assert status in {200, 204, 400, 404}, body
         DONE[method, entity, part, status] += 1
         if status >= 400:
@@ -96,7 +96,7 @@ class History:
         """Return all of what is left, part of it, or nonsense."""
         if self.chance(60):
             return float(left)
-        return float(xero_json.cents(left / 3)) if self.chance(60) else self.rng.choice(AMOUNTS)
+        return float(xero_json.round_to_cents(left / 3)) if self.chance(60) else self.rng.choice(AMOUNTS)
 
     def document(self, entity, sales):
         kind = ("ACCREC" if sales else "ACCPAY") + ("CREDIT" if entity == "CreditNotes" else "")
@@ -287,7 +287,7 @@ def owed(store, *, sales):
         for row in store.rows(entity):
             if row["Type"] == kind and row["Status"] == "AUTHORISED":
                 rate = row.get("CurrencyRate") or 1
-                total += sign * (row[left] if rate == 1 else xero_json.cents(row[left] / rate))
+                total += sign * (row[left] if rate == 1 else xero_json.round_to_cents(row[left] / rate))
     return total if sales else -total
 
 
@@ -296,11 +296,11 @@ LOOK = [HealthCheck.too_slow]
 
 @settings(max_examples=40, deadline=None, suppress_health_check=LOOK)
 @given(seed=st.integers(0, 2**32), organisation=st.integers(0, 5))
-def test_any_history(seed, organisation):
+def test_any_history_of_writes_keeps_the_books_right(seed, organisation):
     History(seed, organisation).run(60)
 
 
-def test_histories_do_everything():
+def test_histories_use_every_kind_of_write():
     """A proof by histories is worth what the histories do."""
     DONE.clear()
     for seed in range(16):
@@ -322,5 +322,5 @@ def test_histories_do_everything():
 @pytest.mark.slow
 @settings(max_examples=400, deadline=None, suppress_health_check=LOOK)
 @given(seed=st.integers(0, 2**32), organisation=st.integers(0, 5))
-def test_long_histories(seed, organisation):
+def test_long_histories_keep_the_books_right(seed, organisation):
     History(seed, organisation).run(150)

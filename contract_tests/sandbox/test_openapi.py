@@ -41,7 +41,7 @@ def validator(openapi, components):
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_answers_conform(name, client, validator):
+def test_answers_of_lists_conform(name, client, validator):
     schema = validator("Organisations" if name == "Organisation" else name)
     for query in QUERIES:
         body = client.get(name, **query).json()

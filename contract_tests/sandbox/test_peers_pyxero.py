@@ -44,7 +44,7 @@ def books(connected):
     return Xero(connected)
 
 
-def test_it_signs_in_and_refreshes(connected, box):
+def test_pyxero_signs_in_and_refreshes(connected, box):
     assert connected.tenant_id == box.info["organisations"][0]["id"]
     before = connected.token["access_token"]
     assert not connected.expired()
@@ -65,7 +65,7 @@ def pages(manager, **more):
     "name", ["Invoices", "Contacts", "BankTransactions", "Payments", "CreditNotes", "Prepayments",
              "Overpayments", "ManualJournals"]
 )  # fmt: skip
-def test_it_reads_pages(name, books, box):
+def test_pyxero_reads_pages(name, books, box):
     more = {"includeArchived": True} if name == "Contacts" else {}
     rows = pages(getattr(books, name.lower()), **more)
     table = box.sandbox.store().table(name)
@@ -77,16 +77,16 @@ def test_it_reads_pages(name, books, box):
              "BankTransfers", "BatchPayments", "ContactGroups", "PurchaseOrders", "Quotes",
              "RepeatingInvoices"]
 )  # fmt: skip
-def test_it_reads_lists(name, books, box):
+def test_pyxero_reads_lists(name, books, box):
     assert len(getattr(books, name.lower()).all()) == len(box.sandbox.store().table(name))
 
 
-def test_it_reads_the_organisation(books, box):
+def test_pyxero_reads_the_organisation(books, box):
     (organisation,) = books.organisations.all()
     assert organisation["Name"] == box.info["organisations"][0]["name"]
 
 
-def test_it_asks_for_some(books):
+def test_pyxero_filters_lists(books):
     sales = books.invoices.filter(Type="ACCREC", Status="AUTHORISED")
     assert sales
     assert {row["Type"] for row in sales} == {"ACCREC"}
@@ -104,20 +104,20 @@ def test_it_asks_for_some(books):
 
 
 @pytest.mark.parametrize("report", ["ProfitAndLoss", "BalanceSheet", "TrialBalance", "BankSummary", "ExecutiveSummary"])
-def test_it_reads_reports(report, books):
+def test_pyxero_reads_reports(report, books):
     (made,) = books.reports.get(report)
     assert made["ReportType"] == report
     assert made["Rows"][0]["RowType"] == "Header"
 
 
-def test_it_reads_aged_reports(books):
+def test_pyxero_reads_aged_reports(books):
     contact = books.contacts.all()[0]["ContactID"]
     for report in ("AgedReceivablesByContact", "AgedPayablesByContact"):
         (made,) = books.reports.get(report, params={"contactID": contact})
         assert made["ReportType"] == report
 
 
-def test_it_understands_refusals(books, connected, box):
+def test_pyxero_understands_refusals(books, connected, box):
     with pytest.raises(XeroNotFound):
         books.contacts.get("00000000-0000-0000-0000-000000000001")
     with pytest.raises(XeroBadRequest, match="within 365 days"):
@@ -130,7 +130,7 @@ def test_it_understands_refusals(books, connected, box):
         books.accounts.all()
 
 
-def test_it_writes(books, box):
+def test_pyxero_writes_contacts_invoices_and_payments(books, box):
     """A contact, an invoice, a payment; and it all shows in the books and in the reports."""
     (contact,) = books.contacts.put({"Name": "Peer & Sons", "EmailAddress": "peer@example.com"})
     today = dt.datetime.now(dt.UTC).replace(tzinfo=None)
@@ -171,7 +171,7 @@ def test_it_writes(books, box):
     assert aged["Rows"][-1]["Rows"][0]["Cells"][-1]["Value"] == "0.00"
 
 
-def test_it_understands_refused_writes(books):
+def test_pyxero_understands_refused_writes(books):
     with pytest.raises(XeroBadRequest) as refused:
         books.contacts.put({"Name": ""})
     assert refused.value.errors

@@ -93,7 +93,7 @@ def client(make):
     return make().connect(scope=scopes)
 
 
-def test_it_syncs_everything(tap, box, tmp_path):
+def test_tap_xero_syncs_every_stream(tap, box, tmp_path):
     catalog = json.loads(tap("--discover"))
     names = {stream["tap_stream_id"] for stream in catalog["streams"]}
     assert names == {*STREAMS, "journals"}, "journals are of the Advanced tier only, at Xero as here"

@@ -76,7 +76,7 @@ def test_the_sdk_reads_everything(sdk, client, box):
     assert invoice.line_items
 
 
-def test_the_sdk_revokes(sdk, client):
+def test_the_sdk_revokes_its_token(sdk, client):
     sdk.get_oauth2_token()
     token = OAuth2Token(client_id=client.app["client_id"], client_secret=client.app["client_secret"])
     token.update_token(**sdk.held)
@@ -89,7 +89,7 @@ def api(sdk, box):
     return AccountingApi(sdk, base_url=f"{box.url}/api.xro/2.0")
 
 
-def test_the_sdk_does_a_days_work(api, client, box):
+def test_the_sdk_writes_documents_and_payments(api, client, box):
     """Contact, invoice, e-mail, payment, void: as an app would, with the SDK's own models."""
     tenant = client.tenant
     box.sandbox.switches.set("write_ms_dates", True)  # the only form that the SDK writes

@@ -129,10 +129,10 @@ def hold(paths, **settings):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "choice"), OTHERWISE)
-def test_one_switch_otherwise(name, choice):
+def test_the_tests_pass_with_one_switch_changed(name, choice):
     hold(ABOUT[name], **{name: choice})
 
 
 @pytest.mark.slow
-def test_every_switch_otherwise():
+def test_the_tests_pass_with_every_switch_changed():
     hold(EVERY, **dict(OTHERWISE))

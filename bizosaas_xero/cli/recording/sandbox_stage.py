@@ -19,7 +19,7 @@ from bizosaas_xero.contract.observation import Inputs
 from bizosaas_xero.contract.player import to_json_values
 from bizosaas_xero.contract.replay import inputs_for
 from bizosaas_xero.contract.scenarios import Scenario
-from bizosaas_xero.sandbox import Box, Clock, serve
+from bizosaas_xero.sandbox import Clock, SandboxServer, serve
 from bizosaas_xero.sandbox.queries.endpoints import ENDPOINTS
 
 SEED, DOCUMENTS, ACCOUNTS = 7, 12, 5
@@ -107,7 +107,7 @@ class Stage:
         moment = self._scenario.frozen or self._subject.contract.frozen
         assert moment is not None  # noqa: S101 (the contract of xero names one)
         clock = Clock(moment.timestamp)
-        self._box: Box = self._exits.enter_context(
+        self._box: SandboxServer = self._exits.enter_context(
             serve(DOCUMENTS, SEED, clock=clock, rng=random.Random(SEED))  # noqa: S311 (invented tokens)
         )
         if self._scenario.hook != "run_action":  # actions need the whole chart

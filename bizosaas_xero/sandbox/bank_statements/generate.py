@@ -1,8 +1,8 @@
-"""Bank statements with known answers: what a bank would send for some books, and what belongs to what.
+"""Bank statements with known answers: the lines a bank would send, and the entries they belong to.
 
 Xero's public API shows no statement lines, so a matcher has to be tried on lines from elsewhere. These are
-made from the books alone, by somebody who has read no matcher: each line is drawn from a kind below, and its
-answer is written down apart from it. A line tells no more than a bank does: no id of Xero, no status.
+made from the books alone, independent of any matcher: each line is drawn from a kind below, and its answer is
+kept apart from it. A line holds only what a bank knows: no id of Xero, no status.
 """
 
 import datetime as dt
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bizosaas_xero.sandbox.bank_statements.entries import Entry, booked, unpaid
+from bizosaas_xero.sandbox.bank_statements.entries import BankEntry, read_bank_entries, read_unpaid_invoices
 from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.guids import digest
 from bizosaas_xero.sandbox.core.xero_json import Row
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from bizosaas_xero.sandbox.ledger.company import Company
 
 DAY = dt.timedelta(1)
-PAYEE_CHARACTERS = 20  # what many banks cut names to
-FAR_DAYS = (45, 90)
+PAYEE_CHARACTERS = 20  # many banks cut names to this length
+DECOY_DAYS = (45, 90)
 ZERO = Decimal("0.00")
 
 
@@ -32,9 +32,9 @@ class Statement:
     """One statement and, apart from it, its answers.
 
     Attributes:
-        lines: What the bank says: line_id, account_id, date, amount, payee, reference, description.
-        answers: By line_id: kind, matches (entity, id, amount), and what is special.
-        missing: What is in the books of these days and on no line: entity and id.
+        lines: The lines of the bank: line_id, account_id, date, amount, payee, reference, description.
+        answers: By line_id: kind, matches (entity, id, amount), and extra facts of the kind.
+        missing: Entries of these days that are on no line: entity and id.
     """
 
     lines: list[Row] = field(default_factory=list)
@@ -42,16 +42,16 @@ class Statement:
     missing: list[Row] = field(default_factory=list)
 
 
-class Kind(NamedTuple):
-    """One kind of line: its weight, whether it takes entries from the books, and what makes it."""
+class LineKind(NamedTuple):
+    """One kind of line: its weight, how many entries it takes from the books, and the function that adds it."""
 
     weight: int
-    takes: int
-    make: "Callable[[Maker, list[Entry]], None]"
+    entry_count: int
+    make: "Callable[[StatementBuilder, list[BankEntry]], None]"
 
 
-class Maker:
-    """Draws a statement.
+class StatementBuilder:
+    """Builds a random statement.
 
     Args:
         store: The books.
@@ -68,22 +68,23 @@ class Maker:
         self.statement = Statement()
         banks = {row["AccountID"]: row for row in store.rows("Accounts") if row["Type"] == "BANK"}
         if account is not None and account.lower() not in banks:
-            raise ValueError(f"there is no bank account {account!r}")
+            raise ValueError(f"unknown bank account {account!r}")
         self.banks = sorted({account.lower()} if account else banks)
         self.entries = sorted(
-            (e for e in booked(store) if e.account in self.banks and since <= e.date <= to),
+            (e for e in read_bank_entries(store) if e.account in self.banks and since <= e.date <= to),
             key=lambda e: (e.date, e.entity, e.id),
         )
         self._next = 0
-        self._taken: set[Entry] = set()
-        self._alike: defaultdict[tuple[str, str, str, bool], list[Entry]] = defaultdict(list)
+        self._taken: set[BankEntry] = set()
+        self._alike: defaultdict[tuple[str, str, str, bool], list[BankEntry]] = defaultdict(list)
         for entry in self.entries:
-            self._alike[_sort(entry)].append(entry)
+            self._alike[_group_key(entry)].append(entry)
         self.unpaid = sorted(
-            (e for e in unpaid(store, self.banks[0]) if since <= e.date <= to), key=lambda e: (e.date, e.id)
+            (e for e in read_unpaid_invoices(store, self.banks[0]) if since <= e.date <= to),
+            key=lambda e: (e.date, e.id),
         )
 
-    def made(self) -> Statement:
+    def build(self) -> Statement:
         """Return the statement, its lines in the order of their days."""
         kinds = list(KINDS.values())
         while self._next < len(self.entries):
@@ -91,25 +92,25 @@ class Maker:
                 self._next += 1
                 continue
             kind = self.rng.choices(kinds, [each.weight for each in kinds])[0]
-            taken = self._take(kind.takes)
-            if taken is not None:
-                kind.make(self, taken)
+            entries = self._take_entries(kind.entry_count)
+            if entries is not None:
+                kind.make(self, entries)
         for entry in self.unpaid:
             if self.rng.random() < _UNPAID_SHARE:
-                _not_booked(self, [entry])
+                _add_unbooked(self, [entry])
         self.statement.lines.sort(key=lambda line: (line["date"], line["line_id"]))
-        self._number()
+        self._number_lines()
         return self.statement
 
-    def line(self, kind: str, entries: list[Entry], amount: Decimal | None = None, **more: Any) -> str:
-        """Add a line for some entries, as a bank would write it, and its answer.
+    def add_line(self, kind: str, entries: list[BankEntry], amount: Decimal | None = None, **more: Any) -> str:
+        """Add a line for some entries, as a bank would write it, with its answer.
 
-        `on`, `payee`, `reference`, `description` and `account` replace what follows from the entries,
-        `matches` what the answer says, and everything else goes into the answer.
+        `on`, `payee`, `reference`, `description` and `account` replace the values derived from the entries,
+        `matches` replaces the matches of the answer, and every other key is added to the answer.
         """
         first = entries[0] if entries else None
         amount = sum((e.amount for e in entries), ZERO) if amount is None else amount
-        on = more.pop("on", first.date if first else self.day())
+        date = more.pop("on", first.date if first else self.random_day())
         name = f"line-{len(self.statement.lines):06d}"
         contact = first.contact if first else ""
         reference = first.reference if first else ""
@@ -117,7 +118,7 @@ class Maker:
             {
                 "line_id": name,
                 "account_id": more.pop("account", first.account if first else self.rng.choice(self.banks)),
-                "date": min(on, self.to + 5 * DAY).isoformat(),
+                "date": min(date, self.to + 5 * DAY).isoformat(),
                 "amount": amount,
                 "payee": more.pop("payee", contact.upper()[:PAYEE_CHARACTERS].strip()),
                 "reference": more.pop("reference", reference),
@@ -128,30 +129,30 @@ class Maker:
         self.statement.answers[name] = {"kind": kind, "matches": matches, **more}
         return name
 
-    def day(self) -> dt.date:
-        """Return any day of the statement."""
+    def random_day(self) -> dt.date:
+        """Return a random day of the statement."""
         return self.since + self.rng.randrange((self.to - self.since).days + 1) * DAY
 
-    def forget(self, entry: Entry) -> None:
-        """Note an entry that the bank does not know."""
+    def add_missing(self, entry: BankEntry) -> None:
+        """Record an entry that the bank does not know."""
         self.statement.missing.append({"entity": entry.entity, "id": entry.id, "account_id": entry.account})
 
-    def _take(self, count: int) -> list[Entry] | None:
+    def _take_entries(self, count: int) -> list[BankEntry] | None:
         """Take the next entry, and more of the same contact and bank account that go the same way."""
         if not count:
             return []
         first = self.entries[self._next]
-        alike: list[Entry] = []
+        alike: list[BankEntry] = []
         if count > 1 and first.contact:
-            others = self._alike[_sort(first)]
-            alike = [e for e in others if e != first and e not in self._taken][: count - 1]
+            candidates = self._alike[_group_key(first)]
+            alike = [e for e in candidates if e != first and e not in self._taken][: count - 1]
         if len(alike) < count - 1:
             return None
         self._taken.update((first, *alike))
         return [first, *alike]
 
-    def _number(self) -> None:
-        # numbers in the order of the days, so that they tell nothing of how a line was made
+    def _number_lines(self) -> None:
+        # numbered by day, so that a number does not reveal how its line was made
         names = {line["line_id"]: f"{self.seed}-{n:05d}" for n, line in enumerate(self.statement.lines, 1)}
         for line in self.statement.lines:
             line["line_id"] = names[line["line_id"]]
@@ -161,113 +162,115 @@ class Maker:
                 answer["duplicate_of"] = names[answer["duplicate_of"]]
 
 
-def _sort(entry: Entry) -> tuple[str, str, str, bool]:
+def _group_key(entry: BankEntry) -> tuple[str, str, str, bool]:
     return entry.contact, entry.account, entry.entity, entry.amount > 0
 
 
-def _exact(m: Maker, entries: list[Entry]) -> None:
-    m.line("exact", entries)
+def _add_exact(builder: StatementBuilder, entries: list[BankEntry]) -> None:
+    builder.add_line("exact", entries)
 
 
-def _late(m: Maker, entries: list[Entry]) -> None:
-    m.line("late", entries, on=entries[0].date + m.rng.randint(1, 4) * DAY)
+def _add_late(builder: StatementBuilder, entries: list[BankEntry]) -> None:
+    builder.add_line("late", entries, on=entries[0].date + builder.rng.randint(1, 4) * DAY)
 
 
-def _silent(m: Maker, entries: list[Entry]) -> None:
-    m.line("no_reference", entries, reference="", on=entries[0].date + m.rng.randint(0, 2) * DAY)
+def _add_without_reference(builder: StatementBuilder, entries: list[BankEntry]) -> None:
+    builder.add_line("no_reference", entries, reference="", on=entries[0].date + builder.rng.randint(0, 2) * DAY)
 
 
-def _typo(m: Maker, entries: list[Entry]) -> None:
+def _add_mistyped(builder: StatementBuilder, entries: list[BankEntry]) -> None:
     text = entries[0].reference
-    wrong = next((t for t in (_garbled(text, m.rng) for _ in range(8)) if t != text), "")
-    m.line("typo" if wrong else "no_reference", entries, reference=wrong)
+    wrong = next((t for t in (_mistype(text, builder.rng) for _ in range(8)) if t != text), "")
+    builder.add_line("typo" if wrong else "no_reference", entries, reference=wrong)
 
 
-def _fee(m: Maker, entries: list[Entry]) -> None:
-    # only who is paid loses a fee; what is too small for one is paid in full
-    whole = entries[0].amount
-    fee = xero_json.cents(whole * Decimal("0.029")) + Decimal("0.30")
-    if whole - fee <= 0:
-        m.line("exact", entries)
+def _add_fee_deducted(builder: StatementBuilder, entries: list[BankEntry]) -> None:
+    # only incoming payments lose a fee; amounts too small for a fee are paid in full
+    amount = entries[0].amount
+    fee = xero_json.round_to_cents(amount * Decimal("0.029")) + Decimal("0.30")
+    if amount - fee <= 0:
+        builder.add_line("exact", entries)
         return
-    on = entries[0].date + m.rng.randint(1, 3) * DAY
-    m.line("fee_deducted", entries, whole - fee, on=on, description="CARD SETTLEMENT", fee=fee)
+    date = entries[0].date + builder.rng.randint(1, 3) * DAY
+    builder.add_line("fee_deducted", entries, amount - fee, on=date, description="CARD SETTLEMENT", fee=fee)
 
 
-def _combined(m: Maker, entries: list[Entry]) -> None:
+def _add_combined(builder: StatementBuilder, entries: list[BankEntry]) -> None:
     last = max(e.date for e in entries)
-    some = " ".join(e.invoice or e.reference for e in entries)
-    m.line("combined", entries, on=last, reference=m.rng.choice((some, "")))
+    references = " ".join(e.invoice or e.reference for e in entries)
+    builder.add_line("combined", entries, on=last, reference=builder.rng.choice((references, "")))
 
 
-def _split(m: Maker, entries: list[Entry]) -> None:
-    whole = entries[0].amount
-    part = xero_json.cents(whole * m.rng.randint(20, 80) / 100)
-    if not part or part == whole:
-        m.line("exact", entries)
+def _add_split(builder: StatementBuilder, entries: list[BankEntry]) -> None:
+    total = entries[0].amount
+    part = xero_json.round_to_cents(total * builder.rng.randint(20, 80) / 100)
+    if not part or part == total:
+        builder.add_line("exact", entries)
         return
-    for amount, later in ((part, 0), (whole - part, m.rng.randint(1, 5))):
+    for amount, later in ((part, 0), (total - part, builder.rng.randint(1, 5))):
         matches = [entries[0]._replace(amount=amount)]
-        m.line("part", entries, amount, on=entries[0].date + later * DAY, matches=matches)
+        builder.add_line("part", entries, amount, on=entries[0].date + later * DAY, matches=matches)
 
 
-def _duplicate(m: Maker, entries: list[Entry]) -> None:
-    first = m.line("exact", entries)
-    m.line("duplicate", entries, matches=[], duplicate_of=first)
+def _add_duplicate(builder: StatementBuilder, entries: list[BankEntry]) -> None:
+    first = builder.add_line("exact", entries)
+    builder.add_line("duplicate", entries, matches=[], duplicate_of=first)
 
 
-def _decoy(m: Maker, entries: list[Entry]) -> None:
-    """Somebody else, weeks away, over the very same amount."""
-    m.line("exact", entries)
-    way = m.rng.choice((-1, 1)) * m.rng.randint(*FAR_DAYS) * DAY
-    other = m.rng.choice(("J SMITH", "TRADE CUSTOMER", "ATM DEPOSIT"))
-    m.line("same_amount_other_date", entries, on=entries[0].date + way, payee=other, reference="", matches=[])
+def _add_same_amount_other_date(builder: StatementBuilder, entries: list[BankEntry]) -> None:
+    """Add a line of another payer for the same amount, weeks away."""
+    builder.add_line("exact", entries)
+    offset = builder.rng.choice((-1, 1)) * builder.rng.randint(*DECOY_DAYS) * DAY
+    payee = builder.rng.choice(("J SMITH", "TRADE CUSTOMER", "ATM DEPOSIT"))
+    builder.add_line(
+        "same_amount_other_date", entries, on=entries[0].date + offset, payee=payee, reference="", matches=[]
+    )
 
 
-def _neighbour(m: Maker, entries: list[Entry]) -> None:
-    """The same day and contact, a few cents off, and not what is booked."""
-    m.line("exact", entries)
-    off = Decimal(m.rng.randint(1, 90)) / 100
-    m.line("other_amount_same_date", entries, entries[0].amount + off, matches=[], reference="")
+def _add_other_amount_same_date(builder: StatementBuilder, entries: list[BankEntry]) -> None:
+    """Add a line of the same day and contact that is a few cents off and not booked."""
+    builder.add_line("exact", entries)
+    off = Decimal(builder.rng.randint(1, 90)) / 100
+    builder.add_line("other_amount_same_date", entries, entries[0].amount + off, matches=[], reference="")
 
 
-def _own(m: Maker, _: list[Entry]) -> None:
-    """What only the bank knows: fees, interest, a card at the cash machine."""
-    text, low, high = m.rng.choice(_BANKS_OWN)
-    amount = Decimal(m.rng.randint(low, high)) / 100
-    m.line("unmatched", [], amount, payee=text, reference="", description=text)
+def _add_bank_only(builder: StatementBuilder, _: list[BankEntry]) -> None:
+    """Add a line that only the bank knows: fees, interest, a cash withdrawal."""
+    text, low, high = builder.rng.choice(_BANK_ONLY_LINES)
+    amount = Decimal(builder.rng.randint(low, high)) / 100
+    builder.add_line("unmatched", [], amount, payee=text, reference="", description=text)
 
 
-def _missing(m: Maker, entries: list[Entry]) -> None:
-    m.forget(entries[0])
+def _leave_out(builder: StatementBuilder, entries: list[BankEntry]) -> None:
+    builder.add_missing(entries[0])
 
 
-def _not_booked(m: Maker, entries: list[Entry]) -> None:
-    m.line("unbooked_invoice", entries)
+def _add_unbooked(builder: StatementBuilder, entries: list[BankEntry]) -> None:
+    builder.add_line("unbooked_invoice", entries)
 
 
-_BANKS_OWN = (("ACCOUNT FEE", -2500, -500), ("CREDIT INTEREST", 1, 4000), ("CASH WITHDRAWAL", -40000, -2000),
+_BANK_ONLY_LINES = (("ACCOUNT FEE", -2500, -500), ("CREDIT INTEREST", 1, 4000), ("CASH WITHDRAWAL", -40000, -2000),
               ("CARD 4021 PETROL", -12000, -3000), ("UNKNOWN DEPOSIT", 1000, 90000))  # fmt: skip
 _UNPAID_SHARE = 0.3
 
-# what a line can be, how often, and of how many entries of the books
-KINDS: dict[str, Kind] = {
-    "exact": Kind(34, 1, _exact),
-    "late": Kind(16, 1, _late),
-    "no_reference": Kind(10, 1, _silent),
-    "typo": Kind(8, 1, _typo),
-    "fee_deducted": Kind(6, 1, _fee),
-    "combined": Kind(6, 2, _combined),
-    "part": Kind(3, 1, _split),
-    "duplicate": Kind(3, 1, _duplicate),
-    "same_amount_other_date": Kind(4, 1, _decoy),
-    "other_amount_same_date": Kind(3, 1, _neighbour),
-    "unmatched": Kind(5, 0, _own),
-    "missing": Kind(2, 1, _missing),
+# kinds of line: weight, number of entries, and the function that adds one
+KINDS: dict[str, LineKind] = {
+    "exact": LineKind(34, 1, _add_exact),
+    "late": LineKind(16, 1, _add_late),
+    "no_reference": LineKind(10, 1, _add_without_reference),
+    "typo": LineKind(8, 1, _add_mistyped),
+    "fee_deducted": LineKind(6, 1, _add_fee_deducted),
+    "combined": LineKind(6, 2, _add_combined),
+    "part": LineKind(3, 1, _add_split),
+    "duplicate": LineKind(3, 1, _add_duplicate),
+    "same_amount_other_date": LineKind(4, 1, _add_same_amount_other_date),
+    "other_amount_same_date": LineKind(3, 1, _add_other_amount_same_date),
+    "unmatched": LineKind(5, 0, _add_bank_only),
+    "missing": LineKind(2, 1, _leave_out),
 }
 
 
-def generate(
+def generate_statement(
     store: "Company", seed: int = 1, since: dt.date | None = None, to: dt.date | None = None,
     account: str | None = None,
 ) -> Statement:  # fmt: skip
@@ -281,30 +284,30 @@ def generate(
         account: Only this bank account, by id; all of them by default.
 
     Raises:
-        ValueError: There is no such bank account, or the days are in the wrong order.
+        ValueError: The bank account is unknown, or the days are in the wrong order.
     """
     to = to or store.today()
     since = since or to - 90 * DAY
     if since > to:
         raise ValueError("the first day is after the last")
-    return Maker(store, seed, since, to, account).made()
+    return StatementBuilder(store, seed, since, to, account).build()
 
 
-def _garbled(text: str, rng: random.Random) -> str:
-    """Return a text as a hasty person types it."""
+def _mistype(text: str, rng: random.Random) -> str:
+    """Return a text with a typing error."""
     if len(text) < 3:  # noqa: PLR2004 - nothing to get wrong
         return text
-    at = rng.randrange(1, len(text) - 1)
+    position = rng.randrange(1, len(text) - 1)
     return rng.choice(
         (
-            text[: at - 1] + text[at] + text[at - 1] + text[at + 1 :],
-            text[:at] + text[at + 1 :],
+            text[: position - 1] + text[position] + text[position - 1] + text[position + 1 :],
+            text[:position] + text[position + 1 :],
             text.replace("-", "").replace(" ", "").lower(),
             text.replace("0", "O", 1),
         )
     )
 
 
-def public(answers: Mapping[str, Row]) -> list[Row]:
+def answers_by_line(answers: Mapping[str, Row]) -> list[Row]:
     """Return answers as a list, in the order of the lines."""
     return [{"line_id": name, **answers[name]} for name in sorted(answers)]

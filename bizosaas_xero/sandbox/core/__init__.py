@@ -1,1 +1,1 @@
-"""What every part of the sandbox uses: store, clock, ids, Xero's JSON, countries."""
+"""Shared by every part of the sandbox: store, clock, ids, Xero's JSON, countries."""

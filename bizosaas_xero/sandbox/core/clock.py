@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 
 
 class Clock:
-    """The time that tokens, limits and stamps are measured with.
+    """The time that tokens, limits and timestamps use.
 
     Args:
-        now: Gives seconds since the epoch; replace it to stand still in a test.
+        now: Returns seconds since the epoch; replace it to freeze time in a test.
 
     Attributes:
         offset: Seconds that were added by hand: time has really passed, tokens expire.
-        shift: Seconds by which the *server's* clock is wrong: its stamps and `DateTimeUTC` differ from the
+        shift: Seconds by which the *server's* clock is wrong: its timestamps and `DateTimeUTC` differ from the
             true time, tokens and limits do not.
     """
 
@@ -27,7 +27,7 @@ class Clock:
         return self._now() + self.offset
 
     def server_ms(self) -> int:
-        """Return what the server believes the time is, in milliseconds since the epoch."""
+        """Return the server's own time, in milliseconds since the epoch."""
         return int((self.now() + self.shift) * 1000)
 
     def advance(self, seconds: float) -> None:
@@ -39,6 +39,6 @@ class Clock:
         return int(self.now() // 86400) * 86_400_000
 
 
-def text(seconds: float, layout: str) -> str:
+def format_utc(seconds: float, layout: str) -> str:
     """Format seconds since the epoch as UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime(layout)

@@ -1,9 +1,9 @@
-"""What differs by country: tax codes, the end of the financial year; and the sandbox's organisations."""
+"""Country settings (tax codes, end of the financial year), and the organisations of the sandbox."""
 
 from dataclasses import dataclass
 
-from bizosaas_xero.sandbox.core.guids import guid_of
-from bizosaas_xero.sandbox.core.xero_json import Row, money
+from bizosaas_xero.sandbox.core.guids import stable_guid
+from bizosaas_xero.sandbox.core.xero_json import Row, from_cents
 
 OUT, IN, ANY = "out", "in", "any"  # on sales, on purchases, on both
 
@@ -28,7 +28,7 @@ class Country:
     timezone: str
     basis: tuple[str, str]
 
-    def standard(self, where: str) -> tuple[str, int]:
+    def standard_tax(self, where: str) -> tuple[str, int]:
         """Return the standard code of sales or purchases and its rate in hundredths of a percent."""
         return next((code, rate) for code, _, rate, used in self.taxes if used == where)
 
@@ -95,7 +95,7 @@ class Organisation:
 
     @property
     def rules(self) -> Country:
-        """What its country prescribes."""
+        """The settings of its country."""
         return COUNTRIES.get(self.country, COUNTRIES["GLOBAL"])
 
 
@@ -109,40 +109,40 @@ def organisations(seed: int) -> tuple[Organisation, ...]:
         ("Dune & Date Trading FZE", "AE", "AED", "USD", "STANDARD", True),
         ("Wattlebird Pottery", "AU", "AUD", "NZD", "TRIAL", False),
     )
-    return tuple(Organisation(guid_of(seed, "org", n), *rest) for n, rest in enumerate(spec, 1))
+    return tuple(Organisation(stable_guid(seed, "org", n), *rest) for n, rest in enumerate(spec, 1))
 
 
-def organisation_row(o: Organisation, today: int) -> Row:
+def organisation_row(organisation: Organisation, today: int) -> Row:
     """Return an organisation as the API shows it.
 
     Args:
-        o: The organisation.
+        organisation: The organisation.
         today: The UTC midnight, in milliseconds, that its age is counted from.
     """
-    country = o.rules
+    country = organisation.rules
     return {
-        "Name": o.name,
-        "LegalName": o.name,
-        "PaysTax": o.pays_tax,
+        "Name": organisation.name,
+        "LegalName": organisation.name,
+        "PaysTax": organisation.pays_tax,
         "Version": country.version,
         "OrganisationType": "COMPANY",
-        "BaseCurrency": o.currency,
-        "CountryCode": o.country,
-        "IsDemoCompany": o.kind == "DEMO",
+        "BaseCurrency": organisation.currency,
+        "CountryCode": organisation.country,
+        "IsDemoCompany": organisation.kind == "DEMO",
         "OrganisationStatus": "ACTIVE",
         "FinancialYearEndDay": country.year_end[1],
         "FinancialYearEndMonth": country.year_end[0],
-        "SalesTaxBasis": country.basis[0] if o.pays_tax else "NONE",
-        "SalesTaxPeriod": country.basis[1] if o.pays_tax else "NONE",
+        "SalesTaxBasis": country.basis[0] if organisation.pays_tax else "NONE",
+        "SalesTaxPeriod": country.basis[1] if organisation.pays_tax else "NONE",
         "DefaultSalesTax": "Tax Exclusive",
         "DefaultPurchasesTax": "Tax Exclusive",
         "CreatedDateUTC": f"/Date({today - 700 * 86_400_000})/",  # recorded from Xero: no +0000 here
         "OrganisationEntityType": "COMPANY",
         "Timezone": country.timezone,
-        "ShortCode": f"!{o.id[:5]}",
-        "OrganisationID": o.id,
+        "ShortCode": f"!{organisation.id[:5]}",
+        "OrganisationID": organisation.id,
         "Edition": "BUSINESS",
-        "Class": o.kind,
+        "Class": organisation.kind,
         "LineOfBusiness": "",
         "Addresses": [],
         "Phones": [],
@@ -151,14 +151,14 @@ def organisation_row(o: Organisation, today: int) -> Row:
     }
 
 
-def tax_rates(o: Organisation) -> list[Row]:
+def tax_rates(organisation: Organisation) -> list[Row]:
     """Return the tax rates of an organisation."""
-    return [tax_rate(code, name, rate, where) for code, name, rate, where in o.rules.taxes]
+    return [tax_rate(code, name, rate, where) for code, name, rate, where in organisation.rules.taxes]
 
 
 def tax_rate(code: str, name: str, rate: int, where: str) -> Row:
     """Return one tax rate; `rate` is in hundredths of a percent."""
-    percent = money(rate).quantize(money(1).scaleb(-2))
+    percent = from_cents(rate).quantize(from_cents(1).scaleb(-2))
     return {
         "Name": name,
         "TaxType": code,

@@ -1,10 +1,10 @@
-"""Finding rows by what they are called: number, name, code."""
+"""Indexes that find rows by number, name or code."""
 
 from bizosaas_xero.sandbox.core.store import Table
 
 
-class Index:
-    """The rows of a table by one of their fields, letter case aside; kept up to date when it is asked.
+class FieldIndex:
+    """The rows of a table by one of their fields, ignoring letter case; updated on each lookup.
 
     Args:
         table: The rows.
@@ -20,7 +20,7 @@ class Index:
         for slot in table.by_id:
             self._add(slot)
 
-    def slots(self, value: str) -> list[int]:
+    def find_slots(self, value: str) -> list[int]:
         """Return the numbers of the rows whose field equals a text in lower case."""
         changed, self._read = self._table.touched[self._read :], len(self._table.touched)
         for slot in changed:

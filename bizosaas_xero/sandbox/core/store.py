@@ -1,7 +1,7 @@
 """The rows of one organisation, and the indexes that lists are served from.
 
-Seeded rows are computed when they are asked for; an edited or inserted row is kept as a dict. Every index is
-kept right on every change, so that writes need nothing but `put`.
+Seeded rows are computed on demand; an edited or inserted row is kept as a dict. Every change updates every
+index, so that a write only calls `put`.
 """
 
 import copy
@@ -15,31 +15,31 @@ from datetime import datetime
 from typing import Any
 
 from bizosaas_xero.sandbox.core import xero_json
-from bizosaas_xero.sandbox.core.guids import GUID_CHARS, Scramble, sql_order
+from bizosaas_xero.sandbox.core.guids import GUID_CHARS, GuidSequence, sql_sort_key
 from bizosaas_xero.sandbox.core.xero_json import Row
 
 CACHE_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Seeded:
+class SeededRows:
     """Rows that are computed from their number.
 
     Attributes:
-        ids: Gives row number and id.
-        count: How many there are.
+        ids: Converts row numbers and ids.
+        count: The number of rows.
         make: Computes a row.
-        stamps: When each was last changed, milliseconds since the epoch.
-        columns: What lists select by without computing the row: field name to one value per row.
-        names: Fields that can be computed without the row.
+        timestamps: When each row was last changed, milliseconds since the epoch.
+        columns: Fields by which lists select without computing the row: field name to one value per row.
+        quick_fields: Fields that can be computed without the row.
     """
 
-    ids: Scramble
+    ids: GuidSequence
     count: int
     make: Callable[[int], Row]
-    stamps: Callable[[int], int]
+    timestamps: Callable[[int], int]
     columns: Mapping[str, Callable[[int], str]] = field(default_factory=dict)
-    names: Mapping[str, Callable[[int], str]] = field(default_factory=dict)
+    quick_fields: Mapping[str, Callable[[int], str]] = field(default_factory=dict)
 
 
 class Column:
@@ -50,11 +50,11 @@ class Column:
         self._code: dict[str, int] = {}
 
     def code(self, value: str) -> int:
-        """Return the number that stands for a value, a new one if need be."""
+        """Return the number of a value; a new value gets the next number."""
         return self._code.setdefault(value, len(self._code))
 
-    def known(self, value: str) -> int:
-        """Return the number that stands for a value, or -1 when no row has it."""
+    def find_code(self, value: str) -> int:
+        """Return the number of a value, or -1 when no row has it."""
         return self._code.get(value, -1)
 
 
@@ -64,7 +64,7 @@ class Table:
     Args:
         id_field: The field that holds the row's id, such as `InvoiceID`.
         seeded: The rows it starts with.
-        stamp_field: The field that says when a row changed; some kinds of rows have none, or only that of
+        timestamp_field: The field that says when a row changed; some kinds of rows have none, or only that of
             their creation.
 
     Attributes:
@@ -72,30 +72,30 @@ class Table:
         watchers: Called with the row before (None for a new one) and after each change that is not quiet.
     """
 
-    def __init__(self, id_field: str, seeded: Seeded, stamp_field: str = "UpdatedDateUTC") -> None:
+    def __init__(self, id_field: str, seeded: SeededRows, timestamp_field: str = "UpdatedDateUTC") -> None:
         self.id_field = id_field
-        self.stamp_field = stamp_field
+        self.timestamp_field = timestamp_field
         self.version = 0
         self.watchers: list[Callable[[Row | None, Row], None]] = []
         self.lock = threading.RLock()
         self.touched: list[int] = []  # row numbers in the order of their changes
         self._seeded = seeded
-        self._kept: dict[int, Row] = {}
-        self._gone: set[int] = set()
-        self._foreign: dict[str, int] = {}  # ids that the scramble did not make
+        self._edited: dict[int, Row] = {}
+        self._deleted: set[int] = set()
+        self._other_ids: dict[str, int] = {}  # ids that the sequence did not make
         self._ids: dict[int, str] = {}
         self._cache: OrderedDict[tuple[int, str], bytes] = OrderedDict()
         self._cached = 0
         count = seeded.count
-        self.stamps = array("q", map(seeded.stamps, range(count)))
+        self.timestamps = array("q", map(seeded.timestamps, range(count)))
         self.columns: dict[str, Column] = {}
         for name, value in seeded.columns.items():
             column = self.columns[name] = Column()
             column.codes.extend(column.code(value(slot)) for slot in range(count))
-        keys = [sql_order(self.id(slot)) for slot in range(count)]
+        keys = [sql_sort_key(self.id(slot)) for slot in range(count)]
         self.by_id = array("L", sorted(range(count), key=keys.__getitem__))
-        # a stable sort of the id order: equal stamps stay ordered by id
-        self.by_stamp = array("L", sorted(self.by_id, key=self.stamps.__getitem__))
+        # a stable sort of the id order: equal timestamps stay ordered by id
+        self.by_timestamp = array("L", sorted(self.by_id, key=self.timestamps.__getitem__))
 
     def __len__(self) -> int:
         return len(self.by_id)
@@ -105,24 +105,24 @@ class Table:
         return self._ids.get(slot) or self._seeded.ids.id(slot)
 
     def find(self, guid: object) -> int | None:
-        """Return the row number of an id, or None when there is no such row."""
+        """Return the row number of an id, or None when no row has it."""
         text = str(guid).strip().lower()
-        slot = self._foreign.get(text)
+        slot = self._other_ids.get(text)
         if slot is None:
             slot = self._seeded.ids.number(text)
-            if not 0 <= slot < len(self.stamps) or self.id(slot) != text:
+            if not 0 <= slot < len(self.timestamps) or self.id(slot) != text:
                 return None
-        return None if slot in self._gone else slot
+        return None if slot in self._deleted else slot
 
     def peek(self, slot: int) -> Row:
-        """Return a row to look at; parts of it are shared with others and must not be changed."""
-        kept = self._kept.get(slot)
-        return self._seeded.make(slot) if kept is None else kept
+        """Return a row for reading only; parts of it are shared with other rows."""
+        edited = self._edited.get(slot)
+        return self._seeded.make(slot) if edited is None else edited
 
     def value(self, slot: int, name: str) -> Any:
-        """Return one field of a row, without computing the row if that can be helped."""
-        if slot not in self._kept and name in self._seeded.names:
-            return self._seeded.names[name](slot)
+        """Return one field of a row, without computing the row where possible."""
+        if slot not in self._edited and name in self._seeded.quick_fields:
+            return self._seeded.quick_fields[name](slot)
         return self.peek(slot).get(name)
 
     def row(self, slot: int) -> Row:
@@ -131,14 +131,14 @@ class Table:
 
     def rows(self) -> Iterator[Row]:
         """Iterate over all rows, oldest change first."""
-        for slot in list(self.by_stamp):
+        for slot in list(self.by_timestamp):
             yield self.row(slot)
 
     def put(self, row: Row, *, quiet: bool = False) -> str:
-        """Store a row whole, new or in place of the one with its id, and return the id.
+        """Store a whole row, as a new one or replacing the one with its id, and return the id.
 
-        Its `UpdatedDateUTC` says when it changed; a row without an id gets one. A quiet change is told to no
-        watcher.
+        Its `UpdatedDateUTC` says when it changed; a row without an id gets one. A quiet change
+        calls no watcher.
         """
         with self.lock:
             row = xero_json.normalise(row)
@@ -147,23 +147,23 @@ class Table:
             guid = guid.lower() if len(guid) == GUID_CHARS else guid  # a code such as NZD keeps its case
             slot = self.find(guid) if guid else None
             if slot is None:
-                slot = len(self.stamps)
+                slot = len(self.timestamps)
                 if guid:
-                    self._foreign[guid.lower()] = slot
+                    self._other_ids[guid.lower()] = slot
                     self._ids[slot] = guid
                 guid = row[self.id_field] = guid or self.id(slot)
-                self.stamps.append(0)
+                self.timestamps.append(0)
                 for column in self.columns.values():
                     column.codes.append(0)
             else:
                 before = self.peek(slot) if self.watchers else None
                 self._unindex(slot)
-            self._kept[slot] = row
-            self.stamps[slot] = xero_json.milliseconds(row.get(self.stamp_field)) or 0
+            self._edited[slot] = row
+            self.timestamps[slot] = xero_json.milliseconds(row.get(self.timestamp_field)) or 0
             for name, column in self.columns.items():
                 column.codes[slot] = column.code(str(row.get(name)))
             self._insert(self.by_id, slot, self._id_key)
-            self._insert(self.by_stamp, slot, self._stamp_key)
+            self._insert(self.by_timestamp, slot, self._timestamp_key)
             self._changed(slot)
             for watcher in () if quiet else self.watchers:
                 watcher(before, row)
@@ -173,19 +173,19 @@ class Table:
         """Remove a row for good.
 
         Raises:
-            KeyError: There is no such row.
+            KeyError: No row has this id.
         """
         with self.lock:
             slot = self.find(guid)
             if slot is None:
                 raise KeyError(guid)
             self._unindex(slot)
-            self._kept.pop(slot, None)
-            self._gone.add(slot)
+            self._edited.pop(slot, None)
+            self._deleted.add(slot)
             self._changed(slot)
 
-    def text(self, slot: int, form: str, shape: Callable[[Row], Row]) -> bytes:
-        """Return a row rendered in one of its forms, from the cache when it did not change."""
+    def render(self, slot: int, form: str, shape: Callable[[Row], Row]) -> bytes:
+        """Render a row in one of its forms, from the cache when it did not change."""
         cached = self._cache.get((slot, form))
         if cached is None:
             cached = xero_json.row_text(shape(self.peek(slot))).encode()
@@ -196,27 +196,27 @@ class Table:
         return cached
 
     def _id_key(self, slot: int) -> bytes:
-        return sql_order(self.id(slot))
+        return sql_sort_key(self.id(slot))
 
-    def _stamp_key(self, slot: int) -> tuple[int, bytes]:
-        return self.stamps[slot], self._id_key(slot)
+    def _timestamp_key(self, slot: int) -> tuple[int, bytes]:
+        return self.timestamps[slot], self._id_key(slot)
 
     @staticmethod
     def _insert(order: "array[int]", slot: int, key: Callable[[int], Any]) -> None:
         order.insert(bisect_left(order, key(slot), key=key), slot)
 
     def _unindex(self, slot: int) -> None:
-        for order, key in ((self.by_id, self._id_key), (self.by_stamp, self._stamp_key)):
+        for order, key in ((self.by_id, self._id_key), (self.by_timestamp, self._timestamp_key)):
             del order[bisect_left(order, key(slot), key=key)]
 
     def _changed(self, slot: int) -> None:
         self.version += 1
         self.touched.append(slot)
-        for cached in [key for form in FORMS if (key := (slot, form)) in self._cache]:
+        for cached in [key for form in ROW_FORMS if (key := (slot, form)) in self._cache]:
             self._cached -= len(self._cache.pop(cached))
 
 
-FORMS = ("full", "list", "summary", "full4", "list4", "summary4")
+ROW_FORMS = ("full", "list", "summary", "full4", "list4", "summary4")
 
 
 class Store:
@@ -236,7 +236,7 @@ class Store:
         """Return the rows of an entity; letter case and underscores do not matter.
 
         Raises:
-            KeyError: There is no such entity.
+            KeyError: The entity is unknown.
         """
         return self.tables[self._names[entity.replace("_", "").lower()]]
 
@@ -244,7 +244,7 @@ class Store:
         """Return one row.
 
         Raises:
-            KeyError: There is no such entity or row.
+            KeyError: The entity is unknown, or no row has this id.
         """
         table = self.table(entity)
         slot = table.find(guid)
@@ -257,10 +257,10 @@ class Store:
         return self.table(entity).rows()
 
     def put(self, entity: str, row: Mapping[str, Any], at: int | datetime | None = None) -> str:
-        """Store a row whole and return its id; it counts as changed at `at` (default: now)."""
-        fresh = copy.deepcopy(dict(row))
-        self._stamp(entity, fresh, at)
-        return self.table(entity).put(fresh)
+        """Store a whole row and return its id; it counts as changed at `at` (default: now)."""
+        copied = copy.deepcopy(dict(row))
+        self._set_timestamp(entity, copied, at)
+        return self.table(entity).put(copied)
 
     def edit(
         self,
@@ -278,17 +278,17 @@ class Store:
             guid: The row's id.
             changes: New values by field name.
             at: When it happened (milliseconds since the epoch or a datetime); default now.
-            blind: Leave `UpdatedDateUTC` alone, as some changes at Xero do.
+            blind: Keep `UpdatedDateUTC`, as some changes at Xero do.
 
         Raises:
-            KeyError: There is no such entity or row.
+            KeyError: The entity is unknown, or no row has this id.
         """
         table = self.table(entity)
         with table.lock:
             row = self.get(entity, guid)
             row.update(copy.deepcopy(dict(changes)))
             if not blind:
-                self._stamp(entity, row, at)
+                self._set_timestamp(entity, row, at)
             table.put(row, quiet=blind)
             return row
 
@@ -300,9 +300,9 @@ class Store:
             row.pop(table.id_field, None)
             for unique in ("InvoiceNumber", "ContactNumber", "Name", "Code"):
                 if row.get(unique):
-                    row[unique] = f"{row[unique]}-{len(table.stamps)}"
+                    row[unique] = f"{row[unique]}-{len(table.timestamps)}"
             row.update(copy.deepcopy(dict(changes or {})))
-            self._stamp(entity, row, at)
+            self._set_timestamp(entity, row, at)
             return table.put(row)
 
     def archive(self, entity: str, guid: str, at: int | datetime | None = None) -> Row:
@@ -314,15 +314,15 @@ class Store:
         """Remove a row for good, as deleting an unused account does.
 
         Raises:
-            KeyError: There is no such entity or row.
+            KeyError: The entity is unknown, or no row has this id.
         """
         self.table(entity).delete(guid)
 
-    def _stamp(self, entity: str, row: Row, at: int | datetime | None) -> None:
-        field = self.table(entity).stamp_field
+    def _set_timestamp(self, entity: str, row: Row, at: int | datetime | None) -> None:
+        field = self.table(entity).timestamp_field
         ms = int(at.timestamp() * 1000) if isinstance(at, datetime) else at
         ms = self._now_ms() if ms is None else ms
         if field == "UpdatedDateUTC" or (field and not row.get(field)):
-            row[field] = xero_json.date(ms)
+            row[field] = xero_json.xero_timestamp(ms)
         if "UpdatedDateUTCString" in row:
             row["UpdatedDateUTCString"] = xero_json.iso_second(ms)

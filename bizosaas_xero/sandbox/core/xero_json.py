@@ -16,42 +16,47 @@ from xml.sax.saxutils import escape
 Row = dict[str, Any]
 
 CENT = Decimal("0.01")
-_FOUR, _SIX, _TEN = Decimal("0.0001"), Decimal("0.000001"), Decimal("0.0000000001")
-# digits after the point, and how many there may be when they are not all zero
+_FOUR_PLACES, _SIX_PLACES, _TEN_PLACES = Decimal("0.0001"), Decimal("0.000001"), Decimal("0.0000000001")
+# decimal places, and the most there may be when they are not all zero
 _DIGITS = {
-    "Quantity": (_FOUR, _FOUR), "CurrencyRate": (_SIX, _TEN), "UnitAmount": (CENT, _FOUR),
-    "UnitPrice": (CENT, _FOUR), "DisplayTaxRate": (_FOUR, _FOUR), "EffectiveRate": (_FOUR, _FOUR),
-    "Rate": (_FOUR, _FOUR), "DiscountRate": (CENT, _FOUR),
-}  # fmt: skip
+    "Quantity": (_FOUR_PLACES, _FOUR_PLACES),
+    "CurrencyRate": (_SIX_PLACES, _TEN_PLACES),
+    "UnitAmount": (CENT, _FOUR_PLACES),
+    "UnitPrice": (CENT, _FOUR_PLACES),
+    "DisplayTaxRate": (_FOUR_PLACES, _FOUR_PLACES),
+    "EffectiveRate": (_FOUR_PLACES, _FOUR_PLACES),
+    "Rate": (_FOUR_PLACES, _FOUR_PLACES),
+    "DiscountRate": (CENT, _FOUR_PLACES),
+}
 _DATE = re.compile(r"/Date\((-?\d+)([+-]\d{4})?\)/")
 _DAY_MS = 86_400_000
 _EPOCH = dt.date(1970, 1, 1)
 
 
-def date(ms: int) -> str:
-    """Return Xero's spelling of a stamp (milliseconds since the epoch, UTC)."""
+def xero_timestamp(ms: int) -> str:
+    """Return a timestamp in Xero's format (from milliseconds since the epoch, UTC)."""
     return f"/Date({ms}+0000)/"
 
 
 def milliseconds(value: object) -> int | None:
-    """Return the milliseconds inside Xero's spelling of a stamp, or None when it is none."""
+    """Return the milliseconds of a timestamp in Xero's format, or None for any other value."""
     match = _DATE.fullmatch(value) if isinstance(value, str) else None
     return int(match[1]) if match else None
 
 
 def iso_day(ms: int) -> str:
     """Return `YYYY-MM-DDT00:00:00`, as in `DateString`."""
-    return f"{_iso(ms // _DAY_MS)}T00:00:00"
+    return f"{_iso_date(ms // _DAY_MS)}T00:00:00"
 
 
 def iso_second(ms: int) -> str:
     """Return `YYYY-MM-DDTHH:MM:SSZ`, as in `UpdatedDateUTCString`."""
-    rest = ms // 1000 % 86400
-    return f"{iso_day(ms)[:11]}{rest // 3600:02d}:{rest // 60 % 60:02d}:{rest % 60:02d}Z"
+    seconds = ms // 1000 % 86400
+    return f"{iso_day(ms)[:11]}{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}Z"
 
 
 @lru_cache(4096)
-def _iso(days: int) -> str:
+def _iso_date(days: int) -> str:
     return (_EPOCH + dt.timedelta(days)).isoformat()
 
 
@@ -59,28 +64,28 @@ def day_ms(year: int, month: int, day: int) -> int:
     """Return a UTC midnight in milliseconds since the epoch.
 
     Raises:
-        ValueError: There is no such day.
+        ValueError: The day does not exist.
     """
     return (dt.date(year, month, day) - _EPOCH).days * _DAY_MS
 
 
 @lru_cache(4096)
-def day(value: str) -> dt.date:
-    """Return the calendar day inside Xero's spelling of a date."""
+def calendar_day(value: str) -> dt.date:
+    """Return the calendar day of a date in Xero's format."""
     return _EPOCH + dt.timedelta((milliseconds(value) or 0) // _DAY_MS)
 
 
-def of_day(day: dt.date) -> str:
-    """Return Xero's spelling of a calendar day: its UTC midnight."""
-    return date((day - _EPOCH).days * _DAY_MS)
+def xero_date(day: dt.date) -> str:
+    """Return a calendar day in Xero's format: its UTC midnight."""
+    return xero_timestamp((day - _EPOCH).days * _DAY_MS)
 
 
-def cents(amount: Decimal) -> Decimal:
+def round_to_cents(amount: Decimal) -> Decimal:
     """Round an amount to cents, halves away from zero."""
     return amount.quantize(CENT, ROUND_HALF_UP)
 
 
-def money(cents: int) -> Decimal:
+def from_cents(cents: int) -> Decimal:
     """Return cents as an amount with two digits."""
     return Decimal(cents).scaleb(-2)
 
@@ -94,16 +99,16 @@ def normalise(value: Any, key: str = "") -> Any:
         return {name: normalise(inner, name) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [normalise(inner, key) for inner in value]
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or key in _WHOLE:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or key in _INTEGER_FIELDS:
         return value
     amount = value if isinstance(value, Decimal) else Decimal(str(value))
-    digits, most = _DIGITS.get(key, (CENT, CENT))
-    if digits != most and amount != amount.quantize(digits, ROUND_HALF_UP):
-        digits = most
+    digits, max_digits = _DIGITS.get(key, (CENT, CENT))
+    if digits != max_digits and amount != amount.quantize(digits, ROUND_HALF_UP):
+        digits = max_digits
     return amount.quantize(digits, ROUND_HALF_UP)
 
 
-_WHOLE = {"FinancialYearEndDay", "FinancialYearEndMonth", "Day", "SortOrder", "Number"}
+_INTEGER_FIELDS = {"FinancialYearEndDay", "FinancialYearEndMonth", "Day", "SortOrder", "Number"}
 
 
 def render(value: Any, pad: str = "\r\n") -> str:  # noqa: C901, PLR0911 - one case a type, hot
@@ -134,25 +139,25 @@ def render(value: Any, pad: str = "\r\n") -> str:  # noqa: C901, PLR0911 - one c
     return repr(value)
 
 
-ROW_PAD = "\r\n    "  # rows stand two levels deep
-_BETWEEN = ",\r\n    "
+ROW_PAD = "\r\n    "  # rows are two levels deep
+_ROW_SEPARATOR = ",\r\n    "
 
 
 def row_text(row: Row) -> str:
-    """Return one row as it stands inside a list answer."""
+    """Render one row as part of a list answer."""
     return render(row, ROW_PAD)
 
 
 def envelope(head: Row, plural: str, rows: list[bytes]) -> bytes:
-    """Return a list answer from rows that are rendered already."""
+    """Return a list answer from rendered rows."""
     start = render(head)[: -len("\r\n}")].encode()
     if not rows:
         return start + f',\r\n  "{plural}": []\r\n}}'.encode()
     opening = f',\r\n  "{plural}": [\r\n    '.encode()
-    return b"".join((start, opening, _BETWEEN.encode().join(rows), b"\r\n  ]\r\n}"))
+    return b"".join((start, opening, _ROW_SEPARATOR.encode().join(rows), b"\r\n  ]\r\n}"))
 
 
-def xml(head: Row) -> bytes:
-    """Return the answer for who did not ask for JSON: Xero's default is XML, the sandbox speaks JSON only."""
+def xml_envelope(head: Row) -> bytes:
+    """Return the answer to a request that does not accept JSON: Xero's default is XML; this one has no rows."""
     parts = "".join(f"<{key}>{escape(str(value))}</{key}>" for key, value in head.items())
     return f'<Response xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">{parts}</Response>'.encode()

@@ -1,4 +1,4 @@
-"""The Accounting API: who may ask, and what each list answers."""
+"""The Accounting API: access checks, lists, single rows and writes."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -6,40 +6,40 @@ from starlette.responses import Response
 from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.store import Table
 from bizosaas_xero.sandbox.http import errors, idempotency
-from bizosaas_xero.sandbox.oauth.tokens import Access
+from bizosaas_xero.sandbox.oauth.tokens import AccessToken
 from bizosaas_xero.sandbox.queries import lists
-from bizosaas_xero.sandbox.queries.endpoints import ENDPOINTS, Endpoint, shape
+from bizosaas_xero.sandbox.queries.endpoints import ENDPOINTS, Endpoint, row_shaper
 from bizosaas_xero.sandbox.queries.filter_language import Comparison, QueryError
 from bizosaas_xero.sandbox.queries.lists import HighVolumeError
-from bizosaas_xero.sandbox.reports.endpoint import Reports
-from bizosaas_xero.sandbox.state import State
+from bizosaas_xero.sandbox.reports.endpoint import ReportsApi
+from bizosaas_xero.sandbox.state import SandboxState
 from bizosaas_xero.sandbox.writes import dispatch, subresources
-from bizosaas_xero.sandbox.writes.dispatch import Answer, Asked
-from bizosaas_xero.sandbox.writes.unit_of_work import Who, Work
+from bizosaas_xero.sandbox.writes.dispatch import WriteAnswer, WriteRequest
+from bizosaas_xero.sandbox.writes.unit_of_work import UnitOfWork, WriteContext
 
-LONGEST_URL = 2100  # about 53 ids: seen in the wild to end as a 404
+MAX_URL_CHARS = 2100  # about 53 ids: reported to end as a 404
 
 
-class Api:
+class AccountingApi:
     """The endpoints under `/api.xro/2.0/`.
 
     Args:
-        state: What the sandbox remembers.
+        state: The state of the sandbox.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: SandboxState) -> None:
         self._state = state
-        self._reports = Reports(state)
+        self._reports = ReportsApi(state)
 
     async def handle(self, request: Request) -> Response:
         """Answer one call."""
         state = self._state
-        access = state.access(request.headers.get("authorization", ""))
-        if not isinstance(access, Access):
+        access = state.find_token(request.headers.get("authorization", ""))
+        if not isinstance(access, AccessToken):
             return errors.token_expired(access) if access is not None else errors.unauthorised()
-        app = access.family.app
+        app = access.grant.app
         tenant = (request.headers.get("xero-tenant-id") or app.organisation_id or "").lower()
-        correlation = state.tokens.guid()
+        correlation = state.tokens.new_guid()
         body = b"" if request.method == "GET" else await request.body()
         response = self._answer(request, access, tenant, correlation, body)
         response.headers.update(
@@ -53,19 +53,19 @@ class Api:
         return response
 
     def _answer(  # noqa: PLR0911 - one return a refusal, in Xero's order
-        self, request: Request, access: Access, tenant: str, correlation: str, body: bytes
+        self, request: Request, access: AccessToken, tenant: str, correlation: str, body: bytes
     ) -> Response:
         state = self._state
-        if len(str(request.url)) > LONGEST_URL:
+        if len(str(request.url)) > MAX_URL_CHARS:
             return errors.not_found()
-        if all(connection.tenant_id != tenant for connection in access.family.connections.values()):
+        if all(connection.tenant_id != tenant for connection in access.grant.connections.values()):
             return errors.not_connected()
         if all(organisation.id != tenant for organisation in state.organisations):
             return errors.not_connected()  # an accounting practice has no Accounting API
         head: xero_json.Row = {
             "Id": correlation,
             "Status": "OK",
-            "ProviderName": access.family.app.name,
+            "ProviderName": access.grant.app.name,
             "DateTimeUTC": f"/Date({state.clock.server_ms()})/",
         }
         name = request.path_params["endpoint"].lower()
@@ -74,39 +74,39 @@ class Api:
         endpoint = ENDPOINTS.get(name)
         if endpoint is None:
             return errors.not_found()
-        if not allowed(endpoint, access.scopes, write=request.method != "GET"):
+        if not scopes_allow(endpoint, access.scopes, write=request.method != "GET"):
             return errors.missing_scope(state.switches.missing_scope_status)
-        refusal = state.limits.take(access.family.app.client_id, tenant)
+        refusal = state.limits.take_call(access.grant.app.client_id, tenant)
         if refusal is not None:
             return errors.too_many(refusal)
-        part = request.path_params.get("part") or _own_part(endpoint, request)
+        part = request.path_params.get("part") or _is_actions_path(endpoint, request)
         if request.method != "GET" or part:
             return self._write(request, endpoint, access, tenant, body, head)
         if "application/json" not in request.headers.get("accept", ""):
-            return Response(xero_json.xml(head), media_type="text/xml")
+            return Response(xero_json.xml_envelope(head), media_type="text/xml")
         table = state.store(tenant).table(endpoint.name)
         with table.lock:
-            mine = state.store(tenant).created_by.get((endpoint.name, access.family.app.name), set())
-            return self._rows(request, endpoint, table, head, frozenset(mine))
+            own_ids = state.store(tenant).created_by.get((endpoint.name, access.grant.app.name), set())
+            return self._read_rows(request, endpoint, table, head, frozenset(own_ids))
 
     def _write(
         self,
         request: Request,
         endpoint: Endpoint,
-        access: Access,
+        access: AccessToken,
         tenant: str,
         body: bytes,
         head: xero_json.Row,
     ) -> Response:
-        state, user, app = self._state, access.family.user, access.family.app
+        state, user, app = self._state, access.grant.user, access.grant.app
         if len(body) > state.switches.body_cap:
             return errors.too_large()
         books, params = state.store(tenant), dict(request.query_params)
-        who = Who(
-            app.name, user is not None and user.practice is not None, lists.places(params), state.switches,
-            state.tokens.guid,
+        who = WriteContext(
+            app.name, user is not None and user.practice is not None, lists.unit_price_places(params), state.switches,
+            state.tokens.new_guid,
         )  # fmt: skip
-        asked = Asked(
+        write_request = WriteRequest(
             request.method,
             request.path_params.get("key"),
             body,
@@ -114,84 +114,88 @@ class Api:
             next((v for k, v in params.items() if k.lower() == "summarizeerrors"), "").lower() != "false",
         )
 
-        def act() -> Answer:
+        def act() -> WriteAnswer:
             with books.lock:
-                return self._act(request, Work(books, who), endpoint, asked, head)
+                return self._apply(request, UnitOfWork(books, who), endpoint, write_request, head)
 
         key = request.headers.get("idempotency-key", "")
         if not key or request.method in {"GET", "DELETE"}:
-            return _sent(act())
-        if len(key) > idempotency.LONGEST:
-            return errors.key_too_long(idempotency.LONGEST)
-        answer = state.idempotency.answer(app.client_id, key, (request.method, str(request.url), body), act)
-        return errors.key_reused(key) if answer is None else _sent(answer)
+            return _to_response(act())
+        if len(key) > idempotency.MAX_KEY_CHARS:
+            return errors.key_too_long(idempotency.MAX_KEY_CHARS)
+        answer = state.idempotency.get_or_run(app.client_id, key, (request.method, str(request.url), body), act)
+        return errors.key_reused(key) if answer is None else _to_response(answer)
 
     @staticmethod
-    def _act(request: Request, work: Work, endpoint: Endpoint, asked: Asked, head: xero_json.Row) -> Answer:
+    def _apply(
+        request: Request, work: UnitOfWork, endpoint: Endpoint, write_request: WriteRequest, head: xero_json.Row
+    ) -> WriteAnswer:
         part = request.path_params.get("part")
         if part:
-            return subresources.answer(work, endpoint, asked, head, part, request.path_params.get("part_key"))
-        if _own_part(endpoint, request):
-            return subresources.actions(work, head)
-        return dispatch.write(work, endpoint, asked, head)
+            return subresources.answer_subresource(
+                work, endpoint, write_request, head, part, request.path_params.get("part_key")
+            )
+        if _is_actions_path(endpoint, request):
+            return subresources.organisation_actions(work, head)
+        return dispatch.answer_write(work, endpoint, write_request, head)
 
-    def _rows(
-        self, request: Request, endpoint: Endpoint, table: Table, head: xero_json.Row, mine: frozenset[str]
+    def _read_rows(
+        self, request: Request, endpoint: Endpoint, table: Table, head: xero_json.Row, own_ids: frozenset[str]
     ) -> Response:
         key = request.path_params.get("key")
         if key is not None:
-            slot = _single(endpoint, table, key)
+            slot = _find_single(endpoint, table, key)
             if slot is None:
                 return errors.not_found()
-            places = lists.places(request.query_params)
-            form = "full" if places == 2 else "full4"  # noqa: PLR2004
-            rows = [table.text(slot, form, shape(endpoint, "full", places))]
-            return _json(xero_json.envelope(head, endpoint.key, rows))
+            price_places = lists.unit_price_places(request.query_params)
+            form = "full" if price_places == 2 else "full4"  # noqa: PLR2004
+            rows = [table.render(slot, form, row_shaper(endpoint, "full", price_places))]
+            return _json_response(xero_json.envelope(head, endpoint.plural_key, rows))
         switches = self._state.switches
         try:
-            query = lists.parse(
+            query = lists.parse_query(
                 endpoint,
                 table,
                 dict(request.query_params),
                 request.headers.get("if-modified-since"),
                 inclusive=switches.ims_inclusive,
-                mine=mine,
+                own_ids=own_ids,
             )
-            found = self._state.lists.select(endpoint, table, query)
+            slots = self._state.lists.select(endpoint, table, query)
         except QueryError as error:
             return errors.query_error(str(error))
         except HighVolumeError:
             return errors.high_volume()
-        if not found and query.since is not None and switches.not_modified_304:
+        if not slots and query.since is not None and switches.not_modified_304:
             return Response(status_code=304)
-        rows, pagination = lists.page(endpoint, table, query, found)
+        rows, pagination = lists.render_page(endpoint, table, query, slots)
         if pagination is not None:
             head = {**head, "pagination": pagination}
-        return _json(xero_json.envelope(head, endpoint.key, rows))
+        return _json_response(xero_json.envelope(head, endpoint.plural_key, rows))
 
 
-def allowed(endpoint: Endpoint, granted: tuple[str, ...], *, write: bool) -> bool:
-    """Tell whether scopes open an endpoint; the writing scope opens reading too."""
+def scopes_allow(endpoint: Endpoint, granted: tuple[str, ...], *, write: bool) -> bool:
+    """Return whether scopes allow an endpoint; the writing scope allows reading too."""
     return any(scope in granted or (not write and f"{scope}.read" in granted) for scope in endpoint.scopes)
 
 
-def _own_part(endpoint: Endpoint, request: Request) -> bool:
-    """Tell whether the address is that of the organisation's actions."""
+def _is_actions_path(endpoint: Endpoint, request: Request) -> bool:
+    """Return whether the address is that of the organisation's actions."""
     return (endpoint.name, str(request.path_params.get("key")).lower()) == ("Organisation", "actions")
 
 
-def _single(endpoint: Endpoint, table: Table, key: str) -> int | None:
+def _find_single(endpoint: Endpoint, table: Table, key: str) -> int | None:
     slot = table.find(key)
-    if slot is None and endpoint.number and len(table) <= lists.HIGH_VOLUME:
-        wanted = Comparison(endpoint.number, "==", key)
-        slot = next((s for s in table.by_id if wanted.matches(table.peek(s))), None)
+    if slot is None and endpoint.number_field and len(table) <= lists.MAX_ROWS_AT_ONCE:
+        comparison = Comparison(endpoint.number_field, "==", key)
+        slot = next((s for s in table.by_id if comparison.matches(table.peek(s))), None)
     return slot
 
 
-def _sent(answer: Answer) -> Response:
+def _to_response(answer: WriteAnswer) -> Response:
     status, media_type, body = answer
     return Response(body, status, media_type=media_type or None)
 
 
-def _json(body: bytes) -> Response:
+def _json_response(body: bytes) -> Response:
     return Response(body, media_type="application/json; charset=utf-8")

@@ -1,4 +1,4 @@
-"""`/_sandbox/webhooks` and `/_sandbox/statements`: what a connector never calls."""
+"""`/_sandbox/webhooks` and `/_sandbox/statements`: tools that a connector never calls."""
 
 import asyncio
 import datetime as dt
@@ -11,97 +11,99 @@ from starlette.responses import JSONResponse, Response
 from bizosaas_xero.sandbox.bank_statements import generate
 from bizosaas_xero.sandbox.bank_statements.generate import Statement
 from bizosaas_xero.sandbox.core import xero_json
-from bizosaas_xero.sandbox.state import State
-from bizosaas_xero.sandbox.webhooks.subscriptions import DEFAULT, Subscription
+from bizosaas_xero.sandbox.state import SandboxState
+from bizosaas_xero.sandbox.webhooks.subscriptions import DEFAULT_CATEGORIES, Subscription
 
 Handler = Callable[[Request], Awaitable[Response]]
-Body = Callable[[Request], Awaitable[dict[str, Any]]]
+BodyReader = Callable[[Request], Awaitable[dict[str, Any]]]
 
 
-class Tools:
-    """Handlers of the control interface for what a connector never calls.
+class ControlTools:
+    """Handlers of the control interface for webhooks and bank statements.
 
     Args:
-        state: What the sandbox remembers.
+        state: The state of the sandbox.
         body: Reads the JSON object of a request.
     """
 
-    def __init__(self, state: State, body: Body) -> None:
+    def __init__(self, state: SandboxState, body: BodyReader) -> None:
         self._state = state
         self._body = body
         self._statements: list[Statement] = []
 
-    def table(self) -> tuple[tuple[str, str, Handler], ...]:
-        """Return path, verb and handler of each."""
+    def routes(self) -> tuple[tuple[str, str, Handler], ...]:
+        """Return path, method and handler of each route."""
         return (
-            ("/webhooks", "GET", self._webhooks),
+            ("/webhooks", "GET", self._get_webhooks),
             ("/webhooks", "POST", self._configure),
             ("/webhooks/{app}", "DELETE", self._remove),
-            ("/webhooks/{app}/intent", "POST", self._intent),
+            ("/webhooks/{app}/intent", "POST", self._prove_intent),
             ("/webhooks/deliver", "POST", self._deliver),
-            ("/statements", "POST", self._statement),
-            ("/statements/{number}/answers", "GET", self._answers),
+            ("/statements", "POST", self._make_statement),
+            ("/statements/{number}/answers", "GET", self._get_answers),
         )
 
-    async def _webhooks(self, _: Request) -> Response:
-        return JSONResponse(self._state.webhooks.public())
+    async def _get_webhooks(self, _: Request) -> Response:
+        return JSONResponse(self._state.webhooks.to_public())
 
     async def _configure(self, request: Request) -> Response:
-        given = _only(await self._body(request), {"app", "url", "key", "categories", "intent"})
-        key = given.get("key")
-        made = self._state.webhooks.configure(
-            str(given.get("app", "web")),
-            str(given.get("url", "")),
+        body = _check_keys(await self._body(request), {"app", "url", "key", "categories", "intent"})
+        key = body.get("key")
+        subscription = self._state.webhooks.configure(
+            str(body.get("app", "web")),
+            str(body.get("url", "")),
             None if key is None else str(key),
-            tuple(given.get("categories", DEFAULT)),
+            tuple(body.get("categories", DEFAULT_CATEGORIES)),
         )
-        if given.get("intent", True):
-            await asyncio.to_thread(self._state.webhooks.prove_intent, made.app)
-        return JSONResponse(_with_key(made), 201)
+        if body.get("intent", True):
+            await asyncio.to_thread(self._state.webhooks.prove_intent, subscription.app)
+        return JSONResponse(_with_signing_key(subscription), 201)
 
     async def _remove(self, request: Request) -> Response:
         self._state.webhooks.remove(request.path_params["app"])
         return Response(status_code=204)
 
-    async def _intent(self, request: Request) -> Response:
+    async def _prove_intent(self, request: Request) -> Response:
         app = request.path_params["app"]
-        return JSONResponse((await asyncio.to_thread(self._state.webhooks.prove_intent, app)).public())
+        return JSONResponse((await asyncio.to_thread(self._state.webhooks.prove_intent, app)).to_public())
 
     async def _deliver(self, _: Request) -> Response:
-        # in a thread: a receiver may well ask the sandbox something before it answers
-        taken = await asyncio.to_thread(self._state.webhooks.pump)
-        return JSONResponse({"taken": taken})
+        # in a thread: a receiver may call the sandbox before it answers
+        accepted = await asyncio.to_thread(self._state.webhooks.deliver_due)
+        return JSONResponse({"taken": accepted})
 
-    async def _statement(self, request: Request) -> Response:
-        given = _only(await self._body(request), {"organisation", "account", "from", "to", "seed"})
-        since, to = (dt.date.fromisoformat(str(given[name])) if name in given else None for name in ("from", "to"))
-        made = generate.generate(
-            self._state.store(given.get("organisation")),
-            int(given.get("seed", self._state.seed)),
+    async def _make_statement(self, request: Request) -> Response:
+        body = _check_keys(await self._body(request), {"organisation", "account", "from", "to", "seed"})
+        since, to = (dt.date.fromisoformat(str(body[name])) if name in body else None for name in ("from", "to"))
+        statement = generate.generate_statement(
+            self._state.store(body.get("organisation")),
+            int(body.get("seed", self._state.seed)),
             since,
             to,
-            given.get("account"),
+            body.get("account"),
         )
-        self._statements.append(made)
-        return _rendered({"id": len(self._statements), "lines": made.lines}, 201)
+        self._statements.append(statement)
+        return _json_response({"id": len(self._statements), "lines": statement.lines}, 201)
 
-    async def _answers(self, request: Request) -> Response:
+    async def _get_answers(self, request: Request) -> Response:
         number = int(request.path_params["number"])
         if not 1 <= number <= len(self._statements):
             raise KeyError(f"statement {number}")
-        made = self._statements[number - 1]
-        return _rendered({"answers": generate.public(made.answers), "missing": made.missing}, 200)
+        statement = self._statements[number - 1]
+        return _json_response(
+            {"answers": generate.answers_by_line(statement.answers), "missing": statement.missing}, 200
+        )
 
 
-def _rendered(body: dict[str, Any], status: int) -> Response:
+def _json_response(body: dict[str, Any], status: int) -> Response:
     return Response(xero_json.render(body), status, media_type="application/json")  # exact digits
 
 
-def _with_key(made: Subscription) -> dict[str, Any]:
-    return {"key": made.key, **made.public()}
+def _with_signing_key(subscription: Subscription) -> dict[str, Any]:
+    return {"key": subscription.key, **subscription.to_public()}
 
 
-def _only(given: Mapping[str, Any], known: set[str]) -> Mapping[str, Any]:
-    if set(given) - known:
-        raise ValueError(f"the keys are {', '.join(sorted(known))}")
-    return given
+def _check_keys(body: Mapping[str, Any], allowed: set[str]) -> Mapping[str, Any]:
+    if set(body) - allowed:
+        raise ValueError(f"the keys are {', '.join(sorted(allowed))}")
+    return body

@@ -1,24 +1,24 @@
-"""What Xero says when it refuses."""
+"""Error responses in Xero's forms."""
 
 import json
 
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from bizosaas_xero.sandbox.core.clock import text
-from bizosaas_xero.sandbox.core.guids import guid_of
+from bizosaas_xero.sandbox.core.clock import format_utc
+from bizosaas_xero.sandbox.core.guids import stable_guid
 from bizosaas_xero.sandbox.http.rate_limits import Refusal
 
 _TITLES = {401: "Unauthorized", 403: "Forbidden"}
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
-    """Return a refusal in the shape recorded from Xero (title case, nulls, an empty object)."""
+    """Return an error in the form recorded from Xero (title case, nulls, an empty object)."""
     body: dict[str, object] = {
         "Type": None,
         "Title": _TITLES[status],
         "Status": status,
         "Detail": detail,
-        "Instance": guid_of(detail, status),
+        "Instance": stable_guid(detail, status),
         "Extensions": {},
     }
     return Response(json.dumps(body, separators=(",", ":")), status, headers, "application/json")
@@ -26,21 +26,21 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> 
 
 def token_expired(expired: float) -> Response:
     """401: the access token has expired."""
-    return problem(401, f"TokenExpired: token expired at {text(expired, '%m/%d/%Y %H:%M:%S')}")
+    return problem(401, f"TokenExpired: token expired at {format_utc(expired, '%m/%d/%Y %H:%M:%S')}")
 
 
 def unauthorised() -> Response:
-    """401: no token, or none that Xero issued."""
+    """401: the token is missing or was not issued here."""
     return problem(401, "AuthenticationUnsuccessful")
 
 
 def not_connected() -> Response:
-    """403: the token is good, the organisation is not connected (any more)."""
+    """403: the token is valid, but the organisation is not connected."""
     return problem(403, "AuthenticationUnsuccessful")
 
 
 def missing_scope(status: int) -> Response:
-    """401 with Xero's own misspelling: refreshing never helps."""
+    """401 with Xero's own misspelling: a refresh does not help."""
     return problem(status, "AuthorizationUnsuccessful", {"WWW-Authenticate": "Bearer error=insufficent_scope"})
 
 
@@ -50,7 +50,7 @@ def not_found() -> Response:
 
 
 def query_error(message: str) -> Response:
-    """400: a filter or an order that cannot be read."""
+    """400: a filter or an order that cannot be parsed."""
     return _exception(16, "QueryParseException", message)
 
 
@@ -70,18 +70,18 @@ def key_reused(key: str) -> Response:
     return _exception(10, "ValidationException", f"Idempotency Key {key} is used with a different request.")
 
 
-def key_too_long(longest: int) -> Response:
+def key_too_long(max_chars: int) -> Response:
     """400: an Idempotency-Key that is too long."""
-    return _exception(10, "ValidationException", f"Idempotency Key cannot be longer than {longest} characters.")
+    return _exception(10, "ValidationException", f"Idempotency Key cannot be longer than {max_chars} characters.")
 
 
 def too_large() -> Response:
-    """413: the body is larger than Xero takes."""
+    """413: the body is larger than Xero accepts."""
     return PlainTextResponse("The request body is too large", 413)
 
 
 def too_many(refusal: Refusal) -> Response:
-    """429."""
+    """429: a limit refuses the call."""
     headers = {"X-Rate-Limit-Problem": refusal.problem}
     if refusal.retry_after is not None:
         headers["Retry-After"] = str(refusal.retry_after)

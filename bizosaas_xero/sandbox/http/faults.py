@@ -1,4 +1,4 @@
-"""Faults: what goes wrong, where, and how often."""
+"""Faults: the kinds, the requests they match, and how often they strike."""
 
 import itertools
 import threading
@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bizosaas_xero.sandbox.state import State
+    from bizosaas_xero.sandbox.state import SandboxState
 
-# every kind, what it needs to know, and where it strikes when not told
-KINDS: dict[str, tuple[frozenset[str], str]] = {
+# every kind: its details, and the path it matches by default
+FAULT_KINDS: dict[str, tuple[frozenset[str], str]] = {
     "latency": (frozenset({"seconds"}), ""),
     "rate_limit": (frozenset({"problem", "retry_after", "body"}), "/api.xro/"),
     "status": (frozenset({"status", "text", "body", "headers"}), ""),
@@ -29,10 +29,10 @@ KINDS: dict[str, tuple[frozenset[str], str]] = {
     ),
     "clock_shift": (frozenset({"seconds"}), ""),
 }
-_MATCH = {"path", "method", "tenant", "page", "query"}
-_CUTS = {"headers", "body"}
-_BODIES = {"json", "text", "html", "empty"}
-_OPS = {"edit", "insert", "archive", "delete"}
+_MATCH_KEYS = {"path", "method", "tenant", "page", "query"}
+_CUT_PLACES = {"headers", "body"}
+_BODY_KINDS = {"json", "text", "html", "empty"}
+_MUTATE_OPS = {"edit", "insert", "archive", "delete"}
 
 
 @dataclass
@@ -41,11 +41,11 @@ class Fault:
 
     Attributes:
         kind: What goes wrong.
-        match: Which requests it strikes: `path` and `query` (parts of them), `method`, `tenant`, `page`.
-        after: How many matching requests pass unharmed first.
-        times: How many it strikes; None is for ever.
-        details: What the kind needs to know.
-        struck: How many it has struck.
+        match: The requests it strikes: `path` and `query` (parts of them), `method`, `tenant`, `page`.
+        after: How many matching requests pass first.
+        times: How many it strikes; None means all.
+        details: The settings of the kind.
+        struck: How many requests it has struck.
     """
 
     id: int
@@ -57,17 +57,17 @@ class Fault:
     struck: int = 0
 
     def matches(self, method: str, path: str, query: Mapping[str, str], tenant: str) -> bool:
-        """Tell whether a request is meant."""
-        want = self.match
+        """Return whether a request matches."""
+        match = self.match
         return (
-            str(want.get("path", "")).lower() in path.lower()
-            and str(want.get("method", method)).upper() == method
-            and str(want.get("tenant", tenant)).lower() == tenant
-            and ("page" not in want or str(want["page"]) == query.get("page"))
-            and str(want.get("query", "")) in "&".join(f"{k}={v}" for k, v in query.items())
+            str(match.get("path", "")).lower() in path.lower()
+            and str(match.get("method", method)).upper() == method
+            and str(match.get("tenant", tenant)).lower() == tenant
+            and ("page" not in match or str(match["page"]) == query.get("page"))
+            and str(match.get("query", "")) in "&".join(f"{k}={v}" for k, v in query.items())
         )
 
-    def public(self) -> dict[str, Any]:
+    def to_public(self) -> dict[str, Any]:
         """Return it as JSON."""
         return {
             "id": self.id, "kind": self.kind, "match": self.match, "after": self.after, "times": self.times,
@@ -76,15 +76,15 @@ class Fault:
 
 
 class Faults:
-    """The faults that wait to strike.
+    """The faults of a sandbox.
 
     Args:
         state: The sandbox they strike.
     """
 
-    def __init__(self, state: "State") -> None:
+    def __init__(self, state: "SandboxState") -> None:
         self._state = state
-        self._waiting: list[Fault] = []
+        self._pending: list[Fault] = []
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
 
@@ -101,68 +101,69 @@ class Faults:
 
         Args:
             kind: What goes wrong.
-            match: Which requests it strikes; nothing given: where the kind makes sense.
+            match: The requests it strikes; by default those that the kind makes sense for.
             after: How many matching requests pass first.
-            times: How many it strikes; None is for ever.
-            details: What the kind needs to know.
+            times: How many it strikes; None means all.
+            details: The settings of the kind.
 
         Raises:
-            ValueError: There is no such kind, or it does not know one of these details or its value.
+            ValueError: The kind, one of the details or its value is unknown.
         """
-        if kind not in KINDS:
-            raise ValueError(f"no fault {kind!r}; there are {', '.join(KINDS)}")
-        known, path = KINDS[kind]
-        unknown = (set(details) - known) | (set(match or {}) - _MATCH)
-        if unknown:
-            raise ValueError(f"{kind} does not know {', '.join(sorted(unknown))}; it knows {', '.join(sorted(known))}")
-        if kind == "mutate" and (details.get("op") not in _OPS or "entity" not in details):
-            raise ValueError(f"mutate needs entity and op, one of {', '.join(sorted(_OPS))}")
-        if details.get("where", "headers") not in _CUTS:
-            raise ValueError(f"where is one of {', '.join(sorted(_CUTS))}")
-        if details.get("body", "text") not in _BODIES:
-            raise ValueError(f"body is one of {', '.join(sorted(_BODIES))}")
+        if kind not in FAULT_KINDS:
+            raise ValueError(f"no fault {kind!r}; there are {', '.join(FAULT_KINDS)}")
+        allowed_details, path = FAULT_KINDS[kind]
+        unknown_details = (set(details) - allowed_details) | (set(match or {}) - _MATCH_KEYS)
+        if unknown_details:
+            allowed = ", ".join(sorted(allowed_details))
+            raise ValueError(f"{kind} does not know {', '.join(sorted(unknown_details))}; it knows {allowed}")
+        if kind == "mutate" and (details.get("op") not in _MUTATE_OPS or "entity" not in details):
+            raise ValueError(f"mutate needs entity and op, one of {', '.join(sorted(_MUTATE_OPS))}")
+        if details.get("where", "headers") not in _CUT_PLACES:
+            raise ValueError(f"where is one of {', '.join(sorted(_CUT_PLACES))}")
+        if details.get("body", "text") not in _BODY_KINDS:
+            raise ValueError(f"body is one of {', '.join(sorted(_BODY_KINDS))}")
         fault = Fault(next(self._numbers), kind, {"path": path, **(match or {})}, after, times, details)
         if kind == "clock_shift":
             self._state.clock.shift = float(details.get("seconds", 0))
         with self._lock:
-            self._waiting.append(fault)
+            self._pending.append(fault)
         return fault
 
     def clear(self) -> None:
-        """Remove every fault and set the server's clock right."""
+        """Remove every fault and reset the server's clock."""
         with self._lock:
-            self._waiting.clear()
+            self._pending.clear()
         self._state.clock.shift = 0.0
 
-    def waiting(self) -> list[dict[str, Any]]:
-        """Return the faults that have not struck as often as they should."""
+    def pending(self) -> list[dict[str, Any]]:
+        """Return the faults that have strikes left."""
         with self._lock:
-            return [fault.public() for fault in self._waiting]
+            return [fault.to_public() for fault in self._pending]
 
     def take(self, method: str, path: str, query: Mapping[str, str], tenant: str) -> list[Fault]:
         """Return the faults that strike this request."""
-        hits = []
+        matching = []
         with self._lock:
-            for fault in list(self._waiting):
+            for fault in list(self._pending):
                 if fault.kind == "clock_shift" or not fault.matches(method, path, query, tenant):
                     continue
                 if fault.after > 0:
                     fault.after -= 1
                     continue
                 fault.struck += 1
-                hits.append(fault)
+                matching.append(fault)
                 if fault.times is not None and fault.struck >= fault.times:
-                    self._waiting.remove(fault)
-        return hits
+                    self._pending.remove(fault)
+        return matching
 
     def mutate(self, details: Mapping[str, Any], tenant: str) -> list[str]:
-        """Change rows as a colleague of the person who syncs would, and return their ids.
+        """Change rows as another user of the organisation would, and return their ids.
 
-        `which` chooses among rows in the order of their ids: `first` (already read by who pages by id),
-        `last` (still to be read), or `spread` (every n-th); `ids` names them.
+        `which` chooses among rows in the order of their ids: `first` (already read by a client that pages by id),
+        `last` (not read yet), or `spread` (every n-th); `ids` names the rows.
 
         Raises:
-            KeyError: No such organisation, entity or row.
+            KeyError: The organisation, entity or row is unknown.
         """
         store = self._state.store(details.get("organisation") or tenant)
         entity, op, count = details["entity"], details["op"], int(details.get("count", 1))

@@ -1,7 +1,7 @@
-"""The memory of Idempotency-Keys: for six minutes a repeated request gets the first one's answer again.
+"""Idempotency-Keys: for six minutes a repeated request gets the answer of the first one.
 
-Keys belong to the app, not to the organisation. Refusals are remembered like everything else. A key that
-comes with another address, method or body is refused.
+Keys belong to the app, not to the organisation. Refusals are remembered too. A key that comes
+with another address, method or body is refused.
 """
 
 import hashlib
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from bizosaas_xero.sandbox.core.clock import Clock
 
-SECONDS = 360
-LONGEST = 128
+KEY_SECONDS = 360
+MAX_KEY_CHARS = 128
 
 
 @dataclass(frozen=True)
-class Kept:
-    """One answer that may be asked for again."""
+class StoredAnswer:
+    """One answer that is given again under its key."""
 
     until: float
     request: bytes
@@ -25,8 +25,8 @@ class Kept:
     body: bytes
 
 
-class Memory:
-    """What was answered under which key.
+class IdempotencyKeys:
+    """The answers by app and key.
 
     Args:
         clock: Measures the six minutes; a wrong server clock does not change them.
@@ -34,31 +34,31 @@ class Memory:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._kept: dict[tuple[str, str], Kept] = {}
+        self._answers: dict[tuple[str, str], StoredAnswer] = {}
 
-    def answer(
+    def get_or_run(
         self, app: str, key: str, request: tuple[str, str, bytes], act: Callable[[], tuple[int, str, bytes]]
     ) -> tuple[int, str, bytes] | None:
-        """Return the answer to a request under a key: the remembered one, or that of acting now.
+        """Return the stored answer of a key, or run the request and store its answer.
 
         Args:
             app: The app's client id.
             key: The Idempotency-Key.
             request: Method, address and body.
-            act: Does what is asked for and gives status, media type and body.
+            act: Runs the request and returns status, media type and body.
 
         Returns:
             None when the key was used for another request.
         """
         now = self._clock.now()
-        if len(self._kept) > 10_000:  # noqa: PLR2004 - forget what is over now and then
-            self._kept = {name: kept for name, kept in self._kept.items() if kept.until > now}
+        if len(self._answers) > 10_000:  # noqa: PLR2004 - drop expired answers from time to time
+            self._answers = {name: stored for name, stored in self._answers.items() if stored.until > now}
         digest = hashlib.sha256(b"\x00".join((request[0].encode(), request[1].encode(), request[2]))).digest()
-        kept = self._kept.get((app, key))
-        if kept is None or kept.until <= now:
+        stored = self._answers.get((app, key))
+        if stored is None or stored.until <= now:
             status, media_type, body = act()
-            kept = Kept(now + SECONDS, digest, status, media_type, body)
-            self._kept[app, key] = kept
-        elif kept.request != digest:
+            stored = StoredAnswer(now + KEY_SECONDS, digest, status, media_type, body)
+            self._answers[app, key] = stored
+        elif stored.request != digest:
             return None
-        return kept.status, kept.media_type, kept.body
+        return stored.status, stored.media_type, stored.body

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from bizosaas_xero.sandbox.core.clock import Clock
 
-MINUTE = 60
-DAY = 86_400
+MINUTE_SECONDS = 60
+DAY_SECONDS = 86_400
 
 
 @dataclass
@@ -23,8 +23,8 @@ class Refusal:
     retry_after: int | None
 
 
-class Limits:
-    """Counts calls.
+class RateLimits:
+    """Counts calls and enforces Xero's limits.
 
     Windows are fixed: each starts with the first call after the last one ended.
 
@@ -57,37 +57,37 @@ class Limits:
         if not self.in_flight[app, tenant]:
             del self.in_flight[app, tenant]
 
-    def take(self, app: str, tenant: str) -> Refusal | None:
-        """Use one call, or say which limit refuses it. Refused calls are not counted."""
+    def take_call(self, app: str, tenant: str) -> Refusal | None:
+        """Count one call, or return the limit that refuses it. Refused calls are not counted."""
         windows = (
-            ("day", self._window(DAY, app, tenant), self.per_day, DAY),
-            ("minute", self._window(MINUTE, app, tenant), self.per_minute, MINUTE),
-            ("appminute", self._window(MINUTE, app), self.per_app_minute, MINUTE),
+            ("day", self._window(DAY_SECONDS, app, tenant), self.per_day, DAY_SECONDS),
+            ("minute", self._window(MINUTE_SECONDS, app, tenant), self.per_minute, MINUTE_SECONDS),
+            ("appminute", self._window(MINUTE_SECONDS, app), self.per_app_minute, MINUTE_SECONDS),
         )
         if self.enforce:
             if self.in_flight[app, tenant] > self.at_once:
                 return Refusal("concurrent", None)
-            for problem, window, most, length in windows:
-                if window.used >= most:
+            for problem, window, limit, length in windows:
+                if window.used >= limit:
                     return Refusal(problem, max(1, int(window.start + length - self._clock.now() + 0.999)))
         for _, window, _, _ in windows:
             window.used += 1
         return None
 
     def headers(self, app: str, tenant: str | None) -> dict[str, str]:
-        """Return what is left; `/connections` (no tenant) only tells the app's limit."""
-        left = {"X-AppMinLimit-Remaining": self.per_app_minute - self._window(MINUTE, app).used}
+        """Return the headers with the remaining calls; `/connections` (no tenant) has the app's limit only."""
+        remaining = {"X-AppMinLimit-Remaining": self.per_app_minute - self._window(MINUTE_SECONDS, app).used}
         if tenant is not None:
-            left["X-MinLimit-Remaining"] = self.per_minute - self._window(MINUTE, app, tenant).used
-            left["X-DayLimit-Remaining"] = self.per_day - self._window(DAY, app, tenant).used
-        return {name: str(max(0, value)) for name, value in left.items()}
+            remaining["X-MinLimit-Remaining"] = self.per_minute - self._window(MINUTE_SECONDS, app, tenant).used
+            remaining["X-DayLimit-Remaining"] = self.per_day - self._window(DAY_SECONDS, app, tenant).used
+        return {name: str(max(0, value)) for name, value in remaining.items()}
 
-    def use_app(self, app: str) -> None:
+    def count_app_call(self, app: str) -> None:
         """Count a call that belongs to no organisation."""
-        self._window(MINUTE, app).used += 1
+        self._window(MINUTE_SECONDS, app).used += 1
 
     def reset(self) -> None:
-        """Start every window anew."""
+        """Reset every window."""
         self._windows.clear()
         self.peak = 0
 

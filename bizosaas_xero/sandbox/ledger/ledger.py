@@ -1,6 +1,6 @@
-"""The ledger: what every document posts, kept up to date as documents change.
+"""The ledger: the postings of every document, updated as documents change.
 
-A document posts while it is approved; a void undoes it at its own date, so that nothing is left of it.
+A document posts while it is approved; a void undoes it at its own date, so that nothing remains.
 Amounts are in base currency, debit positive. Each posting belongs to the accrual basis, the cash basis or
 both: on the cash basis a sale counts when it is paid, in proportion, and there are no receivables.
 """
@@ -28,18 +28,18 @@ class Posting(NamedTuple):
         date: The day it counts from, as the organisation sees it.
         account_id: The account.
         amount: In base currency; debit positive, credit negative.
-        source: Entity it comes from (`Invoices`, `CreditNotes`, `Payments`, `BankTransactions`,
+        source: Its entity (`Invoices`, `CreditNotes`, `Payments`, `BankTransactions`,
             `BankTransfers`, `ManualJournals`), `Allocations` for credit set against an invoice,
-            `ConversionBalances` for what the books began with, `Revaluations`.
+            `ConversionBalances` for opening balances, `Revaluations`.
         source_id: Id of that row; of an allocation its AllocationID.
-        contact_id: Whose, if anybody's.
+        contact_id: The contact, if any.
         tracking: Category id and option id of each tracking category of the line.
-        tax_type: Tax code of the line; for what is on the tax account, the code that caused it.
+        tax_type: Tax code of the line; on the tax account, the code that caused the posting.
         foreign: The amount in the document's currency when that is not the base currency.
         currency: The document's currency when that is not the base currency.
         basis: `accrual`, `cash` or `both`.
-        document_id: The document that this settles, for payments and allocations; else the source itself.
-        description: Of the line, or who and what.
+        document_id: The document that a payment or allocation settles; else the source itself.
+        description: The description of the line, or contact and reference.
         tax: This is the tax on a line, not the line (a posting by hand to the tax account is not).
     """
 
@@ -60,7 +60,7 @@ class Posting(NamedTuple):
 
 
 class Ledger:
-    """All postings of one organisation. Only what changed is computed anew.
+    """All postings of one organisation. Only changed documents are computed again.
 
     Args:
         store: The books.
@@ -82,8 +82,8 @@ class Ledger:
                 if posting.basis != other:
                     yield posting
 
-    def of(self, entity: str, guid: str, basis: str = ACCRUAL) -> tuple[Posting, ...]:
-        """Return what one document posted, with the payments and allocations that settle it."""
+    def postings_of(self, entity: str, guid: str, basis: str = ACCRUAL) -> tuple[Posting, ...]:
+        """Return the postings of one document, with the payments and allocations that settle it."""
         with self._store.lock:
             self._refresh()
             entry = self._entries.get((entity, guid), ())
@@ -92,33 +92,33 @@ class Ledger:
 
     def balances(self, to: dt.date, basis: str = ACCRUAL, since: dt.date | None = None) -> dict[str, Decimal]:
         """Return the movement of every account from `since` (default: ever) to a day, both included."""
-        return sums(self.postings(basis), to, since)
+        return sum_by_account(self.postings(basis), to, since)
 
     def trial_balance(self, to: dt.date, basis: str = ACCRUAL) -> dict[str, Decimal]:
         """Return every account's balance on a day as a trial balance shows it.
 
-        Revenue and expense accounts begin anew each financial year; the profit of the years before stands in
+        Revenue and expense accounts start at zero each financial year; the profit of earlier years is in
         retained earnings.
         """
         store, start = self._store, year_start(self._store.organisation, to)
         profit_accounts = {
             row["AccountID"] for row in store.rows("Accounts") if row.get("Class") in {"REVENUE", "EXPENSE"}
         }
-        every, this_year = (
+        balances, this_year = (
             defaultdict(lambda: ZERO, self.balances(to, basis)),
             self.balances(to, basis, start),
         )
         retained = store.system_account("RETAINEDEARNINGS")
-        for account in profit_accounts & set(every):
-            every[retained] += every[account] - this_year.get(account, ZERO)
-            every[account] = this_year.get(account, ZERO)
-        return {account: amount for account, amount in every.items() if amount}
+        for account in profit_accounts & set(balances):
+            balances[retained] += balances[account] - this_year.get(account, ZERO)
+            balances[account] = this_year.get(account, ZERO)
+        return {account: amount for account, amount in balances.items() if amount}
 
     def revaluations(self, day: dt.date) -> list[Posting]:
-        """Return what foreign money is worth more or less on a day than the books say.
+        """Return the difference between the value of foreign money on a day and its book value.
 
         Open receivables and payables go against unrealised gains, bank accounts against bank revaluations, at
-        the sandbox's own table of rates. They are made for a report and never kept, as at Xero.
+        the sandbox's own table of rates. They are made for reports only, as at Xero.
         """
         store = self._store
         watched = {store.system_account(name): "UNREALISEDCURRENCYGAIN" for name in ("DEBTORS", "CREDITORS")}
@@ -130,61 +130,61 @@ class Ledger:
                 key = posting.account_id, posting.currency
                 base[key] += posting.amount
                 abroad[key] += posting.foreign or ZERO
-        made: list[Posting] = []
+        postings: list[Posting] = []
         for (account, currency), amount in abroad.items():
-            change = xero_json.cents(amount / store.rate(currency, day)) - base[account, currency]
+            change = xero_json.round_to_cents(amount / store.rate(currency, day)) - base[account, currency]
             if change:
                 gain = store.system_account(watched[account])
-                made += [
+                postings += [
                     Posting(day, account, change, "Revaluations", "", currency=currency),
                     Posting(day, gain, -change, "Revaluations", "", currency=currency),
                 ]
-        return made
+        return postings
 
     def _refresh(self) -> None:
-        from bizosaas_xero.sandbox.ledger.posting_rules import RULES, also_changed, conversion
+        from bizosaas_xero.sandbox.ledger.posting_rules import POSTING_RULES, affected_documents, conversion_postings
 
         store = self._store
         if not self._read:
-            self._entries["ConversionBalances", ""] = tuple(conversion(store))
+            self._entries["ConversionBalances", ""] = tuple(conversion_postings(store))
         dirty: dict[tuple[str, str], None] = {}
-        for entity in (*RULES, "Payments"):
+        for entity in (*POSTING_RULES, "Payments"):
             table = store.table(entity)
-            seen, last = self._read.get(entity), len(table.touched)
+            already_read, last = self._read.get(entity), len(table.touched)
             self._read[entity] = last
-            if seen is None and entity == "Payments":
+            if already_read is None and entity == "Payments":
                 continue  # the documents that they settle are all dirty
-            for slot in table.by_id if seen is None else table.touched[seen:last]:
-                dirty |= also_changed(store, entity, table.id(slot), slot, first=seen is None)
+            for slot in table.by_id if already_read is None else table.touched[already_read:last]:
+                dirty |= affected_documents(store, entity, table.id(slot), slot, first=already_read is None)
         for entity, guid in dirty:
             table = store.table(entity)
-            found = table.find(guid)
-            entry = tuple(RULES[entity](store, table.peek(found))) if found is not None else ()
+            found_slot = table.find(guid)
+            entry = tuple(POSTING_RULES[entity](store, table.peek(found_slot))) if found_slot is not None else ()
             if entry:
                 self._entries[entity, guid] = entry
             else:
                 self._entries.pop((entity, guid), None)
 
 
-def sums(postings: Iterable[Posting], to: dt.date, since: dt.date | None = None) -> dict[str, Decimal]:
+def sum_by_account(postings: Iterable[Posting], to: dt.date, since: dt.date | None = None) -> dict[str, Decimal]:
     """Add up postings by account, from `since` (default: ever) to a day, both included."""
-    found: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
+    totals: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
     for posting in postings:
         if posting.date <= to and (since is None or posting.date >= since):
-            found[posting.account_id] += posting.amount
-    return dict(found)
+            totals[posting.account_id] += posting.amount
+    return dict(totals)
 
 
 def year_start(organisation: Row, day: dt.date) -> dt.date:
     """Return the first day of the financial year that a day is in."""
     month, last = int(organisation["FinancialYearEndMonth"]), int(organisation["FinancialYearEndDay"])
     for year in (day.year, day.year - 1):
-        start = _day(year, month, last) + dt.timedelta(1)
+        start = _last_day(year, month, last) + dt.timedelta(1)
         if start <= day:
             return start
-    return _day(day.year - 2, month, last) + dt.timedelta(1)
+    return _last_day(day.year - 2, month, last) + dt.timedelta(1)
 
 
-def _day(year: int, month: int, day: int) -> dt.date:
+def _last_day(year: int, month: int, day: int) -> dt.date:
     last = dt.date(year + month // 12, month % 12 + 1, 1) - dt.timedelta(1)
     return last.replace(day=min(day, last.day))

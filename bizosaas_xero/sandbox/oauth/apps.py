@@ -4,13 +4,13 @@ import random
 import re
 from dataclasses import dataclass, field
 
-from bizosaas_xero.sandbox.core.guids import digest, guid_of
+from bizosaas_xero.sandbox.core.guids import digest, stable_guid
 
 HOSTED_REDIRECT = "https://api.bizoholic.com/api/auth/callback/xero"
 LOCAL_REDIRECT = "http://localhost[:port]/callback"
-_LOCAL = re.compile(r"http://localhost(:\d{1,5})?/callback")
+_LOCAL_REDIRECT_PATTERN = re.compile(r"http://localhost(:\d{1,5})?/callback")
 
-IDENTITY = ("openid", "profile", "email", "offline_access")
+IDENTITY_SCOPES = ("openid", "profile", "email", "offline_access")
 _READABLE = (
     "accounting.settings", "accounting.contacts", "accounting.attachments",
 )  # fmt: skip
@@ -25,18 +25,18 @@ def _with_read(names: tuple[str, ...]) -> set[str]:
     return {f"{name}{ending}" for name in names for ending in ("", ".read")}
 
 
-SHARED = _with_read(_READABLE) | {"accounting.budgets.read"}
-GRANULAR = _with_read(_GRANULAR_READABLE) | {f"accounting.reports.{name}.read" for name in _REPORTS}
-LEGACY = _with_read(("accounting.transactions",)) | {"accounting.reports.read"}
+SHARED_SCOPES = _with_read(_READABLE) | {"accounting.budgets.read"}
+GRANULAR_SCOPES = _with_read(_GRANULAR_READABLE) | {f"accounting.reports.{name}.read" for name in _REPORTS}
+LEGACY_SCOPES = _with_read(("accounting.transactions",)) | {"accounting.reports.read"}
 
-_IDENTITY_WORDS = {
+_IDENTITY_DESCRIPTIONS = {
     "openid": "Know who you are",
     "profile": "Know your name",
     "email": "Know your e-mail address",
     "offline_access": "Stay connected while you are away",
 }
-# what may be looked at, and changed unless the scope ends in `.read`
-_THINGS = {
+# the data of each scope: viewed, and changed unless the scope ends in `.read`
+_SCOPE_SUBJECTS = {
     "accounting.settings": "the organisation's settings, accounts, items and tax rates",
     "accounting.contacts": "customers and suppliers",
     "accounting.invoices": "invoices, bills, credit notes and quotes",
@@ -59,12 +59,12 @@ _THINGS = {
 }
 
 
-def in_words(scope: str) -> str:
-    """Return a scope as a person reads it; an unknown one as it is."""
+def describe_scope(scope: str) -> str:
+    """Return a scope in words; an unknown one unchanged."""
     base = scope.removesuffix(".read")
-    if base in _THINGS:
-        return f"{'View' if base != scope else 'View and change'} {_THINGS[base]}"
-    return _IDENTITY_WORDS.get(scope, scope)
+    if base in _SCOPE_SUBJECTS:
+        return f"{'View' if base != scope else 'View and change'} {_SCOPE_SUBJECTS[base]}"
+    return _IDENTITY_DESCRIPTIONS.get(scope, scope)
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class App:
 
     Attributes:
         kind: `web` (has a secret), `pkce` (has none), or `custom` (client credentials, one organisation).
-        scopes: What it may ask for.
+        scopes: The scopes it may request.
         organisation_id: The one organisation of a custom connection.
     """
 
@@ -86,14 +86,16 @@ class App:
     organisation_id: str | None = None
 
     def allows_redirect(self, uri: str) -> bool:
-        """Tell whether a redirect URI is registered: byte for byte, any port on `http://localhost`.
+        """Return whether a redirect URI is registered: byte for byte, any port on `http://localhost`.
 
-        Xero registers each port by itself; any port is the sandbox's convenience.
+        At Xero each port is registered separately; any port is a convenience of the sandbox.
         """
-        return bool(self.redirect_uris) and (uri in self.redirect_uris[:1] or _LOCAL.fullmatch(uri) is not None)
+        return bool(self.redirect_uris) and (
+            uri in self.redirect_uris[:1] or _LOCAL_REDIRECT_PATTERN.fullmatch(uri) is not None
+        )
 
-    def public(self) -> dict[str, object]:
-        """Return what a person copies from Xero's developer site."""
+    def to_public(self) -> dict[str, object]:
+        """Return the credentials that Xero's developer site shows."""
         return {
             "client_id": self.client_id,
             "client_secret": self.client_secret,
@@ -107,8 +109,8 @@ class User:
     """A person who can sign in.
 
     Attributes:
-        practice: The accounting practice he also works for.
-        reports: He may see reports.
+        practice: Id and name of the accounting practice the user also works for.
+        reports: The user may see reports.
     """
 
     id: str
@@ -134,33 +136,33 @@ def demo_apps(seed: int, custom_organisation: str) -> dict[str, App]:
             organisation_id=custom_organisation if custom else None,
         )
 
-    new = SHARED | GRANULAR
+    new = SHARED_SCOPES | GRANULAR_SCOPES
     return {
-        "web": made("web", "web", new | set(IDENTITY)),
-        "pkce": made("pkce", "pkce", new | set(IDENTITY), secret=False),
+        "web": made("web", "web", new | set(IDENTITY_SCOPES)),
+        "pkce": made("pkce", "pkce", new | set(IDENTITY_SCOPES), secret=False),
         "custom": made("custom", "custom", new, custom=True),
-        "legacy": made("legacy", "web", new | LEGACY | set(IDENTITY)),
+        "legacy": made("legacy", "web", new | LEGACY_SCOPES | set(IDENTITY_SCOPES)),
     }
 
 
 def demo_users(seed: int) -> tuple[User, ...]:
-    """Return who can sign in: an owner, an adviser of an accounting practice, a clerk who sees no reports."""
+    """Return the users: an owner, an adviser of an accounting practice, a clerk without reports."""
     return (
-        User(guid_of(seed, "owner"), "owner", "Aroha Ngata", "aroha@example.com"),
+        User(stable_guid(seed, "owner"), "owner", "Aroha Ngata", "aroha@example.com"),
         User(
-            guid_of(seed, "adviser"), "adviser", "Sam Whitfield", "sam@example.com",
-            (guid_of(seed, "practice"), "Harbourside Accountants"),
+            stable_guid(seed, "adviser"), "adviser", "Sam Whitfield", "sam@example.com",
+            (stable_guid(seed, "practice"), "Harbourside Accountants"),
         ),
-        User(guid_of(seed, "clerk"), "clerk", "Tane Pohatu", "tane@example.com", reports=False),
+        User(stable_guid(seed, "clerk"), "clerk", "Tane Pohatu", "tane@example.com", reports=False),
     )  # fmt: skip
 
 
 @dataclass
 class Switches:
-    """What is not known about Xero, or differs: each can be set either way.
+    """Behaviours that are unknown of Xero or that differ: each can be set either way.
 
     Attributes:
-        ims_inclusive: If-Modified-Since returns rows stamped in that very second.
+        ims_inclusive: If-Modified-Since returns rows with exactly that timestamp.
         not_modified_304: An empty incremental answer is a 304 without a body.
         invalid_client_status: HTTP status of `invalid_client` (400 or 401).
         refused_scope_as: A refused scope ends on a `page`, or goes to the app as a `redirect`.
@@ -171,14 +173,14 @@ class Switches:
         write_ms_dates: Writes may spell a date `/Date(…)/`.
         reconciled_delete: Whether a reconciled payment can be deleted (`allowed`) or not (`refused`).
         batch_delete: Whether a batch payment can be deleted.
-        allocation_moves_stamp: Setting credit against an invoice moves the invoice's `UpdatedDateUTC`.
+        allocation_moves_stamp: Allocating credit to an invoice moves the invoice's `UpdatedDateUTC`.
         body_cap: Largest request body in bytes.
         reports_role_status: HTTP status of a report for a person who may not see reports (401 or 403).
         report_periods_max: Most comparison periods of a report (11 or 12).
-        report_blanks: A blank cell of a report has an `empty` value, or its value is `absent`.
+        report_blanks: The value of a blank cell of a report is `empty` or `absent`.
         aged_dates: Dates in aged reports are written with a `T` or a `space` before the time.
         webhook_casing: Event types and categories in `upper` or `title` case.
-        webhook_payment_category: What payments are called, or `none` when there are no such events.
+        webhook_payment_category: The category of payments, or `none` for no such events.
         webhook_invoice_on_payment: A payment is an event of its invoice too.
     """
 
@@ -229,7 +231,7 @@ class Switches:
         """Set one switch.
 
         Raises:
-            ValueError: There is no such switch, or it has no such setting.
+            ValueError: The switch or its setting is unknown.
         """
         if name.startswith("_") or name not in self.__dataclass_fields__:
             raise ValueError(f"no switch {name!r}; there are {', '.join(self.settings())}")

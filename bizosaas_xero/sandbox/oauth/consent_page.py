@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from bizosaas_xero.sandbox.oauth.apps import App, User, in_words
+from bizosaas_xero.sandbox.oauth.apps import App, User, describe_scope
 
 _STYLE = """
 :root{color-scheme:light}
@@ -27,7 +27,7 @@ button{flex:1;padding:.7rem;border-radius:8px;border:1px solid #0b6fb8;font:inhe
 """
 
 
-def _document(title: str, body: str) -> str:
+def _html_page(title: str, body: str) -> str:
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>'
@@ -44,14 +44,14 @@ def consent_page(
     *,
     several: bool,
 ) -> str:
-    """Return the page on which a person signs in, reads the scopes and chooses an organisation.
+    """Return the page on which a user signs in, reads the scopes and chooses an organisation.
 
     Args:
-        app: Who asks.
-        scopes: What for.
-        users: Who may sign in; the first is chosen.
+        app: The app that requests access.
+        scopes: The scopes it requests.
+        users: The users; the first is chosen.
         organisations: Id and name of each; the first is chosen.
-        hidden: The parameters of the request, to be sent on.
+        hidden: The parameters of the request, which the form sends again.
         several: More than one organisation may be ticked.
     """
     people = "".join(
@@ -65,11 +65,11 @@ def consent_page(
         f"{escape(name)}</label>"
         for n, (guid, name) in enumerate(organisations)
     )
-    asked = "".join(f"<li>{escape(in_words(s))} <code>{escape(s)}</code></li>" for s in scopes)
+    scope_items = "".join(f"<li>{escape(describe_scope(s))} <code>{escape(s)}</code></li>" for s in scopes)
     carried = "".join(f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in hidden)
-    return _document(
+    return _html_page(
         "Allow access",
-        f"<h1>{escape(app.name)} wants access</h1><p>It will be able to:</p><ul>{asked}</ul>"
+        f"<h1>{escape(app.name)} wants access</h1><p>It will be able to:</p><ul>{scope_items}</ul>"
         f'<form method="post">{carried}'
         f"<fieldset><legend>Sign in as</legend>{people}</fieldset>"
         f"<fieldset><legend>Organisation</legend>{choices}</fieldset>"
@@ -79,8 +79,8 @@ def consent_page(
 
 
 def error_page(error: str, detail: str) -> str:
-    """Return the page on which a refused request ends; the app never hears of it."""
-    return _document(
+    """Return the error page of a refused request, which does not redirect to the app."""
+    return _html_page(
         "Sorry, something went wrong",
         "<h1>Sorry, something went wrong</h1>"
         f"<p>{escape(detail)}</p><p><small>Error: <code>{escape(error)}</code></small></p>",

@@ -1,4 +1,4 @@
-"""Codes, tokens, consents and connections, and how long each of them lives."""
+"""Codes, tokens, grants and connections, and their lifetimes."""
 
 import base64
 import hashlib
@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from bizosaas_xero.sandbox.core.clock import Clock, text
+from bizosaas_xero.sandbox.core.clock import Clock, format_utc
 from bizosaas_xero.sandbox.oauth.apps import App, User
 
 CODE_SECONDS = 300
@@ -22,7 +22,7 @@ ISSUER = "https://identity.xero.com"
 
 
 class TokenError(Exception):
-    """A refusal of the token endpoint; `error` is OAuth's word for it."""
+    """A refusal of the token endpoint; `error` is the OAuth error code."""
 
     def __init__(self, error: str, description: str = "") -> None:
         self.error = error
@@ -32,7 +32,7 @@ class TokenError(Exception):
 
 @dataclass
 class Connection:
-    """One tenant that a person connected to an app."""
+    """One tenant that a user connected to an app."""
 
     id: str
     tenant_id: str
@@ -42,26 +42,26 @@ class Connection:
     created: float
     updated: float
 
-    def wire(self) -> dict[str, str]:
-        """Return it as `/connections` does: seven digits of fractions, no zone."""
+    def to_json(self) -> dict[str, str]:
+        """Return the connection as in `/connections`: seven fraction digits, no zone."""
         return {
             "id": self.id,
             "authEventId": self.auth_event,
             "tenantId": self.tenant_id,
             "tenantType": self.tenant_type,
             "tenantName": self.tenant_name,
-            "createdDateUtc": _seven(self.created),
-            "updatedDateUtc": _seven(self.updated),
+            "createdDateUtc": _format_seven_digits(self.created),
+            "updatedDateUtc": _format_seven_digits(self.updated),
         }
 
 
-def _seven(seconds: float) -> str:
-    return f"{text(seconds, '%Y-%m-%dT%H:%M:%S.%f')}0"
+def _format_seven_digits(seconds: float) -> str:
+    return f"{format_utc(seconds, '%Y-%m-%dT%H:%M:%S.%f')}0"
 
 
 @dataclass
-class Family:
-    """What one person and one app share: scopes add up over consents, connections belong to both."""
+class Grant:
+    """The grant of one user to one app: scopes add up over consents; it holds the connections."""
 
     app: App
     user: User | None
@@ -70,30 +70,30 @@ class Family:
 
 
 @dataclass
-class Access:
-    """A live or dead access token."""
+class AccessToken:
+    """An access token, valid or expired."""
 
-    family: Family
+    grant: Grant
     scopes: tuple[str, ...]
     auth_event: str
     expires: float
 
 
 @dataclass
-class Refresh:
-    """A refresh token. `used` is when it was first exchanged: it may be again for 30 minutes."""
+class RefreshToken:
+    """A refresh token. `used` is when it was first exchanged; it works for 30 more minutes."""
 
-    family: Family
+    grant: Grant
     auth_event: str
     expires: float
     used: float | None = None
 
 
 @dataclass
-class Code:
+class AuthorizationCode:
     """An authorization code."""
 
-    family: Family
+    grant: Grant
     auth_event: str
     redirect_uri: str
     challenge: str
@@ -102,8 +102,8 @@ class Code:
     used: bool = False
 
 
-class Tokens:
-    """Everything the identity side remembers.
+class TokenStore:
+    """The codes, tokens and grants of the identity side.
 
     Args:
         clock: Measures lifetimes; a wrong server clock does not change them.
@@ -114,43 +114,45 @@ class Tokens:
         self._clock = clock
         self._rng = rng
         self._key = rng.randbytes(32)
-        self._families: dict[tuple[str, str], Family] = {}
-        self.access: dict[str, Access] = {}
-        self.refreshes: dict[str, Refresh] = {}
-        self.codes: dict[str, Code] = {}
+        self._grants: dict[tuple[str, str], Grant] = {}
+        self.access_tokens: dict[str, AccessToken] = {}
+        self.refresh_tokens: dict[str, RefreshToken] = {}
+        self.codes: dict[str, AuthorizationCode] = {}
 
-    def guid(self) -> str:
+    def new_guid(self) -> str:
         """Return a new id."""
         return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
 
-    def family(self, app: App, user: User | None) -> Family:
-        """Return what a person and an app share."""
+    def grant(self, app: App, user: User | None) -> Grant:
+        """Return the grant of a user to an app; created on first use."""
         key = (app.client_id, user.id if user else "")
-        return self._families.setdefault(key, Family(app, user))
+        return self._grants.setdefault(key, Grant(app, user))
 
-    def families(self) -> list[Family]:
-        """Return every person-and-app pair that ever consented."""
-        return list(self._families.values())
+    def grants(self) -> list[Grant]:
+        """Return every grant."""
+        return list(self._grants.values())
 
-    def connect(self, family: Family, tenant_id: str, kind: str, name: str, auth_event: str) -> None:
-        """Connect a tenant, or renew its connection: created and updated then differ, as at Xero."""
+    def connect(self, grant: Grant, tenant_id: str, kind: str, name: str, auth_event: str) -> None:
+        """Connect a tenant, or renew its connection: its created and updated times then differ, as at Xero."""
         now = self._clock.now()
-        for connection in family.connections.values():
+        for connection in grant.connections.values():
             if connection.tenant_id == tenant_id:
                 connection.auth_event, connection.updated = auth_event, now
                 return
-        made = Connection(self.guid(), tenant_id, kind, name, auth_event, now, now)
-        family.connections[made.id] = made
+        new_connection = Connection(self.new_guid(), tenant_id, kind, name, auth_event, now, now)
+        grant.connections[new_connection.id] = new_connection
 
-    def code(self, family: Family, scopes: Iterable[str], auth_event: str, redirect_uri: str, challenge: str) -> str:
+    def create_code(
+        self, grant: Grant, scopes: Iterable[str], auth_event: str, redirect_uri: str, challenge: str
+    ) -> str:
         """Record a consent and return its code (5 minutes, once). Scopes add to those given before."""
-        asked = list(scopes)
-        family.scopes |= dict.fromkeys(asked)
-        text_ = f"{self._rng.getrandbits(256):064x}"
-        self.codes[text_] = Code(
-            family, auth_event, redirect_uri, challenge, self._clock.now() + CODE_SECONDS, "openid" in asked
+        requested = list(scopes)
+        grant.scopes |= dict.fromkeys(requested)
+        code = f"{self._rng.getrandbits(256):064x}"
+        self.codes[code] = AuthorizationCode(
+            grant, auth_event, redirect_uri, challenge, self._clock.now() + CODE_SECONDS, "openid" in requested
         )
-        return text_
+        return code
 
     def redeem(self, code: str, app: App, redirect_uri: str, verifier: str) -> dict[str, object]:
         """Exchange a code.
@@ -159,105 +161,110 @@ class Tokens:
             TokenError: `invalid_grant` (unknown, used, late, another app's, wrong verifier), or
                 `unauthorized_client` (another redirect URI).
         """
-        found = self.codes.get(code)
-        if found is None or found.used or found.expires <= self._clock.now() or found.family.app is not app:
+        authorization = self.codes.get(code)
+        if (
+            authorization is None
+            or authorization.used
+            or authorization.expires <= self._clock.now()
+            or authorization.grant.app is not app
+        ):
             raise TokenError("invalid_grant")
-        found.used = True
-        if found.redirect_uri != redirect_uri:
+        authorization.used = True
+        if authorization.redirect_uri != redirect_uri:
             raise TokenError("unauthorized_client")
-        if found.challenge:
-            made = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-            if not hmac.compare_digest(made, found.challenge):
+        if authorization.challenge:
+            challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+            if not hmac.compare_digest(challenge, authorization.challenge):
                 raise TokenError("invalid_grant")
-        return self.issue(found.family, found.auth_event, openid=found.openid)
+        return self.issue(authorization.grant, authorization.auth_event, openid=authorization.openid)
 
     def refresh(self, token: str, app: App) -> dict[str, object]:
-        """Rotate a refresh token; the one before may be used again for 30 minutes (lost answers).
+        """Rotate a refresh token; the previous one works for 30 more minutes (lost answers).
 
         Raises:
             TokenError: `invalid_grant`.
         """
-        found, now = self.refreshes.get(token), self._clock.now()
-        if found is None or found.expires <= now or found.family.app is not app:
+        refresh_token, now = self.refresh_tokens.get(token), self._clock.now()
+        if refresh_token is None or refresh_token.expires <= now or refresh_token.grant.app is not app:
             raise TokenError("invalid_grant")
-        if found.used is not None and now - found.used >= GRACE_SECONDS:
+        if refresh_token.used is not None and now - refresh_token.used >= GRACE_SECONDS:
             raise TokenError("invalid_grant")
-        found.used = now if found.used is None else found.used
-        return self.issue(found.family, found.auth_event, openid="openid" in found.family.scopes)
+        refresh_token.used = now if refresh_token.used is None else refresh_token.used
+        return self.issue(refresh_token.grant, refresh_token.auth_event, openid="openid" in refresh_token.grant.scopes)
 
     def issue(
-        self, family: Family, auth_event: str, *, openid: bool = False, scopes: tuple[str, ...] | None = None
+        self, grant: Grant, auth_event: str, *, openid: bool = False, scopes: tuple[str, ...] | None = None
     ) -> dict[str, object]:
         """Return the answer of the token endpoint with new tokens."""
         now = self._clock.now()
-        granted = tuple(family.scopes) if scopes is None else scopes
-        subject = family.user.id if family.user else family.app.client_id
+        granted = tuple(grant.scopes) if scopes is None else scopes
+        subject = grant.user.id if grant.user else grant.app.client_id
         claims: dict[str, object] = {
             "nbf": int(now),
             "exp": int(now + ACCESS_SECONDS),
             "iss": ISSUER,
             "aud": f"{ISSUER}/resources",
-            "client_id": family.app.client_id,
+            "client_id": grant.app.client_id,
             "sub": hashlib.md5(subject.encode(), usedforsecurity=False).hexdigest(),
             "auth_time": int(now),
-            "xero_userid": family.user.id if family.user else None,
-            "global_session_id": self.guid().replace("-", ""),
+            "xero_userid": grant.user.id if grant.user else None,
+            "global_session_id": self.new_guid().replace("-", ""),
             "authentication_event_id": auth_event,
             "scope": list(granted),
-            "jti": self.guid().replace("-", "").upper(),
+            "jti": self.new_guid().replace("-", "").upper(),
         }
         token = self._jwt({name: value for name, value in claims.items() if value is not None})
-        self.access[token] = Access(family, granted, auth_event, now + ACCESS_SECONDS)
+        self.access_tokens[token] = AccessToken(grant, granted, auth_event, now + ACCESS_SECONDS)
         answer: dict[str, object] = {
             "access_token": token,
             "expires_in": ACCESS_SECONDS,
             "token_type": "Bearer",
             "scope": " ".join(granted),
         }
-        if openid and family.user:
+        if openid and grant.user:
             answer["id_token"] = self._jwt(
                 {
                     "iss": ISSUER,
-                    "aud": family.app.client_id,
+                    "aud": grant.app.client_id,
                     "nbf": int(now),
                     "exp": int(now + ID_SECONDS),
                     "iat": int(now),
                     "sub": claims["sub"],
-                    "xero_userid": family.user.id,
-                    "name": family.user.name,
-                    "email": family.user.email,
+                    "xero_userid": grant.user.id,
+                    "name": grant.user.name,
+                    "email": grant.user.email,
                 }
             )
         if "offline_access" in granted:
             refresh = f"{self._rng.getrandbits(256):064x}"
-            self.refreshes[refresh] = Refresh(family, auth_event, now + REFRESH_SECONDS)
+            self.refresh_tokens[refresh] = RefreshToken(grant, auth_event, now + REFRESH_SECONDS)
             answer["refresh_token"] = refresh
         return answer
 
-    def revoke(self, family: Family) -> None:
-        """End a person's use of an app: refresh tokens die, all connections go.
+    def revoke(self, grant: Grant) -> None:
+        """End a user's grant to an app: delete its refresh tokens and connections.
 
-        Access tokens live on until they expire, and reach nothing.
+        Access tokens stay valid until they expire, without any connection.
         """
-        family.connections.clear()
-        family.scopes.clear()
-        self.kill_refresh(family)
+        grant.connections.clear()
+        grant.scopes.clear()
+        self.drop_refresh_tokens(grant)
 
-    def kill_refresh(self, family: Family) -> None:
-        """Make every refresh token of a family invalid."""
-        self.refreshes = {token: r for token, r in self.refreshes.items() if r.family is not family}
-        self.codes = {code: c for code, c in self.codes.items() if c.family is not family}
+    def drop_refresh_tokens(self, grant: Grant) -> None:
+        """Delete the refresh tokens and codes of a grant."""
+        self.refresh_tokens = {token: r for token, r in self.refresh_tokens.items() if r.grant is not grant}
+        self.codes = {code: c for code, c in self.codes.items() if c.grant is not grant}
 
     def expire(self, token: str) -> None:
-        """Make an access token die now."""
-        found = self.access.get(token)
-        if found is not None:
-            found.expires = min(found.expires, self._clock.now())
+        """Expire an access token now."""
+        access_token = self.access_tokens.get(token)
+        if access_token is not None:
+            access_token.expires = min(access_token.expires, self._clock.now())
 
     def _jwt(self, claims: dict[str, object]) -> str:
         def part(raw: bytes) -> str:
             return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
-        head = part(json.dumps({"alg": "HS256", "typ": "JWT", "kid": "sandbox"}).encode())
-        signed = f"{head}.{part(json.dumps(claims).encode())}"
+        header = part(json.dumps({"alg": "HS256", "typ": "JWT", "kid": "sandbox"}).encode())
+        signed = f"{header}.{part(json.dumps(claims).encode())}"
         return f"{signed}.{part(hmac.digest(self._key, signed.encode(), 'sha256'))}"

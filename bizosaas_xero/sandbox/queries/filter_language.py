@@ -1,8 +1,8 @@
 """Xero's `where` language, as far as clients of lists need it.
 
 Comparisons of fields (also of nested ones, `Contact.ContactID`) with strings, numbers, booleans, null,
-`Guid("…")` and `DateTime(y,m,d)`, joined by AND/OR (or `&&`/`||`) and parentheses. What Xero would take and
-this does not (`.Contains()` and the like) is refused, never ignored.
+`Guid("…")` and `DateTime(y,m,d)`, joined by AND/OR (or `&&`/`||`) and parentheses. Syntax that Xero accepts and
+this does not is refused, never ignored.
 """
 
 import operator
@@ -35,7 +35,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
     "<=": operator.le,
 }
-_WORDS: dict[str, object] = {"true": True, "false": False, "null": None}
+_LITERALS: dict[str, object] = {"true": True, "false": False, "null": None}
 _JOIN = {"and": "and", "&&": "and", "or": "or", "||": "or"}
 
 
@@ -52,59 +52,59 @@ class Comparison:
     value: object
 
     def matches(self, row: Mapping[str, Any]) -> bool:
-        """Tell whether a row passes; a missing field is null and equals nothing else."""
-        found = comparable(lookup(row, self.field))
-        if isinstance(self.value, str) and isinstance(found, str):
-            return _COMPARE[self.op](found.lower(), self.value.lower())
-        if found is None or self.value is None:
-            same = found is None and self.value is None
-            return same if self.op in {"=", "=="} else not same if self.op in {"!=", "<>"} else False
-        if isinstance(found, str) or isinstance(self.value, str):
+        """Return whether a row matches; a missing field is null and equals nothing else."""
+        field_value = comparable_value(lookup_field(row, self.field))
+        if isinstance(self.value, str) and isinstance(field_value, str):
+            return _COMPARE[self.op](field_value.lower(), self.value.lower())
+        if field_value is None or self.value is None:
+            both_null = field_value is None and self.value is None
+            return both_null if self.op in {"=", "=="} else not both_null if self.op in {"!=", "<>"} else False
+        if isinstance(field_value, str) or isinstance(self.value, str):
             return self.op in {"!=", "<>"}
-        return _COMPARE[self.op](found, self.value)
+        return _COMPARE[self.op](field_value, self.value)
 
     def fields(self) -> set[str]:
-        """Return the fields that are looked at."""
+        """Return the fields that the condition reads."""
         return {self.field}
 
 
 @dataclass(frozen=True)
-class Search:
+class TextSearch:
     """A text that one of several fields holds, letter case aside (`searchTerm`)."""
 
     text: str
     names: tuple[str, ...]
 
     def matches(self, row: Mapping[str, Any]) -> bool:
-        """Tell whether a row passes."""
-        return any(self.text.lower() in str(lookup(row, name) or "").lower() for name in self.names)
+        """Return whether a row matches."""
+        return any(self.text.lower() in str(lookup_field(row, name) or "").lower() for name in self.names)
 
     def fields(self) -> set[str]:
-        """Return the fields that are looked at; searching them is always allowed."""
+        """Return no fields: searching is always allowed."""
         return set()
 
 
 @dataclass(frozen=True)
-class Joined:
+class JoinedCondition:
     """Several conditions, all (`and`) or any (`or`) of which must hold."""
 
     how: str
     parts: "tuple[Condition, ...]"
 
     def matches(self, row: Mapping[str, Any]) -> bool:
-        """Tell whether a row passes."""
+        """Return whether a row matches."""
         return (all if self.how == "and" else any)(part.matches(row) for part in self.parts)
 
     def fields(self) -> set[str]:
-        """Return the fields that are looked at."""
+        """Return the fields that the condition reads."""
         return set().union(*(part.fields() for part in self.parts))
 
 
-Condition = Comparison | Joined | Search
+Condition = Comparison | JoinedCondition | TextSearch
 
 
-def lookup(row: Any, path: str) -> Any:
-    """Return a nested field; letter case does not matter, what is missing is None."""
+def lookup_field(row: Any, path: str) -> Any:
+    """Return a nested field, ignoring letter case; None when it is missing."""
     for name in path.split("."):
         if not isinstance(row, Mapping):
             return None
@@ -116,19 +116,19 @@ def lookup(row: Any, path: str) -> Any:
     return row
 
 
-def comparable(value: Any) -> Any:
-    """Return a field in the form it is compared in: stamps as milliseconds."""
+def comparable_value(value: Any) -> Any:
+    """Return a field in the form in which it is compared: timestamps as milliseconds."""
     if isinstance(value, str):
         ms = xero_json.milliseconds(value)
         return value if ms is None else ms
     return value
 
 
-def parse(text: str) -> Condition:
+def parse_filter(text: str) -> Condition:
     """Parse a filter.
 
     Raises:
-        QueryError: It is none, or needs more than this imitation knows.
+        QueryError: The filter is not valid, or uses unsupported syntax.
     """
     tokens: list[tuple[str, object]] = []
     at = 0
@@ -140,7 +140,7 @@ def parse(text: str) -> Condition:
         tokens.append(_token(match))
         at = match.end()
     reader = _Reader(tokens)
-    condition = reader.any_of()
+    condition = reader.parse_or()
     if reader.at < len(tokens):
         raise QueryError(f"Syntax error near '{tokens[reader.at][1]}'")
     return condition
@@ -153,7 +153,7 @@ def _token(match: re.Match[str]) -> tuple[str, object]:  # noqa: PLR0911 - one r
         try:
             return "value", xero_json.day_ms(int(match["y"]), int(match["m"]), int(match["d"]))
         except ValueError:
-            raise QueryError(f"{match['day']} is no date") from None
+            raise QueryError(f"{match['day']} is not a date") from None
     if match["string"]:
         return "value", match["string"][1:-1]
     if match["number"]:
@@ -163,8 +163,8 @@ def _token(match: re.Match[str]) -> tuple[str, object]:  # noqa: PLR0911 - one r
     word = match["word"]
     if word.lower() in _JOIN:
         return "join", _JOIN[word.lower()]
-    if word.lower() in _WORDS:
-        return "value", _WORDS[word.lower()]
+    if word.lower() in _LITERALS:
+        return "value", _LITERALS[word.lower()]
     return "field", word
 
 
@@ -175,7 +175,7 @@ class _Reader:
         self.tokens = tokens
         self.at = 0
 
-    def next(self, *kinds: str) -> object:
+    def expect(self, *kinds: str) -> object:
         if self.at >= len(self.tokens):
             raise QueryError("The filter ends too early")
         kind, value = self.tokens[self.at]
@@ -185,30 +185,30 @@ class _Reader:
         return value
 
     def accept(self, kind: str, value: object) -> bool:
-        found = self.at < len(self.tokens) and self.tokens[self.at] == (kind, value)
-        self.at += found
-        return found
+        accepted = self.at < len(self.tokens) and self.tokens[self.at] == (kind, value)
+        self.at += accepted
+        return accepted
 
-    def any_of(self) -> Condition:
-        return self.joined("or", self.all_of)
+    def parse_or(self) -> Condition:
+        return self.parse_joined("or", self.parse_and)
 
-    def all_of(self) -> Condition:
-        return self.joined("and", self.one)
+    def parse_and(self) -> Condition:
+        return self.parse_joined("and", self.parse_term)
 
-    def joined(self, how: str, part: Callable[[], Condition]) -> Condition:
+    def parse_joined(self, join: str, part: Callable[[], Condition]) -> Condition:
         parts = [part()]
-        while self.accept("join", how):
+        while self.accept("join", join):
             parts.append(part())
-        return parts[0] if len(parts) == 1 else Joined(how, tuple(parts))
+        return parts[0] if len(parts) == 1 else JoinedCondition(join, tuple(parts))
 
-    def one(self) -> Condition:
+    def parse_term(self) -> Condition:
         if self.accept("op", "("):
-            inner = self.any_of()
+            inner = self.parse_or()
             if not self.accept("op", ")"):
                 raise QueryError("A parenthesis is not closed")
             return inner
-        field = str(self.next("field"))
-        op = str(self.next("op"))
+        field = str(self.expect("field"))
+        op = str(self.expect("op"))
         if op not in _COMPARE:
             raise QueryError(f"Syntax error near '{op}'")
-        return Comparison(field, op, self.next("value"))
+        return Comparison(field, op, self.expect("value"))

@@ -1,4 +1,4 @@
-"""Lists: which rows a query means, in which order, and which page of them.
+"""Lists: the rows that a query selects, their order, and the page.
 
 The rules are those of Xero's pages on requests and responses, and of recordings of its API.
 """
@@ -10,37 +10,37 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from bizosaas_xero.sandbox.core.guids import sql_order
+from bizosaas_xero.sandbox.core.guids import sql_sort_key
 from bizosaas_xero.sandbox.core.store import Table
 from bizosaas_xero.sandbox.core.xero_json import Row
 from bizosaas_xero.sandbox.queries import filter_language
-from bizosaas_xero.sandbox.queries.endpoints import Endpoint, shape
-from bizosaas_xero.sandbox.queries.filter_language import Comparison, Condition, Joined, QueryError, Search
+from bizosaas_xero.sandbox.queries.endpoints import Endpoint, row_shaper
+from bizosaas_xero.sandbox.queries.filter_language import Comparison, Condition, JoinedCondition, QueryError, TextSearch
 
-HIGH_VOLUME = 100_000
-_SELECTIONS = 32
+MAX_ROWS_AT_ONCE = 100_000
+_MAX_SELECTIONS = 32
 _MODIFIED = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?\s*(Z|[+-]\d\d:?\d\d)?", re.IGNORECASE)
 
 
 class HighVolumeError(Exception):
-    """More rows than Xero hands out at once, or an unoptimised query over too many."""
+    """More rows than Xero returns at once, or an unoptimised query over too many."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """What a request asks of a list.
+    """The query of a list request.
 
     Attributes:
         page: The page asked for, or None for the whole list.
         size: Rows a page.
         form: `full`, `list` or `summary`.
         since: If-Modified-Since in whole seconds since the epoch.
-        inclusive: Whether a row stamped in exactly that second is meant.
-        order: Field and whether it falls, or None for Xero's own order.
+        inclusive: Whether rows with exactly that timestamp are selected.
+        order: Field and whether it descends, or None for Xero's own order.
         condition: The parsed `where`.
-        picks: Field and the values it may have (`IDs`, `Statuses`, …).
-        archived: Show archived rows.
-        places: Decimal places of unit prices (`unitdp`).
+        value_filters: Field and the values it may have (`IDs`, `Statuses`, …).
+        include_archived: Show archived rows.
+        price_places: Decimal places of unit prices (`unitdp`).
     """
 
     page: int | None
@@ -50,18 +50,18 @@ class Query:
     inclusive: bool
     order: tuple[str, bool] | None
     condition: Condition | None
-    picks: tuple[tuple[str, frozenset[str]], ...]
-    archived: bool
-    places: int = 2
+    value_filters: tuple[tuple[str, frozenset[str]], ...]
+    include_archived: bool
+    price_places: int = 2
 
     @property
-    def cached(self) -> str:
-        """The form under which rendered rows are kept."""
-        return self.form if self.places == _CENTS else f"{self.form}{self.places}"
+    def cache_form(self) -> str:
+        """The form under which rendered rows are cached."""
+        return self.form if self.price_places == _CENTS else f"{self.form}{self.price_places}"
 
 
 _CENTS = 2
-_PICKS = {
+_VALUE_FILTERS = {
     "ids": "",
     "statuses": "Status",
     "contactids": "Contact.ContactID",
@@ -72,8 +72,7 @@ _PICKS = {
 def modified_since(text: str) -> int | None:
     """Return If-Modified-Since in seconds since the epoch; None when it is not in a form Xero reads.
 
-    Clients send it without suffix, with `Z` and with an offset, and Xero takes all three; an RFC 1123 date is
-    not understood.
+    Xero accepts it without suffix, with `Z` and with an offset, but not an RFC 1123 date.
     """
     match = _MODIFIED.fullmatch(text.strip())
     if match is None:
@@ -86,152 +85,154 @@ def modified_since(text: str) -> int | None:
     return int(moment.astimezone(UTC).timestamp())
 
 
-def parse(
+def parse_query(
     endpoint: Endpoint,
     table: Table,
     params: Mapping[str, str],
     since: str | None,
     *,
     inclusive: bool,
-    mine: frozenset[str] = frozenset(),
+    own_ids: frozenset[str] = frozenset(),
 ) -> Query:
-    """Read a request's parameters; what Xero does not know it ignores.
+    """Parse the parameters of a request; unknown parameters are ignored, as at Xero.
 
-    `mine` is what the asking app created itself.
+    `own_ids` are the rows that the app itself created.
 
     Raises:
-        QueryError: The filter or the order names what is not there.
+        QueryError: The filter or the order names an unknown field.
     """
-    given = {name.lower(): value for name, value in params.items()}
-    condition = filter_language.parse(given["where"]) if given.get("where", "").strip() else None
-    if endpoint.searched and given.get("searchterm", "").strip():
-        search = Search(given["searchterm"].strip(), endpoint.searched)
-        condition = search if condition is None else Joined("and", (*_conjuncts(condition), search))
-    order = _order(given["order"]) if given.get("order", "").strip() else None
+    lower_params = {name.lower(): value for name, value in params.items()}
+    condition = filter_language.parse_filter(lower_params["where"]) if lower_params.get("where", "").strip() else None
+    if endpoint.search_fields and lower_params.get("searchterm", "").strip():
+        search = TextSearch(lower_params["searchterm"].strip(), endpoint.search_fields)
+        condition = search if condition is None else JoinedCondition("and", (*_split_conjuncts(condition), search))
+    order = _parse_order(lower_params["order"]) if lower_params.get("order", "").strip() else None
     if condition is not None or order is not None:
-        known = fields(endpoint, table)
+        known_fields = filterable_fields(endpoint, table)
         for name in (condition.fields() if condition else set()) | ({order[0]} if order else set()):
-            if len(table) and name.lower() not in known:  # an empty list does not tell its fields
+            if len(table) and name.lower() not in known_fields:  # an empty list has no fields to check against
                 raise QueryError(f"No property or field '{name}' exists in type '{endpoint.name}'")
-    summary = bool(endpoint.summary_drops) and given.get("summaryonly", "").lower() == "true"
-    forced = any(given.get(name, "") not in {"", "false"} for name in endpoint.forcing)
-    paged = endpoint.paged and (endpoint.always or "page" in given or forced)
+    summary = bool(endpoint.summary_drops) and lower_params.get("summaryonly", "").lower() == "true"
+    forced = any(lower_params.get(name, "") not in {"", "false"} for name in endpoint.paging_params)
+    paged = endpoint.paged and (endpoint.always_paged or "page" in lower_params or forced)
     picks = tuple(
         (
             field or endpoint.id_field,
-            frozenset(_dashed(part.strip().lower()) for part in given[name].split(",")),
+            frozenset(_add_dashes(part.strip().lower()) for part in lower_params[name].split(",")),
         )
-        for name, field in _PICKS.items()
-        if given.get(name) and (name == "ids" or endpoint.name == "Invoices")
+        for name, field in _VALUE_FILTERS.items()
+        if lower_params.get(name) and (name == "ids" or endpoint.name == "Invoices")
     )
-    if endpoint.name == "Invoices" and given.get("createdbymyapp", "").lower() == "true":
-        picks = (*picks, (endpoint.id_field, mine))
+    if endpoint.name == "Invoices" and lower_params.get("createdbymyapp", "").lower() == "true":
+        picks = (*picks, (endpoint.id_field, own_ids))
     return Query(
-        page=max(1, _whole(given.get("page"), 1)) if paged else None,
-        size=min(1000, max(1, _whole(given.get("pagesize"), 100))),
+        page=max(1, _parse_int(lower_params.get("page"), 1)) if paged else None,
+        size=min(1000, max(1, _parse_int(lower_params.get("pagesize"), 100))),
         form="summary" if summary else "full" if paged or not endpoint.paged else "list",
-        since=modified_since(since) if since and endpoint.modified else None,
+        since=modified_since(since) if since and endpoint.if_modified_since else None,
         inclusive=inclusive,
         order=order,
         condition=condition,
-        picks=picks,
-        archived="true" in {given.get("includearchived", "").lower(), given.get("includedeleted", "").lower()},
-        places=places(given),
+        value_filters=picks,
+        include_archived="true"
+        in {lower_params.get("includearchived", "").lower(), lower_params.get("includedeleted", "").lower()},
+        price_places=unit_price_places(lower_params),
     )
 
 
-def _dashed(text: str) -> str:
-    """Return an id with its dashes; pyxero sends ids without, and .NET reads both."""
+def _add_dashes(text: str) -> str:
+    """Return an id with dashes; pyxero sends ids without, and .NET reads both."""
     if re.fullmatch("[0-9a-f]{32}", text) is None:
         return text
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def places(params: Mapping[str, str]) -> int:
+def unit_price_places(params: Mapping[str, str]) -> int:
     """Return how many decimal places unit prices have: two, or four with `unitdp=4`."""
     return 4 if next((v for k, v in params.items() if k.lower() == "unitdp"), "") == "4" else 2
 
 
-def _whole(text: str | None, default: int) -> int:
+def _parse_int(text: str | None, default: int) -> int:
     try:
         return int(text) if text else default
     except ValueError:
         return default
 
 
-def _order(text: str) -> tuple[str, bool]:
+def _parse_order(text: str) -> tuple[str, bool]:
     field, _, direction = text.split(",", maxsplit=1)[0].strip().partition(" ")
     if direction.strip().upper() not in {"", "ASC", "DESC"}:
         raise QueryError(f"Syntax error near '{direction.strip()}'")
     return field, direction.strip().upper() == "DESC"
 
 
-def fields(endpoint: Endpoint, table: Table) -> set[str]:
-    """Return the fields that may be filtered and ordered by, in lower case, nested ones with a dot."""
-    # A list that holds nothing has its fields all the same.
-    known = {name.lower() for name in (endpoint.id_field, *endpoint.optional, *endpoint.optimised)}
+def filterable_fields(endpoint: Endpoint, table: Table) -> set[str]:
+    """Return the fields for filters and orders, in lower case, nested ones with a dot."""
+    names = {name.lower() for name in (endpoint.id_field, *endpoint.optional_fields, *endpoint.optimised)}
     for slot in table.by_id[:20]:
         for name, value in table.peek(slot).items():
-            known.add(name.lower())
+            names.add(name.lower())
             if isinstance(value, dict):
-                known.update(f"{name}.{inner}".lower() for inner in value)
-    return known
+                names.update(f"{name}.{inner}".lower() for inner in value)
+    return names
 
 
-class Lists:
-    """Answers queries, remembering the last few selections so that page 900 costs what page 1 costs."""
+class ListSelector:
+    """Selects rows, with a cache of the last selections so that page 900 is as fast as page 1."""
 
     def __init__(self) -> None:
         self._selected: OrderedDict[object, Sequence[int]] = OrderedDict()
 
     def select(self, endpoint: Endpoint, table: Table, query: Query) -> Sequence[int]:
-        """Return the row numbers a query means, in order.
+        """Return the row numbers that a query selects, in order.
 
         Raises:
-            HighVolumeError: Xero would refuse that many.
+            HighVolumeError: Xero would refuse this many rows.
         """
         key = (
-            id(table), table.version, query.since, query.inclusive, query.order, query.condition, query.picks,
-            query.archived,
+            id(table), table.version, query.since, query.inclusive, query.order, query.condition, query.value_filters,
+            query.include_archived,
         )  # fmt: skip
-        found = self._selected.get(key)
-        if found is None:
-            found = self._selected[key] = self._select(endpoint, table, query)
-            if len(self._selected) > _SELECTIONS:
+        selection = self._selected.get(key)
+        if selection is None:
+            selection = self._selected[key] = self._select(endpoint, table, query)
+            if len(self._selected) > _MAX_SELECTIONS:
                 self._selected.popitem(last=False)
-        if query.page is None and len(found) > HIGH_VOLUME:
-            raise HighVolumeError(f"{len(found)} {endpoint.name}")
-        return found
+        if query.page is None and len(selection) > MAX_ROWS_AT_ONCE:
+            raise HighVolumeError(f"{len(selection)} {endpoint.name}")
+        return selection
 
     def _select(self, endpoint: Endpoint, table: Table, query: Query) -> Sequence[int]:
         order = query.order[0].lower() if query.order else "updateddateutc"
-        slots: Sequence[int] = table.by_id if order == endpoint.id_field.lower() else table.by_stamp
+        slots: Sequence[int] = table.by_id if order == endpoint.id_field.lower() else table.by_timestamp
         if query.since is not None:
             first = query.since + (not query.inclusive)
-            slots = [slot for slot in slots if table.stamps[slot] // 1000 >= first]
-        if endpoint.hidden and not query.archived:
-            slots = _by_column(table, slots, *endpoint.hidden, equal=False)
-        rest: list[Condition] = []
-        for part in _conjuncts(query.condition):
-            column = _column(table, part)
+            slots = [slot for slot in slots if table.timestamps[slot] // 1000 >= first]
+        if endpoint.hidden and not query.include_archived:
+            slots = _filter_by_column(table, slots, *endpoint.hidden, equal=False)
+        remaining: list[Condition] = []
+        for part in _split_conjuncts(query.condition):
+            column = _find_column(table, part)
             if column and isinstance(part, Comparison):
-                slots = _by_column(table, slots, column, str(part.value).upper(), equal=part.op in {"=", "=="})
+                slots = _filter_by_column(table, slots, column, str(part.value).upper(), equal=part.op in {"=", "=="})
             else:
-                rest.append(part)
-        if len(slots) > HIGH_VOLUME:
-            asked = set().union(*(part.fields() for part in rest)) | ({query.order[0]} if query.order else set())
-            if asked_lower := {name.lower() for name in asked} - {name.lower() for name in endpoint.optimised}:
+                remaining.append(part)
+        if len(slots) > MAX_ROWS_AT_ONCE:
+            queried_fields = set().union(*(part.fields() for part in remaining)) | (
+                {query.order[0]} if query.order else set()
+            )
+            if asked_lower := {name.lower() for name in queried_fields} - {name.lower() for name in endpoint.optimised}:
                 raise HighVolumeError(f"unoptimised {sorted(asked_lower)}")
-        if query.picks:
-            slots = self._picked(endpoint, table, slots, query.picks)
-        if rest:
-            slots = [slot for slot in slots if all(part.matches(table.peek(slot)) for part in rest)]
+        if query.value_filters:
+            slots = self._filter_by_values(endpoint, table, slots, query.value_filters)
+        if remaining:
+            slots = [slot for slot in slots if all(part.matches(table.peek(slot)) for part in remaining)]
         if order not in {endpoint.id_field.lower(), "updateddateutc"}:
-            slots = sorted(slots, key=lambda slot: (_sort_key(table.peek(slot), order), sql_order(table.id(slot))))
+            slots = sorted(slots, key=lambda slot: (_sort_key(table.peek(slot), order), sql_sort_key(table.id(slot))))
         return list(reversed(slots)) if query.order and query.order[1] else list(slots)
 
     @staticmethod
-    def _picked(
+    def _filter_by_values(
         endpoint: Endpoint, table: Table, slots: Sequence[int], picks: tuple[tuple[str, frozenset[str]], ...]
     ) -> Sequence[int]:
         for field, values in picks:
@@ -239,46 +240,48 @@ class Lists:
                 wanted = {slot for guid in values if (slot := table.find(guid)) is not None}
                 slots = [slot for slot in slots if slot in wanted]
             else:
-                slots = [s for s in slots if str(filter_language.lookup(table.peek(s), field)).lower() in values]
+                slots = [s for s in slots if str(filter_language.lookup_field(table.peek(s), field)).lower() in values]
         return slots
 
 
-def _conjuncts(condition: Condition | None) -> tuple[Condition, ...]:
+def _split_conjuncts(condition: Condition | None) -> tuple[Condition, ...]:
     if condition is None:
         return ()
-    return condition.parts if isinstance(condition, Joined) and condition.how == "and" else (condition,)
+    return condition.parts if isinstance(condition, JoinedCondition) and condition.how == "and" else (condition,)
 
 
-def _column(table: Table, part: Condition) -> str | None:
+def _find_column(table: Table, part: Condition) -> str | None:
     if not isinstance(part, Comparison) or part.op not in {"=", "==", "!=", "<>"} or not isinstance(part.value, str):
         return None
     return next((name for name in table.columns if name.lower() == part.field.lower()), None)
 
 
-def _by_column(table: Table, slots: Sequence[int], name: str, value: str, *, equal: bool) -> Sequence[int]:
-    codes, code = table.columns[name].codes, table.columns[name].known(value)
+def _filter_by_column(table: Table, slots: Sequence[int], name: str, value: str, *, equal: bool) -> Sequence[int]:
+    codes, code = table.columns[name].codes, table.columns[name].find_code(value)
     if equal:
         return [slot for slot in slots if codes[slot] == code]
     return [slot for slot in slots if codes[slot] != code]
 
 
 def _sort_key(row: Row, field: str) -> tuple[int, Any]:
-    value = filter_language.comparable(filter_language.lookup(row, field))
+    value = filter_language.comparable_value(filter_language.lookup_field(row, field))
     if value is None or isinstance(value, dict | list):
         return 0, ""  # null sorts first
     return (1, value) if not isinstance(value, str) else (2, value.lower())
 
 
-def page(endpoint: Endpoint, table: Table, query: Query, found: Sequence[int]) -> tuple[list[bytes], Row | None]:
-    """Return the rendered rows of the page asked for, and its `pagination` object when there is one."""
-    shaper = shape(endpoint, query.form, query.places)
+def render_page(
+    endpoint: Endpoint, table: Table, query: Query, selection: Sequence[int]
+) -> tuple[list[bytes], Row | None]:
+    """Return the rendered rows of the requested page, and its `pagination` object if paged."""
+    shaper = row_shaper(endpoint, query.form, query.price_places)
     if query.page is None:
-        return [table.text(slot, query.cached, shaper) for slot in found], None
+        return [table.render(slot, query.cache_form, shaper) for slot in selection], None
     start = (query.page - 1) * query.size
-    rows = [table.text(slot, query.cached, shaper) for slot in found[start : start + query.size]]
+    rows = [table.render(slot, query.cache_form, shaper) for slot in selection[start : start + query.size]]
     return rows, {
         "page": query.page,
         "pageSize": query.size,
-        "pageCount": -(-len(found) // query.size),
-        "itemCount": len(found),
+        "pageCount": -(-len(selection) // query.size),
+        "itemCount": len(selection),
     }

@@ -1,4 +1,4 @@
-"""`Reports/…`: who may see which report, and the answer around its rows."""
+"""`Reports/…`: access checks, and the answer around the rows of a report."""
 
 import asyncio
 import json
@@ -13,75 +13,75 @@ from starlette.types import Receive, Scope, Send
 from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.xero_json import Row
 from bizosaas_xero.sandbox.http import errors
-from bizosaas_xero.sandbox.oauth.tokens import Access
-from bizosaas_xero.sandbox.reports.layout import long_date
-from bizosaas_xero.sandbox.reports.registry import REPORTS, Asked, ReportError
-from bizosaas_xero.sandbox.reports.sums import Sums
+from bizosaas_xero.sandbox.oauth.tokens import AccessToken
+from bizosaas_xero.sandbox.reports.layout import format_long_date
+from bizosaas_xero.sandbox.reports.registry import REPORTS, ReportError, ReportRequest
+from bizosaas_xero.sandbox.reports.sums import LedgerSums
 
 if TYPE_CHECKING:
     from bizosaas_xero.sandbox.ledger.company import Company
-    from bizosaas_xero.sandbox.state import State
+    from bizosaas_xero.sandbox.state import SandboxState
 
 _LEGACY_SCOPE = "accounting.reports.read"
-_NO_ROLE = "You are not permitted to access this resource without the reporting role or higher privileges."
-_BY_NAME = {name.lower(): name for name in REPORTS}
+_NO_ROLE_MESSAGE = "You are not permitted to access this resource without the reporting role or higher privileges."
+_KEYS_BY_LOWER_NAME = {name.lower(): name for name in REPORTS}
 
 
-class _Later(Response):
-    """An answer that may take seconds: it is made beside everything else that the server does."""
+class _DeferredResponse(Response):
+    """A response that may take seconds to make: it is made in a thread while the server continues."""
 
     def __init__(self, make: Callable[[], Response]) -> None:
         super().__init__()
         self._make = make
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Make the answer, and send it with the headers that were given to this one."""
-        made = await asyncio.to_thread(self._make)
-        made.headers.update({name: value for name, value in self.headers.items() if name != "content-length"})
-        await made(scope, receive, send)
+        """Make the response, and send it with the headers of this one."""
+        response = await asyncio.to_thread(self._make)
+        response.headers.update({name: value for name, value in self.headers.items() if name != "content-length"})
+        await response(scope, receive, send)
 
 
-class Reports:
+class ReportsApi:
     """Answers requests for reports.
 
     Args:
-        state: What the sandbox remembers.
+        state: The state of the sandbox.
     """
 
-    def __init__(self, state: "State") -> None:
+    def __init__(self, state: "SandboxState") -> None:
         self._state = state
-        self._sums: dict[tuple[str, str], tuple[tuple[int, ...], Sums]] = {}
+        self._sums: dict[tuple[str, str], tuple[tuple[int, ...], LedgerSums]] = {}
         self._lock = threading.Lock()
 
     def answer(  # noqa: PLR0911 - one return a refusal, in Xero's order
-        self, request: Request, access: Access, tenant: str, head: Row
+        self, request: Request, access: AccessToken, tenant: str, head: Row
     ) -> Response:
-        """Answer one request of a connected app."""
-        state, key = self._state, _BY_NAME.get(str(request.path_params.get("key", "")).lower())
+        """Answer one report request of a connected app."""
+        state, key = self._state, _KEYS_BY_LOWER_NAME.get(str(request.path_params.get("key", "")).lower())
         if key is None:
             return errors.not_found()
         own = f"accounting.reports.{REPORTS[key].scope}.read"
         if own not in access.scopes and _LEGACY_SCOPE not in access.scopes:
             return errors.missing_scope(state.switches.missing_scope_status)
-        refusal = state.limits.take(access.family.app.client_id, tenant)
+        refusal = state.limits.take_call(access.grant.app.client_id, tenant)
         if refusal is not None:
             return errors.too_many(refusal)
-        if access.family.user is not None and not access.family.user.reports:
-            return errors.problem(state.switches.reports_role_status, _NO_ROLE)
+        if access.grant.user is not None and not access.grant.user.reports:
+            return errors.problem(state.switches.reports_role_status, _NO_ROLE_MESSAGE)
         if request.method != "GET":
             return PlainTextResponse("Reports can only be read", 405)
         if "application/json" not in request.headers.get("accept", ""):
-            return Response(xero_json.xml(head), media_type="text/xml")
-        return _Later(lambda: self._made(key, dict(request.query_params), tenant, head))
+            return Response(xero_json.xml_envelope(head), media_type="text/xml")
+        return _DeferredResponse(lambda: self._build_response(key, dict(request.query_params), tenant, head))
 
-    def _made(self, key: str, query: Mapping[str, str], tenant: str, head: Row) -> Response:
+    def _build_response(self, key: str, query: Mapping[str, str], tenant: str, head: Row) -> Response:
         try:
-            made = self.report(key, query, tenant)
+            report = self.report(key, query, tenant)
         except ReportError as error:
-            return _invalid(str(error))
+            return _invalid_response(str(error))
         except KeyError:
             return errors.not_found()  # no such contact
-        body = xero_json.envelope(head, "Reports", [xero_json.row_text(made).encode()])
+        body = xero_json.envelope(head, "Reports", [xero_json.row_text(report).encode()])
         return Response(body, media_type="application/json; charset=utf-8")
 
     def report(self, key: str, query: Mapping[str, str], organisation: str | None = None) -> Row:
@@ -90,17 +90,17 @@ class Reports:
         Args:
             key: Its name in the path, such as `ProfitAndLoss`.
             query: Xero's parameters, in any case.
-            organisation: Whose; the first one's by default.
+            organisation: The organisation; the first one by default.
 
         Raises:
             ReportError: A parameter is refused.
-            KeyError: There is no such organisation or contact.
+            KeyError: The organisation or contact is unknown.
         """
         store = self._state.store(organisation)
         lower = {name.lower(): value for name, value in query.items()}
-        asked = Asked(store, lower, self._state.switches, lambda basis: self._read(store, basis))
+        report_request = ReportRequest(store, lower, self._state.switches, lambda basis: self._load_sums(store, basis))
         with store.lock:
-            titles, rows = REPORTS[key].make(asked)
+            titles, rows = REPORTS[key].make(report_request)
         if self._state.switches.report_blanks == "absent":
             _drop_blanks(rows)
         return {
@@ -108,21 +108,21 @@ class Reports:
             "ReportName": REPORTS[key].name,
             "ReportType": key,
             "ReportTitles": titles,
-            "ReportDate": long_date(store.today()),
+            "ReportDate": format_long_date(store.today()),
             "UpdatedDateUTC": f"/Date({self._state.clock.server_ms()})/",
             "Fields": [],
             "Rows": rows,
         }
 
-    def _read(self, store: "Company", basis: str) -> Sums:
-        """Return the sums of a basis, made anew only when something was written since."""
+    def _load_sums(self, store: "Company", basis: str) -> LedgerSums:
+        """Return the sums of a basis, computed again only after a write."""
         with self._lock, store.lock:
-            place = store.organisation["OrganisationID"], basis
+            cache_key = store.organisation["OrganisationID"], basis
             version = tuple(table.version for table in store.tables.values())
-            known = self._sums.get(place)
-            if known is None or known[0] != version:
-                known = self._sums[place] = version, Sums(store, basis)
-            return known[1]
+            cached = self._sums.get(cache_key)
+            if cached is None or cached[0] != version:
+                cached = self._sums[cache_key] = version, LedgerSums(store, basis)
+            return cached[1]
 
 
 def _drop_blanks(rows: list[Row]) -> None:
@@ -133,11 +133,11 @@ def _drop_blanks(rows: list[Row]) -> None:
         _drop_blanks(row.get("Rows", []))
 
 
-def _invalid(words: str) -> Response:
+def _invalid_response(message: str) -> Response:
     body = {
         "ErrorNumber": 10,
         "Type": "ValidationException",
         "Message": "A validation exception occurred",
-        "Elements": [{"ValidationErrors": [{"Message": words}]}],
+        "Elements": [{"ValidationErrors": [{"Message": message}]}],
     }
     return Response(json.dumps(body, indent=2).replace("\n", "\r\n"), 400, media_type="application/json")

@@ -1,4 +1,4 @@
-"""The arithmetic of reports: the ledger added up once, asked for any day afterwards."""
+"""The sums of reports: the ledger added up once, then read for any day."""
 
 import calendar
 import datetime as dt
@@ -17,38 +17,38 @@ if TYPE_CHECKING:
 
 DAY = dt.timedelta(1)
 FX_ACCOUNTS = {"BANKCURRENCYGAIN", "UNREALISEDCURRENCYGAIN", "REALISEDCURRENCYGAIN"}
-_PROFIT = {"REVENUE", "EXPENSE"}
-_DOCUMENTS = {"Invoices", "CreditNotes"}
+_PROFIT_CLASSES = {"REVENUE", "EXPENSE"}
+_DOCUMENT_SOURCES = {"Invoices", "CreditNotes"}
 _REVALUED = {"DEBTORS": "UNREALISEDCURRENCYGAIN", "CREDITORS": "UNREALISEDCURRENCYGAIN"}
 
-# category id and option id that a line must carry; None for the option: it must carry none of that category
-Wanted = tuple[tuple[str, str | None], ...]
+# category id and option id that a line must have; None as option: it must have no option of that category
+TrackingFilter = tuple[tuple[str, str | None], ...]
 Tracking = tuple[tuple[str, str], ...]
 Movements = defaultdict[dt.date, Decimal]
 
 
-class Running(NamedTuple):
-    """An amount that changes over time: the days on which it does, and what it is from then on."""
+class RunningTotal(NamedTuple):
+    """An amount over time: the days on which it changes, and its value from each of them on."""
 
     days: list[dt.date]
     totals: list[Decimal]
 
-    def on(self, day: dt.date) -> Decimal:
+    def total_on(self, day: dt.date) -> Decimal:
         """Return the amount at the end of a day."""
-        place = bisect_right(self.days, day)
-        return self.totals[place - 1] if place else ZERO
+        position = bisect_right(self.days, day)
+        return self.totals[position - 1] if position else ZERO
 
 
-def running(movements: Mapping[dt.date, Decimal]) -> Running:
+def running_total(movements: Mapping[dt.date, Decimal]) -> RunningTotal:
     """Add up movements in order of their days."""
     days, totals, total = sorted(movements), [], ZERO
     for day in days:
         total += movements[day]
         totals.append(total)
-    return Running(days, totals)
+    return RunningTotal(days, totals)
 
 
-class Sums:
+class LedgerSums:
     """The balances of every account on every day, on one basis.
 
     Args:
@@ -57,8 +57,8 @@ class Sums:
 
     Attributes:
         accounts: The chart, by account id.
-        documents: Invoices and credit notes that posted: contact id, control account, entity, id.
-        issued: Sales invoices: how many a day, and what they come to.
+        documents: Invoices and credit notes with postings, by contact id and control account.
+        invoices_issued: Sales invoices: their number and their value by day.
     """
 
     def __init__(self, store: "Company", basis: str) -> None:
@@ -71,15 +71,15 @@ class Sums:
         }
         banks = {guid for guid, row in self.accounts.items() if row["Type"] == "BANK"}
         moves: defaultdict[tuple[str, Tracking], Movements] = defaultdict(_movements)
-        foreign: defaultdict[tuple[str, str], tuple[Movements, Movements]] = defaultdict(_two)
+        foreign: defaultdict[tuple[str, str], tuple[Movements, Movements]] = defaultdict(_movement_pair)
         flows: defaultdict[tuple[str, bool, bool], Movements] = defaultdict(_movements)
         self.documents: defaultdict[tuple[str | None, str], dict[tuple[str, str], None]] = defaultdict(dict)
-        count, value = _two()
+        count, value = _movement_pair()
         debtors = store.system_account("DEBTORS")
         for p in store.ledger.postings(basis):
             moves[p.account_id, p.tracking][p.date] += p.amount
             if p.account_id in self._gain_of:
-                if p.source in _DOCUMENTS:
+                if p.source in _DOCUMENT_SOURCES:
                     self.documents[p.contact_id, p.account_id][p.source, p.source_id] = None
                     if p.source == "Invoices" and p.account_id == debtors:
                         count[p.date] += 1
@@ -89,81 +89,88 @@ class Sums:
                     base[p.date] += p.amount
                     abroad[p.date] += p.foreign or ZERO
                 if p.account_id in banks:
-                    # what the books began with is a balance, not a flow
+                    # opening balances are not a cash flow
                     kind = p.source if p.source in {"BankTransfers", "ConversionBalances"} else ""
                     if kind != "ConversionBalances":
                         flows[p.account_id, p.amount > 0, bool(kind)][p.date] += p.amount
-        self._moves: defaultdict[str, dict[Tracking, Running]] = defaultdict(dict)
+        self._moves: defaultdict[str, dict[Tracking, RunningTotal]] = defaultdict(dict)
         for (account, tracking), movements in moves.items():
-            self._moves[account][tracking] = running(movements)
-        self._foreign = {key: (running(base), running(abroad)) for key, (base, abroad) in foreign.items()}
-        self._flows = {key: running(movements) for key, movements in flows.items()}
-        self.issued = running(count), running(value)
+            self._moves[account][tracking] = running_total(movements)
+        self._foreign = {key: (running_total(base), running_total(abroad)) for key, (base, abroad) in foreign.items()}
+        self._flows = {key: running_total(movements) for key, movements in flows.items()}
+        self.invoices_issued = running_total(count), running_total(value)
         self._revalued: dict[dt.date, dict[str, Decimal]] = {}
 
-    def booked(self, account: str, day: dt.date, wanted: Wanted = ()) -> Decimal:
-        """Return what the ledger holds at the end of a day, debit positive."""
+    def ledger_balance(self, account: str, day: dt.date, tracking_filter: TrackingFilter = ()) -> Decimal:
+        """Return the ledger balance at the end of a day, debit positive."""
         lines = self._moves.get(account, {})
-        return sum((each.on(day) for tracking, each in lines.items() if _fits(tracking, wanted)), ZERO)
+        return sum(
+            (each.total_on(day) for tracking, each in lines.items() if _matches_tracking(tracking, tracking_filter)),
+            ZERO,
+        )
 
-    def balance(self, account: str, day: dt.date, wanted: Wanted = ()) -> Decimal:
+    def balance(self, account: str, day: dt.date, tracking_filter: TrackingFilter = ()) -> Decimal:
         """Return a balance with foreign money at that day's rate; gains are untracked, as at Xero."""
-        total = self.booked(account, day, wanted)
-        if all(option is None for _, option in wanted):
+        total = self.ledger_balance(account, day, tracking_filter)
+        if all(option is None for _, option in tracking_filter):
             total += self._revaluation(day).get(account, ZERO)
         return total
 
-    def movement(self, account: str, since: dt.date, to: dt.date, wanted: Wanted = ()) -> Decimal:
+    def movement(self, account: str, since: dt.date, to: dt.date, tracking_filter: TrackingFilter = ()) -> Decimal:
         """Return how a balance changed between two days, both included."""
-        return self.balance(account, to, wanted) - self.balance(account, since - DAY, wanted)
+        return self.balance(account, to, tracking_filter) - self.balance(account, since - DAY, tracking_filter)
 
-    def movements(self, since: dt.date, to: dt.date, wanted: Wanted = ()) -> dict[str, Decimal]:
+    def movements(self, since: dt.date, to: dt.date, tracking_filter: TrackingFilter = ()) -> dict[str, Decimal]:
         """Return how each profit and loss account changed."""
         return {
-            guid: self.movement(guid, since, to, wanted)
+            guid: self.movement(guid, since, to, tracking_filter)
             for guid, row in self.accounts.items()
-            if row.get("Class") in _PROFIT
+            if row.get("Class") in _PROFIT_CLASSES
         }
 
-    def profit(self, since: dt.date, to: dt.date, wanted: Wanted = ()) -> Decimal:
+    def profit(self, since: dt.date, to: dt.date, tracking_filter: TrackingFilter = ()) -> Decimal:
         """Return the profit between two days; a loss is negative."""
-        return -sum(self.movements(since, to, wanted).values(), ZERO)
+        return -sum(self.movements(since, to, tracking_filter).values(), ZERO)
 
-    def trial(self, day: dt.date, wanted: Wanted = ()) -> dict[str, Decimal]:
+    def trial_balances(self, day: dt.date, tracking_filter: TrackingFilter = ()) -> dict[str, Decimal]:
         """Return each balance of a trial balance: this year's profit by account, earlier years' retained."""
         since = year_start(self._store.organisation, day)
         retained = self._store.system_account("RETAINEDEARNINGS")
-        found = {
-            guid: self.balance(guid, day, wanted) - self.balance(guid, since - DAY, wanted)
-            if row.get("Class") in _PROFIT
-            else self.balance(guid, day, wanted)
+        balances = {
+            guid: self.balance(guid, day, tracking_filter) - self.balance(guid, since - DAY, tracking_filter)
+            if row.get("Class") in _PROFIT_CLASSES
+            else self.balance(guid, day, tracking_filter)
             for guid, row in self.accounts.items()
         }
-        found[retained] -= self.profit(dt.date.min + DAY, since - DAY, wanted)
-        return found
+        balances[retained] -= self.profit(dt.date.min + DAY, since - DAY, tracking_filter)
+        return balances
 
-    def flow(self, account: str, since: dt.date, to: dt.date, *, transfers: bool = True) -> tuple[Decimal, Decimal]:
-        """Return what a bank account received and spent between two days, both positive."""
-        found = []
+    def cash_flow(
+        self, account: str, since: dt.date, to: dt.date, *, transfers: bool = True
+    ) -> tuple[Decimal, Decimal]:
+        """Return the money that a bank account received and spent between two days, both positive."""
+        totals = []
         for received in (True, False):
             total = ZERO
             for kind in (False, True) if transfers else (False,):
-                each = self._flows.get((account, received, kind))
-                total += each.on(to) - each.on(since - DAY) if each else ZERO
-            found.append(abs(total))
-        return found[0], found[1]
+                flow = self._flows.get((account, received, kind))
+                total += flow.total_on(to) - flow.total_on(since - DAY) if flow else ZERO
+            totals.append(abs(total))
+        return totals[0], totals[1]
 
     def _revaluation(self, day: dt.date) -> dict[str, Decimal]:
         if day not in self._revalued:
-            found: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
+            changes: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
             for (account, currency), (base, abroad) in self._foreign.items():
-                left = abroad.on(day)
+                foreign_balance = abroad.total_on(day)
                 change = (
-                    xero_json.cents(left / self._store.rate(currency, day)) - base.on(day) if left else -base.on(day)
+                    xero_json.round_to_cents(foreign_balance / self._store.rate(currency, day)) - base.total_on(day)
+                    if foreign_balance
+                    else -base.total_on(day)
                 )
-                found[account] += change
-                found[self._store.system_account(self._gain_of[account])] -= change
-            self._revalued[day] = found
+                changes[account] += change
+                changes[self._store.system_account(self._gain_of[account])] -= change
+            self._revalued[day] = changes
         return self._revalued[day]
 
 
@@ -171,15 +178,15 @@ def _movements() -> Movements:
     return defaultdict(lambda: ZERO)
 
 
-def _two() -> tuple[Movements, Movements]:
+def _movement_pair() -> tuple[Movements, Movements]:
     return _movements(), _movements()
 
 
-def _fits(tracking: Tracking, wanted: Wanted) -> bool:
-    if not wanted:
+def _matches_tracking(tracking: Tracking, tracking_filter: TrackingFilter) -> bool:
+    if not tracking_filter:
         return True
     carried = dict(tracking)
-    return all(carried.get(category) == option for category, option in wanted)
+    return all(carried.get(category) == option for category, option in tracking_filter)
 
 
 def month_end(day: dt.date) -> dt.date:
@@ -194,6 +201,6 @@ def months_before(day: dt.date, months: int) -> dt.date:
     return first.replace(day=min(day.day, month_end(first).day))
 
 
-def chart(accounts: Iterable[Row]) -> list[Row]:
-    """Return accounts in the order in which reports list them: by name."""
+def sort_accounts(accounts: Iterable[Row]) -> list[Row]:
+    """Return accounts in the order of reports: by name."""
     return sorted(accounts, key=lambda row: (str(row["Name"]).casefold(), str(row.get("Code", ""))))

@@ -1,86 +1,90 @@
-"""The seeded transfers between bank accounts, and the seeded payments that the bank saw as one batch."""
+"""Seeded transfers between bank accounts, and seeded batch payments."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from bizosaas_xero.sandbox.core import xero_json
-from bizosaas_xero.sandbox.core.xero_json import Row, money
+from bizosaas_xero.sandbox.core.xero_json import Row, from_cents
 from bizosaas_xero.sandbox.seed import rows as seed_rows
-from bizosaas_xero.sandbox.seed.documents import DAY_MS, SPAN_DAYS, Books
+from bizosaas_xero.sandbox.seed.documents import DAY_MS, SPAN_DAYS, SeededBooks
 
-TRANSFERS = SPAN_DAYS // 30  # one a month
-_NEWEST, _MOST, _LARGEST = 400, 12, 5  # payments that are looked at, batches, payments of one batch
-_DELETED = 2
+TRANSFER_COUNT = SPAN_DAYS // 30  # one a month
+_NEWEST_PAYMENTS, _MAX_BATCHES, _MAX_BATCH_PAYMENTS = (
+    400,
+    12,
+    5,
+)  # payments considered, batches, payments of one batch
+_DELETED_KIND = 2
 _SAVE, _CARD = ("090", "091", 2_000_00), ("090", "093", 350_00)
 
 
-def transfer(b: Books, number: int) -> Row:
+def transfer_row(books: SeededBooks, number: int) -> Row:
     """Return a transfer: savings mostly, and every third month the card is paid off."""
-    source, goal, cents = _CARD if number % 3 == 2 else _SAVE  # noqa: PLR2004
-    bits, day = b.bits(1, number), transferred(b, number)
-    newest = number >= TRANSFERS - 2
+    source, target, cents = _CARD if number % 3 == 2 else _SAVE  # noqa: PLR2004
+    bits, day = books.random_bits(1, number), transfer_day(books, number)
+    newest = number >= TRANSFER_COUNT - 2
     return {
-        "BankTransferID": b.ids["transfer"].id(number),
+        "BankTransferID": books.ids["transfer"].id(number),
         "DateString": xero_json.iso_day(day * DAY_MS),
-        "Date": xero_json.date(day * DAY_MS),
+        "Date": xero_json.xero_timestamp(day * DAY_MS),
         "Status": "AUTHORISED",
-        "FromBankAccount": b.account_stub(source, "AccountID", "Code", "Name"),
-        "ToBankAccount": b.account_stub(goal, "AccountID", "Code", "Name"),
-        "Amount": money(cents + bits % 40 * 25_00),
+        "FromBankAccount": books.account_stub(source, "AccountID", "Code", "Name"),
+        "ToBankAccount": books.account_stub(target, "AccountID", "Code", "Name"),
+        "Amount": from_cents(cents + bits % 40 * 25_00),
         "CurrencyRate": Decimal("1.000000"),
-        "FromBankTransactionID": b.ids["side"].id(2 * number),
-        "ToBankTransactionID": b.ids["side"].id(2 * number + 1),
+        "FromBankTransactionID": books.ids["side"].id(2 * number),
+        "ToBankTransactionID": books.ids["side"].id(2 * number + 1),
         "FromIsReconciled": not newest,
         "ToIsReconciled": not newest,
-        "Reference": "Card" if goal == "093" else "Savings",
+        "Reference": "Card" if target == "093" else "Savings",
         "HasAttachments": False,
         "FromTracking": [],
         "ToTracking": [],
-        "CreatedDateUTC": xero_json.date(created(b, number)),
+        "CreatedDateUTC": xero_json.xero_timestamp(transfer_created_ms(books, number)),
     }
 
 
-def transferred(b: Books, number: int) -> int:
+def transfer_day(books: SeededBooks, number: int) -> int:
     """Return the day of a transfer."""
-    return b.today - SPAN_DAYS + 30 * number + b.bits(1, number) // 64 % 20
+    return books.today - SPAN_DAYS + 30 * number + books.random_bits(1, number) // 64 % 20
 
 
-def created(b: Books, number: int) -> int:
+def transfer_created_ms(books: SeededBooks, number: int) -> int:
     """Return when a transfer was entered, milliseconds since the epoch: in the morning of its day."""
-    return transferred(b, number) * DAY_MS + 32_400_000 + b.bits(1, number) % 3_600_000
+    return transfer_day(books, number) * DAY_MS + 32_400_000 + books.random_bits(1, number) % 3_600_000
 
 
 @dataclass
-class Batches:
-    """The seeded payments that went through the bank together.
-
-    Those of one day and one direction, in base currency, among the newest.
+class SeededBatches:
+    """Seeded batch payments: the newest payments of one day and direction, in base currency.
 
     Attributes:
         slots: The payments of each batch.
-        of: The batch of each payment that is in one.
+        batch_of: The batch of each payment that is in one.
     """
 
-    books: Books
+    books: SeededBooks
     slots: list[list[int]] = field(default_factory=list)
-    of: dict[int, int] = field(default_factory=dict)
+    batch_of: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         together: dict[tuple[int, bool], list[int]] = {}
-        for slot in range(max(0, len(self.books.paid) - _NEWEST), len(self.books.paid)):
-            invoice, which = divmod(self.books.paid[slot], 4)
+        for slot in range(max(0, len(self.books.paid) - _NEWEST_PAYMENTS), len(self.books.paid)):
+            invoice, wanted_kind = divmod(self.books.paid[slot], 4)
             sketch = self.books.sketch(invoice)
-            if which != _DELETED and not sketch.foreign:
-                day = next(day for kind, _, day in sketch.payments if kind == which)
+            if wanted_kind != _DELETED_KIND and not sketch.foreign:
+                day = next(day for kind, _, day in sketch.payments if kind == wanted_kind)
                 together.setdefault((day, sketch.sales), []).append(slot)
-        self.slots = [slots[:_LARGEST] for _, slots in sorted(together.items()) if len(slots) > 1][-_MOST:]
-        self.of = {slot: number for number, slots in enumerate(self.slots) for slot in slots}
+        self.slots = [slots[:_MAX_BATCH_PAYMENTS] for _, slots in sorted(together.items()) if len(slots) > 1][
+            -_MAX_BATCHES:
+        ]
+        self.batch_of = {slot: number for number, slots in enumerate(self.slots) for slot in slots}
 
     def payment(self, slot: int) -> Row:
         """Return a payment, with the batch that it is part of."""
-        row = seed_rows.payment(self.books, slot)
-        if slot in self.of:
-            number = self.of[slot]
+        row = seed_rows.payment_row(self.books, slot)
+        if slot in self.batch_of:
+            number = self.batch_of[slot]
             batch = self._head(number)
             row |= {
                 "IsReconciled": batch["IsReconciled"],
@@ -92,11 +96,11 @@ class Batches:
     def batch(self, number: int) -> Row:
         """Return a batch payment."""
         head = self._head(number)
-        rows = [seed_rows.payment(self.books, slot) for slot in self.slots[number]]
+        rows = [seed_rows.payment_row(self.books, slot) for slot in self.slots[number]]
         return {
             **head,
             "Reference": f"Run {number + 1}",
-            "DateString": f"{xero_json.day(head['Date'])}T00:00:00",
+            "DateString": f"{xero_json.calendar_day(head['Date'])}T00:00:00",
             "Payments": [
                 {
                     "Invoice": {name: value for name, value in row["Invoice"].items() if name != "Contact"},
@@ -104,15 +108,15 @@ class Batches:
                 }
                 for row in rows
             ],
-            "UpdatedDateUTC": xero_json.date(self.stamp(number)),
+            "UpdatedDateUTC": xero_json.xero_timestamp(self.timestamp(number)),
         }
 
-    def stamp(self, number: int) -> int:
+    def timestamp(self, number: int) -> int:
         """Return when a batch was last changed, milliseconds since the epoch."""
-        return self.books.stamp(9, number)
+        return self.books.timestamp(9, number)
 
     def _head(self, number: int) -> Row:
-        rows = [seed_rows.payment(self.books, slot) for slot in self.slots[number]]
+        rows = [seed_rows.payment_row(self.books, slot) for slot in self.slots[number]]
         b = self.books
         return {
             "Account": {

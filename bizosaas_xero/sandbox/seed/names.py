@@ -1,17 +1,17 @@
-# ruff: noqa: RUF001 - people write like this
-"""The words of the demo books: invented people and firms, a chart of accounts, things bought and sold."""
+# ruff: noqa: RUF001 - real names and texts hold such characters
+"""The texts of the demo books: invented people and firms, a chart of accounts, items."""
 
-FIRST = (
+FIRST_WORDS = (
     "Harbour", "Café", "Kōwhai", "Ridgeline", "Bluebird", "Ōtaki", "Sundial", "Müller", "Copper", "Señor",
     "Wattle", "Łódź", "Northgate", "Petite", "Tūī", "Granite", "Juniper", "Smørrebrød", "Lantern", "Orchard",
     "東京", "Paddock", "Quayside", "Étoile", "Fern", "Driftwood", "Żubr", "Marigold", "Tidewater", "Å Strand",
 )  # fmt: skip
-SECOND = (
+SECOND_WORDS = (
     "Roasters", "Joinery", "Print & Post", "Cycles", "Legal", "Dental", "Growers", "Freight", "Studio",
     "Electrical", "Bakery", "Software", "Landscapes", "Catering", "Insurance", "Plumbing", "Books", "Motors",
     "Optics", "Timber", "Cleaning", "Physio", "Vineyard", "Signs",
 )  # fmt: skip
-SUFFIX = ("Ltd", "Limited", "& Co", "Group", "Partners", "")
+SUFFIXES = ("Ltd", "Limited", "& Co", "Group", "Partners", "")
 PEOPLE = (
     ("Aroha", "Ngata"), ("Tom", "O’Brien"), ("Zoë", "Fischer"), ("Wiremu", "Parata"), ("Priya", "Raman"),
     ("Łukasz", "Nowak"), ("Mei", "陳"), ("Hannah", "Cole"), ("Josè", "Álvarez"), ("Ingrid", "Sørensen"),
@@ -24,8 +24,8 @@ TOWNS = (
     ("Leeds", "LS1 4AP"),
 )
 
-# what is sold or bought: description, item code, unit price in cents
-SALES = (
+# items sold or bought: description, item code, unit price in cents
+SALES_LINES = (
     ("Monthly retainer", "", 125_000), ("Consulting, half day", "CONS", 62_550),
     ("Flat white beans 1 kg", "BEAN", 3_295),
     ("Delivery", "", 1_250), ("Website hosting, per month", "HOST", 4_999),
@@ -35,7 +35,7 @@ SALES = (
     ('Sign, 30" × 20"', "SIGN", 14_567), ("Hire of projector", "", 8_850),
     ("Workshop\nmaterials included", "", 21_115),
 )  # fmt: skip
-PURCHASES = (
+PURCHASE_LINES = (
     ("Electricity", "", 48_217), ("Rent", "", 230_000), ("Stationery", "", 2_345), ("Courier", "", 1_899),
     ("Advertising, local paper", "", 36_050), ("Cleaning", "", 12_500), ("Beans, green, 60 kg", "", 54_321),
     ("Telephone & broadband", "", 10_999), ("Repairs to van", "", 74_480), ("Accountant", "", 41_000),

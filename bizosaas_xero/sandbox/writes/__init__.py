@@ -1,1 +1,1 @@
-"""Writes: validation and work on documents."""
+"""Writes: validation, and changes to the books."""

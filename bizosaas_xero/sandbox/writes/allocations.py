@@ -1,4 +1,4 @@
-"""Setting credit notes, prepayments and overpayments against invoices, and taking that back."""
+"""Allocating credit notes, prepayments and overpayments to invoices, and deleting allocations."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,52 +6,52 @@ from typing import Any
 from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.xero_json import Row
 from bizosaas_xero.sandbox.writes import rules, values
-from bizosaas_xero.sandbox.writes.unit_of_work import MissingError, RefusedError, Work
+from bizosaas_xero.sandbox.writes.unit_of_work import NotFoundError, RefusedError, UnitOfWork
 
-NUMBERS = {"CreditNotes": "CreditNoteNumber", "Prepayments": "", "Overpayments": ""}
+NUMBER_FIELDS = {"CreditNotes": "CreditNoteNumber", "Prepayments": "", "Overpayments": ""}
 _NOT_FOUND = "The document with the supplied id was not found for this endpoint."
 
 
-def credit_of(work: Work, entity: str, key: str) -> Row:
-    """Return the credit that an address names, by id or number.
+def get_credit(work: UnitOfWork, entity: str, key: str) -> Row:
+    """Return the credit of an address, by id or number.
 
     Raises:
-        MissingError: There is none.
+        NotFoundError: No credit has it.
     """
     row = work.get(entity, key)
-    if row is None and NUMBERS[entity]:
-        row = next(iter(work.find(entity, NUMBERS[entity], key)), None)
+    if row is None and NUMBER_FIELDS[entity]:
+        row = next(iter(work.find(entity, NUMBER_FIELDS[entity], key)), None)
     if row is None:
-        raise MissingError(key)
+        raise NotFoundError(key)
     return row
 
 
-def allocate(work: Work, entity: str, key: str, given: Mapping[str, Any]) -> Row:
-    """Set part of a credit against an invoice and return the allocation."""
-    credit = credit_of(work, entity, key)
-    sent = values.part(given, "Invoice")
-    invoice = work.get("Invoices", sent.get("InvoiceID"))
-    if invoice is None and sent.get("InvoiceNumber"):
-        invoice = next(iter(work.find("Invoices", "InvoiceNumber", sent["InvoiceNumber"])), None)
+def allocate(work: UnitOfWork, entity: str, key: str, element: Mapping[str, Any]) -> Row:
+    """Allocate part of a credit to an invoice and return the allocation."""
+    credit = get_credit(work, entity, key)
+    invoice_part = values.child(element, "Invoice")
+    invoice = work.get("Invoices", invoice_part.get("InvoiceID"))
+    if invoice is None and invoice_part.get("InvoiceNumber"):
+        invoice = next(iter(work.find("Invoices", "InvoiceNumber", invoice_part["InvoiceNumber"])), None)
     if invoice is None:
         raise RefusedError(_NOT_FOUND)
-    amount = values.money(given, "Amount", values.money(given, "AppliedAmount"))
-    date = values.day(work, given, "Date", work.books.today()) or work.books.today()
+    amount = values.parse_money(element, "Amount", values.parse_money(element, "AppliedAmount"))
+    date = values.parse_day(work, element, "Date", work.books.today()) or work.books.today()
     if amount is None or amount <= 0:
         raise RefusedError("The allocation amount must be greater than zero.")
-    _check(work, credit, invoice)
+    _check_allocation(work, credit, invoice)
     if amount > credit["RemainingCredit"]:
         work.problems.append("The amount exceeds the remaining credit of this document.")
     if amount > invoice["AmountDue"]:
         work.problems.append("Allocation amount exceeds the amount outstanding on this document")
     rules.check_lock(work, date)
-    work.refuse_if_wrong()
+    work.raise_problems()
     id_field = rules.CREDITS[entity]
-    guid, at = work.id(), xero_json.of_day(date)
+    guid, xero_day = work.new_id(), xero_json.xero_date(date)
     allocation: Row = {
         "AllocationID": guid,
         "Amount": amount,
-        "Date": at,
+        "Date": xero_day,
         "Invoice": {name: invoice[name] for name in ("InvoiceID", "InvoiceNumber")},
         "IsDeleted": False,
     }
@@ -61,20 +61,20 @@ def allocate(work: Work, entity: str, key: str, given: Mapping[str, Any]) -> Row
         "ID": credit[id_field],
         "AppliedAmount": amount,
         "DateString": f"{date}T00:00:00",
-        "Date": at,
+        "Date": xero_day,
         "AllocationID": guid,
         "LineItems": [],
         "Total": credit["Total"],
     }
-    if NUMBERS[entity]:
-        inner[NUMBERS[entity]] = credit[NUMBERS[entity]]
+    if NUMBER_FIELDS[entity]:
+        inner[NUMBER_FIELDS[entity]] = credit[NUMBER_FIELDS[entity]]
     invoice[entity] = [*invoice[entity], inner]
-    _keep(work, entity, credit, invoice)
-    work.note(entity, credit[id_field], "Allocated", f"{amount} to {invoice['InvoiceNumber']}")
+    _store(work, entity, credit, invoice)
+    work.add_note(entity, credit[id_field], "Allocated", f"{amount} to {invoice['InvoiceNumber']}")
     return allocation
 
 
-def _check(work: Work, credit: Row, invoice: Row) -> None:
+def _check_allocation(work: UnitOfWork, credit: Row, invoice: Row) -> None:
     receivable = credit["Type"].startswith(("ACCREC", "RECEIVE"))
     if credit["Status"] != "AUTHORISED" or invoice["Status"] != "AUTHORISED":
         work.problems.append("Credits can only be allocated from and to Authorised documents")
@@ -86,28 +86,28 @@ def _check(work: Work, credit: Row, invoice: Row) -> None:
         work.problems.append("The contact of the credit does not match the contact of the invoice.")
 
 
-def take_back(work: Work, entity: str, key: str, guid: str) -> Row:
+def delete_allocation(work: UnitOfWork, entity: str, key: str, guid: str) -> Row:
     """Delete an allocation and return it.
 
     Raises:
-        MissingError: There is no such allocation.
+        NotFoundError: No allocation has this id.
     """
-    credit = credit_of(work, entity, key)
-    found = next((a for a in credit["Allocations"] if a["AllocationID"] == guid.lower()), None)
-    if found is None:
-        raise MissingError(guid)
-    rules.check_lock(work, xero_json.day(found["Date"]))
-    work.refuse_if_wrong()
-    invoice = work.get("Invoices", found["Invoice"]["InvoiceID"])
+    credit = get_credit(work, entity, key)
+    allocation = next((a for a in credit["Allocations"] if a["AllocationID"] == guid.lower()), None)
+    if allocation is None:
+        raise NotFoundError(guid)
+    rules.check_lock(work, xero_json.calendar_day(allocation["Date"]))
+    work.raise_problems()
+    invoice = work.get("Invoices", allocation["Invoice"]["InvoiceID"])
     if invoice is None:
-        raise MissingError(guid)
-    credit["Allocations"] = [a for a in credit["Allocations"] if a is not found]
-    invoice[entity] = [c for c in invoice[entity] if c["AllocationID"] != found["AllocationID"]]
-    _keep(work, entity, credit, invoice)
-    return {**found, "IsDeleted": True}
+        raise NotFoundError(guid)
+    credit["Allocations"] = [a for a in credit["Allocations"] if a is not allocation]
+    invoice[entity] = [c for c in invoice[entity] if c["AllocationID"] != allocation["AllocationID"]]
+    _store(work, entity, credit, invoice)
+    return {**allocation, "IsDeleted": True}
 
 
-def _keep(work: Work, entity: str, credit: Row, invoice: Row) -> None:
+def _store(work: UnitOfWork, entity: str, credit: Row, invoice: Row) -> None:
     rules.put_credit(work, entity, credit)
-    # whether Xero moves the invoice's stamp for an allocation is not known
-    rules.put_invoice(work, invoice, blind=not work.who.switches.allocation_moves_stamp)
+    # whether an allocation moves the invoice's timestamp at Xero is unknown
+    rules.put_invoice(work, invoice, blind=not work.context.switches.allocation_moves_stamp)

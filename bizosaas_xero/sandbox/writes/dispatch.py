@@ -1,4 +1,4 @@
-"""Writes: which handler a request means, what comes of each element, and how the answer looks."""
+"""Writes: the handler of a request, the result of each element, and the answer."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.xero_json import Row
-from bizosaas_xero.sandbox.queries.endpoints import Endpoint, shape
+from bizosaas_xero.sandbox.queries.endpoints import Endpoint, row_shaper
 from bizosaas_xero.sandbox.writes import (
     bank_transactions,
     chart_of_accounts,
@@ -16,24 +16,24 @@ from bizosaas_xero.sandbox.writes import (
     payments,
     request_bodies,
 )
-from bizosaas_xero.sandbox.writes.unit_of_work import MissingError, RefusedError, Work
+from bizosaas_xero.sandbox.writes.unit_of_work import NotFoundError, RefusedError, UnitOfWork
 from bizosaas_xero.sandbox.writes.values import ZERO_ID
 
-Answer = tuple[int, str, bytes]
+WriteAnswer = tuple[int, str, bytes]
 JSON = "application/json; charset=utf-8"
 HTML = "text/html; charset=utf-8"
-MOST_ELEMENTS = 500
+MAX_ELEMENTS = 500
 
 
 class Saver(Protocol):
     """Creates or updates one element and returns its id."""
 
-    def __call__(self, work: Work, given: Mapping[str, Any], *, create: bool, key: str | None = None) -> str:
+    def __call__(self, work: UnitOfWork, element: Mapping[str, Any], *, create: bool, key: str | None = None) -> str:
         """Create or update.
 
         Args:
-            work: What the request wants to change.
-            given: The element.
+            work: The unit of work of the request.
+            element: The element.
             create: PUT: it must be new.
             key: The id or number in the address.
         """
@@ -45,8 +45,8 @@ class Writer:
 
     Attributes:
         save: Creates or updates one element.
-        verbs: The methods it takes without and with an id in the address.
-        single: Takes one element a request.
+        verbs: The methods it accepts without and with an id in the address.
+        single: Accepts one element a request.
     """
 
     save: Saver
@@ -55,21 +55,21 @@ class Writer:
 
 
 WRITERS: dict[str, Writer] = {
-    "Contacts": Writer(contacts.save),
+    "Contacts": Writer(contacts.save_contact),
     "Invoices": Writer(documents.save_invoice),
     "CreditNotes": Writer(documents.save_credit_note),
-    "Payments": Writer(payments.save),
+    "Payments": Writer(payments.save_payment),
     "BatchPayments": Writer(payments.save_batch),
-    "BankTransactions": Writer(bank_transactions.save),
+    "BankTransactions": Writer(bank_transactions.save_bank_transaction),
     "BankTransfers": Writer(bank_transactions.save_transfer),
-    "ManualJournals": Writer(manual_journals.save),
+    "ManualJournals": Writer(manual_journals.save_manual_journal),
     "Accounts": Writer(chart_of_accounts.save_account, ("PUT", "POST"), single=True),
     "Items": Writer(chart_of_accounts.save_item),
     "TaxRates": Writer(chart_of_accounts.save_tax_rate, single=True),
     "Currencies": Writer(chart_of_accounts.save_currency, ("PUT", ""), single=True),
     "TrackingCategories": Writer(chart_of_accounts.save_category, ("PUT", "POST"), single=True),
 }
-DELETERS: dict[str, Callable[[Work, str], Row | None]] = {
+DELETERS: dict[str, Callable[[UnitOfWork, str], Row | None]] = {
     "Accounts": chart_of_accounts.delete_account,
     "Items": chart_of_accounts.delete_item,
     "TrackingCategories": chart_of_accounts.delete_category,
@@ -77,8 +77,8 @@ DELETERS: dict[str, Callable[[Work, str], Row | None]] = {
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A write as it came in."""
+class WriteRequest:
+    """A write request."""
 
     method: str
     key: str | None
@@ -87,109 +87,117 @@ class Asked:
     summarise: bool
 
 
-def refusal(number: int, kind: str, message: str, elements: list[Row] | None = None) -> Answer:
-    """Return a 400 in Xero's shape."""
+def refusal_answer(number: int, kind: str, message: str, elements: list[Row] | None = None) -> WriteAnswer:
+    """Return a 400 in Xero's form."""
     body: Row = {"ErrorNumber": number, "Type": kind, "Message": message}
     if elements is not None:
         body["Elements"] = elements
     return 400, JSON, xero_json.render(body).encode()
 
 
-def not_found() -> Answer:
+def not_found_answer() -> WriteAnswer:
     """Return Xero's 404, which is HTML."""
     return 404, HTML, b"The resource you're looking for cannot be found"
 
 
-def write(  # noqa: PLR0911 - one return a refusal
-    work: Work, endpoint: Endpoint, asked: Asked, head: Row
-) -> Answer:
-    """Do a write: all of it or, for elements that are refused, nothing of them."""
+def answer_write(  # noqa: PLR0911 - one return a refusal
+    work: UnitOfWork, endpoint: Endpoint, request: WriteRequest, head: Row
+) -> WriteAnswer:
+    """Answer a write; refused elements change nothing."""
     deleter = DELETERS.get(endpoint.name)
-    if asked.method == "DELETE" and deleter is not None and asked.key is not None:
-        return delete(work, endpoint, asked.key, head, deleter)
+    if request.method == "DELETE" and deleter is not None and request.key is not None:
+        return answer_delete(work, endpoint, request.key, head, deleter)
     writer = WRITERS.get(endpoint.name)
-    if writer is None or asked.method not in writer.verbs[asked.key is not None].split():
+    if writer is None or request.method not in writer.verbs[request.key is not None].split():
         return 405, "text/plain; charset=utf-8", b"The HTTP method is not supported for this resource"
     try:
-        given = request_bodies.elements(asked.body, asked.content_type, endpoint.key)
+        elements = request_bodies.parse_elements(request.body, request.content_type, endpoint.plural_key)
     except request_bodies.BodyError as error:
-        return refusal(14, "PostDataInvalidException", str(error))
-    if not given:
-        return refusal(
+        return refusal_answer(14, "PostDataInvalidException", str(error))
+    if not elements:
+        return refusal_answer(
             17, "NoDataProcessedException",
             "No data has been processed for this endpoint. "
-            f"This endpoint is expecting {endpoint.key} data to be specified in the request body.",
+            f"This endpoint is expecting {endpoint.plural_key} data to be specified in the request body.",
         )  # fmt: skip
-    if writer.single and len(given) > 1:
-        return refusal(10, "ValidationException", f"Only one of {endpoint.key} can be written at a time.", [])
-    if len(given) > MOST_ELEMENTS:
-        return refusal(10, "ValidationException", f"At most {MOST_ELEMENTS} elements can be written at a time.", [])
-    return run(work, endpoint, given, asked, head, writer.save)
+    if writer.single and len(elements) > 1:
+        return refusal_answer(
+            10, "ValidationException", f"Only one of {endpoint.plural_key} can be written at a time.", []
+        )
+    if len(elements) > MAX_ELEMENTS:
+        return refusal_answer(
+            10, "ValidationException", f"At most {MAX_ELEMENTS} elements can be written at a time.", []
+        )
+    return write_elements(work, endpoint, elements, request, head, writer.save)
 
 
-def delete(work: Work, endpoint: Endpoint, key: str, head: Row, deleter: Callable[[Work, str], Row | None]) -> Answer:
-    """Remove a row for good."""
+def answer_delete(
+    work: UnitOfWork, endpoint: Endpoint, key: str, head: Row, deleter: Callable[[UnitOfWork, str], Row | None]
+) -> WriteAnswer:
+    """Remove a row."""
     work.begin()
     try:
         row = deleter(work, key)
-    except MissingError:
-        return not_found()
+    except NotFoundError:
+        return not_found_answer()
     except RefusedError as error:
         problems = [{"Message": text} for text in error.messages]
         echo: Row = {endpoint.id_field: key, "ValidationErrors": problems}
-        return refusal(10, "ValidationException", "A validation exception occurred", [echo])
+        return refusal_answer(10, "ValidationException", "A validation exception occurred", [echo])
     work.commit()
     if row is None:
         return 204, "", b""
-    return 200, JSON, xero_json.envelope(head, endpoint.key, [xero_json.row_text(row).encode()])
+    return 200, JSON, xero_json.envelope(head, endpoint.plural_key, [xero_json.row_text(row).encode()])
 
 
-def run(work: Work, endpoint: Endpoint, given: list[Row], asked: Asked, head: Row, save: Saver) -> Answer:
-    """Write each element, then answer for all of them."""
-    done: list[tuple[str | None, list[str], list[str]]] = []
-    for element in given:
+def write_elements(
+    work: UnitOfWork, endpoint: Endpoint, elements: list[Row], request: WriteRequest, head: Row, save: Saver
+) -> WriteAnswer:
+    """Write each element, and answer for all of them."""
+    results: list[tuple[str | None, list[str], list[str]]] = []
+    for element in elements:
         point = work.begin()
         try:
-            guid = save(work, element, create=asked.method == "PUT", key=asked.key)
-            done.append((guid, [], work.warnings))
-        except MissingError:
-            return not_found()
+            guid = save(work, element, create=request.method == "PUT", key=request.key)
+            results.append((guid, [], work.warnings))
+        except NotFoundError:
+            return not_found_answer()
         except RefusedError as error:
-            work.back(point)
-            done.append((None, list(error.messages), []))
-    failed = any(problems for _, problems, _ in done)
-    if failed and asked.summarise:
+            work.roll_back(point)
+            results.append((None, list(error.messages), []))
+    failed = any(problems for _, problems, _ in results)
+    if failed and request.summarise:
         wrong = [
-            _echo(endpoint, element, problems)
-            for element, (_, problems, _) in zip(given, done, strict=True)
+            _echo_element(endpoint, element, problems)
+            for element, (_, problems, _) in zip(elements, results, strict=True)
             if problems
         ]
-        return refusal(10, "ValidationException", "A validation exception occurred", wrong)
+        return refusal_answer(10, "ValidationException", "A validation exception occurred", wrong)
     work.commit()
-    form = shape(endpoint, "full", places=work.who.places)
+    form = row_shaper(endpoint, "full", price_places=work.context.places)
     rows = []
-    for element, (written, problems, warnings) in zip(given, done, strict=True):
+    for element, (written, problems, warnings) in zip(elements, results, strict=True):
         row = (
-            _echo(endpoint, element, problems)
+            _echo_element(endpoint, element, problems)
             if written is None
-            else dict(form(work.books.look(endpoint.name, written)))
+            else dict(form(work.books.peek(endpoint.name, written)))
         )
-        if not asked.summarise:
+        if not request.summarise:
             row = {**row, "StatusAttributeString": "ERROR" if problems else "WARNING" if warnings else "OK"}
         if warnings:
             row["Warnings"] = [{"Message": text} for text in warnings]
         rows.append(xero_json.row_text(row).encode())
-    return 200, JSON, xero_json.envelope(head, endpoint.key, rows)
+    return 200, JSON, xero_json.envelope(head, endpoint.plural_key, rows)
 
 
-def _echo(endpoint: Endpoint, element: Row, problems: list[str]) -> Row:
-    """Return a refused element as it came, with what is wrong with it."""
+def _echo_element(endpoint: Endpoint, element: Row, problems: list[str]) -> Row:
+    """Return a refused element as it was sent, with its problems."""
     row: Row = xero_json.normalise({**element, endpoint.id_field: element.get(endpoint.id_field) or ZERO_ID})
     if "LineItems" in element and isinstance(element["LineItems"], list):
         row["LineItems"] = [{**line, "ValidationErrors": []} for line in row["LineItems"] if isinstance(line, dict)]
-    if "HasErrors" in row or endpoint.name in _FLAGGED:
+    if "HasErrors" in row or endpoint.name in _HAVE_ERROR_FLAG:
         row["HasErrors"] = True
     return row | {"HasValidationErrors": True, "ValidationErrors": [{"Message": text} for text in problems]}
 
 
-_FLAGGED = {"Invoices", "CreditNotes"}
+_HAVE_ERROR_FLAG = {"Invoices", "CreditNotes"}

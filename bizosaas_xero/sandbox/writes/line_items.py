@@ -1,7 +1,7 @@
-"""Line items: what is asked for, checked and computed, and the totals of a document.
+"""Line items: parsing, checks, computed amounts, and the totals of a document.
 
 Tax is computed for each line, rounded to cents, and then added up. A line amount must follow from quantity,
-price and discount. Lines that are sent replace all lines: those named by LineItemID are kept under that id.
+price and discount. The lines of a request replace all lines: those with a LineItemID keep that id.
 """
 
 from collections.abc import Mapping
@@ -13,26 +13,26 @@ from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.xero_json import Row
 from bizosaas_xero.sandbox.ledger.ledger import ZERO
 from bizosaas_xero.sandbox.writes import values
-from bizosaas_xero.sandbox.writes.unit_of_work import RefusedError, Work
+from bizosaas_xero.sandbox.writes.unit_of_work import RefusedError, UnitOfWork
 
-_ONE, _HUNDRED, _FINEST = Decimal(1), Decimal(100), 4
-# accounts that only Xero posts to
-CLOSED = {"DEBTORS", "CREDITORS", "UNPAIDEXPCLM", "RETAINEDEARNINGS", "UNREALISEDCURRENCYGAIN",
+_ONE, _HUNDRED, _MAX_PLACES = Decimal(1), Decimal(100), 4
+# accounts to which only Xero posts
+CLOSED_ACCOUNTS = {"DEBTORS", "CREDITORS", "UNPAIDEXPCLM", "RETAINEDEARNINGS", "UNREALISEDCURRENCYGAIN",
           "REALISEDCURRENCYGAIN", "BANKCURRENCYGAIN", "TRACKINGTRANSFERS"}  # fmt: skip
-_APPLIES = {"ASSET": "Assets", "EQUITY": "Equity", "EXPENSE": "Expenses", "LIABILITY": "Liabilities",
+_CLASS_FLAGS = {"ASSET": "Assets", "EQUITY": "Equity", "EXPENSE": "Expenses", "LIABILITY": "Liabilities",
             "REVENUE": "Revenue"}  # fmt: skip
 MODES = ("Exclusive", "Inclusive", "NoTax")
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What lines need to know of their document.
+class LineContext:
+    """The facts of a document that its lines depend on.
 
     Attributes:
         mode: `Exclusive`, `Inclusive` or `NoTax`.
         sales: Whether items use their selling price.
         strict: The document is approved, so that every line needs an account.
-        fresh: Tax is computed anew, because the mode changed.
+        fresh: Tax is computed again, because the mode changed.
         closed: System accounts that may not be used.
     """
 
@@ -40,71 +40,75 @@ class Setting:
     sales: bool
     strict: bool
     fresh: bool = False
-    closed: frozenset[str] = frozenset(CLOSED)
+    closed: frozenset[str] = frozenset(CLOSED_ACCOUNTS)
 
 
-def mode_of(given: Mapping[str, Any], default: str = "Exclusive") -> str:
-    """Return how line amounts stand to tax.
+def parse_mode(element: Mapping[str, Any], default: str = "Exclusive") -> str:
+    """Return whether line amounts include tax.
 
     Raises:
-        RefusedError: Xero knows no such way.
+        RefusedError: The value is not one of `MODES`.
     """
-    asked = str(given.get("LineAmountTypes") or default)
+    stated = str(element.get("LineAmountTypes") or default)
     for mode in MODES:
-        if mode.lower() == asked.lower():
+        if mode.lower() == stated.lower():
             return mode
-    raise RefusedError(f"The LineAmountTypes value '{asked}' is not valid.")
+    raise RefusedError(f"The LineAmountTypes value '{stated}' is not valid.")
 
 
-def read(work: Work, given: list[Mapping[str, Any]], old: list[Row], setting: Setting) -> list[Row]:
-    """Return the lines a document has after a write; problems are collected."""
-    kept = {line["LineItemID"]: line for line in old}
-    made = []
-    for number, sent in enumerate(given, 1):
-        guid = str(sent.get("LineItemID") or "").lower()
-        before = kept.get(guid, {})
+def read_lines(
+    work: UnitOfWork, line_parts: list[Mapping[str, Any]], old: list[Row], setting: LineContext
+) -> list[Row]:
+    """Return the lines of a document after a write; problems are collected."""
+    lines_by_id = {line["LineItemID"]: line for line in old}
+    lines = []
+    for number, part in enumerate(line_parts, 1):
+        guid = str(part.get("LineItemID") or "").lower()
+        line_before = lines_by_id.get(guid, {})
         try:
-            line = _line(work, _merged(before, sent, setting) if before else dict(sent), setting, sent)
+            line = _read_line(
+                work, _merge_line(line_before, part, setting) if line_before else dict(part), setting, part
+            )
         except RefusedError as refused:
             work.problems += refused.messages
             continue
-        line["LineItemID"] = guid if before else work.id()
+        line["LineItemID"] = guid if line_before else work.new_id()
         if not line.get("Description") and setting.strict and "UnitAmount" not in line:
             work.problems.append(f"Line {number} is empty.")
-        made.append(line)
-    return made
+        lines.append(line)
+    return lines
 
 
-_PRICED = {"Quantity", "UnitAmount", "DiscountRate", "DiscountAmount", "ItemCode"}
-_TAXED = {*_PRICED, "LineAmount", "TaxType", "AccountCode", "AccountID"}
+_PRICE_FIELDS = {"Quantity", "UnitAmount", "DiscountRate", "DiscountAmount", "ItemCode"}
+_TAX_FIELDS = {*_PRICE_FIELDS, "LineAmount", "TaxType", "AccountCode", "AccountID"}
 
 
-def _merged(before: Row, sent: Mapping[str, Any], setting: Setting) -> Row:
-    asked = {**before, **sent}
-    if _PRICED & set(sent) and "LineAmount" not in sent:
-        asked.pop("LineAmount", None)  # it follows from the new price
-    if (setting.fresh or _TAXED & set(sent)) and "TaxAmount" not in sent:
-        asked.pop("TaxAmount", None)
-    for one, other in (("AccountCode", "AccountID"), ("AccountID", "AccountCode"), ("ItemCode", "Item")):
-        if one in sent and other not in sent:
-            asked.pop(other, None)
-    return asked
+def _merge_line(line_before: Row, part: Mapping[str, Any], setting: LineContext) -> Row:
+    element = {**line_before, **part}
+    if _PRICE_FIELDS & set(part) and "LineAmount" not in part:
+        element.pop("LineAmount", None)  # derived from the new price
+    if (setting.fresh or _TAX_FIELDS & set(part)) and "TaxAmount" not in part:
+        element.pop("TaxAmount", None)
+    for field, same_field in (("AccountCode", "AccountID"), ("AccountID", "AccountCode"), ("ItemCode", "Item")):
+        if field in part and same_field not in part:
+            element.pop(same_field, None)
+    return element
 
 
-def _line(work: Work, asked: Row, setting: Setting, sent: Mapping[str, Any]) -> Row:
-    line: Row = {"Description": values.text(work, asked, "Description", 4000)}
-    item = _item(work, asked, line, setting)
-    _amounts(asked, line, item, places=work.who.places if "UnitAmount" in sent else _FINEST)
-    account = _account(work, asked, line, setting, str(item.get("AccountCode") or ""))
-    rate = _tax_type(work, asked, line, setting, account, str(item.get("TaxType") or ""))
-    _tax(work, asked, line, setting, rate)
-    line["Tracking"] = tracking(work, asked)
+def _read_line(work: UnitOfWork, element: Row, setting: LineContext, part: Mapping[str, Any]) -> Row:
+    line: Row = {"Description": values.parse_text(work, element, "Description", 4000)}
+    item = _read_item(work, element, line, setting)
+    _set_amounts(element, line, item, price_places=work.context.places if "UnitAmount" in part else _MAX_PLACES)
+    account = _set_account(work, element, line, setting, str(item.get("AccountCode") or ""))
+    rate = _set_tax_type(work, element, line, setting, account, str(item.get("TaxType") or ""))
+    _set_tax(work, element, line, setting, rate)
+    line["Tracking"] = read_tracking(work, element)
     line["ValidationErrors"] = []
     return line
 
 
-def _item(work: Work, asked: Mapping[str, Any], line: Row, setting: Setting) -> Mapping[str, Any]:
-    code = str(asked.get("ItemCode") or values.part(asked, "Item").get("Code") or "")
+def _read_item(work: UnitOfWork, element: Mapping[str, Any], line: Row, setting: LineContext) -> Mapping[str, Any]:
+    code = str(element.get("ItemCode") or values.child(element, "Item").get("Code") or "")
     if not code:
         return {}
     found = work.find("Items", "Code", code)
@@ -118,10 +122,10 @@ def _item(work: Work, asked: Mapping[str, Any], line: Row, setting: Setting) -> 
     return details
 
 
-def _amounts(asked: Mapping[str, Any], line: Row, item: Mapping[str, Any], *, places: int) -> None:
-    quantity = values.number(asked, "Quantity")
-    unit = values.number(asked, "UnitAmount", item.get("UnitPrice"))
-    amount = values.number(asked, "LineAmount")
+def _set_amounts(element: Mapping[str, Any], line: Row, item: Mapping[str, Any], *, price_places: int) -> None:
+    quantity = values.parse_number(element, "Quantity")
+    unit = values.parse_number(element, "UnitAmount", item.get("UnitPrice"))
+    amount = values.parse_number(element, "LineAmount")
     if quantity is None and unit is None and amount is None:
         line |= {"LineAmount": ZERO}
         return
@@ -130,16 +134,16 @@ def _amounts(asked: Mapping[str, Any], line: Row, item: Mapping[str, Any], *, pl
         unit = amount / quantity if amount is not None and quantity else ZERO
         unit = unit.quantize(Decimal("0.0001"), ROUND_HALF_UP)
     else:
-        unit = unit.quantize(_ONE.scaleb(-places), ROUND_HALF_UP)
+        unit = unit.quantize(_ONE.scaleb(-price_places), ROUND_HALF_UP)
     full = quantity * unit
-    percent, off = values.number(asked, "DiscountRate"), values.money(asked, "DiscountAmount")
+    percent, off = values.parse_number(element, "DiscountRate"), values.parse_money(element, "DiscountAmount")
     if percent is not None and not 0 <= percent <= _HUNDRED:
         raise RefusedError("The DiscountRate must be between 0 and 100.")
     discount = full * percent / _HUNDRED if percent else (off or ZERO)
-    expected = xero_json.cents(full - discount)
-    if amount is not None and xero_json.cents(amount) != expected:
+    expected = xero_json.round_to_cents(full - discount)
+    if amount is not None and xero_json.round_to_cents(amount) != expected:
         raise RefusedError(
-            f"The line total {xero_json.cents(amount)} does not match the expected line total {expected}"
+            f"The line total {xero_json.round_to_cents(amount)} does not match the expected line total {expected}"
         )
     line |= {"UnitAmount": unit, "Quantity": quantity, "LineAmount": expected}
     if percent:
@@ -148,13 +152,13 @@ def _amounts(asked: Mapping[str, Any], line: Row, item: Mapping[str, Any], *, pl
         line["DiscountAmount"] = off
 
 
-def account_of(work: Work, asked: Mapping[str, Any]) -> Row | None:
-    """Return the account a line or payment names, by AccountID or code; None when it names none.
+def find_account(work: UnitOfWork, element: Mapping[str, Any]) -> Row | None:
+    """Return the account of a line or payment, by AccountID or code; None when it names none.
 
     Raises:
-        RefusedError: There is no such account, or it is archived.
+        RefusedError: The account is unknown or archived.
     """
-    guid, code = str(asked.get("AccountID") or "").lower(), str(asked.get("AccountCode") or "")
+    guid, code = str(element.get("AccountID") or "").lower(), str(element.get("AccountCode") or "")
     if not guid and not code:
         return None
     found = work.find("Accounts", "Code", code) if not guid else [work.get("Accounts", guid)]
@@ -166,12 +170,14 @@ def account_of(work: Work, asked: Mapping[str, Any]) -> Row | None:
     return account
 
 
-def _account(work: Work, asked: Mapping[str, Any], line: Row, setting: Setting, default: str) -> Row | None:
-    sent = dict(asked)
-    if not sent.get("AccountID") and not sent.get("AccountCode") and default:
-        sent["AccountCode"] = default
+def _set_account(
+    work: UnitOfWork, element: Mapping[str, Any], line: Row, setting: LineContext, default: str
+) -> Row | None:
+    part = dict(element)
+    if not part.get("AccountID") and not part.get("AccountCode") and default:
+        part["AccountCode"] = default
     try:
-        account = account_of(work, sent)
+        account = find_account(work, part)
     except RefusedError as refused:
         work.problems += refused.messages
         return None
@@ -186,62 +192,62 @@ def _account(work: Work, asked: Mapping[str, Any], line: Row, setting: Setting, 
     return account
 
 
-def untaxed(work: Work) -> str:
+def untaxed_code(work: UnitOfWork) -> str:
     """Return the tax code for no tax; it differs by country."""
-    codes = {row["TaxType"] for row in work.every("TaxRates")}
+    codes = {row["TaxType"] for row in work.iter_rows("TaxRates")}
     return "NONE" if "NONE" in codes else "BASEXCLUDED"
 
 
-def _tax_type(
-    work: Work, asked: Mapping[str, Any], line: Row, setting: Setting, account: Row | None, default: str
+def _set_tax_type(
+    work: UnitOfWork, element: Mapping[str, Any], line: Row, setting: LineContext, account: Row | None, default: str
 ) -> Decimal:
     pays_tax = work.books.organisation["PaysTax"]
-    code = str(asked.get("TaxType") or "")
+    code = str(element.get("TaxType") or "")
     if setting.mode == "NoTax" or not (code or pays_tax):
-        line["TaxType"] = untaxed(work)
+        line["TaxType"] = untaxed_code(work)
         return ZERO
-    code = code or default or (account or {}).get("TaxType") or untaxed(work)
-    rate = next((row for row in work.every("TaxRates") if row["TaxType"] == code), None)
+    code = code or default or (account or {}).get("TaxType") or untaxed_code(work)
+    rate = next((row for row in work.iter_rows("TaxRates") if row["TaxType"] == code), None)
     if rate is None or rate["Status"] != "ACTIVE" or (not pays_tax and rate["EffectiveRate"]):
         work.problems.append(
             f"The TaxType code '{code}' does not exist or cannot be used for this type of transaction."
         )
         return ZERO
-    if account is not None and not rate[f"CanApplyTo{_APPLIES[account['Class']]}"]:
+    if account is not None and not rate[f"CanApplyTo{_CLASS_FLAGS[account['Class']]}"]:
         work.problems.append(f"The TaxType code '{code}' cannot be used with account code '{account['Code']}'.")
     line["TaxType"] = code
     return Decimal(rate["EffectiveRate"])
 
 
-def _tax(work: Work, asked: Mapping[str, Any], line: Row, setting: Setting, rate: Decimal) -> None:
+def _set_tax(work: UnitOfWork, element: Mapping[str, Any], line: Row, setting: LineContext, rate: Decimal) -> None:
     amount = line["LineAmount"]
     base = _HUNDRED + rate if setting.mode == "Inclusive" else _HUNDRED
-    tax = xero_json.cents(amount * rate / base)
-    given = values.money(asked, "TaxAmount")
-    if given is not None and given != tax and rate and setting.mode != "NoTax":
-        if abs(given) > abs(amount):
+    tax = xero_json.round_to_cents(amount * rate / base)
+    stated_tax = values.parse_money(element, "TaxAmount")
+    if stated_tax is not None and stated_tax != tax and rate and setting.mode != "NoTax":
+        if abs(stated_tax) > abs(amount):
             work.problems.append("The tax amount cannot exceed the line amount.")
-        tax = given  # a person may correct the computed tax, as on a bill that rounds otherwise
+        tax = stated_tax  # a user may correct the computed tax, for example to match a bill that rounds differently
     line["TaxAmount"] = tax
 
 
-def tracking(work: Work, asked: Mapping[str, Any]) -> list[Row]:
+def read_tracking(work: UnitOfWork, element: Mapping[str, Any]) -> list[Row]:
     """Return the tracking of a line; at most two categories, options by id or name."""
-    made: list[Row] = []
-    categories = [row for row in work.every("TrackingCategories") if row["Status"] == "ACTIVE"]
-    for sent in values.parts(asked, "Tracking"):
-        category = _named(categories, sent, "TrackingCategoryID", "Name")
+    entries: list[Row] = []
+    categories = [row for row in work.iter_rows("TrackingCategories") if row["Status"] == "ACTIVE"]
+    for part in values.children(element, "Tracking"):
+        category = _find_named(categories, part, "TrackingCategoryID", "Name")
         if category is None:
-            work.problems.append(f"The Tracking Category '{sent.get('Name') or ''}' was not found.")
+            work.problems.append(f"The Tracking Category '{part.get('Name') or ''}' was not found.")
             continue
-        wanted = {"TrackingOptionID": sent.get("TrackingOptionID"), "Name": sent.get("Option")}
-        option = _named(category["Options"], wanted, "TrackingOptionID", "Name")
+        value = {"TrackingOptionID": part.get("TrackingOptionID"), "Name": part.get("Option")}
+        option = _find_named(category["Options"], value, "TrackingOptionID", "Name")
         if option is None or option["Status"] != "ACTIVE":
             work.problems.append(
-                f"The Tracking Option '{sent.get('Option') or ''}' was not found in {category['Name']}."
+                f"The Tracking Option '{part.get('Option') or ''}' was not found in {category['Name']}."
             )
             continue
-        made.append(
+        entries.append(
             {
                 "Name": category["Name"],
                 "Option": option["Name"],
@@ -249,20 +255,20 @@ def tracking(work: Work, asked: Mapping[str, Any]) -> list[Row]:
                 "TrackingOptionID": option["TrackingOptionID"],
             }
         )
-    if len({line["TrackingCategoryID"] for line in made}) < len(made):
+    if len({line["TrackingCategoryID"] for line in entries}) < len(entries):
         work.problems.append("A tracking category can only be used once on a line.")
-    return made
+    return entries
 
 
-def _named(rows: list[Row], sent: Mapping[str, Any], id_field: str, name: str) -> Row | None:
-    guid, wanted = str(sent.get(id_field) or "").lower(), str(sent.get(name) or "").lower()
+def _find_named(rows: list[Row], part: Mapping[str, Any], id_field: str, name: str) -> Row | None:
+    guid, name_value = str(part.get(id_field) or "").lower(), str(part.get(name) or "").lower()
     for row in rows:
-        if row[id_field] == guid if guid else row[name].lower() == wanted:
+        if row[id_field] == guid if guid else row[name].lower() == name_value:
             return row
     return None
 
 
-def total(row: Row) -> None:
+def set_totals(row: Row) -> None:
     """Set the totals of a document from its lines."""
     amount = sum((line["LineAmount"] for line in row["LineItems"]), ZERO)
     tax = sum((line["TaxAmount"] for line in row["LineItems"]), ZERO)

@@ -180,7 +180,7 @@ def test_rows_that_change_between_two_pages_are_neither_lost_nor_stale(box, acco
             changes=changes,
         )
     stored, last = collect(account.sync(entity))
-    assert not box.sandbox.faults.waiting()
+    assert not box.sandbox.faults.pending()
     box.sandbox.clock.advance(600)
     more, last = collect(account.sync(entity, last.cursor))
     expected = held(box, account, entity)

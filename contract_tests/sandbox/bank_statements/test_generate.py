@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from bizosaas_xero.sandbox import Clock, Sandbox
-from bizosaas_xero.sandbox.bank_statements.entries import booked
-from bizosaas_xero.sandbox.bank_statements.generate import KINDS, generate, public
+from bizosaas_xero.sandbox.bank_statements.entries import read_bank_entries
+from bizosaas_xero.sandbox.bank_statements.generate import KINDS, answers_by_line, generate_statement
 
 SINCE, TO = dt.date(2025, 6, 1), dt.date(2026, 9, 21)
 NOTHING = {"unmatched", "duplicate", "same_amount_other_date", "other_amount_same_date"}
@@ -23,12 +23,12 @@ def sandbox():
 
 @pytest.fixture(scope="module")
 def statement(sandbox):
-    return generate(sandbox.store(), 3, SINCE, TO)
+    return generate_statement(sandbox.store(), 3, SINCE, TO)
 
 
 @pytest.fixture(scope="module")
 def entries(sandbox):
-    return {(e.entity, e.id, e.account): e for e in booked(sandbox.store())}
+    return {(e.entity, e.id, e.account): e for e in read_bank_entries(sandbox.store())}
 
 
 def of(statement, kind):
@@ -36,7 +36,7 @@ def of(statement, kind):
     return [(lines[name], answer) for name, answer in statement.answers.items() if answer["kind"] == kind]
 
 
-def test_every_kind_is_there(statement):
+def test_a_statement_holds_every_kind_of_line(statement):
     found = Counter(answer["kind"] for answer in statement.answers.values())
     assert set(found) == (set(KINDS) - {"missing"}) | {"unbooked_invoice"}
     assert statement.missing
@@ -61,7 +61,7 @@ def test_the_answers_account_for_the_books(sandbox, statement, entries):
     assert all(seen[key] == amount for key, amount in booked_here.items() if key not in gone)
 
 
-def test_amounts(statement):
+def test_the_amounts_of_lines_and_answers_agree(statement):
     for line in statement.lines:
         answer = statement.answers[line["line_id"]]
         whole = sum((match["amount"] for match in answer["matches"]), Decimal(0)) - answer.get("fee", 0)
@@ -70,7 +70,7 @@ def test_amounts(statement):
         assert line["amount"] == round(line["amount"], 2) != 0
 
 
-def test_near_misses(statement, entries):
+def test_near_misses_belong_to_nothing(statement, entries):
     """What looks alike and is not: by date, by amount, twice."""
     by_entry = {}
     for line in statement.lines:
@@ -94,7 +94,7 @@ def test_near_misses(statement, entries):
         assert line["reference"] == ""
 
 
-def test_lines_give_nothing_away(statement):
+def test_lines_hold_nothing_that_a_bank_does_not_know(statement):
     """A matcher sees what a bank sends: no id of a document, and no order by kind."""
     text = json.dumps(statement.lines, default=str)
     for answer in statement.answers.values():
@@ -106,27 +106,27 @@ def test_lines_give_nothing_away(statement):
 
 
 def test_the_same_seed_gives_the_same_statement(sandbox, statement):
-    again = generate(sandbox.store(), 3, SINCE, TO)
+    again = generate_statement(sandbox.store(), 3, SINCE, TO)
     assert (again.lines, again.answers, again.missing) == (
         statement.lines,
         statement.answers,
         statement.missing,
     )
-    other = generate(sandbox.store(), 4, SINCE, TO)
-    assert public(other.answers) != public(statement.answers)
+    other = generate_statement(sandbox.store(), 4, SINCE, TO)
+    assert answers_by_line(other.answers) != answers_by_line(statement.answers)
 
 
-def test_one_account_and_the_last_90_days(sandbox):
+def test_the_default_is_the_last_90_days_of_every_account(sandbox):
     store = sandbox.store()
     account = store.account_id("091")
-    made = generate(store, 1, account=account)
+    made = generate_statement(store, 1, account=account)
     assert {line["account_id"] for line in made.lines} == {account}
     booked_days = [m for m in made.answers.values() if m["kind"] == "exact"]
     assert booked_days
-    with pytest.raises(ValueError, match="no bank account"):
-        generate(store, 1, account=store.account_id("200"))
+    with pytest.raises(ValueError, match="unknown bank account"):
+        generate_statement(store, 1, account=store.account_id("200"))
     with pytest.raises(ValueError, match="after"):
-        generate(store, 1, TO, SINCE)
+        generate_statement(store, 1, TO, SINCE)
 
 
 def test_batches_and_transfers_are_one_line(sandbox):
@@ -143,7 +143,7 @@ def test_batches_and_transfers_are_one_line(sandbox):
             "ToBankAccount": {"AccountID": store.account_id("091")},
         },
     )  # fmt: skip
-    found = list(booked(store))
+    found = list(read_bank_entries(store))
     (batch,) = (e for e in found if e.id == "b-1")
     ways = [(1 if row["PaymentType"] == "ACCRECPAYMENT" else -1) * row["BankAmount"] for row in payments]
     assert (batch.entity, batch.amount) == ("BatchPayments", sum(ways))
@@ -151,7 +151,7 @@ def test_batches_and_transfers_are_one_line(sandbox):
     assert not {row["PaymentID"] for row in payments} & {e.id for e in found}
 
 
-def test_over_http(box):
+def test_statements_are_made_over_http(box):
     with httpx.Client(base_url=f"{box.url}/_sandbox") as control:
         asked = {"from": "2001-01-01", "seed": 2}
         made = control.post("/statements", json=asked)

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bizosaas_xero.sandbox.core import xero_json
-from bizosaas_xero.sandbox.core.guids import Scramble, sql_order
+from bizosaas_xero.sandbox.core.guids import GuidSequence, sql_sort_key
 
 
-def test_layout_of_a_list(client):
+def test_a_list_is_indented_with_crlf(client):
     answer = client.get("Invoices", page=1)
     text = answer.text
     assert text.startswith(f'{{\r\n  "Id": "{answer.headers["xero-correlation-id"]}",\r\n  "Status": "OK",\r\n')
@@ -25,7 +25,7 @@ def test_layout_of_a_list(client):
     assert '"ProviderName": "Sandbox web app"' in text
 
 
-def test_undocumented_fields_are_there(client):
+def test_undocumented_fields_are_sent(client):
     row = next(r for r in client.rows("Invoices", page=1) if "DueDate" in r)
     assert {"DateString", "DueDateString", "InvoicePaymentServices", "IsDiscounted", "HasErrors"} <= set(row)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT00:00:00", row["DateString"])
@@ -34,11 +34,11 @@ def test_undocumented_fields_are_there(client):
     assert "ID" in client.rows("CreditNotes", page=1)[0]
 
 
-def test_stamps_without_offset(client):
+def test_some_timestamps_have_no_offset(client):
     assert re.search(r'"CreatedDateUTC": "\\/Date\(\d+\)\\/"', client.get("Organisation").text)
 
 
-def test_headers(client):
+def test_answers_carry_xeros_headers(client):
     answer = client.get("Accounts")
     assert answer.headers["cache-control"] == "max-age=0, no-cache, no-store"
     assert answer.headers["xero-tenant-id"] == client.tenant
@@ -65,7 +65,7 @@ def test_rendered_json_reads_back(value):
     assert json.loads(xero_json.render(value)) == value
 
 
-def test_digits_of_edited_rows():
+def test_edited_rows_get_xeros_digits():
     row = xero_json.normalise(
         {"Total": 5, "LineItems": [{"Quantity": 1.5, "LineAmount": "x"}], "CurrencyRate": 1, "Day": 3}
     )
@@ -77,8 +77,8 @@ def test_digits_of_edited_rows():
 
 
 @given(st.integers(0, 10**7), st.text(max_size=5))
-def test_ids_read_back(number, family):
-    ids = Scramble("x", family)
+def test_a_guid_gives_its_row_number_back(number, family):
+    ids = GuidSequence("x", family)
     assert ids.number(ids.id(number)) == number
     assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", ids.id(number))
 
@@ -97,10 +97,10 @@ def test_ids_read_back(number, family):
     ],
 )
 def test_ids_sort_as_in_sql_server(smaller, greater):
-    assert sql_order(smaller) < sql_order(greater)
+    assert sql_sort_key(smaller) < sql_sort_key(greater)
 
 
 def test_lists_by_id_do_not_sort_by_text(client):
     ids = [row["InvoiceID"] for row in client.rows("Invoices", page=1, pageSize=1000, order="InvoiceID ASC")]
-    assert ids == sorted(ids, key=sql_order)
+    assert ids == sorted(ids, key=sql_sort_key)
     assert ids != sorted(ids)

@@ -18,7 +18,7 @@ def control(box):
         yield http
 
 
-def test_info(box, control):
+def test_info_lists_addresses_organisations_and_apps(box, control):
     info = control.get("/").json()
     assert info == box.info
     assert list(info) == [
@@ -36,7 +36,7 @@ def test_info(box, control):
     assert json.loads(json.dumps(info)) == info
 
 
-def test_log_has_no_secret(client, box, control):
+def test_the_log_holds_no_secret(client, box, control):
     client.refresh(client.token["refresh_token"])
     client.http.get(client.authorize_url())
     client.get("Invoices", {"If_Modified_Since": "2026-01-01T00:00:00", "User_Agent": "me/1"}, page=1)
@@ -58,7 +58,7 @@ def test_log_has_no_secret(client, box, control):
     assert control.get("/log").json()["requests"] == []
 
 
-def test_faults(client, control):
+def test_faults_are_added_listed_and_removed(client, control):
     made = control.post("/faults", json={"kind": "status", "status": 503, "match": {"path": "/Invoices"}, "times": 2})
     assert made.status_code == 201
     assert client.get("Invoices").status_code == 503
@@ -70,7 +70,7 @@ def test_faults(client, control):
     assert control.post("/faults", json=[]).status_code == 400
 
 
-def test_switches(control):
+def test_switches_are_read_and_set(control):
     assert control.patch("/switches", json={"ims_inclusive": False}).json()["ims_inclusive"] is False
     for bad in (
         {"shoe": 1},
@@ -81,14 +81,14 @@ def test_switches(control):
         assert control.patch("/switches", json=bad).status_code == 400
 
 
-def test_clock(client, control):
+def test_the_clock_can_be_moved(client, control):
     control.post("/clock", json={"advance": 1801})
     assert client.get("Invoices").status_code == 401
     assert control.post("/clock", json={"shift": -60}).json()["shift"] == -60
     assert control.post("/clock", json={"leap": 1}).status_code == 400
 
 
-def test_limits(client, control):
+def test_limits_can_be_set_and_reset(client, control):
     control.post("/limits", json={"enforce": True, "per_minute": 0})
     assert client.get("Accounts").status_code == 429
     control.post("/limits", json={"enforce": False, "reset": True})
@@ -96,7 +96,7 @@ def test_limits(client, control):
     assert control.post("/limits", json={"shoe": 1}).status_code == 400
 
 
-def test_consent(make, box, control):
+def test_consent_can_be_given_without_a_browser(make, box, control):
     client = make()
     url = f"{box.url}{client.authorize_url()}"
     second = box.info["organisations"][1]["id"]
@@ -117,7 +117,7 @@ def test_consent(make, box, control):
     assert "error=invalid_scope" in refused["callback_url"]
 
 
-def test_data(client, box, control):
+def test_rows_can_be_read_and_changed(client, box, control):
     path = f"/data/{client.tenant}"
     raw = control.get(f"{path}/Invoices").json()
     assert raw["count"] == 60
@@ -149,7 +149,7 @@ def test_data(client, box, control):
     assert control.post(f"{path}/Invoices", json={"op": "burn"}).status_code == 400
 
 
-def test_loopback_only():
+def test_only_loopback_addresses_are_bound_by_default():
     for host in ("0.0.0.0", "192.0.2.1", "example.com", ""):  # noqa: S104
         with pytest.raises(ValueError, match="loopback"), serve(invoices=1, host=host):
             pass
@@ -157,7 +157,7 @@ def test_loopback_only():
         assert httpx.get(f"http://127.0.0.1:{box.url.rpartition(':')[2]}/_sandbox/").status_code == 200
 
 
-def test_a_taken_port(box):
+def test_a_taken_port_is_an_oserror(box):
     with pytest.raises(OSError, match="in use"), serve(invoices=1, port=int(box.url.rpartition(":")[2])):
         pass
 
@@ -176,7 +176,7 @@ def test_the_same_seed_gives_the_same_sandbox():
 def test_tokens_do_not_repeat_with_the_seed(make, client):
     clock = Clock(lambda: 1.79e9)
     tokens = Sandbox(1, 7, clock=clock).tokens
-    assert tokens.guid() != Sandbox(1, 7, clock=clock).tokens.guid()
+    assert tokens.new_guid() != Sandbox(1, 7, clock=clock).tokens.new_guid()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -1,4 +1,4 @@
-"""Each fault does what it says, where it is told, as often as it is told."""
+"""Each fault does what it documents, on the matching requests, as often as configured."""
 
 import json
 import time
@@ -12,14 +12,14 @@ def clean(client):
     assert client.get("Invoices", page=1).status_code == 200
 
 
-def test_latency(client, box):
+def test_latency_delays_the_answer(client, box):
     box.sandbox.faults.add("latency", seconds=0.2, match={"path": "/Invoices"})
     start = time.perf_counter()
     clean(client)
     assert time.perf_counter() - start >= 0.2
 
 
-def test_rate_limit(client, box):
+def test_rate_limit_answers_429_with_the_given_headers(client, box):
     bodies = {"json": "application/json", "text": "text/plain", "html": "text/html", "empty": ""}
     for problem, retry_after, body in product(("minute", "day", "appminute", "concurrent"), (None, 7), bodies):
         box.sandbox.faults.add("rate_limit", problem=problem, retry_after=retry_after, body=body)
@@ -32,7 +32,7 @@ def test_rate_limit(client, box):
     clean(client)
 
 
-def test_status(client, box):
+def test_status_answers_with_any_status_and_body(client, box):
     words = 'The "Organisation" is offline'
     for status, body in product((400, 403, 404, 412, 500, 501, 503), ("json", "text", "html", "empty")):
         box.sandbox.faults.add("status", status=status, body=body, text=words, headers={"X-Shoe": "1"})
@@ -47,7 +47,7 @@ def test_status(client, box):
     clean(client)
 
 
-def test_status_of_the_token_endpoint(client, box):
+def test_status_strikes_the_token_endpoint_too(client, box):
     box.sandbox.faults.add("status", status=503, match={"path": "/connect/token"})
     clean(client)
     assert client.refresh(client.token["refresh_token"]).status_code == 503
@@ -55,19 +55,19 @@ def test_status_of_the_token_endpoint(client, box):
 
 
 @pytest.mark.parametrize(("where", "error"), [("headers", httpx.TransportError), ("body", httpx.RemoteProtocolError)])
-def test_cut(client, box, where, error):
+def test_cut_breaks_the_connection_before_or_in_the_answer(client, box, where, error):
     box.sandbox.faults.add("cut", where=where, match={"path": "/Invoices"})
     with pytest.raises(error):
         client.get("Invoices", {"Accept_Encoding": "identity"})
     clean(client)
 
 
-def test_a_cut_elsewhere_is_refused(box):
+def test_cut_knows_only_two_places(box):
     with pytest.raises(ValueError, match="where is one of body, headers"):
         box.sandbox.faults.add("cut", where="before")
 
 
-def test_who_has_the_answer_finds_it_in_the_log(client, box):
+def test_an_answered_request_is_in_the_log_already(client, box):
     box.sandbox.log.clear()
     for count in range(1, 101):
         client.get("Currencies")
@@ -76,7 +76,7 @@ def test_who_has_the_answer_finds_it_in_the_log(client, box):
 
 
 @pytest.mark.parametrize("kind", ["malformed", "truncated"])
-def test_bad_json(client, box, kind):
+def test_malformed_and_truncated_answers_are_not_json(client, box, kind):
     box.sandbox.faults.add(kind, match={"path": "/Invoices"})
     answer = client.get("Invoices", page=1)
     assert answer.status_code == 200
@@ -86,7 +86,7 @@ def test_bad_json(client, box, kind):
 
 
 @pytest.mark.parametrize("name", ["Invoices", "Contacts", "BankTransactions", "Accounts", "Payments"])
-def test_bad_row(client, box, name):
+def test_bad_row_damages_exactly_one_row(client, box, name):
     good = client.rows(name, page=1)
     box.sandbox.faults.add("bad_row", row=2)
     bad = client.rows(name, page=1)
@@ -95,12 +95,12 @@ def test_bad_row(client, box, name):
     assert client.rows(name, page=1) == good
 
 
-def test_bad_amount(client, box):
+def test_bad_row_damages_a_named_field(client, box):
     box.sandbox.faults.add("bad_row", field="Total", row=-1)
     assert client.rows("Invoices", page=1)[-1]["Total"] == "12,5x"
 
 
-def test_expire_token(client, box):
+def test_expire_token_ends_the_access_token(client, box):
     box.sandbox.faults.add("expire_token", after=1)
     clean(client)
     answer = client.get("Invoices")
@@ -111,14 +111,14 @@ def test_expire_token(client, box):
     clean(client)
 
 
-def test_revoke_grant(client, box):
+def test_revoke_grant_ends_refresh_and_connections(client, box):
     box.sandbox.faults.add("revoke_grant", match={"path": "/connect/token"})
     clean(client)
     assert client.refresh(client.token["refresh_token"]).json() == {"error": "invalid_grant"}
     assert client.get("Invoices").status_code == 403
 
 
-def test_disconnect(client, box):
+def test_disconnect_removes_one_organisation(client, box):
     box.sandbox.faults.add("disconnect", match={"path": "/Invoices"})
     assert client.get("Accounts").status_code == 200
     assert client.get("Invoices").status_code == 403
@@ -126,7 +126,7 @@ def test_disconnect(client, box):
     assert client.refresh(client.token["refresh_token"]).status_code == 200
 
 
-def test_lost_refresh(client, box):
+def test_lost_refresh_rotates_the_token_and_loses_the_answer(client, box):
     token = client.token["refresh_token"]
     box.sandbox.faults.add("lost_refresh")
     with pytest.raises(httpx.TransportError):
@@ -136,13 +136,13 @@ def test_lost_refresh(client, box):
     assert client.refresh(token).json() == {"error": "invalid_grant"}, "it was done, only the answer was lost"
 
 
-def test_redirect(client, box):
+def test_redirect_answers_302(client, box):
     box.sandbox.faults.add("redirect", location="http://elsewhere.example/x")
     answer = client.get("Invoices")
     assert (answer.status_code, answer.headers["location"]) == (302, "http://elsewhere.example/x")
 
 
-def test_edits_between_pages(client, box):
+def test_mutate_changes_rows_after_the_answer(client, box):
     query = {"order": "InvoiceID ASC", "pageSize": 20}
     before = {row["InvoiceID"]: row for row in client.rows("Invoices", page=1, pageSize=1000)}
     faults = box.sandbox.faults
@@ -162,14 +162,14 @@ def test_edits_between_pages(client, box):
     assert len(set(before) - end) == 1
 
 
-def test_archive_between_pages(client, box):
+def test_mutate_can_archive_contacts(client, box):
     count = len(client.rows("Contacts", page=1))
     box.sandbox.faults.add("mutate", entity="Contacts", op="archive", which="spread", count=2, match={"page": 1})
     assert len(client.rows("Contacts", page=1)) == count
     assert len(client.rows("Contacts", page=1)) < count
 
 
-def test_blind_edit(client, box):
+def test_a_blind_edit_keeps_the_timestamp(client, box):
     box.sandbox.faults.add(
         "mutate", entity="Invoices", op="edit", changes={"SentToContact": True, "Url": "u"}, blind=True
     )
@@ -179,7 +179,7 @@ def test_blind_edit(client, box):
     assert {r["InvoiceID"]: r["UpdatedDateUTC"] for r in after} == stamps
 
 
-def test_clock_shift(client, box):
+def test_clock_shift_makes_the_server_clock_wrong(client, box):
     box.sandbox.faults.add("clock_shift", seconds=-7200)
     answer = client.get("Invoices")
     stamp = int(answer.json()["DateTimeUTC"][6:-2]) / 1000
@@ -188,7 +188,7 @@ def test_clock_shift(client, box):
     assert int(client.get("Invoices").json()["DateTimeUTC"][6:-2]) / 1000 > stamp + 7000
 
 
-def test_where_and_how_often(client, box):
+def test_a_fault_strikes_where_and_as_often_as_asked(client, box):
     faults = box.sandbox.faults
     faults.add("status", status=500, match={"path": "/accounts", "method": "GET", "query": "a=1"}, after=1, times=2)
     codes = [client.get("Accounts", a=1).status_code for _ in range(5)]
@@ -197,7 +197,7 @@ def test_where_and_how_often(client, box):
     clean(client)
     faults.add("status", status=500, match={"path": "/Invoices"}, times=None)
     assert [client.get("Invoices").status_code for _ in range(3)] == [500] * 3
-    assert [f["struck"] for f in faults.waiting()] == [0, 3]
+    assert [f["struck"] for f in faults.pending()] == [0, 3]
     faults.clear()
     clean(client)
 

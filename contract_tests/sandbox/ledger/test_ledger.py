@@ -7,7 +7,7 @@ import pytest
 
 from bizosaas_xero.sandbox import Sandbox
 from bizosaas_xero.sandbox.core import xero_json
-from bizosaas_xero.sandbox.ledger.ledger import ACCRUAL, CASH, sums, year_start
+from bizosaas_xero.sandbox.ledger.ledger import ACCRUAL, CASH, sum_by_account, year_start
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def sandbox():
 
 
 def in_base(store, row, amount):
-    return xero_json.cents(amount / (row.get("CurrencyRate") or 1)) if amount else Decimal(0)
+    return xero_json.round_to_cents(amount / (row.get("CurrencyRate") or 1)) if amount else Decimal(0)
 
 
 def open_receivables(store):
@@ -33,18 +33,18 @@ def open_receivables(store):
 
 
 @pytest.mark.parametrize("basis", [ACCRUAL, CASH])
-def test_every_set_of_seeded_books_nets_to_zero(sandbox, basis):
+def test_the_postings_of_every_organisation_net_to_zero(sandbox, basis):
     for organisation in sandbox.organisations:
         ledger = sandbox.store(organisation.id).ledger
         by_source = {}
         for posting in ledger.postings(basis):
             key = posting.source, posting.source_id
             by_source[key] = by_source.get(key, Decimal(0)) + posting.amount
-            assert posting.amount == xero_json.cents(posting.amount)
+            assert posting.amount == xero_json.round_to_cents(posting.amount)
         assert set(by_source.values()) == {Decimal(0)}, "each document nets to zero by itself"
 
 
-def test_receivables_are_what_is_open(sandbox):
+def test_receivables_are_the_sum_of_open_documents(sandbox):
     for organisation in sandbox.organisations:
         store = sandbox.store(organisation.id)
         assert store.ledger.balances(store.today())[store.system_account("DEBTORS")] == open_receivables(store)
@@ -53,34 +53,34 @@ def test_receivables_are_what_is_open(sandbox):
 def test_only_approved_documents_post(sandbox):
     store = sandbox.store()
     for row in store.rows("Invoices"):
-        posted = store.ledger.of("Invoices", row["InvoiceID"])
+        posted = store.ledger.postings_of("Invoices", row["InvoiceID"])
         assert bool(posted) == (row["Status"] in {"AUTHORISED", "PAID"})
 
 
-def test_a_changed_document_posts_anew(sandbox):
+def test_a_changed_document_is_posted_again(sandbox):
     store = sandbox.store()
     row = next(r for r in store.rows("Invoices") if r["Status"] == "AUTHORISED" and not r["Payments"])
     before = list(store.ledger.postings())
     store.edit("Invoices", row["InvoiceID"], {"Status": "VOIDED"})
-    assert store.ledger.of("Invoices", row["InvoiceID"]) == ()
+    assert store.ledger.postings_of("Invoices", row["InvoiceID"]) == ()
     assert len(list(store.ledger.postings())) < len(before)
     store.put("Invoices", row)
-    assert sums(store.ledger.postings(), store.today()) == sums(before, store.today())
+    assert sum_by_account(store.ledger.postings(), store.today()) == sum_by_account(before, store.today())
 
 
-def test_cash_basis_counts_what_is_paid(sandbox):
+def test_the_cash_basis_counts_paid_shares_only(sandbox):
     store = sandbox.store()
     row = next(
         r for r in store.rows("Invoices")
         if r["Status"] == "AUTHORISED" and r["Payments"] and r["CurrencyRate"] == 1
     )  # fmt: skip
-    cash = [p for p in store.ledger.of("Invoices", row["InvoiceID"], CASH) if p.amount]
+    cash = [p for p in store.ledger.postings_of("Invoices", row["InvoiceID"], CASH) if p.amount]
     assert {p.source for p in cash} == {"Payments"}
     bank = store.account_id("090")
     assert abs(sum(p.amount for p in cash if p.account_id != bank)) == row["AmountPaid"]
 
 
-def test_profit_of_earlier_years_stands_in_retained_earnings(sandbox):
+def test_profit_of_earlier_years_is_in_retained_earnings(sandbox):
     store = sandbox.store()
     today = store.today()
     start = year_start(store.organisation, today)
@@ -93,7 +93,7 @@ def test_profit_of_earlier_years_stands_in_retained_earnings(sandbox):
     assert sum(begun.values()) == sum(ended.values()) == 0
 
 
-def test_foreign_money_is_revalued_for_reports_only(sandbox):
+def test_foreign_money_is_revalued_in_reports_only(sandbox):
     store = sandbox.store()
     made = store.ledger.revaluations(store.today())
     assert made
@@ -112,6 +112,6 @@ def test_foreign_money_is_revalued_for_reports_only(sandbox):
         (2, 29, "2026-03-01", "2026-03-01"),
     ],
 )
-def test_year_starts(month, last, day, start):
+def test_the_financial_year_starts_the_day_after_its_end(month, last, day, start):
     organisation = {"FinancialYearEndMonth": month, "FinancialYearEndDay": last}
     assert year_start(organisation, dt.date.fromisoformat(day)).isoformat() == start

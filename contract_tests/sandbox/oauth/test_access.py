@@ -7,10 +7,10 @@ import httpx
 import pytest
 
 from bizosaas_xero.sandbox.core.clock import Clock
-from bizosaas_xero.sandbox.http.rate_limits import Limits
+from bizosaas_xero.sandbox.http.rate_limits import RateLimits
 
 
-def test_expired_token(client, box):
+def test_an_expired_token_is_a_401_that_names_the_time(client, box):
     box.sandbox.clock.advance(1801)
     answer = client.get("Invoices")
     assert answer.status_code == 401
@@ -23,14 +23,14 @@ def test_expired_token(client, box):
 
 
 @pytest.mark.parametrize("value", ["", "Bearer", "Bearer garbage", "Basic abc", "Bearer a.b.c"])
-def test_no_token(client, value):
+def test_a_call_without_a_token_is_a_401(client, value):
     for path in ("/api.xro/2.0/Invoices", "/connections"):
         answer = client.http.get(path, headers={**client.headers(), "Authorization": value})
         assert answer.status_code == 401
         assert answer.json()["Detail"] == "AuthenticationUnsuccessful"
 
 
-def test_unconnected_organisation(client, box):
+def test_an_organisation_that_is_not_connected_is_a_403(client, box):
     for tenant in (box.info["organisations"][1]["id"], "00000000-0000-0000-0000-000000000000", ""):
         client.tenant = tenant
         answer = client.get("Invoices")
@@ -58,7 +58,7 @@ def test_unconnected_organisation(client, box):
         ),
     ],
 )
-def test_scope_of_each_endpoint(make, box, app, scope, opens):
+def test_each_endpoint_needs_its_scope(make, box, app, scope, opens):
     box.sandbox.switches.set("missing_scope_status", 401)
     client = make(app).connect(scope=scope)
     for name in ("Invoices", "CreditNotes", "Payments", "BankTransactions", "Contacts", "Accounts", "Items",
@@ -75,7 +75,7 @@ def test_missing_scope_may_be_a_403(make, box):
     assert client.get("Invoices").status_code == 403
 
 
-def test_reading_scope_does_not_write(make, box):
+def test_a_reading_scope_does_not_allow_writing(make, box):
     box.sandbox.switches.set("missing_scope_status", 401)
     reader = make().connect(scope="accounting.contacts.read")
     assert reader.http.put("/api.xro/2.0/Contacts", headers=reader.headers()).status_code == 401
@@ -87,7 +87,7 @@ def left(answer):
     return {name[2:-10]: int(v) for name, v in answer.headers.items() if name.endswith("limit-remaining")}
 
 
-def test_minute_and_day_limits(client, box):
+def test_minute_and_day_limits_refuse_with_xeros_headers(client, box):
     limits = box.sandbox.limits
     limits.enforce = True
     assert left(client.get("Accounts")) == {"appminlimit": 9998, "minlimit": 59, "daylimit": 999}
@@ -112,7 +112,7 @@ def test_minute_and_day_limits(client, box):
     assert (app.status_code, app.headers["x-rate-limit-problem"]) == (429, "appminute")
 
 
-def test_organisations_have_limits_of_their_own(client, box):
+def test_each_organisation_has_its_own_limits(client, box):
     limits = box.sandbox.limits
     limits.enforce, limits.per_minute = True, 1
     first = client.tenant
@@ -125,7 +125,7 @@ def test_organisations_have_limits_of_their_own(client, box):
 
 
 @pytest.mark.parametrize("enforce", [True, False])
-def test_five_at_once(client, box, enforce):
+def test_a_sixth_call_at_once_is_refused(client, box, enforce):
     box.sandbox.limits.enforce = enforce
     box.sandbox.faults.add("latency", seconds=0.3, times=None)
 
@@ -144,15 +144,15 @@ def test_five_at_once(client, box, enforce):
     assert max(entry["in_flight"] for entry in box.sandbox.log) == 8
 
 
-def test_windows_are_fixed():
+def test_limit_windows_start_with_their_first_call():
     clock = Clock(lambda: 1000.0)
-    limits = Limits(clock)
+    limits = RateLimits(clock)
     limits.per_minute = 2
-    assert limits.take("a", "t") is None
+    assert limits.take_call("a", "t") is None
     clock.advance(59)
-    assert limits.take("a", "t") is None
-    assert limits.take("a", "t").retry_after == 1
+    assert limits.take_call("a", "t") is None
+    assert limits.take_call("a", "t").retry_after == 1
     clock.advance(1)
-    assert limits.take("a", "t") is None
-    assert limits.take("a", "t") is None
-    assert limits.take("a", "t").problem == "minute"
+    assert limits.take_call("a", "t") is None
+    assert limits.take_call("a", "t") is None
+    assert limits.take_call("a", "t").problem == "minute"

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from bizosaas_xero.sandbox.oauth.apps import in_words
+from bizosaas_xero.sandbox.oauth.apps import describe_scope
 
 REDIRECT = "http://localhost:8742/callback"
 
@@ -18,12 +18,12 @@ def claims(token):
     return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
 
 
-def test_every_scope_has_a_sentence(box):
+def test_every_scope_has_a_description(box):
     for app in box.sandbox.apps.values():
         for scope in app.scopes:
-            assert re.match(r"(View|View and change|Know|Stay) [a-z0-9 ',-]+$", in_words(scope)), scope
-    assert in_words("accounting.reports.profitandloss.read") == "View the profit and loss report"
-    assert in_words("made.up") == "made.up"
+            assert re.match(r"(View|View and change|Know|Stay) [a-z0-9 ',-]+$", describe_scope(scope)), scope
+    assert describe_scope("accounting.reports.profitandloss.read") == "View the profit and loss report"
+    assert describe_scope("made.up") == "made.up"
 
 
 def test_a_person_consents_on_the_page(make, box):
@@ -70,14 +70,14 @@ def test_a_person_consents_on_the_page(make, box):
         {"redirect_uri": None},
     ],
 )
-def test_unknown_client_or_redirect_never_comes_back(make, changes):
+def test_an_unknown_client_or_redirect_ends_on_an_error_page(make, changes):
     answer = make().http.get(make().authorize_url(**changes))
     assert answer.status_code == 400
     assert "unauthorized_client" in answer.text
     assert "location" not in answer.headers
 
 
-def test_registered_redirects(make):
+def test_only_registered_redirects_are_allowed(make):
     client = make()
     for uri in ("https://api.bizoholic.com/api/auth/callback/xero", "http://localhost/callback", REDIRECT):
         assert client.http.get(client.authorize_url(redirect_uri=uri)).status_code == 200
@@ -95,7 +95,7 @@ def test_registered_redirects(make):
         ("web", "", "invalid_scope"),
     ],
 )
-def test_scopes_of_both_eras(make, box, app, scope, error):
+def test_broad_scopes_are_for_the_legacy_app_only(make, box, app, scope, error):
     box.sandbox.switches.set("refused_scope_as", "page")
     client = make(app)
     url = client.authorize_url(scope=scope)
@@ -109,7 +109,7 @@ def test_scopes_of_both_eras(make, box, app, scope, error):
         assert dict(parse_qsl(urlsplit(sent.headers["location"]).query))["error"] == error
 
 
-def test_code_is_single_use_and_short_lived(make, box):
+def test_a_code_works_once_and_expires_after_five_minutes(make, box):
     client = make()
     code = client.consent()["code"]
     assert client.redeem(code).status_code == 200
@@ -120,14 +120,14 @@ def test_code_is_single_use_and_short_lived(make, box):
     assert client.redeem(late).json() == {"error": "invalid_grant"}
 
 
-def test_code_of_another_app_or_redirect(make):
+def test_a_code_of_another_app_or_redirect_is_refused(make):
     code = make().consent()["code"]
     assert make("legacy").redeem(code).json() == {"error": "invalid_grant"}
     wrong = make().exchange(grant_type="authorization_code", code=code, redirect_uri="http://localhost/callback")
     assert wrong.json() == {"error": "unauthorized_client"}
 
 
-def test_client_authentication(make, box):
+def test_clients_authenticate_with_basic_or_in_the_body(make, box):
     box.sandbox.switches.set("invalid_client_status", 400)
     client = make()
     code = client.consent()["code"]
@@ -149,7 +149,7 @@ def pkce(verifier="v" * 43):
     return {"code_challenge": challenge, "code_challenge_method": "S256"}
 
 
-def test_pkce(make, box):
+def test_a_pkce_app_must_send_its_verifier(make, box):
     client = make("pkce")
     assert client.app["client_secret"] is None
     assert client.http.get(client.authorize_url()).status_code == 400
@@ -166,7 +166,7 @@ def test_pkce(make, box):
     assert web.http.get(web.authorize_url(**pkce())).status_code == 400
 
 
-def test_token_answer_and_claims(make, box):
+def test_the_token_answer_and_its_claims_have_xeros_form(make, box):
     client = make()
     token = client.redeem(client.consent(scope="openid email accounting.contacts")["code"]).json()
     assert "refresh_token" not in token
@@ -186,7 +186,7 @@ def test_token_answer_and_claims(make, box):
     assert [c["authEventId"] for c in client.connections()] == [held["authentication_event_id"]]
 
 
-def test_refresh_rotates_with_grace(client, box):
+def test_a_refresh_token_rotates_and_the_old_one_works_for_thirty_minutes(client, box):
     first = client.token["refresh_token"]
     second = client.refresh(first).json()["refresh_token"]
     assert second != first
@@ -230,7 +230,7 @@ def test_revocation_removes_every_connection(client):
     assert client.get("Accounts").status_code == 403
 
 
-def test_connections(make, box):
+def test_connections_are_listed_filtered_and_deleted(make, box):
     client = make()
     client.connect(user="adviser")
     found = client.connections()
@@ -256,7 +256,7 @@ def test_connections(make, box):
     assert client.get("Accounts").status_code == 403, "a practice has no Accounting API"
 
 
-def test_custom_connection(make, box):
+def test_a_custom_connection_uses_client_credentials(make, box):
     box.sandbox.switches.set("custom_scope_required", True)
     client = make("custom")
     refused = client.exchange(grant_type="client_credentials", scope="accounting.transactions")

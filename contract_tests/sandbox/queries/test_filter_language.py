@@ -41,8 +41,8 @@ ROW = {
         ('DueDate=="x"', False),
     ],
 )
-def test_filters(text, passes):
-    assert filter_language.parse(text).matches(ROW) is passes
+def test_filters_select_the_rows_they_describe(text, passes):
+    assert filter_language.parse_filter(text).matches(ROW) is passes
 
 
 @pytest.mark.parametrize(
@@ -51,9 +51,9 @@ def test_filters(text, passes):
      'Type=="ACCREC" Status=="PAID"', "Date==DateTime(2026,02,30)", 'Type==="x"', 'Type==Guid("shoe")',
      "Type=='x'", "; DROP TABLE", 'Type=="unclosed', "1==1"],
 )  # fmt: skip
-def test_what_is_refused(text, client):
+def test_unknown_syntax_is_refused(text, client):
     with pytest.raises(filter_language.QueryError):
-        filter_language.parse(text)
+        filter_language.parse_filter(text)
     answer = client.get("Invoices", page=1, where=text)
     assert (answer.status_code, answer.json()["Type"]) == (400, "QueryParseException")
 
@@ -61,10 +61,10 @@ def test_what_is_refused(text, client):
 @given(st.text())
 def test_any_text_is_read_or_refused(text):
     with contextlib.suppress(filter_language.QueryError):
-        filter_language.parse(text).matches(ROW)
+        filter_language.parse_filter(text).matches(ROW)
 
 
-def test_filters_on_lists(client):
+def test_lists_apply_filters(client):
     rows = client.rows("Invoices", page=1, pageSize=1000)
     sales = client.rows("Invoices", page=1, where='Type=="ACCREC"')
     assert sales == [row for row in rows if row["Type"] == "ACCREC"]

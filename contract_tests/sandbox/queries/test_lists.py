@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bizosaas_xero.sandbox.core.guids import sql_order
+from bizosaas_xero.sandbox.core.guids import sql_sort_key
 
 
 def ms(row):
@@ -18,7 +18,7 @@ def iso(milliseconds, suffix=""):
     return f"{datetime.fromtimestamp(milliseconds // 1000, UTC):%Y-%m-%dT%H:%M:%S}{suffix}"
 
 
-def test_without_page_everything_in_short_form(client):
+def test_a_list_without_page_is_whole_and_short(client):
     answer = client.get("Invoices").json()
     assert "pagination" not in answer
     assert len(answer["Invoices"]) == 60
@@ -30,7 +30,7 @@ def test_without_page_everything_in_short_form(client):
     assert "pagination" not in client.get("Payments").json()
 
 
-def test_pages(client):
+def test_a_page_has_full_rows_and_a_pagination_object(client):
     first = client.get("Invoices", page=1, pageSize=25).json()
     assert first["pagination"] == {"page": 1, "pageSize": 25, "pageCount": 3, "itemCount": 60}
     assert all(row["LineItems"] for row in first["Invoices"])
@@ -46,7 +46,7 @@ def test_page_size_is_clamped(client, asked, used):
 
 
 @pytest.mark.parametrize("page", ["97892904471181", "-1", "0", "x"])
-def test_nonsense_pages_do_no_harm(client, page):
+def test_nonsense_page_numbers_are_ignored(client, page):
     assert client.get("Invoices", page=page).status_code == 200
 
 
@@ -81,9 +81,11 @@ def test_pages_together_are_the_list(client, size, name, order):
     assert len(set(whole)) == len(whole)
 
 
-def test_orders(client):
+def test_lists_are_ordered_as_asked(client):
     def stamps(**query):
-        return [(ms(row), sql_order(row["InvoiceID"])) for row in client.rows("Invoices", page=1, pageSize=99, **query)]
+        return [
+            (ms(row), sql_sort_key(row["InvoiceID"])) for row in client.rows("Invoices", page=1, pageSize=99, **query)
+        ]
 
     assert stamps() == sorted(stamps()), "Xero's own order: stamp, then id"
     assert stamps(order="updateddateutc DESC") == sorted(stamps(), reverse=True)
@@ -96,7 +98,7 @@ def test_orders(client):
 
 @pytest.mark.parametrize("suffix", ["", "Z", "+00:00"])
 @pytest.mark.parametrize("inclusive", [True, False])
-def test_if_modified_since(client, box, suffix, inclusive):
+def test_if_modified_since_returns_changed_rows(client, box, suffix, inclusive):
     box.sandbox.switches.set("ims_inclusive", inclusive)
     rows = client.rows("Invoices")
     edge = ms(rows[40])
@@ -106,7 +108,7 @@ def test_if_modified_since(client, box, suffix, inclusive):
     assert 0 < len(expected) < 60
 
 
-def test_if_modified_since_elsewhere(client):
+def test_lists_without_timestamps_ignore_if_modified_since(client):
     edge = ms(client.rows("Invoices")[40])
     offset = datetime.fromtimestamp(edge // 1000, UTC) + timedelta(hours=13)
     found = client.rows("Invoices", {"If_Modified_Since": f"{offset:%Y-%m-%dT%H:%M:%S}+13:00"})
@@ -117,7 +119,7 @@ def test_if_modified_since_elsewhere(client):
     assert client.rows("TaxRates", {"If_Modified_Since": future}), "this list does not know it"
 
 
-def test_nothing_modified(client, box):
+def test_an_unchanged_list_is_empty_or_304_by_switch(client, box):
     box.sandbox.switches.set("not_modified_304", False)
     headers = {"If_Modified_Since": iso(ms(client.rows("Invoices")[-1]) + 5000)}
     assert client.get("Invoices", headers).json()["Invoices"] == []
@@ -128,7 +130,7 @@ def test_nothing_modified(client, box):
     assert (answer.status_code, answer.content) == (304, b"")
 
 
-def test_archived_contacts(client, box):
+def test_archived_contacts_are_hidden_by_default(client, box):
     shown = client.rows("Contacts", page=1)
     every = client.rows("Contacts", page=1, includeArchived="true")
     assert {row["ContactStatus"] for row in shown} == {"ACTIVE"}
@@ -148,7 +150,7 @@ def test_summary_only_and_statuses_force_paging(client):
     assert all(row["LineItems"] for row in paid["Invoices"])
 
 
-def test_picks(client):
+def test_ids_statuses_and_numbers_select_rows(client):
     rows = client.rows("Invoices", page=1)
     ids = [rows[3]["InvoiceID"], rows[8]["InvoiceID"].upper(), "00000000-0000-0000-0000-000000000000"]
     assert {r["InvoiceID"] for r in client.rows("Invoices", IDs=",".join(ids))} == {i.lower() for i in ids[:2]}
@@ -161,7 +163,7 @@ def test_picks(client):
     assert len(client.rows("Invoices", shoe="size", createdByMyApp="maybe")) == 60, "unknown parameters are ignored"
 
 
-def test_single_rows(client):
+def test_single_rows_are_found_by_id_or_number(client):
     invoice = client.rows("Invoices", page=1)[0]
     assert client.rows(f"Invoices/{invoice['InvoiceID'].upper()}") == [invoice]
     assert client.rows(f"Invoices/{invoice['InvoiceNumber'].replace('№', '%E2%84%96')}") == [invoice]
@@ -179,8 +181,8 @@ def test_a_long_url_is_not_found(client):
     assert client.get("Invoices", IDs=",".join([guid] * 60)).status_code == 404
 
 
-def test_high_volume(client, monkeypatch):
-    monkeypatch.setattr("bizosaas_xero.sandbox.queries.lists.HIGH_VOLUME", 50)
+def test_too_many_rows_are_a_high_volume_exception(client, monkeypatch):
+    monkeypatch.setattr("bizosaas_xero.sandbox.queries.lists.MAX_ROWS_AT_ONCE", 50)
     answer = client.get("Invoices")
     assert (answer.status_code, answer.json()["ErrorNumber"]) == (400, 51)
     assert answer.json()["Type"] == "HighVolumeException"
@@ -201,7 +203,7 @@ def test_organisations_keep_their_own_books(client, box):
 
 
 @pytest.mark.parametrize("endpoint", ["CreditNotes", "Prepayments", "Overpayments", "Payments", "Invoices"])
-def test_a_list_that_holds_nothing_can_be_filtered_all_the_same(client, box, endpoint):
+def test_an_empty_list_can_be_filtered(client, box, endpoint):
     for guid in list(box.sandbox.store().rows(endpoint)):
         box.sandbox.store().delete(endpoint, guid[f"{endpoint[:-1]}ID"])
     kind = "PaymentType" if endpoint == "Payments" else "Type"

@@ -12,7 +12,7 @@ from contract_tests.helpers.hand_made_book import CUSTOMER, SUPPLIER, Book, book
 __all__ = ["book"]
 
 
-def test_aged_receivables(book):
+def test_aged_receivables_list_each_document_of_the_contact(book):
     book.sandbox.switches.set("aged_dates", "T")
     contact = book.contacts[CUSTOMER]
     assert book.rows("AgedReceivablesByContact", contactID=contact) == [
@@ -34,7 +34,7 @@ def test_aged_receivables(book):
     ]
 
 
-def test_aged_receivables_of_an_earlier_day(book):
+def test_aged_receivables_can_be_read_for_an_earlier_day(book):
     book.sandbox.switches.set("aged_dates", "T")
     asked = {"contactID": book.contacts[CUSTOMER], "date": "2026-05-31"}
     rows = book.rows("AgedReceivablesByContact", **asked, fromDate="2026-03-01")
@@ -48,7 +48,7 @@ def test_aged_receivables_of_an_earlier_day(book):
     ]
 
 
-def test_aged_payables(book):
+def test_aged_payables_list_each_bill_of_the_contact(book):
     rows = book.rows("AgedPayablesByContact", contactID=book.contacts[SUPPLIER])
     assert rows[0][1] == "Reference"
     assert [row[4:] for row in rows[2:4]] == [
@@ -59,7 +59,7 @@ def test_aged_payables(book):
     assert book.rows("AgedPayablesByContact", contactID=book.contacts[CUSTOMER])[-1][-1] == "0.00"
 
 
-def test_bank_summary(book):
+def test_the_bank_summary_adds_up_for_each_account(book):
     rows = book.rows("BankSummary")
     assert rows[0] == ["Bank Accounts", "Opening Balance", "Cash Received", "Cash Spent", "Closing Balance"]
     assert rows[1] == ["Business Bank Account", "1262.00", "0.00", "12.00", "1250.00"]
@@ -68,7 +68,7 @@ def test_bank_summary(book):
     assert june[1] == ["Business Bank Account", "575.00", "1150.00", "463.00", "1262.00"]
 
 
-def test_executive_summary(book):
+def test_the_executive_summary_compares_two_months(book):
     rows = {row[0]: row[1:] for row in book.rows("ExecutiveSummary", date="2026-09-15") if isinstance(row, list)}
     assert rows[""] == ["Sep 2026", "Aug 2026", "Variance"]
     assert rows["Cash spent"] == ["12.00", "0.00", "0.0%"]
@@ -86,7 +86,7 @@ def test_executive_summary(book):
     assert rows["Term assets to liabilities"] == ["", "", "0.0%"]
 
 
-def test_what_was_written_shows_at_once(book):
+def test_reports_show_a_write_at_once(book):
     before = book.rows("BankSummary")[-1]
     table = book.store.table("BankTransactions")
     known = {table.id(slot) for slot in table.by_id}
@@ -138,10 +138,10 @@ def test_credit_counts_from_its_allocation(credited):
         ["230.00", "0.00", "0.00", "230.00"],
         ["230.00", "0.00", "0.00", "230.00"],
     ]
-    assert after[3][3] == "", "nobody is late with a credit"
+    assert after[3][3] == "", "a credit is never overdue"
 
 
-def test_credit_on_the_cash_basis(credited):
+def test_credit_counts_on_the_cash_basis_when_it_is_allocated(credited):
     """No money has moved: both sides of the allocation count, and leave nothing."""
     span = {"fromDate": "2026-07-01", "toDate": "2026-08-31"}
     assert credited.rows("ProfitAndLoss", **span)[-1] == ["Net Profit", "200.00"]
@@ -153,7 +153,7 @@ def test_foreign_money_counts_at_the_rate_of_the_day(credited):
     """An invoice of 115.00 USD, booked at 0.5 as 230.00; what it is worth more or less is a gain."""
     guid = credited.document("ACCREC", "2026-08-01", "2026-08-31", "200", "100", number="INV-USD")
     credited.store.edit("Invoices", guid, {"CurrencyCode": "USD", "CurrencyRate": Decimal("0.5")})
-    worth = xero_json.cents(Decimal(115) / credited.store.rate("USD", dt.date(2026, 8, 31)))
+    worth = xero_json.round_to_cents(Decimal(115) / credited.store.rate("USD", dt.date(2026, 8, 31)))
     gain = worth - 230
     assert gain != 0
     profit = credited.rows("ProfitAndLoss", fromDate="2026-08-01", toDate="2026-08-31")
@@ -167,8 +167,8 @@ def test_foreign_money_counts_at_the_rate_of_the_day(credited):
     assert aged[-1][-1] == f"{230 + worth:.2f}"
 
 
-def test_money_in_advance_is_listed(credited):
-    """A prepayment of 57.50 stands in the report of its contact, and not among the receivables."""
+def test_prepayments_and_overpayments_are_listed(credited):
+    """A prepayment of 57.50 is in the report of its contact, and not among the receivables."""
     contact = {"ContactID": credited.contacts[CUSTOMER], "Name": CUSTOMER}
     line = {
         "AccountCode": "200",

@@ -9,7 +9,7 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from bizosaas_xero.sandbox.reports.endpoint import Reports
+from bizosaas_xero.sandbox.reports.endpoint import ReportsApi
 from bizosaas_xero.sandbox.reports.registry import REPORTS
 from contract_tests.sandbox.reports.test_sums import sandbox
 
@@ -46,7 +46,7 @@ QUERIES = {
 
 
 @pytest.mark.parametrize("key", REPORTS)
-def test_answers_conform(key, reader, openapi):
+def test_answers_of_reports_conform(key, reader, openapi):
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     loaded = yaml.load((openapi / "xero_accounting.yaml").read_text(encoding="utf-8"), loader)  # noqa: S506 - a safe loader
     components = json.loads(json.dumps(loaded["components"], default=str))  # its examples hold YAML dates
@@ -76,7 +76,7 @@ def attributes(report):
             yield row["RowType"], row["Cells"][0]["Value"], ids
 
 
-def test_uneven_attributes(reader, box):
+def test_attributes_differ_by_report_as_at_xero(reader, box):
     (profit,) = asked(reader, "ProfitAndLoss", fromDate="2026-01-01", toDate="2026-12-31").json()["Reports"]
     for kind, name, ids in attributes(profit):
         assert ids == ([["account"]] * 2 if kind == "Row" and name not in {"Gross Profit", "Net Profit"} else [[], []])
@@ -108,8 +108,8 @@ def debtor(box):
     )
 
 
-def test_currency_gains_stand_in_one_row(sandbox):
-    reports = Reports(sandbox)
+def test_currency_gains_are_one_row_outside_the_united_states(sandbox):
+    reports = ReportsApi(sandbox)
     query = {"fromDate": "2026-04-01", "toDate": "2026-09-30"}
     text = json.dumps(reports.report("ProfitAndLoss", query))
     assert '"FXGROUPID"' in text
@@ -132,14 +132,14 @@ def test_blank_cells_may_lack_their_value(reader, box):
     assert all("Attributes" in cell for cell in cells if "Value" not in cell)
 
 
-def test_dates_of_aged_reports(reader, box):
+def test_dates_of_aged_reports_follow_the_switch(reader, box):
     box.sandbox.switches.set("aged_dates", "space")
     (report,) = asked(reader, "AgedReceivablesByContact").json()["Reports"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\d 00:00:00", report["Rows"][1]["Rows"][0]["Cells"][0]["Value"])
 
 
 @pytest.mark.parametrize("key", REPORTS)
-def test_scopes(key, make, box):
+def test_each_report_needs_its_scope(key, make, box):
     box.sandbox.switches.set("missing_scope_status", 401)
     own = f"accounting.reports.{REPORTS[key].scope}.read"
     contact = {"contactID": "00000000-0000-0000-0000-000000000001"}
@@ -153,7 +153,7 @@ def test_scopes(key, make, box):
 
 
 @pytest.mark.parametrize("status", [403, 401])
-def test_a_person_without_the_reporting_role(make, box, status):
+def test_a_person_without_the_reporting_role_is_refused(make, box, status):
     box.sandbox.switches.set("reports_role_status", status)
     clerk = make().connect(scope=SCOPES, user="clerk")
     answer = asked(clerk, "TrialBalance")
@@ -179,7 +179,7 @@ def test_a_person_without_the_reporting_role(make, box, status):
         ("AgedReceivablesByContact", {"contactID": ""}, "contactID must be provided"),
     ],
 )
-def test_refused_parameters(reader, box, key, query, words):
+def test_wrong_parameters_are_refused(reader, box, key, query, words):
     box.sandbox.switches.set("report_periods_max", 11)
     answer = asked(reader, key, **query)
     assert answer.status_code == 400
@@ -188,14 +188,14 @@ def test_refused_parameters(reader, box, key, query, words):
     assert words in body["Elements"][0]["ValidationErrors"][0]["Message"]
 
 
-def test_a_year_is_not_too_long(reader, box):
+def test_a_profit_and_loss_may_span_365_days(reader, box):
     assert asked(reader, "ProfitAndLoss", fromDate="2025-04-01", toDate="2026-04-01").status_code == 200
     box.sandbox.switches.set("report_periods_max", 12)
     assert asked(reader, "ProfitAndLoss", periods=12).status_code == 200
 
 
 def test_tracking_columns_are_limited(sandbox):
-    store, reports = sandbox.store(), Reports(sandbox)
+    store, reports = sandbox.store(), ReportsApi(sandbox)
     rows = list(store.rows("TrackingCategories"))
     for row in rows:
         many = [{"TrackingOptionID": f"o{n}", "Name": f"Option {n}"} for n in range(40)]
@@ -209,7 +209,7 @@ def test_tracking_columns_are_limited(sandbox):
         store.table("TrackingCategories").put(row)
 
 
-def test_what_is_not_there(reader):
+def test_unknown_reports_and_contacts_are_404(reader):
     for path in ("Reports/Shoe", "Reports", "Reports/BudgetSummary"):
         assert reader.get(path).status_code == 404
     assert asked(reader, "AgedPayablesByContact", contactID="shoe").status_code == 404
@@ -224,7 +224,7 @@ def test_reports_count_against_the_limits(reader, box):
     assert asked(reader, "TrialBalance").status_code == 429
 
 
-def test_both_organisations(make, box):
+def test_each_organisation_has_its_own_reports(make, box):
     client = make().connect(scope=SCOPES)
     client.connect(scope=SCOPES, organisations=[box.info["organisations"][1]["id"]])
     names = set()
@@ -234,7 +234,7 @@ def test_both_organisations(make, box):
     assert names == {organisation["name"] for organisation in box.info["organisations"][:2]}
 
 
-def test_a_long_report_holds_nobody_up(reader, monkeypatch):
+def test_a_long_report_does_not_block_other_calls(reader, monkeypatch):
     begun, go_on = threading.Event(), threading.Event()
 
     def slow(_):

@@ -5,7 +5,7 @@ from contract_tests.helpers.hand_made_book import book
 __all__ = ["book"]
 
 
-def test_profit_and_loss(book):
+def test_profit_and_loss_matches_the_hand_made_book(book):
     assert book.rows("ProfitAndLoss", fromDate="2026-04-01", toDate="2026-09-30") == [
         ["", "30 Sep 26"],
         "Income",
@@ -23,7 +23,7 @@ def test_profit_and_loss(book):
     ]
 
 
-def test_profit_and_loss_on_the_cash_basis(book):
+def test_profit_and_loss_on_the_cash_basis_counts_payments(book):
     """B and D are not paid: they do not count. A counts when it was paid, by halves."""
     assert book.rows("ProfitAndLoss", fromDate="2026-04-01", toDate="2026-09-30", paymentsOnly="true") == [
         ["", "30 Sep 26"],
@@ -43,7 +43,7 @@ def test_profit_and_loss_on_the_cash_basis(book):
     assert book.rows("ProfitAndLoss", **months)[2] == ["Sales", "0.00", "1000.00"]
 
 
-def test_profit_and_loss_of_the_current_month(book):
+def test_profit_and_loss_defaults_to_the_current_month(book):
     report = book.reports.report("ProfitAndLoss", {})
     assert report["ReportTitles"] == [
         "Profit & Loss", "Demo Company (NZ)", "1 September 2026 to 30 September 2026",
@@ -68,7 +68,7 @@ def test_comparison_periods_have_the_same_days(book):
     assert years[-1] == ["Net Profit", "500.00", "0.00"]
 
 
-def test_profit_and_loss_by_tracking(book):
+def test_profit_and_loss_has_a_column_for_each_tracking_option(book):
     span = {"fromDate": "2026-04-01", "toDate": "2026-09-30", "trackingCategoryID": book.category}
     rows = book.rows("ProfitAndLoss", **span)
     assert rows[0] == ["", "North", "South", "Te Tai Tokerau", "West Coast", "Unassigned", "Total"]
@@ -83,7 +83,7 @@ def test_profit_and_loss_by_tracking(book):
     assert both[-1][-1] == "685.00"
 
 
-def test_balance_sheet(book):
+def test_the_balance_sheet_matches_the_hand_made_book(book):
     assert book.rows("BalanceSheet") == [
         ["", "30 Sep 2026", "30 Sep 2025"],
         "Assets",
@@ -108,7 +108,7 @@ def test_balance_sheet(book):
     ]
 
 
-def test_balance_sheet_on_the_cash_basis(book):
+def test_the_balance_sheet_on_the_cash_basis_has_no_receivables(book):
     rows = book.rows("BalanceSheet", paymentsOnly="true", periods="1", timeframe="QUARTER", date="2026-09-05")
     assert rows == [
         ["", "30 Sep 2026", "30 Jun 2026"],
@@ -130,7 +130,7 @@ def test_balance_sheet_on_the_cash_basis(book):
     ]
 
 
-def test_balance_sheet_before_the_year_ends(book):
+def test_the_balance_sheet_of_last_year_keeps_its_own_earnings(book):
     """On 31 March profit is still this year's; a day later it is retained."""
     march = book.rows("BalanceSheet", date="2026-03-10", periods="1")
     assert ["Current Year Earnings", "500.00", "500.00"] in march
@@ -141,13 +141,13 @@ def test_balance_sheet_before_the_year_ends(book):
     ]
 
 
-def test_balance_sheet_of_an_option(book):
+def test_the_balance_sheet_of_an_option_holds_its_lines_only(book):
     rows = book.rows("BalanceSheet", trackingOptionID1=book.options["North"], date="2026-09-30", periods="1")
     assert ["Current Year Earnings", "1000.00", "1000.00"] in rows
     assert not any("Bank" in row[0] for row in rows)
 
 
-def test_trial_balance(book):
+def test_the_trial_balance_matches_the_hand_made_book(book):
     assert book.rows("TrialBalance") == [
         ["Account", "Debit", "Credit", "YTD Debit", "YTD Credit"],
         "Revenue",

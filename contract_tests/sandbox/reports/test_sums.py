@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from bizosaas_xero.sandbox import Clock, Sandbox
 from bizosaas_xero.sandbox.ledger.ledger import ACCRUAL, CASH, ZERO, year_start
-from bizosaas_xero.sandbox.reports.endpoint import Reports
-from bizosaas_xero.sandbox.reports.sums import Sums, month_end, months_before
+from bizosaas_xero.sandbox.reports.endpoint import ReportsApi
+from bizosaas_xero.sandbox.reports.sums import LedgerSums, month_end, months_before
 
 DAYS = st.dates(dt.date(2025, 1, 1), dt.date(2026, 12, 31))
 BASES = st.sampled_from([ACCRUAL, CASH])
@@ -28,20 +28,20 @@ def company(sandbox, request):
 
 @pytest.fixture(scope="module")
 def sums(company):
-    return {basis: Sums(company, basis) for basis in (ACCRUAL, CASH)}
+    return {basis: LedgerSums(company, basis) for basis in (ACCRUAL, CASH)}
 
 
 @settings(deadline=None)
 @given(day=DAYS, basis=BASES)
 def test_the_trial_balance_nets_to_zero(sums, day, basis):
-    assert sum(sums[basis].trial(day).values(), ZERO) == 0
+    assert sum(sums[basis].trial_balances(day).values(), ZERO) == 0
 
 
 @settings(deadline=None)
 @given(day=DAYS, basis=BASES)
-def test_the_ledger_says_the_same(company, sums, day, basis):
+def test_reports_agree_with_the_ledger(company, sums, day, basis):
     """Our sums and the ledger's own agree, but for foreign money, which reports count at that day's rate."""
-    booked = {guid: sums[basis].booked(guid, day) for guid in sums[basis].accounts}
+    booked = {guid: sums[basis].ledger_balance(guid, day) for guid in sums[basis].accounts}
     assert {guid: amount for guid, amount in booked.items() if amount} == {
         guid: amount for guid, amount in company.ledger.balances(day, basis).items() if amount
     }
@@ -59,8 +59,8 @@ def test_profit_is_the_difference_of_two_trial_balances(company, sums, first, la
     first, last = min(first, last), max(first, last)
     first = max(first, year_start(company.organisation, last))
     accounts = sums[basis].movements(first, last)
-    after = sums[basis].trial(last)
-    before = sums[basis].trial(first - dt.timedelta(1))
+    after = sums[basis].trial_balances(last)
+    before = sums[basis].trial_balances(first - dt.timedelta(1))
     if first == year_start(company.organisation, last):
         before = dict.fromkeys(before, ZERO)
     assert accounts == {guid: after[guid] - before[guid] for guid in accounts}
@@ -81,7 +81,7 @@ def cells(report, name):
 def test_the_balance_sheet_balances(sandbox, company, day, basis, periods, timeframe):
     query = {"date": day.isoformat(), "periods": str(periods), "timeframe": timeframe,
              "paymentsOnly": str(basis == CASH).lower()}  # fmt: skip
-    report = Reports(sandbox).report("BalanceSheet", query, company.organisation["OrganisationID"])
+    report = ReportsApi(sandbox).report("BalanceSheet", query, company.organisation["OrganisationID"])
     net = cells(report, "Net Assets")
     assert len(net) == periods + 1
     assert net == cells(report, "Total Equity")
@@ -90,7 +90,7 @@ def test_the_balance_sheet_balances(sandbox, company, day, basis, periods, timef
 
 
 @pytest.mark.parametrize("sales", [True, False], ids=["receivables", "payables"])
-def test_aged_totals_are_what_is_open(sandbox, company, sales):
+def test_aged_totals_are_the_open_documents(sandbox, company, sales):
     """In base currency, to the cent: open documents, less credit notes and prepayments that are left."""
     key = "AgedReceivablesByContact" if sales else "AgedPayablesByContact"
     kinds = {"Invoices": "ACCREC" if sales else "ACCPAY", "CreditNotes": "ACCREC" if sales else "ACCPAY",
@@ -105,7 +105,7 @@ def test_aged_totals_are_what_is_open(sandbox, company, sales):
             if row["Status"] == "AUTHORISED" and row["Type"].startswith(kind):
                 left = row["AmountDue"] if entity == "Invoices" else -row["RemainingCredit"]
                 open_now[contact] = open_now.get(contact, ZERO) + left
-    reports, organisation = Reports(sandbox), company.organisation["OrganisationID"]
+    reports, organisation = ReportsApi(sandbox), company.organisation["OrganisationID"]
     seen = 0
     for row in company.rows("Contacts"):
         contact = row["ContactID"]
@@ -123,7 +123,7 @@ def cells_of_closing(report):
 def test_aged_receivables_tie_to_the_balance_sheet(sandbox, company, sums):
     """All contacts together, prepayments apart: they stand elsewhere in the books."""
     day = month_end(company.today())
-    reports, organisation = Reports(sandbox), company.organisation["OrganisationID"]
+    reports, organisation = ReportsApi(sandbox), company.organisation["OrganisationID"]
     total = sum(
         (
             cells_of_closing(reports.report("AgedReceivablesByContact", {"contactID": row["ContactID"]}, organisation))
@@ -143,7 +143,7 @@ def test_aged_receivables_tie_to_the_balance_sheet(sandbox, company, sums):
     assert abs(total + prepaid - debtors) <= Decimal("0.20"), "each foreign document is rounded by itself"
 
 
-def test_months_before():
+def test_months_before_keeps_the_day_or_takes_the_last():
     assert months_before(dt.date(2026, 3, 31), 1) == dt.date(2026, 2, 28)
     assert months_before(dt.date(2026, 1, 15), 13) == dt.date(2024, 12, 15)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bizosaas_xero.sandbox import Sandbox
 from bizosaas_xero.sandbox.core import xero_json
-from bizosaas_xero.sandbox.core.guids import sql_order
+from bizosaas_xero.sandbox.core.guids import sql_sort_key
 
 DEAD = {"VOIDED", "DELETED"}
 
@@ -23,7 +23,7 @@ def rows(sandbox, name):
     return list(sandbox.store().rows(name))
 
 
-def test_documents_add_up(sandbox):
+def test_seeded_documents_add_up(sandbox):
     for row in [
         *rows(sandbox, "Invoices"),
         *rows(sandbox, "BankTransactions"),
@@ -43,7 +43,7 @@ def test_documents_add_up(sandbox):
             assert line["TaxAmount"] == tax.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
-def test_payments_add_up(sandbox):
+def test_seeded_payments_add_up(sandbox):
     invoices = rows(sandbox, "Invoices")
     paid = Counter()
     for payment in rows(sandbox, "Payments"):
@@ -73,7 +73,7 @@ def test_contacts_owe_what_is_open(sandbox):
         assert balances["AccountsPayable"]["Overdue"] <= balances["AccountsPayable"]["Outstanding"]
 
 
-def test_the_mix_is_like_a_shop(sandbox):
+def test_seeded_books_hold_every_status_and_type(sandbox):
     invoices = rows(sandbox, "Invoices")
     assert {row["Status"] for row in invoices} == {"DRAFT", "SUBMITTED", "AUTHORISED", "PAID", *DEAD}
     share = sum(row["Type"] == "ACCREC" for row in invoices) / len(invoices)
@@ -105,7 +105,7 @@ OPS = st.lists(st.tuples(KINDS, st.integers(0, 200), st.integers(0, 2 * 10**12))
 
 @settings(max_examples=40, deadline=None)
 @given(OPS)
-def test_indexes_stay_right(ops):
+def test_indexes_are_right_after_every_change(ops):
     store = Sandbox(30, 5).store()
     table = store.table("Contacts")
     truth = {row["ContactID"]: row for row in table.rows()}
@@ -123,13 +123,13 @@ def test_indexes_stay_right(ops):
             truth[guid] = store.archive("Contacts", guid, at)
         else:
             truth[guid] = store.edit("Contacts", guid, {"FirstName": str(which)}, at, blind=op == "blind")
-    assert [table.id(s) for s in table.by_id] == sorted(truth, key=sql_order)
-    order = sorted(truth, key=lambda guid: (xero_json.milliseconds(truth[guid]["UpdatedDateUTC"]), sql_order(guid)))
-    assert [table.id(s) for s in table.by_stamp] == order
+    assert [table.id(s) for s in table.by_id] == sorted(truth, key=sql_sort_key)
+    order = sorted(truth, key=lambda guid: (xero_json.milliseconds(truth[guid]["UpdatedDateUTC"]), sql_sort_key(guid)))
+    assert [table.id(s) for s in table.by_timestamp] == order
     column = table.columns["ContactStatus"]
     for slot in table.by_id:
         assert table.row(slot) == truth[table.id(slot)]
-        assert column.codes[slot] == column.known(table.row(slot)["ContactStatus"])
+        assert column.codes[slot] == column.find_code(table.row(slot)["ContactStatus"])
 
 
 def test_a_row_handed_out_is_a_copy(sandbox):
@@ -144,12 +144,12 @@ def test_a_row_handed_out_is_a_copy(sandbox):
     assert rows(sandbox, "Invoices") == before, "seeded lines are shared, and must not be handed out"
 
 
-def test_rows_are_rendered_once_and_anew_after_a_change(sandbox):
+def test_rows_are_rendered_once_and_again_after_a_change(sandbox):
     table = sandbox.store().table("Invoices")
     slot = table.by_id[0]
     calls = []
-    first = table.text(slot, "full", lambda row: calls.append(1) or row)
-    assert table.text(slot, "full", lambda row: calls.append(1) or row) is first
+    first = table.render(slot, "full", lambda row: calls.append(1) or row)
+    assert table.render(slot, "full", lambda row: calls.append(1) or row) is first
     assert len(calls) == 1
     sandbox.store().edit("Invoices", table.id(slot), {"Reference": "changed"})
-    assert b'"Reference": "changed"' in table.text(slot, "full", lambda row: row)
+    assert b'"Reference": "changed"' in table.render(slot, "full", lambda row: row)

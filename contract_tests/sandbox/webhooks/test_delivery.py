@@ -16,12 +16,12 @@ from contract_tests.sandbox.webhooks.test_subscriptions import KEY, URL, Receive
 
 
 @pytest.mark.parametrize("url", ["http://192.0.2.1/", "https://example.com/", "ftp://localhost/", "", "http:///x"])
-def test_only_this_machine(url):
+def test_only_addresses_of_this_machine_are_allowed(url):
     with pytest.raises(ValueError, match="this machine"):
         check_address(url)
 
 
-def test_a_signature():
+def test_a_signature_is_the_hmac_of_the_raw_body():
     body = b'{"events":[]}'
     assert sign(KEY, body) == base64.b64encode(hmac.new(KEY.encode(), body, hashlib.sha256).digest()).decode()
 
@@ -53,7 +53,7 @@ def served():
     server.server_close()
 
 
-def test_over_http(client, box, served):
+def test_a_delivery_is_posted_over_http(client, box, served):
     url, got = served
     with httpx.Client(base_url=f"{box.url}/_sandbox", timeout=20) as control:
         made = control.post("/webhooks", json={"url": url, "key": KEY})
@@ -77,10 +77,10 @@ def test_over_http(client, box, served):
             assert control.post("/webhooks", json=bad).status_code == 400
 
 
-def test_nobody_listens():
+def test_a_closed_port_is_a_failed_delivery():
     answer = send(URL, b"{}", {})
     assert not answer.ok
-    assert "ConnectionRefusedError" in answer.words
+    assert "ConnectionRefusedError" in answer.problem
 
 
 @pytest.mark.parametrize("on_payment", [True, False])
@@ -96,7 +96,7 @@ def test_writes_make_events(client, box, on_payment):
         return answer.json().get(path, [None])[0]
 
     def heard():
-        box.sandbox.webhooks.pump()
+        box.sandbox.webhooks.deliver_due()
         found = sorted((event["eventCategory"], event["eventType"]) for event in receiver.events())
         receiver.got.clear()
         return found

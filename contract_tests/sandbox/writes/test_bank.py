@@ -7,7 +7,7 @@ from contract_tests.helpers.sandbox_money import again, balance, client, custome
 __all__ = ["client", "customer", "document", "store"]
 
 
-def test_bank_transactions(client, customer, store):
+def test_bank_transactions_are_created_changed_and_deleted(client, customer, store):
     bank = balance(store, "090")
     body = {"Type": "SPEND", "Contact": {"ContactID": customer["ContactID"]}, "BankAccount": {"Code": "090"},
             "LineItems": [{"Description": "x", "UnitAmount": 46, "AccountCode": "429"}],
@@ -28,7 +28,7 @@ def test_bank_transactions(client, customer, store):
     assert client.refused("POST", f"BankTransactions/{made['BankTransactionID']}", {"Reference": "x"})
 
 
-def test_transfers(client, store):
+def test_transfers_move_money_between_two_accounts(client, store):
     bank, saved, seeded = balance(store, "090"), balance(store, "091"), client.rows("BankTransfers")
     body = {"FromBankAccount": {"Code": "090"}, "ToBankAccount": {"Code": "091"}, "Amount": 500,
             "Date": "2026-10-03"}  # fmt: skip
@@ -86,7 +86,7 @@ RECONCILED = {
 
 @pytest.mark.parametrize("setting", ["allowed", "refused"])
 @pytest.mark.parametrize("kind", RECONCILED)
-def test_deleting_what_is_reconciled(client, document, box, store, kind, setting):
+def test_deleting_reconciled_rows_follows_the_switch(client, document, box, store, kind, setting):
     box.sandbox.switches.set("reconciled_delete", setting)
     box.sandbox.switches.set("batch_delete", "allowed")
     document()  # the customer is there
@@ -105,8 +105,8 @@ def test_deleting_what_is_reconciled(client, document, box, store, kind, setting
 
 
 @pytest.mark.parametrize("setting", ["allowed", "refused"])
-def test_deleting_a_batch_that_a_person_reconciled(client, box, store, setting):
-    """Nobody sets this flag through the API; here it is a seeded batch's."""
+def test_deleting_a_reconciled_batch_follows_the_switch(client, box, store, setting):
+    """The API cannot set this flag; here a seeded batch has it."""
     box.sandbox.switches.set("reconciled_delete", setting)
     box.sandbox.switches.set("batch_delete", "allowed")
     batch = next(store.rows("BatchPayments"))

@@ -8,7 +8,7 @@ from contract_tests.helpers.sandbox_money import again, balance, client, custome
 __all__ = ["client", "customer", "document", "store"]
 
 
-def test_an_invoice_is_paid_in_parts_and_a_payment_taken_back(client, document, store):
+def test_an_invoice_is_paid_in_parts_and_one_payment_deleted(client, document, store):
     sold, bank, owed = document(), balance(store, "090"), balance(store, "610")
     first = client.put("Payments", pay(sold, 40, Reference="part"))
     assert (first["Status"], first["PaymentType"], first["BankAmount"]) == ("AUTHORISED", "ACCRECPAYMENT", 40)
@@ -49,7 +49,7 @@ def test_an_invoice_is_paid_in_parts_and_a_payment_taken_back(client, document, 
         ({"Date": "2026-13-01"}, "AllXsd"),
     ],
 )
-def test_refused_payments(client, document, changes, word):
+def test_payments_with_wrong_fields_are_refused(client, document, changes, word):
     sold = document()
     before = client.rows("Payments"), client.rows("Invoices")
     assert word in " ".join(client.refused("PUT", "Payments", {**pay(sold, 10), **changes}))
@@ -96,7 +96,7 @@ def test_what_is_paid_cannot_be_edited_or_voided(client, document):
     assert changed["AmountDue"] == 60
 
 
-def test_a_credit_note_is_allocated_and_the_allocation_taken_back(client, document, store):
+def test_a_credit_note_is_allocated_and_the_allocation_deleted(client, document, store):
     owed = balance(store, "610")
     sold, credit = document(), document("CreditNotes", "ACCRECCREDIT", 30)
     assert credit["CreditNoteNumber"].startswith("CN-")
@@ -131,7 +131,7 @@ def test_an_allocation_may_move_the_stamp_of_its_invoice(client, document, box, 
     assert (again(client, sold)["UpdatedDateUTC"] != sold["UpdatedDateUTC"]) == moves
 
 
-def test_a_credit_note_is_paid_back(client, document, store):
+def test_a_credit_note_is_refunded(client, document, store):
     credit, bank = document("CreditNotes", "ACCRECCREDIT", 30), balance(store, "090")
     paid = client.put("Payments", pay(credit, 30, key="CreditNote"))
     assert paid["PaymentType"] == "ARCREDITPAYMENT"
@@ -143,7 +143,7 @@ def test_a_credit_note_is_paid_back(client, document, store):
 
 @pytest.mark.parametrize("kind", ["OVERPAYMENT", "PREPAYMENT"])
 @pytest.mark.parametrize("way", ["RECEIVE", "SPEND"])
-def test_money_on_account_is_allocated(client, document, customer, store, kind, way):
+def test_prepayments_and_overpayments_are_allocated(client, document, customer, store, kind, way):
     sales = way == "RECEIVE"
     entity, key = f"{kind.title()}s", f"{kind.title()}ID"
     made = client.put("BankTransactions", {
@@ -174,7 +174,7 @@ def journal(*lines, **more):
     return {"Narration": "Accrual", "Date": "2026-10-05", "Status": "POSTED", "JournalLines": rows, **more}
 
 
-def test_journals(client, store):
+def test_manual_journals_post_to_their_accounts(client, store):
     rent = balance(store, "469")
     draft = client.put("ManualJournals", journal((100, "469"), (-100, "900"), Status="DRAFT"))
     assert balance(store, "469") == rent
@@ -184,7 +184,7 @@ def test_journals(client, store):
     assert balance(store, "469") == rent
     hidden = client.put("ManualJournals", journal((10, "469"), (-10, "900"), ShowOnCashBasisReports=False))
     assert hidden["ShowOnCashBasisReports"] is False
-    cash = store.ledger.of("ManualJournals", hidden["ManualJournalID"], CASH)
+    cash = store.ledger.postings_of("ManualJournals", hidden["ManualJournalID"], CASH)
     assert cash == ()
     taxed = client.put("ManualJournals", journal((100, "429"), (-115, "900"), LineAmountTypes="Exclusive"))
     assert [line["TaxAmount"] for line in taxed["JournalLines"]] == [15, 0]
@@ -205,11 +205,11 @@ def test_journals(client, store):
         (journal((1, "469"), (-1, "900"), Status="VOIDED"), "status"),
     ],
 )
-def test_refused_journals(client, body, word):
+def test_unbalanced_or_wrong_journals_are_refused(client, body, word):
     assert word in " ".join(client.refused("PUT", "ManualJournals", body))
 
 
-def test_realised_gains(client, document, store):
+def test_a_payment_at_another_rate_realises_a_gain(client, document, store):
     gains, owed = balance(store, "499"), balance(store, "610")
     sold = document(CurrencyCode="USD", CurrencyRate=0.5)
     assert balance(store, "610") == owed + 200, "base is the amount divided by the rate"
@@ -222,7 +222,7 @@ def test_realised_gains(client, document, store):
     zero(store)
 
 
-def test_what_is_paid_is_not_revalued_any_more(client, document, store):
+def test_paid_documents_are_not_revalued(client, document, store):
     before = store.ledger.revaluations(store.today())
     sold = document(CurrencyCode="USD", CurrencyRate=0.5)
     assert store.ledger.revaluations(store.today()) != before
@@ -230,7 +230,7 @@ def test_what_is_paid_is_not_revalued_any_more(client, document, store):
     assert store.ledger.revaluations(store.today()) == before
 
 
-def test_a_foreign_bank_account(client, document, store):
+def test_a_foreign_bank_account_is_posted_in_both_currencies(client, document, store):
     bank = balance(store, "092")
     sold = document(CurrencyCode="USD", CurrencyRate=0.5)
     paid = client.put("Payments", pay(sold, 100, code="092", CurrencyRate=0.625))
@@ -239,7 +239,7 @@ def test_a_foreign_bank_account(client, document, store):
     zero(store)
 
 
-def test_a_rate_turned_round_is_remarked_on(client, customer):
+def test_an_inverted_rate_gives_a_warning(client, customer):
     body = {"Type": "ACCREC", "Contact": {"ContactID": customer["ContactID"]}, "CurrencyCode": "USD",
             "CurrencyRate": 1.6,
             "LineItems": [{"Description": "x", "UnitAmount": 1, "AccountCode": "200"}]}  # fmt: skip
@@ -248,7 +248,7 @@ def test_a_rate_turned_round_is_remarked_on(client, customer):
     assert "CurrencyRate" in made["Warnings"][0]["Message"]
 
 
-def test_changes_that_move_no_stamp(client, document, box):
+def test_some_changes_keep_the_timestamp(client, document, box):
     sold = document()
     client.put("Payments", pay(sold, 40))
     before = again(client, sold)["UpdatedDateUTC"]

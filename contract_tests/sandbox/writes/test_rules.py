@@ -291,7 +291,7 @@ class TestOrganisations:
         assert row["PaysTax"] == organisation.pays_tax
         customer = client.put("Contacts", {"Name": "New"})
         sold = client.put("Invoices", sale(customer))
-        code, rate = rules.standard("out") if organisation.pays_tax else (rules.untaxed, 0)
+        code, rate = rules.standard_tax("out") if organisation.pays_tax else (rules.untaxed, 0)
         assert sold["LineItems"][0]["TaxType"] == code
         assert sold["TotalTax"] == rate / 100
         rates = {r["TaxType"]: r["EffectiveRate"] for r in client.rows("TaxRates")}

@@ -133,7 +133,7 @@ def test_unmatched_entries_equal_those_of_the_books_by_account_and_age(ask, book
         assert account["count"] == len(rows) == sum(age["count"] for age in account["ages"])
         assert account["money_in"] + account["money_out"] == sum(amount for _, amount in rows)
         assert account["money_in"] == sum(age["money_in"] for age in account["ages"])
-        assert account["oldest"] == min(xero_json.day(day) for day, _ in rows)
+        assert account["oldest"] == min(xero_json.calendar_day(day) for day, _ in rows)
     assert len(result.data["entries"]) + result.data["more_entries"] == sum(map(len, expected.values()))
     assert [e["date"] for e in result.data["entries"]] == sorted(e["date"] for e in result.data["entries"])
     assert "not matched to a bank line" in result.data["note"]

@@ -67,7 +67,7 @@ def test_lines_must_add_up_to_the_deal_or_get_a_visible_rounding_line(uk):
     assert "1234.51" in said
     made = uk.commit("create_invoice", params(uk, lines=odd, deal={**DEAL, "value": 1234.51}, rounding_line=True)).data
     assert made["subtotal"] == Decimal("1234.51")
-    row = uk.store.look("Invoices", made["invoice_id"])
+    row = uk.store.peek("Invoices", made["invoice_id"])
     assert [(line["Description"], line["LineAmount"]) for line in row["LineItems"]] == [
         ("Part", Decimal("1234.50")),
         ("Rounding", Decimal("0.01")),
@@ -85,7 +85,7 @@ def test_who_is_not_registered_for_tax_charges_none(company):
     pottery = company(5)
     made = pottery.commit("create_invoice", params(pottery, value_is="gross")).data
     assert (made["tax"], made["total"]) == (Decimal(0), Decimal("1234.50"))
-    assert pottery.store.look("Invoices", made["invoice_id"])["LineAmountTypes"] == "NoTax"
+    assert pottery.store.peek("Invoices", made["invoice_id"])["LineAmountTypes"] == "NoTax"
 
 
 def test_the_tax_type_comes_from_line_contact_then_account_and_is_shown_with_its_rate(uk):
@@ -156,7 +156,7 @@ def test_a_customer_nobody_knows_is_made_only_when_allowed(uk):
     assert made["contact"] == "Newcomer Ltd"
     (contact,) = uk.rows("Contacts", Name="Newcomer Ltd")
     assert contact["EmailAddress"] == "hello@newcomer.example"
-    assert uk.store.look("Invoices", made["invoice_id"])["Contact"]["ContactID"] == contact["ContactID"]
+    assert uk.store.peek("Invoices", made["invoice_id"])["Contact"]["ContactID"] == contact["ContactID"]
 
 
 def test_an_archived_customer_is_refused_and_a_merged_one_followed(uk):

@@ -72,7 +72,7 @@ def test_tracking_is_checked_against_what_there_is(uk):
     category = uk.rows("TrackingCategories")[0]
     option = category["Options"][0]["Name"]
     made = uk.commit("create_invoice", params(uk, tracking={category["Name"].lower(): option})).data
-    line = uk.store.look("Invoices", made["invoice_id"])["LineItems"][0]
+    line = uk.store.peek("Invoices", made["invoice_id"])["LineItems"][0]
     assert line["Tracking"][0]["Option"] == option
     said = refused_now(uk, tracking={category["Name"]: "Nowhere"})
     assert option in said
