@@ -92,7 +92,7 @@ def vcr_config(subject: Subject) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def vcr_cassette_dir(subject: Subject) -> str:
     """The folder of the connector's cassettes."""
-    return str(subject.contract.folder / subject.contract.cassettes)
+    return str(subject.contract.cassette_folder)
 
 
 Player = Callable[[Scenario], Observation]

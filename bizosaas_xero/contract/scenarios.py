@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from bizosaas_xero.contract import cassettes
 from bizosaas_xero.spec import ERRORS
 
 SYNC_SCRIPTS = (
@@ -202,9 +203,14 @@ class Contract(_Strict):
             raise ValueError(f"exempt names unknown scenarios: {', '.join(sorted(unknown))}")
         return self
 
+    @property
+    def cassette_folder(self) -> Path:
+        """The folder with the cassettes; a temporary one if an installed wheel holds them in an archive."""
+        return cassettes.open_folder(self.folder / self.cassettes)
+
     def cassette(self, scenario: Scenario) -> Path:
         """Return the path of a scenario's cassette."""
-        return self.folder / self.cassettes / f"{scenario.name}.yaml"
+        return self.cassette_folder / f"{scenario.name}.yaml"
 
     def missing(self) -> list[str]:
         """Return the declared cassettes that do not exist, or have no provenance."""
@@ -220,7 +226,7 @@ class Contract(_Strict):
     def unused(self) -> list[str]:
         """Return the cassettes that no scenario declares."""
         names = {scenario.name for scenario in self.scenarios if scenario.http}
-        found = {path.stem for path in (self.folder / self.cassettes).glob("*.yaml")}
+        found = {path.stem for path in self.cassette_folder.glob("*.yaml")}
         return sorted((found | set(self.provenance)) - names)
 
 

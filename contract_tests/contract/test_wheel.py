@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 import sysconfig
+import tarfile
+import zipfile
 
 import pytest
 
+from bizosaas_xero.contract.cassettes import ARCHIVE, open_folder
 from contract_tests.helpers.paths import ROOT
 
 # The network is refused in every process: sitecustomize runs before anything else.
@@ -24,6 +28,39 @@ def refused(*args):
 socket.socket.connect = socket.socket.connect_ex = refused
 socket.getaddrinfo = refused
 """
+
+
+MAX_BYTES = 3_000_000
+"""Of all files of the wheel, unpacked."""
+
+
+def test_packed_cassettes_are_unpacked_to_the_same_files(tmp_path):
+    pytest.importorskip("hatchling")
+    from hatch_build import ARCHIVE, pack
+
+    folder = ROOT / "cassettes" / "xero"
+    packed = pack(folder)
+    assert pack(folder) == packed, "the same files give the same bytes"
+    (tmp_path / ARCHIVE).write_bytes(packed)
+    names = [path.name for path in folder.glob("*.yaml")]
+    unpacked = open_folder(tmp_path)
+    assert {path.name for path in unpacked.iterdir()} == set(names)
+    for name in names:
+        assert (unpacked / name).read_bytes() == (folder / name).read_bytes()
+    assert open_folder(folder) == folder
+    package = sum(
+        path.stat().st_size for path in (ROOT / "bizosaas_xero").rglob("*") if "__pycache__" not in path.parts
+    )
+    assert package + len(packed) < MAX_BYTES
+
+
+def test_an_archive_cannot_write_outside_its_folder(tmp_path):
+    with tarfile.open(tmp_path / ARCHIVE, "w:xz") as archive:
+        for name in ("../outside.yaml", "/tmp/outside.yaml", "good.yaml"):  # noqa: S108 (must not be written)
+            entry = tarfile.TarInfo(name)
+            entry.size = 1
+            archive.addfile(entry, io.BytesIO(b"x"))
+    assert [path.name for path in open_folder(tmp_path).iterdir()] == ["good.yaml"]
 
 
 @pytest.mark.slow
@@ -44,6 +81,7 @@ def test_xero_is_green_from_a_wheel_in_an_empty_folder_without_network(tmp_path)
     done = subprocess.run(build, capture_output=True, text=True, timeout=300, check=False)  # noqa: S603
     assert done.returncode == 0, done.stderr
     wheel = next(wheels.glob("*.whl"))
+    assert sum(entry.file_size for entry in zipfile.ZipFile(wheel).infolist()) < MAX_BYTES
     install = [
         sys.executable,
         "-m",

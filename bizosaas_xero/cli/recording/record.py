@@ -54,10 +54,10 @@ def record_at_xero(output: Output, kind: str, organisation: str | None, keep: Pa
             problems=[{"field": "scenario", "message": "matches no scenario"}],
         )
     signed_in = _sign_in(output, subject, kind, organisation)
-    committed = subject.contract.folder
+    committed = subject.contract.cassette_folder
     with tempfile.TemporaryDirectory(prefix="bizosaas-record-") as made:
         folder = Path(made)
-        shutil.copy(committed / "contract.toml", folder)
+        shutil.copy(subject.contract.folder / "contract.toml", folder)
         for name in names:
             _record_scenario(folder, signed_in, name)
         recorded = [name for name in names if (folder / f"{name}.yaml").is_file()]
