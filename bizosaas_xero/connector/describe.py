@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bizosaas_xero import __version__
-from bizosaas_xero.connector.auth import jwt, scopes
+from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.connector.http.client import Client
 from bizosaas_xero.connector.settings import Settings, load_settings
 from bizosaas_xero.connector.sync import cursor
@@ -19,6 +19,7 @@ from bizosaas_xero.connector.sync.run import SyncRun
 from bizosaas_xero.spec.errors import Invalid, NotFound
 from bizosaas_xero.spec.hooks import SPEC_VERSION
 from bizosaas_xero.spec.models import AuthInfo, Connection, ConnectorInfo, SyncOptions
+from bizosaas_xero.toolkit import jwt
 
 
 def build_info() -> ConnectorInfo:

@@ -12,8 +12,9 @@ from typing import Any
 from pydantic_core import from_json
 
 from bizosaas_xero import __version__
-from bizosaas_xero.connector.auth import jwt, scopes
+from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.spec.models import Action, Connection, ConnectorInfo
+from bizosaas_xero.toolkit import jwt
 
 
 def load_info() -> ConnectorInfo:

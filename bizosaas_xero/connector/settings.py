@@ -15,10 +15,10 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bizosaas_xero.spec.errors import Misconfigured
+from bizosaas_xero.toolkit.http import LOOPBACK
 
 _HOST = re.compile(r"([A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?")
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def _account_reference(description: str, *choices: dict[str, list[Any]]) -> dict[str, Any]:
@@ -62,7 +62,9 @@ class Settings(BaseSettings):
     page_size: int = Field(1000, ge=1, le=1000, description="Records a page (Xero's limit: 1000).")
     overlap: int = Field(300, ge=1, le=86_400, description="Seconds before the last read that are read again.")
     reread_days: int = Field(7, ge=0, description="Days after which everything is read again; 0: never.")
-    timeout: float = Field(60, gt=0, le=600, description="Seconds to wait for one answer.")
+    timeout: float = Field(
+        60, gt=0, le=600, description="Seconds for one whole answer, from connecting to its last byte."
+    )
     sales_account: str | None = Field(
         None,
         description="Account for sales where an action names none: its code or id.",

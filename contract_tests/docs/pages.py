@@ -10,7 +10,7 @@ DOCS = generate.DOCS
 ROOT = DOCS.parent
 PACKAGE = ROOT / "bizosaas_xero"
 CONNECTOR = sorted(
-    [*PACKAGE.glob("*.py"), *(PACKAGE / "connector").rglob("*.py")]
+    [*PACKAGE.glob("*.py"), *(PACKAGE / "connector").rglob("*.py"), *(PACKAGE / "toolkit").rglob("*.py")]
 )  # without spec, host, sandbox and command line
 
 

@@ -15,9 +15,11 @@ from unittest import mock
 
 import httpx
 
-from bizosaas_xero.connector.http import errors, transport
+from bizosaas_xero.connector.http import transport
+from bizosaas_xero.connector.http.transport import XERO
 from bizosaas_xero.sandbox import SandboxServer
 from bizosaas_xero.sandbox.http.middleware import fault_response
+from bizosaas_xero.toolkit.errors import no_response
 
 BEFORE, BODY, AFTER = "before", "body", "after"
 MOMENTS = (BEFORE, BODY, AFTER)
@@ -159,7 +161,7 @@ class Strike:
         sandbox, kind = self._box.sandbox, self._fault.kind
         token, tenant = headers["Authorization"].partition(" ")[2], headers["Xero-Tenant-Id"].lower()
         if kind == "cut":
-            raise errors.no_response(httpx.ReadError("cut"))
+            raise no_response(XERO, httpx.ReadError("cut"))
         if kind == "mutate":
             sandbox.faults.mutate(self._fault.details, tenant)
             return answer

@@ -78,7 +78,7 @@ def cursor(data: bytes) -> None:
 
 def token(data: bytes) -> None:
     """An access token."""
-    from bizosaas_xero.connector.auth import jwt
+    from bizosaas_xero.toolkit import jwt
 
     jwt.claims(data.decode("utf-8", "surrogateescape"))
     jwt.claims(f"a.{base64.urlsafe_b64encode(data).decode()}.c")

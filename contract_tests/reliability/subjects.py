@@ -38,7 +38,7 @@ def company() -> Iterator[tuple[Company, list[float]]]:
     with (
         time_machine.travel(MOMENT),
         stamina.set_testing(True, attempts=10, cap=True),
-        mock.patch("bizosaas_xero.connector.http.client.time.sleep", slept.append),
+        mock.patch("bizosaas_xero.toolkit.rate_limits.time.sleep", slept.append),
         serve(invoices=60, seed=2, limits=False) as box,
     ):
         at = Company(box)

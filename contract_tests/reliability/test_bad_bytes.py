@@ -20,10 +20,10 @@ from bizosaas_xero.connector import settings as connection_settings
 from bizosaas_xero.connector.actions.bank.statement import from_ofx
 from bizosaas_xero.connector.actions.bank.statement_csv import from_csv
 from bizosaas_xero.connector.actions.registry import ACTIONS
-from bizosaas_xero.connector.auth import jwt
 from bizosaas_xero.connector.http import transport as http_transport
 from bizosaas_xero.connector.sync.entities import ENTITIES
 from bizosaas_xero.spec import ConnectorError
+from bizosaas_xero.toolkit import jwt
 from contract_tests.helpers.byte_readers import APP, CONNECTION, CURSOR, WHERE, calm, read_or_refused, sync
 
 DEEP = b"[" * 100_000 + b"]" * 100_000

@@ -13,10 +13,11 @@ import time
 import pytest
 import stamina
 
-from bizosaas_xero.connector.http import rate_limits, transport
+from bizosaas_xero.connector.http import transport
 from bizosaas_xero.host import discover, open_host
 from bizosaas_xero.sandbox import serve
 from bizosaas_xero.spec import ConnectorError
+from bizosaas_xero.toolkit import rate_limits
 from contract_tests.helpers.processes import connect
 from contract_tests.helpers.xero_account import Account, calls
 

@@ -12,10 +12,11 @@ import time_machine
 from pyrate_limiter import InMemoryBucket
 
 from bizosaas_xero import plugin
-from bizosaas_xero.connector.http import rate_limits, transport
+from bizosaas_xero.connector.http import transport
 from bizosaas_xero.host import discover, open_host
 from bizosaas_xero.sandbox import serve
 from bizosaas_xero.spec import App
+from bizosaas_xero.toolkit import rate_limits
 from contract_tests.helpers.xero_account import Account, calls
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -49,10 +50,10 @@ class Time:
         now, count, send = InMemoryBucket.now, rate_limits.reserve_call, transport.send
         monkeypatch.setattr(InMemoryBucket, "now", lambda each: now(each) + int(self.passed * 1000))
 
-        def counted(url, key, limit):
+        def counted(url, limit):
             with self._lock:
-                wait = count(url, key, limit)
-                self.under_way += not wait and "|app|" not in key
+                wait = count(url, limit)
+                self.under_way += not wait and "|app|" not in limit.key
                 return wait
 
         def sent(*given, **more):
@@ -64,7 +65,7 @@ class Time:
 
         monkeypatch.setattr(rate_limits, "reserve_call", counted)
         monkeypatch.setattr(transport, "send", sent)
-        monkeypatch.setattr("bizosaas_xero.connector.http.client.time.sleep", self.pass_by)
+        monkeypatch.setattr("bizosaas_xero.toolkit.rate_limits.time.sleep", self.pass_by)
 
     def pass_by(self, seconds):
         while True:
@@ -176,7 +177,7 @@ def test_a_day_limit_is_met_once_and_kept_over_restarts(tmp_path, box):
 
 def test_a_day_limit_blocks_no_worker_and_no_other_organisation(tmp_path, box, monkeypatch):
     slept = []
-    monkeypatch.setattr("bizosaas_xero.connector.http.client.time.sleep", slept.append)
+    monkeypatch.setattr("bizosaas_xero.toolkit.rate_limits.time.sleep", slept.append)
     with opened(tmp_path) as host:
         first, second = connect(host, box, 2)
         box.sandbox.limits.per_day = 1000

@@ -10,7 +10,6 @@ import stamina
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from bizosaas_xero.connector.sync import paging
 from bizosaas_xero.connector.sync import run as sync_run
 from bizosaas_xero.connector.sync.run import SyncRun
 from contract_tests.reliability.histories import Books
@@ -57,13 +56,13 @@ def blindly_complete(patch):
 
 def last_page_dropped(patch):
     blindly_complete(patch)
-    made = paging.parse_page
+    made = sync_run.parse_page
 
     def emptied(number, *given):
         page = made(number, *given)
         return replace(page, rows=[]) if page.last and number > 1 else page
 
-    patch(paging, "parse_page", emptied)
+    patch(sync_run, "parse_page", emptied)
 
 
 def resumed_a_page_late(patch):

@@ -15,7 +15,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bizosaas_xero.connector.http import transport as http_transport
+from bizosaas_xero.connector.http.transport import XERO
 from bizosaas_xero.spec import ConnectorError
+from bizosaas_xero.toolkit import http
 from contract_tests.helpers.byte_readers import calm, read_or_refused, sync
 
 
@@ -34,7 +36,7 @@ def bomb(size):
 @pytest.fixture(params=["zlib", "isal.isal_zlib"])
 def _unzipping(request, monkeypatch):
     """Unpack with the standard library, and with what the extra `fast` brings."""
-    monkeypatch.setattr(http_transport, "gzip_codec", importlib.import_module(request.param))
+    monkeypatch.setattr(http, "gzip_codec", importlib.import_module(request.param))
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def packed(monkeypatch):
         headers = {"Content-Encoding": answer["encoding"]}
         return httpx.Response(200, headers=headers, stream=httpx.ByteStream(answer["body"]))
 
-    client = http_transport.BoundedClient(transport=httpx.MockTransport(handler))
+    client = http.BoundedClient(XERO, 60, transport=httpx.MockTransport(handler))
     monkeypatch.setattr(http_transport, "http_client", lambda _: client)
     return answer
 
@@ -81,7 +83,7 @@ def test_a_gzip_bomb_is_not_unpacked(monkeypatch, status):
     """A few kilobytes of gzip hold 60 MB here; no more of it is unpacked than the limit."""
     packed = bomb(60_000_000)
     assert len(packed) < 100_000
-    monkeypatch.setattr(http_transport, "MAX_BODY_BYTES", 2_000_000)
+    monkeypatch.setattr(http, "MAX_BODY_BYTES", 2_000_000)
 
     class Pieces(httpx.SyncByteStream):
         def __iter__(self):
@@ -90,7 +92,7 @@ def test_a_gzip_bomb_is_not_unpacked(monkeypatch, status):
     def handler(_request):
         return httpx.Response(status, headers={"Content-Encoding": "gzip"}, stream=Pieces())
 
-    bounded = http_transport.BoundedClient(transport=httpx.MockTransport(handler))
+    bounded = http.BoundedClient(XERO, 60, transport=httpx.MockTransport(handler))
     monkeypatch.setattr(http_transport, "http_client", lambda _: bounded)
     tracemalloc.start()
     found = read_or_refused(sync)
@@ -104,7 +106,7 @@ def test_a_gzip_bomb_is_not_unpacked(monkeypatch, status):
 @pytest.mark.parametrize("status", [200, 400])
 def test_an_answer_that_is_too_long_is_not_read(monkeypatch, status):
     """Without any gzip, and without a length that says so: reading stops at the limit."""
-    monkeypatch.setattr(http_transport, "MAX_BODY_BYTES", 200_000)
+    monkeypatch.setattr(http, "MAX_BODY_BYTES", 200_000)
     read = []
 
     class Endless(httpx.SyncByteStream):
@@ -114,7 +116,7 @@ def test_an_answer_that_is_too_long_is_not_read(monkeypatch, status):
                 yield b"[" * 10_000
 
     transport = httpx.MockTransport(lambda _: httpx.Response(status, stream=Endless()))
-    bounded = http_transport.BoundedClient(transport=transport)
+    bounded = http.BoundedClient(XERO, 60, transport=transport)
     monkeypatch.setattr(http_transport, "http_client", lambda _: bounded)
     assert read_or_refused(sync).reason == "answer_too_long"
     assert len(read) < 100

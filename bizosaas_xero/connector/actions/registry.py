@@ -26,11 +26,12 @@ from bizosaas_xero.connector.actions.reports import (
     verify_figures,
 )
 from bizosaas_xero.connector.actions.writes.plan import Draft, Write
-from bizosaas_xero.connector.auth import jwt, scopes
+from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.connector.http.client import Client
 from bizosaas_xero.connector.settings import load_settings
 from bizosaas_xero.spec.errors import Conflict, Invalid, NotFound
 from bizosaas_xero.spec.models import Action, ActionResult, Connection, Control, Plan, parse
+from bizosaas_xero.toolkit import jwt
 
 ACTIONS: dict[str, ReadAction | WriteAction] = {
     row.name: row

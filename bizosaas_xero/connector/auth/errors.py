@@ -10,9 +10,12 @@ import httpx
 
 from bizosaas_xero.connector.http import errors
 from bizosaas_xero.spec.errors import ConnectorError, Invalid, Misconfigured, MissingScope, ReconnectRequired
+from bizosaas_xero.toolkit.errors import parse_json_object
 
 _PORTAL = "developer.xero.com under My Apps"
 _AUTHORIZE = "Choose Authorize with Xero under Settings → Integrations → Xero"
+
+AUTHORIZE_AGAIN = f"{_AUTHORIZE} again."
 
 OFFLINE_ACCESS_WARNING = (
     "The permission offline_access is missing: the sync will stop after 30 minutes. "
@@ -133,19 +136,7 @@ def state_mismatch() -> Invalid:
     )
 
 
-def consent_unusable(cause: str) -> ReconnectRequired:
-    """Return the error for a pending consent that can no longer be finished."""
-    return ReconnectRequired(
-        f"This authorisation can no longer be finished: {cause}.",
-        remedy=f"{_AUTHORIZE} again.",
-        reason="consent_spent",
-    )
-
-
 def revocation_error(response: httpx.Response) -> ConnectorError:
     """Return the error for a refused revocation."""
-    try:
-        error = str(response.json()["error"])
-    except (ValueError, KeyError, TypeError):
-        return errors.from_response(response)
-    return token_error(error, "")
+    error = parse_json_object(response).get("error")
+    return token_error(error, "") if isinstance(error, str) else errors.from_response(response)

@@ -1,31 +1,30 @@
 """The steps of ``auth``: authorize, callback, client_credentials, refresh, organisations, check, disconnect.
 
-Authlib implements the protocol over this package's own HTTP client. :mod:`bizosaas_xero.connector.auth.errors` maps
+Authlib implements the client over this package's own HTTP client. :mod:`bizosaas_xero.connector.auth.errors` maps
 Xero's refusals to errors.
 """
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Generator
+import logging
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
-import stamina
-from authlib.oauth2 import OAuth2Error
-from authlib.oauth2.auth import ClientAuth
-from authlib.oauth2.client import OAuth2Client
 from pydantic import SecretStr
 
 from bizosaas_xero.connector.auth import errors as auth_errors
-from bizosaas_xero.connector.auth import jwt, organisations, scopes
-from bizosaas_xero.connector.auth import pending as auth_pending
-from bizosaas_xero.connector.http import errors, transport
+from bizosaas_xero.connector.auth import organisations, scopes
+from bizosaas_xero.connector.http import transport
+from bizosaas_xero.connector.http.transport import XERO
 from bizosaas_xero.connector.settings import Settings, load_settings
 from bizosaas_xero.spec.errors import Invalid, Misconfigured, RateLimited, Unavailable
 from bizosaas_xero.spec.models import App, AuthRequest, AuthResult, Grant, Organisation, parse
+from bizosaas_xero.toolkit import jwt
+from bizosaas_xero.toolkit import pending as pending_consents
+from bizosaas_xero.toolkit.oauth import TokenClient, request_token, send_with_retries, token_client
 
 AUTHORIZE_PATH = "/identity/connect/authorize"
 TOKEN_PATH = "/connect/token"  # noqa: S105 (a path)
@@ -36,22 +35,9 @@ DEFAULT_TOKEN_SECONDS = 1800
 
 DAY_SECONDS = 86_400
 
+logger = logging.getLogger("bizosaas_xero.auth")
+
 T = TypeVar("T")
-
-
-class _ClientAuth(httpx.Auth, ClientAuth):  # type: ignore[misc]  # Authlib carries no types
-    """Authlib's client authentication on our transport; its own httpx integration would bring another."""
-
-    requires_request_body = True
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        url, headers, body = self.prepare(request.method, str(request.url), request.headers, request.content.decode())
-        headers["Content-Length"] = str(len(body))
-        yield httpx.Request(request.method, url, headers=headers, content=body, extensions=request.extensions)
-
-
-class _Protocol(OAuth2Client):  # type: ignore[misc]  # Authlib carries no types
-    client_auth_class = _ClientAuth
 
 
 def run_step(request: Any) -> AuthResult:
@@ -61,6 +47,7 @@ def run_step(request: Any) -> AuthResult:
         ConnectorError: as documented at the hook ``auth``.
     """
     auth_request = parse(AuthRequest, request, "request")
+    logger.debug("step=%s", auth_request.step, extra={"step": auth_request.step})
     return STEPS[auth_request.step](auth_request, load_settings(auth_request.settings))
 
 
@@ -85,9 +72,9 @@ def _authorize(request: AuthRequest, settings: Settings) -> AuthResult:
             reason="scopes_refused",
         )
     use_pkce = app.kind == "pkce" if app.pkce is None else app.pkce
-    pending = auth_pending.new_pending(app.client_id, redirect_uri, requested, use_pkce=use_pkce)
-    protocol = _protocol(app, settings, code_challenge_method="S256" if use_pkce else None)
-    url, _ = protocol.create_authorization_url(
+    pending = pending_consents.new_pending(app.client_id, redirect_uri, requested, use_pkce=use_pkce)
+    client = _token_client(app, settings, code_challenge_method="S256" if use_pkce else None)
+    url, _ = client.create_authorization_url(
         settings.login_url + AUTHORIZE_PATH,
         state=pending.state,
         code_verifier=pending.verifier,
@@ -96,14 +83,18 @@ def _authorize(request: AuthRequest, settings: Settings) -> AuthResult:
     )
     warnings = [] if scopes.OFFLINE in requested else [auth_errors.OFFLINE_ACCESS_WARNING]
     return AuthResult(
-        step=request.step, url=url, pending=SecretStr(auth_pending.encode_pending(pending)), warnings=warnings
+        step=request.step, url=url, pending=SecretStr(pending_consents.encode_pending(pending)), warnings=warnings
     )
 
 
 def _callback(request: AuthRequest, settings: Settings) -> AuthResult:
     app = _require(request.app, "app", request.step)
     _require_secret(app)
-    pending = auth_pending.decode_pending(_require(request.pending, "pending", request.step).get_secret_value(), app)
+    pending = pending_consents.decode_pending(
+        _require(request.pending, "pending", request.step).get_secret_value(),
+        app.client_id,
+        auth_errors.AUTHORIZE_AGAIN,
+    )
     url = _require(request.callback_url, "callback_url", request.step).get_secret_value()
     try:
         params = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
@@ -115,7 +106,7 @@ def _callback(request: AuthRequest, settings: Settings) -> AuthResult:
     if not hmac.compare_digest(params.get("state", "").encode(), pending.state.encode()):
         raise auth_errors.state_mismatch()
     if "error" in params:
-        auth_pending.mark_used(pending)
+        pending_consents.mark_used(pending)
         raise auth_errors.consent_error(params["error"], params.get("error_description", ""))
     if "code" not in params:
         problem = {"field": "request.callback_url", "message": "holds no code"}
@@ -125,19 +116,20 @@ def _callback(request: AuthRequest, settings: Settings) -> AuthResult:
             reason="callback_incomplete",
             problems=[problem],
         )
-    protocol = _protocol(app, settings)
+    client = _token_client(app, settings)
     more = {"code_verifier": pending.verifier} if pending.verifier else {}
-    token = _request_token(
-        lambda: protocol.fetch_token(
+    token = request_token(
+        lambda: client.fetch_token(
             settings.identity_url + TOKEN_PATH,
             grant_type="authorization_code",
             code=params["code"],
             redirect_uri=pending.redirect_uri,
             **more,
         ),
+        XERO,
         auth_errors.code_error,
     )
-    auth_pending.mark_used(pending)
+    pending_consents.mark_used(pending)
     return _grant_result(request.step, _build_grant(app, token, pending.scopes), settings)
 
 
@@ -158,10 +150,11 @@ def _refresh(request: AuthRequest, settings: Settings) -> AuthResult:
     if grant.refresh_token is None:
         raise auth_errors.missing_refresh_token()
     _require_secret(app)
-    protocol, stored = _protocol(app, settings), grant.refresh_token.get_secret_value()
+    client, stored = _token_client(app, settings), grant.refresh_token.get_secret_value()
     # A lost response does not lose the grant: Xero accepts the same token for 30 more minutes, so it is sent again.
-    token = _request_token(
-        lambda: protocol.refresh_token(settings.identity_url + TOKEN_PATH, refresh_token=stored),
+    token = request_token(
+        lambda: client.refresh_token(settings.identity_url + TOKEN_PATH, refresh_token=stored),
+        XERO,
         auth_errors.refresh_error,
     )
     fresh = _build_grant(app, token, grant.scopes)
@@ -189,10 +182,9 @@ def _disconnect(request: AuthRequest, settings: Settings) -> AuthResult:
         organisations.disconnect_organisation(grant.access_token.get_secret_value(), request.organisation_id, settings)
         return AuthResult(step=request.step, status="ok")
     token = grant.refresh_token or grant.access_token
-    response = _with_retries(
-        lambda: _protocol(app, settings).revoke_token(
-            settings.identity_url + REVOCATION_PATH, token=token.get_secret_value()
-        )
+    client = _token_client(app, settings)
+    response = send_with_retries(
+        lambda: client.revoke_token(settings.identity_url + REVOCATION_PATH, token=token.get_secret_value()), XERO
     )
     if not response.is_success:
         raise auth_errors.revocation_error(response)
@@ -213,48 +205,23 @@ STEPS: dict[str, Callable[[AuthRequest, Settings], AuthResult]] = {
 # ---------------------------------------------------------------- the token endpoint
 
 
-def _protocol(app: App, settings: Settings, **more: Any) -> _Protocol:
+def _token_client(app: App, settings: Settings, **options: Any) -> TokenClient:
     secret = app.client_secret.get_secret_value() if app.client_secret else None
-    return _Protocol(transport.http_client(settings), app.client_id, secret, redirect_uri=app.redirect_uri, **more)
+    session = transport.http_client(settings)
+    return token_client(session, XERO, app.client_id, secret, redirect_uri=app.redirect_uri, **options)
 
 
 def _request_client_credentials(app: App, settings: Settings, requested_scopes: str | list[str] | None) -> Grant:
     if app.client_secret is None:
         raise auth_errors.missing_secret()
     requested = [scope for scope in scopes.requested_scopes(requested_scopes) if scope != scopes.OFFLINE]
-    protocol = _protocol(app, settings, scope=" ".join(requested))
-    token = _request_token(
-        lambda: protocol.fetch_token(settings.identity_url + TOKEN_PATH, grant_type="client_credentials"),
+    client = _token_client(app, settings, scope=" ".join(requested))
+    token = request_token(
+        lambda: client.fetch_token(settings.identity_url + TOKEN_PATH, grant_type="client_credentials"),
+        XERO,
         auth_errors.refresh_error,
     )
     return _build_grant(app, token, requested)
-
-
-def _request_token(send: Callable[[], Any], make_error: Callable[[str, str], Exception]) -> dict[str, Any]:
-    """Send a token request; ``make_error(error, description)`` maps the refusals."""
-    try:
-        token = _with_retries(send)
-    except OAuth2Error as error:
-        raise make_error(str(error.error), str(error.description or "")) from None
-    if not isinstance(token, dict) or not isinstance(token.get("access_token"), str):
-        raise Unavailable("Xero's sign-in service sent no token.", reason="garbled_answer")
-    return dict(token)
-
-
-def _with_retries(send: Callable[[], T]) -> T:
-    for attempt in stamina.retry_context(on=Unavailable, attempts=3, timeout=None, wait_initial=0.3, wait_jitter=0.3):
-        with attempt:
-            try:
-                return send()
-            except httpx.RequestError as error:
-                raise errors.no_response(error) from None
-            except httpx.HTTPStatusError as error:
-                raise errors.from_response(error.response) from None
-            except OAuth2Error:
-                raise
-            except ValueError:  # raised by Authlib for a body that is not a JSON object
-                raise Unavailable("Xero's sign-in service sent a damaged answer.", reason="garbled_answer") from None
-    raise AssertionError("stamina either returns or raises")
 
 
 # ---------------------------------------------------------------- grants

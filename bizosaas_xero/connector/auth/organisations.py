@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-import stamina
+import httpx
 
 from bizosaas_xero.connector.auth import errors as auth_errors
-from bizosaas_xero.connector.auth import jwt, scopes
+from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.connector.http import client, errors, transport
+from bizosaas_xero.connector.http.transport import XERO
 from bizosaas_xero.connector.records import decode
 from bizosaas_xero.connector.settings import Settings, load_settings
 from bizosaas_xero.spec.errors import (
@@ -21,9 +22,12 @@ from bizosaas_xero.spec.errors import (
     MissingScope,
     OrganisationUnavailable,
     ReconnectRequired,
-    Unavailable,
 )
 from bizosaas_xero.spec.models import AuthResult, Connection, Organisation
+from bizosaas_xero.toolkit import jwt, retries
+from bizosaas_xero.toolkit.errors import parse_json_list
+
+MAX_ATTEMPTS = 3
 
 _STATUS: dict[type[ConnectorError], Any] = {
     AuthExpired: "expired",
@@ -46,7 +50,7 @@ def list_organisations(token: str, settings: Settings, auth_event_id: str | None
     Raises:
         ConnectorError: Xero refused, or could not be reached.
     """
-    connections = errors.parse_json_list(_call("GET", "/connections", token, settings))
+    connections = parse_json_list(XERO, _call("GET", "/connections", token, settings))
     listed = [item for item in connections if item.get("tenantType") == "ORGANISATION" and item.get("tenantId")]
     of_consent = [item for item in listed if auth_event_id and item.get("authEventId") == auth_event_id]
     return [_organisation(item) for item in of_consent or listed]
@@ -135,14 +139,16 @@ def _scope_warnings(granted: list[str]) -> list[str]:
     return warnings
 
 
-def _call(method: str, path: str, token: str, settings: Settings, expected: tuple[int, ...] = (200,)) -> Any:
+def _call(method: str, path: str, token: str, settings: Settings, expected: tuple[int, ...] = (200,)) -> httpx.Response:
     headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-    for attempt in stamina.retry_context(on=Unavailable, attempts=3, timeout=None, wait_initial=0.3, wait_jitter=0.3):
-        with attempt:
-            response = transport.send(method, settings.api_url + path, settings, headers=headers)
-            if response.status_code not in expected:
-                raise errors.from_response(response)
-    return response
+
+    def attempt() -> httpx.Response:
+        response = transport.send(method, settings.api_url + path, settings, headers=headers)
+        if response.status_code not in expected:
+            raise errors.from_response(response)
+        return response
+
+    return retries.retry(attempt, MAX_ATTEMPTS, retries.is_passing)
 
 
 def _organisation(item: dict[str, Any]) -> Organisation:

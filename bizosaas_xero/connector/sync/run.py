@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import math
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,17 +15,20 @@ import msgspec
 from bizosaas_xero.connector.http.client import Client, ParsedResponse
 from bizosaas_xero.connector.records import decode
 from bizosaas_xero.connector.settings import Settings
-from bizosaas_xero.connector.sync import paging
 from bizosaas_xero.connector.sync.cursor import Cursor, ReadKind, ReadPosition
 from bizosaas_xero.connector.sync.entities import Entity
+from bizosaas_xero.connector.sync.paging import parse_page
 from bizosaas_xero.spec.errors import Invalid, Unavailable
 from bizosaas_xero.spec.models import Batch, Record, Rejected, Stats, SyncOptions
+from bizosaas_xero.toolkit import paging
 
 MAX_RESTARTS = 3
 """How often one run restarts a read because a row left the list during it."""
 
 MAX_IDS_PER_FILTER = 15
 """Ids in one filter; the address must stay well under 2,000 characters."""
+
+logger = logging.getLogger("bizosaas_xero.sync")
 
 _NO_ID = "00000000-0000-0000-0000-000000000000"
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -112,6 +117,7 @@ class SyncRun:
             if reading.started is None:
                 self._check_clock(reading, page.server_time)
             records, rejected = self._decode(page.rows, page.content, seen)
+            self._log_page(page, reading.size, len(rejected))
             reading = reading.model_copy(
                 update={
                     "started": reading.started or page.server_time,
@@ -149,6 +155,16 @@ class SyncRun:
                 stats = stats.model_copy(update=self._client.counter.cost())
             yield self._make_batch(records, rejected, self._finished_cursor(reading), stats, has_more=False)
 
+    def _log_page(self, page: paging.Page, size: int, rejected: int) -> None:
+        pages = None if page.count is None else max(1, math.ceil(page.count / size))
+        details = {"entity": self._entity.name, "page": page.number, "pages": pages, "rows": len(page.rows)}
+        logger.debug(
+            "entity=%s page %d of %s rows=%d rejected=%d",
+            *(value if value is not None else "?" for value in details.values()),
+            rejected,
+            extra={**details, "rejected": rejected},
+        )
+
     def _check_clock(self, reading: ReadPosition, at: datetime | None) -> None:
         # Timestamps set while Xero's clock was ahead are later than now: only reading everything is safe.
         if reading.since and at and at < reading.since:
@@ -168,7 +184,7 @@ class SyncRun:
 
         def parse() -> paging.Page:
             response = parse_response()
-            return paging.parse_page(number, self._rows(response), response, size)
+            return parse_page(number, self._rows(response), response, size)
 
         return parse
 
@@ -228,6 +244,7 @@ class SyncRun:
             b"\n".join(sorted(msgspec.json.encode(row, order="sorted") for row in rows))
         ).hexdigest()
         records, rejected = self._decode(rows, answer.content)
+        self._log_page(paging.Page(1, rows, len(rows), None, last=True), max(1, len(rows)), len(rejected))
         keys = sorted({record.key for record in records} | {row.key for row in rejected if row.key})
         first = previous.digest is None
         kind: ReadKind = "first" if first else "reread" if self._options.full else "incremental"

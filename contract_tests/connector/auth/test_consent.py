@@ -150,7 +150,7 @@ def test_a_used_code_is_refused_also_by_another_process(box, monkeypatch):
     account = Account(box)
     once = callback(account)
     account.auth("callback", **once)
-    monkeypatch.setattr("bizosaas_xero.connector.auth.pending._used_states", {})
+    monkeypatch.setattr("bizosaas_xero.toolkit.pending._used_states", {})
     assert refused(account.auth, "callback", **once) == ("reconnect_required", "reconnect", "code_refused")
 
 

@@ -11,9 +11,10 @@ import httpx
 import pytest
 
 from bizosaas_xero import plugin
-from bizosaas_xero.connector.http import client, rate_limits, transport
+from bizosaas_xero.connector.http import client, transport
 from bizosaas_xero.connector.settings import Settings, load_settings
 from bizosaas_xero.spec import Connection, RateLimited, Unavailable
+from bizosaas_xero.toolkit import rate_limits
 from contract_tests.helpers.services import needs_redis
 
 EMPTY = {"Invoices": [], "DateTimeUTC": "/Date(1763769600000)/"}
@@ -45,7 +46,12 @@ MEANINGS = [
     (said(401, Detail="TokenExpired: token expired at 11/22/2026"), "auth_expired/token_expired"),
     (said(401, detail="AuthenticationUnsuccessful"), "auth_expired/token_refused"),
     (said(401), "auth_expired/token_refused"),
-    (said(401, "<html>"), "auth_expired/token_refused"),
+    (said(401, "<html>"), "unavailable/intercepted"),
+    (said(401, "<html>", challenge="Bearer error=invalid_token"), "auth_expired/token_refused"),
+    (said(403, "<html>Access Denied</html>"), "unavailable/intercepted"),
+    (said(403, "You are not permitted to be here"), "unavailable/intercepted"),
+    (said(403), "unavailable/intercepted"),
+    (httpx.Response(403, json=["no role"]), "unavailable/intercepted"),
     (said(401, challenge="Bearer error=insufficent_scope"), "missing_scope/missing_scope"),
     (said(401, challenge='Bearer error="insufficient_scope"'), "missing_scope/missing_scope"),
     (said(403, Detail="insufficient scope"), "missing_scope/missing_scope"),
@@ -188,7 +194,7 @@ def test_a_short_wait_for_the_limiter_is_slept(answer_with, connection, monkeypa
     waits = iter([0, 0, 0.25, 0, 0])
     slept = []
     monkeypatch.setattr(rate_limits, "reserve_call", lambda *_: next(waits))
-    monkeypatch.setattr("bizosaas_xero.connector.http.client.time.sleep", slept.append)
+    monkeypatch.setattr("bizosaas_xero.toolkit.rate_limits.time.sleep", slept.append)
     connection["settings"]["calls_per_minute"] = 1
     run(connection)
     run(connection)
@@ -217,7 +223,10 @@ def test_two_processes_share_one_count_in_redis():
 
 def _take(key, tries):
     url = "redis://127.0.0.1:6379/0"
-    return sum(rate_limits.reserve_call(url, key, 10) == 0 for _ in range(tries))
+    return sum(
+        rate_limits.reserve_call(url, rate_limits.Limit(key, 10, client.errors.limit_reached)) == 0
+        for _ in range(tries)
+    )
 
 
 def test_no_more_than_five_calls_of_an_organisation_at_once(answer_with, connection):
@@ -318,7 +327,7 @@ def test_simultaneous_waits_of_several_threads_count_once(connection):
     one = client.Client(Connection(**connection), load_settings({}), "invoices", 65)
     with ThreadPoolExecutor(4) as pool:
         all_there = threading.Barrier(4)
-        together = list(pool.map(lambda _: all_there.wait() < 4 and one.retry_delay(at_limit), range(4)))
+        together = list(pool.map(lambda _: all_there.wait() < 4 and one.waits.retry_delay(at_limit), range(4)))
     assert together == [40.05] * 4
-    assert one.retry_delay(at_limit) == 40.05, "this thread waits at the same time"
-    assert one.retry_delay(at_limit) is False, "and then not again"
+    assert one.waits.retry_delay(at_limit) == 40.05, "this thread waits at the same time"
+    assert one.waits.retry_delay(at_limit) is False, "and then not again"

@@ -77,7 +77,7 @@ FAULTS = {
 def test_a_fault_ends_in_the_right_error_and_loses_nothing(box, account, name, entity, monkeypatch):
     box.sandbox.switches.not_modified_304 = False  # a 304 has no body that could break
     kind, details, times, outcome = FAULTS[name]
-    monkeypatch.setattr("bizosaas_xero.connector.http.client.time.sleep", lambda _: None)
+    monkeypatch.setattr("bizosaas_xero.toolkit.rate_limits.time.sleep", lambda _: None)
     account.settings["page_size"] = 20
     first = next(iter(account.sync(entity)))
     box.sandbox.faults.add(kind, match={"path": PATHS[entity]}, times=times, **details)
@@ -150,7 +150,7 @@ def test_a_missing_scope_is_named_before_any_call(box, entity, account):
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize("entity", ENTITIES)
 def test_a_scope_that_xero_finds_missing_is_an_error_not_an_empty_table(box, entity, status, monkeypatch):
-    from bizosaas_xero.connector.auth import jwt
+    from bizosaas_xero.toolkit import jwt
     from contract_tests.helpers.xero_account import Account
 
     box.sandbox.switches.missing_scope_status = status
@@ -166,7 +166,7 @@ def test_a_scope_that_xero_finds_missing_is_an_error_not_an_empty_table(box, ent
 
 def test_long_limits_raise_at_once(box, account, monkeypatch):
     slept = []
-    monkeypatch.setattr("bizosaas_xero.connector.http.client.time.sleep", slept.append)
+    monkeypatch.setattr("bizosaas_xero.toolkit.rate_limits.time.sleep", slept.append)
     box.sandbox.faults.add("rate_limit", problem="day", retry_after=66_975, body="empty")
     with pytest.raises(Exception, match="used up") as caught:
         list(account.sync("invoices"))

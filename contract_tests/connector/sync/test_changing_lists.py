@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bizosaas_xero import plugin
 from bizosaas_xero.connector.http import transport as http_transport
-from bizosaas_xero.connector.sync import paging
+from bizosaas_xero.toolkit import paging
 from contract_tests.helpers.changing_list import ChangingList, ShuffledExecutor
 
 CONNECTION = {"organisation_id": "o", "access_token": "t"}

@@ -107,7 +107,7 @@ def send_step(books: Books, write: Write, step: Step, names: Mapping[str, str]) 
     unknown = limited = False
 
     def pause(error: Exception) -> bool | float:
-        return False if unknown else books.client.retry_delay(error)
+        return False if unknown else books.client.waits.retry_delay(error)
 
     import stamina  # and with it asyncio: not needed to list actions
 

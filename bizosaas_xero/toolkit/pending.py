@@ -10,9 +10,7 @@ from threading import Lock
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from bizosaas_xero.connector.auth import errors
-from bizosaas_xero.spec.errors import Invalid
-from bizosaas_xero.spec.models import App
+from bizosaas_xero.spec.errors import Invalid, ReconnectRequired
 
 MAX_AGE = timedelta(minutes=30)
 
@@ -53,8 +51,13 @@ def encode_pending(pending: Pending) -> str:
     return base64.urlsafe_b64encode(pending.model_dump_json().encode()).decode()
 
 
-def decode_pending(text: str, app: App) -> Pending:
+def decode_pending(text: str, client_id: str, remedy: str) -> Pending:
     """Decode what :func:`encode_pending` returned.
+
+    Args:
+        text: The opaque text.
+        client_id: The app that wants to finish the consent.
+        remedy: What the user does when it cannot be finished; part of the error.
 
     Raises:
         Invalid: The text is damaged, or belongs to another app.
@@ -63,15 +66,15 @@ def decode_pending(text: str, app: App) -> Pending:
     try:
         pending = Pending.model_validate_json(base64.urlsafe_b64decode(text.encode()))
     except (ValidationError, binascii.Error, ValueError):
-        raise _invalid_pending("is damaged") from None
-    if pending.client_id != app.client_id:
-        raise _invalid_pending("belongs to another client id")
+        raise _invalid_pending("is damaged", remedy) from None
+    if pending.client_id != client_id:
+        raise _invalid_pending("belongs to another client id", remedy)
     now = datetime.now(UTC)
     if pending.expires_at <= now:
-        raise errors.consent_unusable("it was started more than 30 minutes ago")
+        raise _unusable("it was started more than 30 minutes ago", remedy)
     with _lock:
         if pending.state in _used_states:
-            raise errors.consent_unusable("it was already used")
+            raise _unusable("it was already used", remedy)
     return pending
 
 
@@ -84,10 +87,16 @@ def mark_used(pending: Pending) -> None:
         _used_states[pending.state] = pending.expires_at
 
 
-def _invalid_pending(complaint: str) -> Invalid:
+def _invalid_pending(complaint: str, remedy: str) -> Invalid:
     return Invalid(
         f"request.pending {complaint}.",
-        remedy="Choose Authorize with Xero again.",
+        remedy=remedy,
         reason="pending_damaged",
         problems=[{"field": "request.pending", "message": complaint}],
+    )
+
+
+def _unusable(cause: str, remedy: str) -> ReconnectRequired:
+    return ReconnectRequired(
+        f"This authorisation can no longer be finished: {cause}.", remedy=remedy, reason="consent_spent"
     )

@@ -1,23 +1,23 @@
-"""Count calls before they are sent, so that Xero's limits are not exceeded.
-
-Xero allows 60 calls a minute and 5 at once per organisation, and 10,000 a minute per app over all of them
-(Xero's limits page). Xero counts the day limit; its responses state what is left.
-"""
+"""Count calls before they are sent, so that a service's limits are not exceeded."""
 
 from __future__ import annotations
 
+import logging
 import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from threading import BoundedSemaphore, Lock
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from bizosaas_xero.spec.errors import Misconfigured, Unavailable
+from bizosaas_xero.spec.errors import Misconfigured, RateLimited, Unavailable
+from bizosaas_xero.toolkit.retries import WaitBudget
 
 if TYPE_CHECKING:  # imports asyncio and multiprocessing, which describing does not need
     from pyrate_limiter import AbstractBucket
 
-MAX_CONCURRENT_CALLS = 5
-MAX_APP_CALLS_PER_MINUTE = 10_000
+Result = TypeVar("Result")
 
 WINDOW_MILLISECONDS = 61_000
 """Milliseconds that a call counts for: a second over the minute, as calls do not all travel equally long."""
@@ -25,14 +25,76 @@ WINDOW_MILLISECONDS = 61_000
 REDIS_TIMEOUT_SECONDS = 3.0
 """Seconds that Redis may take to answer."""
 
+logger = logging.getLogger("bizosaas_xero.retry")
 
-def reserve_call(limiter_url: str | None, key: str, per_minute: int) -> float:
+
+@dataclass(frozen=True)
+class Limit:
+    """A number of calls a minute.
+
+    Args:
+        key: The limit's name: an organisation or an app.
+        per_minute: The limit.
+        error: Makes the error for a limit that is used up, from the seconds until there is room.
+    """
+
+    key: str
+    per_minute: int
+    error: Callable[[float], RateLimited]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits that one run keeps.
+
+    Args:
+        per_minute: The limits a minute; none: calls are not counted.
+        slots_key: The name of the slots: calls with one name share them.
+        max_concurrent: How many calls with that name may be in flight in this process.
+        limiter_url: Where calls are counted as well: a ``redis://`` address, or ``None`` for this process alone.
+    """
+
+    per_minute: Sequence[Limit]
+    slots_key: str
+    max_concurrent: int
+    limiter_url: str | None = None
+
+
+def send_within_limits(send: Callable[[], Result], limits: Limits, budget: WaitBudget) -> Result:
+    """Call ``send`` when a slot is free and each limit has room.
+
+    The call is counted while the slot is held. A call counted earlier could wait for a slot and arrive together with
+    the calls of the next minute.
+
+    Raises:
+        RateLimited: The wait for a limit exceeds the budget.
+        ConnectorError: From ``send``, or from the limiter.
+    """
+    # Count in Redis and here: a restarted Redis has lost its counts. In Redis first: a call that cannot be
+    # counted there is not sent and must not count here.
+    limiters = [limits.limiter_url, None] if limits.limiter_url else [None]
+    uncounted = [(limiter, limit) for limit in limits.per_minute for limiter in limiters]
+    while True:
+        with request_slots(os.getpid(), limits.slots_key, limits.max_concurrent):
+            wait = 0.0
+            while uncounted and not (wait := reserve_call(uncounted[0][0], uncounted[0][1])):
+                del uncounted[0]
+            if not uncounted:
+                return send()
+        error = uncounted[0][1].error(wait)
+        budget.reserve(wait, error)
+        logger.debug(
+            "wait_seconds=%.2f reason=%s", wait, error.reason, extra={"wait_seconds": wait, "reason": error.reason}
+        )
+        time.sleep(wait)
+
+
+def reserve_call(limiter_url: str | None, limit: Limit) -> float:
     """Count one call, or return how long until there is room for it.
 
     Args:
         limiter_url: Where calls are counted: ``None`` for this process, or a ``redis://`` address.
-        key: The limit's name: an organisation or an app.
-        per_minute: The limit.
+        limit: The limit.
 
     Returns:
         0 when the call is counted and may be sent; else the seconds after which to retry.
@@ -43,8 +105,8 @@ def reserve_call(limiter_url: str | None, key: str, per_minute: int) -> float:
     """
     with _process_lock(os.getpid()):
         if limiter_url is None:
-            return _reserve_in(_memory_bucket(os.getpid(), key, per_minute), key)
-        return _reserve_in_redis(limiter_url, key, per_minute)
+            return _reserve_in(_memory_bucket(os.getpid(), limit.key, limit.per_minute), limit.key)
+        return _reserve_in_redis(limiter_url, limit.key, limit.per_minute)
 
 
 def _reserve_in(bucket: AbstractBucket, key: str) -> float:
@@ -72,8 +134,7 @@ def _reserve_in_redis(url: str, key: str, per_minute: int) -> float:
             raise _limiter_refused(error) from None
         raise Unavailable(
             f"The limiter at limiter_url does not answer ({type(error).__name__}).",
-            remedy="Start Redis, or correct or unset limiter_url. Nothing was sent to Xero; work "
-            "continues when Redis is back.",
+            remedy="Start Redis, or correct or unset limiter_url. Nothing was sent; work continues when Redis is back.",
             reason="limiter_unreachable",
         ) from None
     except (redis.RedisError, ValueError) as error:
@@ -120,7 +181,7 @@ def _redis_bucket(_pid: int, url: str, key: str, per_minute: int) -> AbstractBuc
     connection = _import_redis().Redis.from_url(
         url, socket_connect_timeout=REDIS_TIMEOUT_SECONDS, socket_timeout=REDIS_TIMEOUT_SECONDS
     )
-    return cast("AbstractBucket", RedisBucket.init([Rate(per_minute, WINDOW_MILLISECONDS)], connection, f"xero:{key}"))
+    return cast("AbstractBucket", RedisBucket.init([Rate(per_minute, WINDOW_MILLISECONDS)], connection, key))
 
 
 def _import_redis() -> Any:
@@ -135,6 +196,6 @@ def _import_redis() -> Any:
     return redis
 
 
-def request_slots(pid: int, key: str) -> BoundedSemaphore:
-    """Return the request slots of one organisation in this process; held during a request, not during a wait."""
-    return _slots.get((pid, key)) or _slots.setdefault((pid, key), BoundedSemaphore(MAX_CONCURRENT_CALLS))
+def request_slots(pid: int, key: str, number: int) -> BoundedSemaphore:
+    """Return the request slots of one name in this process; held during a request, not during a wait."""
+    return _slots.get((pid, key)) or _slots.setdefault((pid, key), BoundedSemaphore(number))

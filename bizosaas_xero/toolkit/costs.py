@@ -1,0 +1,47 @@
+"""Count what a run costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+import httpx
+
+from bizosaas_xero.spec.errors import ConnectorError
+from bizosaas_xero.toolkit.service import Service
+
+
+class CallCounter:
+    """Count the calls and bytes of one run, and keep what the service says is left."""
+
+    def __init__(self, service: Service) -> None:
+        """Start at zero."""
+        self.calls = 0
+        self.bytes = 0
+        self._service = service
+        self._left: dict[str, int | None] = dict.fromkeys(service.remaining_headers)
+        self._lock = Lock()
+
+    def count(self, send: Callable[[], httpx.Response]) -> httpx.Response:
+        """Call ``send`` and count it, with or without a response."""
+        with self._lock:
+            self.calls += 1
+        response = send()
+        with self._lock:
+            self.bytes += response.num_bytes_downloaded
+            self._left |= self._service.remaining_calls(response)
+        return response
+
+    def cost(self) -> dict[str, int | None]:
+        """Return the counts by their names in :class:`~bizosaas_xero.spec.models.Stats`."""
+        return {"calls": self.calls, "bytes": self.bytes, **self._left}
+
+    @contextmanager
+    def attach_cost(self) -> Iterator[None]:
+        """Set ``cost`` of an error that leaves the block, because no result will carry it."""
+        try:
+            yield
+        except ConnectorError as error:
+            error.cost = self.cost() if self.calls else None
+            raise
