@@ -1,6 +1,6 @@
 """The contract between an integration host and a connector.
 
-It stands alone: it imports pluggy and pydantic only, so a host or a connector can be written against this
+It depends on no other part: it imports pluggy and pydantic only, so a host or a connector can be written against this
 package without the Xero connector's dependencies being loaded.
 
 * :mod:`~bizosaas_xero.spec.hooks`: the five hooks, their arguments, results and rules.

@@ -10,11 +10,11 @@ A host decides on two strings and never on these classes, so that it needs no im
     ============= ====================================================================================
     ``refresh``   call ``auth`` with step ``refresh``, save the new grant, then repeat the call
     ``reconnect`` stop, and ask the person to authorise again (``remedy`` says how)
-    ``wait``      come back after ``retry_after`` seconds; do not hold a worker for it
+    ``wait``      call again after ``retry_after`` seconds; do not hold a worker for it
     ``retry``     repeat later with growing pauses; nothing was lost
-    ``restart``   begin the operation anew: a sync without its cursor, a write with a new plan
+    ``restart``   start the operation again: a sync without its cursor, a write with a new plan
     ``fix``       repeating is useless until the person or the caller has changed something
-    ``none``      nothing can be done; carry on without it
+    ``none``      nothing can be done; continue without it
     ============= ====================================================================================
 
 The tree::
@@ -47,19 +47,19 @@ class ConnectorError(Exception):
     Args:
         message: What happened, for a person. Never holds a token or a secret.
         remedy: What the person should do. Defaults to the remedy of the class.
-        reason: A finer, stable word beside ``code`` (such as ``invalid_client``), for hosts that want to
-            show a help page; hosts may ignore it.
+        reason: A stable word, finer than ``code`` (such as ``invalid_client``), for hosts that show a help page;
+            hosts may ignore it.
         retry_after: Seconds after which repeating makes sense, when that is known.
-        correlation_id: The vendor's id of the failed request, for its support.
+        correlation_id: The provider's id of the failed request, for its support.
         problems: For :class:`Invalid`: pairs of field path and complaint.
         scopes: For :class:`MissingScope`: the permissions that are missing.
-        cost: What the call had cost when it failed: ``calls`` and ``bytes``, and where the vendor told it
+        cost: What the call had cost when it failed: ``calls`` and ``bytes``, and where the provider said it
             ``day_left``, as in :class:`~bizosaas_xero.spec.models.Stats`. ``None`` where it made no calls.
 
     Every error survives ``pickle`` and can be rebuilt from ``to_dict()`` with :func:`error_from_dict`.
     """
 
-    # Not ClassVar: an error of a code unknown here, rebuilt from its dictionary, keeps its own two words.
+    # Not ClassVar: an error with an unknown code, rebuilt from its dictionary, keeps its own two values.
     code: str = "connector_error"
     recovery: Recovery = "none"
     default_remedy: ClassVar[str] = "Contact support and name the correlation id."
@@ -116,7 +116,7 @@ class AuthExpired(ConnectorError):
 
     code = "auth_expired"
     recovery = "refresh"
-    default_remedy = "Nothing to do: the platform renews the access by itself and carries on."
+    default_remedy = "Nothing to do: the platform renews the access by itself and continues."
 
 
 class ReconnectRequired(ConnectorError):
@@ -152,15 +152,15 @@ class OrganisationUnavailable(ConnectorError):
 
 
 class RateLimited(ConnectorError):
-    """A limit of the vendor is used up and waiting for it would take longer than ``max_wait``."""
+    """A limit of the provider is used up and waiting for it would take longer than ``max_wait``."""
 
     code = "rate_limited"
     recovery = "wait"
-    default_remedy = "Nothing to do: work goes on by itself once the limit is free again."
+    default_remedy = "Nothing to do: work continues by itself once the limit is free again."
 
 
 class Unavailable(ConnectorError):
-    """The vendor, or the way to it, does not work at the moment; nothing was lost."""
+    """The provider, or the network to it, does not work at the moment; nothing was lost."""
 
     code = "unavailable"
     recovery = "retry"
@@ -182,6 +182,19 @@ class Invalid(ConnectorError):
     recovery = "fix"
     default_remedy = "Correct the named fields and try again."
 
+    @classmethod
+    def field(cls, path: str, message: str, remedy: str | None = None, *, reason: str | None = None) -> Invalid:
+        """Make the error for one wrong field.
+
+        Args:
+            path: The field's path, such as ``params.due_date``.
+            message: What is wrong, without a final period; it follows the path.
+            remedy: What the person should do.
+            reason: A finer, stable word.
+        """
+        problem = {"field": path, "message": message}
+        return cls(f"{path}: {message}.", remedy=remedy, reason=reason, problems=[problem])
+
 
 class NotFound(ConnectorError):
     """The named thing (entity, action, record) does not exist."""
@@ -192,7 +205,7 @@ class NotFound(ConnectorError):
 
 
 class Conflict(ConnectorError):
-    """The world is no longer as the plan assumed, or the same thing is being done elsewhere."""
+    """The books changed since the plan was made, or another process is doing the same write."""
 
     code = "conflict"
     recovery = "restart"

@@ -1,6 +1,6 @@
 """What crosses the hooks, as models. A host may pass and read plain mappings with the same keys.
 
-``.model_dump(mode="json")`` is what crosses a process or goes into a store: decimals become strings, stamps
+``.model_dump(mode="json")`` is what crosses a process or goes into a store: decimals become strings, timestamps
 ISO 8601 with zone, and the secrets of a grant are revealed there and only there. They stay hidden in
 ``repr``, ``str`` and the Python mode of a dump.
 """
@@ -39,7 +39,7 @@ class Model(BaseModel):
     """Base of all models: unknown keys are ignored, and a validation error never prints its input."""
 
     # Building 25 validators at import would cost more than the rest of the plugin's import.
-    # A least length, even of none, makes pydantic refuse text that is no Unicode (lone surrogates).
+    # Any minimum length, even 0, makes pydantic refuse lone surrogates, which are not valid Unicode.
     model_config = ConfigDict(hide_input_in_errors=True, defer_build=True, extra="ignore", str_min_length=0)
 
 
@@ -47,7 +47,7 @@ class Model(BaseModel):
 
 
 class App(Model):
-    """The app that the person registered with the vendor."""
+    """The app that the person registered with the provider."""
 
     client_id: str = Field(min_length=1)
     client_secret: Secret | None = None
@@ -86,7 +86,7 @@ class Connection(Model):
 
 
 class AuthRequest(Model):
-    """The input of ``auth``. Which keys a step reads is told at the hook."""
+    """The input of ``auth``. The hook's documentation says which keys a step reads."""
 
     step: Literal["authorize", "callback", "client_credentials", "refresh", "organisations", "check", "disconnect"]
     app: App | None = None
@@ -94,7 +94,7 @@ class AuthRequest(Model):
         None, description="A profile name (`granular`, `legacy`), or the scopes as list or one string."
     )
     pending: Secret | None = None
-    callback_url: Secret | None = Field(None, description="The whole address to which the person came back.")
+    callback_url: Secret | None = Field(None, description="The whole address of the redirect back to the host.")
     grant: Grant | None = None
     connection: Connection | None = None
     organisation_id: str | None = None
@@ -106,12 +106,14 @@ class SyncOptions(Model):
     """How far one call of ``sync_entity`` goes."""
 
     full: bool = Field(False, description="Read everything again, whatever the cursor says.")
-    max_batches: int | None = Field(None, ge=1, description="Stop after so many; nothing is fetched ahead.")
+    max_batches: int | None = Field(
+        None, ge=1, description="Stop after this number of batches; nothing is fetched ahead."
+    )
     max_wait: float | None = Field(None, ge=0, description="Seconds a limit may be waited for (default 65).")
     deadline: AwareDatetime | None = Field(None, description="Stop between batches after this moment.")
     recheck: list[str] = Field(
         default_factory=list,
-        description="Keys to read again even if unchanged; which, says `EntityInfo.recheck`.",
+        description="Keys to read again even if unchanged; `EntityInfo.recheck` says which.",
     )
 
 
@@ -121,10 +123,10 @@ class Control(Model):
     mode: Literal["run", "plan", "commit"] | None = None
     plan_hash: str | None = None
     business_key: str | None = Field(
-        None, max_length=200, description="Names the intent; the same key is done once, ever."
+        None, max_length=200, description="Names the intent; a write with the same key is done only once, ever."
     )
-    requester: str | None = Field(None, max_length=200, description="Who or what asked; for the record.")
-    approver: str | None = Field(None, max_length=200, description="Who allowed it; for the record.")
+    requester: str | None = Field(None, max_length=200, description="Who requested it; for the record.")
+    approver: str | None = Field(None, max_length=200, description="Who approved it; for the record.")
 
 
 # ---------------------------------------------------------------- outputs
@@ -135,7 +137,7 @@ class Organisation(Model):
 
     id: str
     name: str
-    connection_id: str | None = Field(None, description="The vendor's id of the link, not of the books.")
+    connection_id: str | None = Field(None, description="The provider's id of the link, not of the books.")
     kind: str = "ORGANISATION"
     country: str | None = None
     currency: str | None = None
@@ -161,9 +163,9 @@ class AuthResult(Model):
         None, description="Feature (entity or action) to the scopes it lacks."
     )
     organisation: Organisation | None = None
-    problem: dict[str, Any] | None = Field(None, description="`to_dict()` of what stands behind `status`.")
+    problem: dict[str, Any] | None = Field(None, description="`to_dict()` of the error behind `status`.")
     server_time: AwareDatetime | None = Field(
-        None, description="The other side's clock as it answered; the host's own may be wrong."
+        None, description="The provider's clock as it answered; the host's own may be wrong."
     )
     warnings: list[str] = Field(default_factory=list)
 
@@ -173,12 +175,12 @@ class Record(Model):
 
     key: str
     op: Literal["upsert", "delete"] = "upsert"
-    data: dict[str, Any] = Field(default_factory=dict, description="The vendor's own names and nesting.")
+    data: dict[str, Any] = Field(default_factory=dict, description="The provider's own names and nesting.")
     updated_at: AwareDatetime | None = None
 
 
 class Rejected(Model):
-    """One record that could not be decoded. It stops nothing and is not lost: here is its raw form."""
+    """One record that could not be decoded, in its raw form. It stops nothing and is not lost."""
 
     key: str | None = None
     reason: str
@@ -191,7 +193,7 @@ class Stats(Model):
     kind: Literal["first", "incremental", "reread"]
     complete: bool | None = Field(None, description="All was read. `None`: not known, because the read was resumed.")
     missing: int | None = Field(None, description="How many records are known to be unread.")
-    paused: bool = Field(False, description="Stopped by `max_batches` or `deadline`; call again to go on.")
+    paused: bool = Field(False, description="Stopped by `max_batches` or `deadline`; call again to continue.")
     calls: int = Field(0, description="Requests sent in this run, retries included.")
     bytes: int = Field(0, description="Body bytes received, as they came over the wire.")
     expected: int | None = Field(None, description="Records that the read will bring, as far as known.")
@@ -232,7 +234,7 @@ class Plan(Model):
     organisation: str
     requests: list[dict[str, Any]] = Field(description="Exactly what would be sent, in this order.")
     effect: list[dict[str, Any]] = Field(
-        default_factory=list, description="What the books gain: account, debit or credit, tax."
+        default_factory=list, description="Its postings to the ledger: account, debit or credit, tax."
     )
     warnings: list[str] = Field(default_factory=list)
     undo: str | None = None
@@ -243,9 +245,7 @@ class Plan(Model):
         "`authorise`, `send`, `pay`, `void`, `delete`, `backdate`, `create_contact`. Missing, unknown, or empty "
         "on a plan with a request that is not a GET: a person is asked.",
     )
-    amount: Decimal | None = Field(
-        None, description="How much money it is about, in base currency; `None`: not known before."
-    )
+    amount: Decimal | None = Field(None, description="The money involved, in base currency; `None`: not known before.")
     currency: str | None = Field(None, description="The base currency, in which `amount` is.")
 
 
@@ -262,7 +262,7 @@ class ActionResult(Model):
 
 
 class Recheck(Model):
-    """Records of which a change may leave no trace: the host passes their keys in ``options.recheck``.
+    """Records that may change without a new timestamp: the host passes their keys in ``options.recheck``.
 
     At most once in ``every`` seconds, all records held whose ``field`` equals ``equals``.
     """
@@ -288,7 +288,7 @@ class EventRule(Model):
     )
     date: str | None = Field(None, description="A business date: the rule holds from that day on.")
     days: int = Field(0, description="Days after `date` from which it holds.")
-    again: str | None = Field(None, description="A path: while the rule holds, each new value is told as well.")
+    again: str | None = Field(None, description="A path: while the rule holds, each new value is an event as well.")
 
 
 class EntityInfo(Model):
@@ -305,7 +305,7 @@ class EntityInfo(Model):
     )
     scopes: dict[str, list[str]] = Field(default_factory=dict, description="Needed, by vocabulary.")
     recheck: Recheck | None = None
-    events: list[EventRule] = Field(default_factory=list, description="What is worth telling about a record.")
+    events: list[EventRule] = Field(default_factory=list, description="The events of a record.")
     deal: list[str] = Field(
         default_factory=list,
         description="Paths of `data` that may carry the key of the deal; the first that is not empty.",
@@ -351,18 +351,17 @@ def parse(model: type[M], value: Any, name: str) -> M:
     """
     if isinstance(value, model):
         return value
-    if isinstance(value, BaseModel):  # of somebody else's making, with the same keys
+    if isinstance(value, BaseModel):  # another package's model, with the same keys
         value = value.model_dump()
     if value is not None and not isinstance(value, Mapping):
-        complaint = f"must be a mapping, not {type(value).__name__}"
-        raise Invalid(f"{name} {complaint}.", problems=[{"field": name, "message": complaint}])
+        raise Invalid.field(name, f"must be a mapping, not {type(value).__name__}")
     try:
         return model.model_validate(dict(value or {}))
     except ValidationError as error:
         raise Invalid(
             f"{name} is not valid: {_summary(error)}.",
             problems=[
-                {"field": ".".join((name, *map(str, item["loc"]))), "message": _said(item["msg"])}
+                {"field": ".".join((name, *map(str, item["loc"]))), "message": _message(item["msg"])}
                 for item in error.errors(include_input=False, include_url=False, include_context=False)
             ],
         ) from None
@@ -370,10 +369,10 @@ def parse(model: type[M], value: Any, name: str) -> M:
 
 def _summary(error: ValidationError) -> str:
     items = error.errors(include_input=False, include_url=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {_said(item['msg'])}" for item in items[:5])
+    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {_message(item['msg'])}" for item in items[:5])
 
 
-def _said(message: str) -> str:
+def _message(message: str) -> str:
     return message.removeprefix("Value error, ")
 
 

@@ -16,8 +16,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from bizosaas_xero.connector.actions.definition import ReadAction, WriteAction
-from bizosaas_xero.connector.actions.registry import ACTIONS
+from bizosaas_xero.connector.actions.registry import ACTIONS, ActionClass
 from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.connector.describe import build_info
 from bizosaas_xero.connector.settings import Settings
@@ -105,8 +104,8 @@ def _model(name: str) -> str:
     return f"### {name}\n\n{text}\n\n{table(['Key', 'Type', 'Default', 'Meaning'], rows)}\n"
 
 
-def _action(row: ReadAction | WriteAction) -> str:
-    schema = row.params.model_json_schema()
+def _action(row: ActionClass) -> str:
+    schema = row.params_model.model_json_schema()
     rows = parameters.rows(row.name, schema, schema)
     params = table(["Parameter", "Type", "Default", "Meaning"], rows) if rows else "It takes no parameters."
     found = scopes.required_scopes(row.name)

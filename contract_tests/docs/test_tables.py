@@ -97,7 +97,7 @@ def test_no_words_for_a_parameter_are_kept_for_nothing():
                 walk(action, schema, schema["$defs"][inner], f"{before}{name}{'[]' if many else ''}.")
 
     for name, row in ACTIONS.items():
-        walk(name, row.params.model_json_schema(), row.params.model_json_schema())
+        walk(name, row.params_model.model_json_schema(), row.params_model.model_json_schema())
     assert used == set(parameters.PARAMETERS)
 
 

@@ -28,7 +28,7 @@ from contract_tests.helpers.write_examples import WRITES
 
 MAX_WAIT = 65.0
 SUBJECTS = (*ENTITIES, *ACTIONS)
-WRITING = tuple(name for name, row in ACTIONS.items() if isinstance(row, WriteAction))
+WRITING = tuple(name for name, row in ACTIONS.items() if issubclass(row, WriteAction))
 
 
 @contextmanager

@@ -194,7 +194,7 @@ def test_callback_addresses_of_any_text_are_refused(url, query):
 def test_parameters_of_any_json_are_read_or_refused(wire, data, name):
     """Names are the action's own; whatever their values are, it is refused, or Xero is asked."""
     wire |= {"status": 503, "body": b""}
-    names = sorted(ACTIONS[name].params.model_fields)
+    names = sorted(ACTIONS[name].params_model.model_fields)
     params = data.draw(st.dictionaries(st.sampled_from(names) if names else texts, values))
     read_or_refused(plugin.run_action, CONNECTION, name, params, {"mode": "plan"})
 

@@ -25,7 +25,7 @@ from contract_tests.helpers.write_examples import WRITES
 from contract_tests.reliability.mutations import JUNK, Recording, changed, mutations, paths, places
 
 CONTROL = {"mode": "run", "business_key": "k"}
-WRITING = [name for name, row in ACTIONS.items() if isinstance(row, WriteAction)]
+WRITING = [name for name, row in ACTIONS.items() if issubclass(row, WriteAction)]
 few = settings(max_examples=25 if not SEARCHING else 1000, suppress_health_check=list(HealthCheck), deadline=None)
 live = settings(
     max_examples=4 if not SEARCHING else 100,

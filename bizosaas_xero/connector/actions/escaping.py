@@ -1,4 +1,4 @@
-"""What makes a value safe to stand in a table for a person."""
+"""Make text safe in a table for a person: Markdown or CSV."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ def escape_markdown(value: str) -> str:
 
 def escape_csv(value: str) -> str:
     """Return a text that no spreadsheet runs as a formula, whatever blanks it skips."""
-    begins = value.lstrip().startswith(_FORMULA_STARTS) or value.startswith(("\t", "\r"))
-    return f"'{value}" if begins else value
+    is_formula = value.lstrip().startswith(_FORMULA_STARTS) or value.startswith(("\t", "\r"))
+    return f"'{value}" if is_formula else value
 
 
 def bullet_list(texts: Iterable[str]) -> list[str]:
-    """Return texts as a Markdown list, with the empty line that goes before it; nothing without any."""
-    found = [f"- {escape_markdown(text)}" for text in texts]
-    return ["", *found] if found else []
+    """Return texts as a Markdown list after an empty line; an empty list without any."""
+    items = [f"- {escape_markdown(text)}" for text in texts]
+    return ["", *items] if items else []

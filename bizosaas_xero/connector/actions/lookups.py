@@ -106,23 +106,37 @@ def list_accounts(books: Books, params: AccountsParams) -> AccountsResult:
     )
 
 
-ACTIONS = (
-    ReadAction(
-        "get_organisation",
-        "Get Organisation",
+class GetOrganisation(ReadAction[NoParams]):
+    """``get_organisation``."""
+
+    name = "get_organisation"
+    title = "Get Organisation"
+    description = (
         "Name, country, currency, today's date, financial year and lock dates of the organisation. Use it "
-        "first when dates or currency matter. Reads only; one call, free of egress.",
-        NoParams,
-        OrganisationResult,
-        get_organisation,
-    ),
-    ReadAction(
-        "list_accounts",
-        "List Accounts",
+        "first when dates or currency matter. Reads only; one call, free of egress."
+    )
+    position = 130
+    params_model = NoParams
+    result_model = OrganisationResult
+
+    def run(self) -> OrganisationResult:
+        """Read, and return the result."""
+        return get_organisation(self.books, self.params)
+
+
+class ListAccounts(ReadAction[AccountsParams]):
+    """``list_accounts``."""
+
+    name = "list_accounts"
+    title = "List Accounts"
+    description = (
         "The chart of accounts, or one part of it. Use it to choose an account for a line "
-        "or a payment. Reads only; one call.",
-        AccountsParams,
-        AccountsResult,
-        list_accounts,
-    ),
-)
+        "or a payment. Reads only; one call."
+    )
+    position = 140
+    params_model = AccountsParams
+    result_model = AccountsResult
+
+    def run(self) -> AccountsResult:
+        """Read, and return the result."""
+        return list_accounts(self.books, self.params)

@@ -1,4 +1,4 @@
-"""What every action's models share: exact amounts, parameters and results."""
+"""Base models of every action: exact amounts, parameters and results."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Money = Annotated[
 
 
 class Params(BaseModel):
-    """Base of parameters. The model is the one source of schema, validation, tool description and docs."""
+    """Base of parameters: the one source of schema, validation, tool description and docs."""
 
-    # A least length, even of none, makes pydantic refuse text that is no Unicode (lone surrogates).
+    # Any minimum length, even 0, makes pydantic refuse lone surrogates, which are not valid Unicode.
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, defer_build=True, str_min_length=0)
 
 

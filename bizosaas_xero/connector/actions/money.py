@@ -1,4 +1,4 @@
-"""Arithmetic of amounts in two currencies."""
+"""Arithmetic of amounts: rounding, and conversion to base currency."""
 
 from __future__ import annotations
 
@@ -7,13 +7,22 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 CENT = Decimal("0.01")
 
 
-def to_base_currency(amount: Decimal, rate: Decimal) -> Decimal:
-    """Return base currency to the cent; a rate is foreign units per base unit, so it divides.
+def round_to_cents(amount: Decimal) -> Decimal:
+    """Round to cents, halves away from zero, as Xero does."""
+    return amount.quantize(CENT, ROUND_HALF_UP)
 
-    An amount at the rate of one is in base currency already and keeps its digits.
+
+def to_base_currency(amount: Decimal, rate: Decimal) -> Decimal:
+    """Return an amount in base currency, rounded to cents.
+
+    An amount at a rate of one is in base currency already and keeps its digits.
+
+    Args:
+        amount: In the foreign currency.
+        rate: Foreign units per unit of base currency, so it divides.
     """
     if rate == 1:
         return amount
-    with localcontext() as exact:
-        exact.prec = 60  # a quotient cut short must not tip a half cent
-        return (amount / rate).quantize(CENT, ROUND_HALF_UP)
+    with localcontext() as context:
+        context.prec = 60  # a truncated quotient must not change which way half a cent is rounded
+        return round_to_cents(amount / rate)

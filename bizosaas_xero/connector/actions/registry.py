@@ -1,30 +1,20 @@
-"""Which actions there are, and how one is run."""
+"""Which actions there are, and how one is run.
+
+An action is found by itself: every module of this package that defines a class of
+:class:`~.definition.ReadAction` or :class:`~.definition.WriteAction` adds it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import pkgutil
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from inspect import isabstract
 from typing import Any
 
-from bizosaas_xero.connector.actions import lookups
-from bizosaas_xero.connector.actions.bank import reconcile_bank_feeds
+from bizosaas_xero.connector import actions
 from bizosaas_xero.connector.actions.books import Books, Row
-from bizosaas_xero.connector.actions.contacts import create_contact, find_contacts
 from bizosaas_xero.connector.actions.definition import ReadAction, WriteAction
-from bizosaas_xero.connector.actions.invoices import (
-    create_credit_note,
-    create_invoice,
-    email_invoice,
-    find_invoices,
-    void_invoice,
-)
-from bizosaas_xero.connector.actions.models import Params
-from bizosaas_xero.connector.actions.payments import delete_payment, mark_invoice_paid
-from bizosaas_xero.connector.actions.reports import (
-    generate_pnl_report,
-    get_aged,
-    get_balance_sheet,
-    verify_figures,
-)
 from bizosaas_xero.connector.actions.writes.plan import Draft, Write
 from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.connector.http.client import Client
@@ -33,108 +23,103 @@ from bizosaas_xero.spec.errors import Conflict, Invalid, NotFound
 from bizosaas_xero.spec.models import Action, ActionResult, Connection, Control, Plan, parse
 from bizosaas_xero.toolkit import jwt
 
-ACTIONS: dict[str, ReadAction | WriteAction] = {
-    row.name: row
-    for row in (
-        create_invoice.ACTION,
-        mark_invoice_paid.ACTION,
-        delete_payment.ACTION,
-        email_invoice.ACTION,
-        void_invoice.ACTION,
-        create_credit_note.ACTION,
-        create_contact.ACTION,
-        generate_pnl_report.ACTION,
-        *get_aged.ACTIONS,
-        get_balance_sheet.ACTION,
-        reconcile_bank_feeds.ACTION,
-        *lookups.ACTIONS,
-        find_contacts.ACTION,
-        *find_invoices.ACTIONS,
-        verify_figures.ACTION,
-    )
+ActionClass = type[ReadAction[Any]] | type[WriteAction[Any]]
+
+
+def _discover() -> Iterator[ActionClass]:
+    for info in pkgutil.walk_packages(actions.__path__, f"{actions.__name__}."):
+        if info.ispkg or info.name == __name__:
+            continue
+        for value in vars(import_module(info.name)).values():
+            is_action = isinstance(value, type) and issubclass(value, ReadAction | WriteAction)
+            if is_action and not isabstract(value) and value.__module__ == info.name and hasattr(value, "name"):
+                yield value
+
+
+ACTIONS: dict[str, ActionClass] = {
+    action.name: action for action in sorted(_discover(), key=lambda action: (action.position, action.name))
 }
-"""Every action of this release by its name."""
+"""Every action by its name, in the order in which ``list_actions()`` publishes them."""
 
 
 def list_all() -> list[Action]:
     """Work out what ``list_actions()`` publishes without a connection."""
     return [
         Action(
-            name=row.name,
-            title=row.title,
-            description=row.description,
-            params=row.params.model_json_schema(mode="validation"),
-            result=row.result.model_json_schema(mode="serialization"),
-            effect="write" if isinstance(row, WriteAction) else "read",
-            destructive=isinstance(row, WriteAction) and row.destructive,
-            scopes=scopes.required_scopes(row.name),
+            name=action.name,
+            title=action.title,
+            description=action.description,
+            params=action.params_model.model_json_schema(mode="validation"),
+            result=action.result_model.model_json_schema(mode="serialization"),
+            effect="write" if issubclass(action, WriteAction) else "read",
+            destructive=issubclass(action, WriteAction) and action.destructive,
+            scopes=scopes.required_scopes(action.name),
         )
-        for row in ACTIONS.values()
+        for action in ACTIONS.values()
     ]
 
 
-def run(connection: Connection, action: str, params: Mapping[str, Any] | None, control: Control) -> ActionResult:
+def run(connection: Connection, name: str, params: Mapping[str, Any] | None, control: Control) -> ActionResult:
     """Run an action, or plan a write, or do exactly what was planned.
 
     Raises:
-        NotFound: There is no such action.
+        NotFound: The connector has no action of this name.
         Invalid: Wrong parameters or control, before any request; or Xero refused the write.
         Conflict: The plan is not what would be done now.
-        ConnectorError: Any other that the client makes of Xero's answers.
+        ConnectorError: Any other error that the client makes of Xero's answers.
     """
-    row = ACTIONS.get(action) if isinstance(action, str) else None
-    if row is None:
+    action = ACTIONS.get(name) if isinstance(name, str) else None
+    if action is None:
         raise NotFound(
-            f"There is no action '{action}'.",
+            f"This connector has no action '{name}'.",
             remedy=f"Use one of: {', '.join(ACTIONS)}.",
             reason="unknown_action",
         )
-    parsed_params = parse(row.params, params, "params")
+    checked_params = parse(action.params_model, params, "params")
     settings = load_settings(connection.settings)
-    scopes.require_scopes(jwt.granted_scopes(connection), row.name)
-    books = Books(Client(connection, settings, row.name), settings)
+    scopes.require_scopes(jwt.granted_scopes(connection), action.name)
+    books = Books(Client(connection, settings, action.name), settings)
     with books.client.counter.attach_cost():
-        if isinstance(row, WriteAction):
-            write = Write.from_control(connection.organisation_id, row.name, control)
-            return _write(books, row, parsed_params, control, write)
-        return _read(books, row, parsed_params, control)
+        if issubclass(action, WriteAction):
+            write = Write.from_control(connection.organisation_id, action.name, control)
+            return _write(action(books, checked_params, write), control)
+        return _read(action(books, checked_params), control)
 
 
-def _read(books: Books, row: ReadAction, parsed_params: Params, control: Control) -> ActionResult:
+def _read(action: ReadAction[Any], control: Control) -> ActionResult:
+    books = action.books
     if control.mode == "commit":
         problem = {"field": "control.mode", "message": "this action only reads: there is nothing to commit"}
         raise Invalid("control.mode is not valid.", problems=[problem])
     if control.mode == "plan":
         empty = Plan(hash="", organisation=_name(books), requests=[], undo="Nothing to undo: it only reads.")
-        return ActionResult(action=row.name, status="planned", plan=empty, **_cost(books))
-    result = row.run(books, parsed_params)
-    return ActionResult(action=row.name, status="done", data=result.model_dump(), **_cost(books))
+        return ActionResult(action=action.name, status="planned", plan=empty, **_cost(books))
+    return ActionResult(action=action.name, status="done", data=action.run().model_dump(), **_cost(books))
 
 
-def _write(books: Books, row: WriteAction, parsed_params: Params, control: Control, write: Write) -> ActionResult:
+def _write(action: WriteAction[Any], control: Control) -> ActionResult:
+    books, write = action.books, action.write
     if control.mode == "plan":
-        draft = row.plan(books, parsed_params, write)
-        plan = draft.plan(write, _name(books), books.base_currency)
-        return ActionResult(action=row.name, status="planned", plan=plan, warnings=plan.warnings, **_cost(books))
-    ready: Draft | Row | None = row.find_existing(books, parsed_params, write)
+        plan = action.plan().to_plan(write, _name(books), books.base_currency)
+        return ActionResult(action=action.name, status="planned", plan=plan, warnings=plan.warnings, **_cost(books))
+    ready: Draft | Row | None = action.find_existing()
     if ready is None:
-        ready = draft = row.plan(books, parsed_params, write)
+        ready = draft = action.plan()
         if control.mode == "commit" and draft.hash(write) != control.plan_hash:
-            # What changed the world may be this very write, done by another worker meanwhile.
+            # What changed the world may be this very write, done by another worker in the meantime.
             books.clear_cache()
-            ready = row.find_existing(books, parsed_params, write)
+            ready = action.find_existing()
         if ready is None:
             raise Conflict(
                 "What this would do now is not what was planned.",
                 remedy="Plan again with the same parameters and business key, and look at what is different.",
                 reason="stale_plan",
             )
-    done = row.commit(books, parsed_params, write, ready)
-    result = row.to_result(books, parsed_params, done)
+    done = action.commit(ready)
     return ActionResult(
-        action=row.name,
+        action=action.name,
         status="partial" if done.partial else "done",
-        data=result.model_dump(),
+        data=action.to_result(done).model_dump(),
         warnings=done.warnings,
         **_cost(books),
     )
@@ -145,5 +130,5 @@ def _name(books: Books) -> str:
 
 
 def _cost(books: Books) -> dict[str, int]:
-    meter = books.client.counter
-    return {"calls": meter.calls, "bytes": meter.bytes}
+    counter = books.client.counter
+    return {"calls": counter.calls, "bytes": counter.bytes}

@@ -259,10 +259,12 @@ def _is_between(day: date, first: date | None, last: date | None) -> bool:
     return (first is None or first <= day) and (last is None or day <= last)
 
 
-ACTION = ReadAction(
-    name="reconcile_bank_feeds",
-    title="Reconcile Bank Feeds",
-    description=(
+class ReconcileBankFeeds(ReadAction[ReconcileParams]):
+    """``reconcile_bank_feeds``."""
+
+    name = "reconcile_bank_feeds"
+    title = "Reconcile Bank Feeds"
+    description = (
         "Entries in Xero without a matched bank line: by bank account and age, with suspected "
         "duplicates. Given a bank statement (`lines`, `csv` or `ofx`), it also matches its lines to "
         "entries or open invoices and bills, as certain, likely or left to a person, and compares the "
@@ -270,8 +272,11 @@ ACTION = ReadAction(
         "and never reconciles: a person does that in Xero. Reads only. Costs at most 9 calls, with a "
         "statement at most 12, and one more for each further 1,000 rows of a list. Do not present a likely "
         "match as certain."
-    ),
-    params=ReconcileParams,
-    result=ReconcileResult,
-    run=run,
-)
+    )
+    position = 120
+    params_model = ReconcileParams
+    result_model = ReconcileResult
+
+    def run(self) -> ReconcileResult:
+        """Read, and return the result."""
+        return run(self.books, self.params)

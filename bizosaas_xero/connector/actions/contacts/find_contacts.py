@@ -67,12 +67,19 @@ def _contact_item(books: Books, row: Row) -> ContactItem:
     )
 
 
-ACTION = ReadAction(
-    "find_contacts",
-    "Find Contacts",
-    "Contacts by exact name, e-mail or account number. Use it before anything that names a customer. If "
-    "several are found, ask which is meant. Reads only; two calls.",
-    FindContactsParams,
-    ContactsResult,
-    find_contacts,
-)
+class FindContacts(ReadAction[FindContactsParams]):
+    """``find_contacts``."""
+
+    name = "find_contacts"
+    title = "Find Contacts"
+    description = (
+        "Contacts by exact name, e-mail or account number. Use it before anything that names a customer. If "
+        "several are found, ask which is meant. Reads only; two calls."
+    )
+    position = 150
+    params_model = FindContactsParams
+    result_model = ContactsResult
+
+    def run(self) -> ContactsResult:
+        """Read, and return the result."""
+        return find_contacts(self.books, self.params)

@@ -1,1 +1,1 @@
-"""Sales documents that a write makes or changes: their lines, what they post, how they are sent and told."""
+"""Actions on sales documents: invoices, credit notes, their lines, and sending them."""

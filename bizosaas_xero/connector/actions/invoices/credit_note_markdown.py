@@ -2,50 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from decimal import Decimal
 
 from bizosaas_xero.connector.actions.escaping import bullet_list, escape_markdown
-from bizosaas_xero.connector.actions.invoices import invoice_markdown
+from bizosaas_xero.connector.actions.invoices.invoice_markdown import lines_and_totals
+from bizosaas_xero.connector.actions.invoices.sales_document import SalesDocument
 
-if TYPE_CHECKING:
-    from bizosaas_xero.connector.actions.books import Books
-    from bizosaas_xero.connector.actions.invoices.credit_note_draft import (
-        CreateCreditNoteParams,
-        CreditNoteDraft,
-    )
-
-_DOES = {
+_STATUS_WORDS = {
     "draft": "a draft of a credit note",
     "submitted": "a credit note for approval",
     "authorised": "an approved credit note",
 }
 
 
-def summary(books: Books, note: CreditNoteDraft, warnings: tuple[str, ...]) -> str:
-    """Return what would be made: customer, invoice, lines, tax, what is set against it, warnings."""
-    home, name = escape_markdown(str(books.organisation.get("Name"))), escape_markdown(note.who.name)
-    number, currency = escape_markdown(note.number), note.currency
-    of = f" for invoice **{number}**" if note.invoice else ""
+def credit_note_summary(document: SalesDocument, number: str, applied: Decimal, warnings: Iterable[str]) -> str:
+    """Return what would be made: customer, invoice, lines, tax, what is applied to the invoice, warnings.
+
+    Args:
+        document: The planned credit note.
+        number: The credited invoice's number; empty: the credit note is for a contact.
+        applied: How much of it is then applied to the invoice.
+        warnings: What a person should know before approving.
+    """
+    organisation = escape_markdown(str(document.books.organisation.get("Name")))
+    customer, number = escape_markdown(document.contact.name), escape_markdown(number)
+    of_invoice = f" for invoice **{number}**" if number else ""
     out = [
-        f"**{home}**: make {_DOES[note.params.status]} to **{name}**{of}.",
+        f"**{organisation}**: make {_STATUS_WORDS[document.status]} to **{customer}**{of_invoice}.",
         "",
-        f"Dated {note.date}.",
+        f"Dated {document.date}.",
         "",
-        *invoice_markdown.table(note.lines, currency),
-        "",
-        f"Without tax {note.net}, tax {note.tax}, **total {currency} {note.total}**.",
+        *lines_and_totals(document),
     ]
-    if note.applied:
-        out += ["", f"Then {currency} {note.applied} of it are set against {number}."]
-    if not note.authorised:
-        out += ["", "It does not enter the ledger until it is approved."]
+    if applied:
+        out += ["", f"Then {document.currency} {applied} of it are applied to {number}."]
     return "\n".join([*out, *bullet_list(warnings)])
-
-
-def undo(params: CreateCreditNoteParams) -> str:
-    """Return how to take it back."""
-    if params.status != "authorised":
-        return "Delete it in Xero, while it is not approved."
-    if params.apply:
-        return "Take back its allocation to the invoice, then void it, both in Xero."
-    return "Void it in Xero, while it is not used."

@@ -1,6 +1,6 @@
-"""A customer's credit notes as a write sees them: which one it made, and setting one against an invoice.
+"""A customer's credit notes: which one a write made, what they credit, and applying one to an invoice.
 
-A credit note has no `Url` (Xero's OpenAPI file), so the write's mark stands at the end of its `Reference`.
+A credit note has no `Url` (Xero's OpenAPI file), so the write's mark is at the end of its `Reference`.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ def list_credit_notes(books: Books, contact_id: str | None) -> list[Row]:
 
 
 def has_mark(row: Row, mark: str) -> bool:
-    """Tell whether a credit note was made by the write of this mark."""
+    """Return whether the write of this mark made a credit note."""
     return mark in str(row.get("Reference") or "").split()
 
 
 def find_by_mark(books: Books, contact_id: str | None, mark: str) -> Row | None:
-    """Return the credit note that has_mark a write's mark, whole."""
+    """Return the whole credit note that carries a write's mark."""
     for row in list_credit_notes(books, contact_id):
         if has_mark(row, mark):
             return books.get("CreditNotes", row["CreditNoteID"], "CreditNote")
@@ -36,39 +36,40 @@ def find_by_mark(books: Books, contact_id: str | None, mark: str) -> Row | None:
 
 
 def allocation_step(invoice_id: str, amount: Decimal, on: date) -> Step:
-    """Return the step that sets the credit note made before it against an invoice."""
+    """Return the step that applies the credit note of the step before to an invoice."""
 
-    def there(books: Books, names: Mapping[str, str]) -> Row | None:
+    def find_made(books: Books, names: Mapping[str, str]) -> Row | None:
         row = books.get("CreditNotes", names["credit_note"], "CreditNote")
         return row if applied_amount(row, invoice_id) else None
 
     body = {"Invoice": {"InvoiceID": invoice_id}, "Amount": amount, "Date": str(on)}
     path = "CreditNotes/{credit_note}/Allocations"
-    return Step("allocation", "PUT", path, {"Allocations": [body]}, find=there)
+    return Step("allocation", "PUT", path, {"Allocations": [body]}, find=find_made)
 
 
 def applied_amount(row: Row, invoice_id: str) -> Decimal:
-    """Return how much of a credit note is set against an invoice."""
+    """Return how much of a credit note is applied to an invoice."""
     parts = (
-        each["Amount"]
-        for each in row.get("Allocations") or ()
-        if not each.get("IsDeleted") and str((each.get("Invoice") or {}).get("InvoiceID")).lower() == invoice_id.lower()
+        allocation["Amount"]
+        for allocation in row.get("Allocations") or ()
+        if not allocation.get("IsDeleted")
+        and str((allocation.get("Invoice") or {}).get("InvoiceID")).lower() == invoice_id.lower()
     )
     return sum(parts, ZERO)
 
 
 def credit_note_name(row: Row) -> str:
-    """Return what a credit note is called."""
+    """Return a credit note's number, or its id if it has none."""
     return str(row.get("CreditNoteNumber") or row.get("CreditNoteID"))
 
 
 def unapplied_credits(rows: list[Row], number: str) -> list[tuple[str, Decimal]]:
-    """Return those that name an invoice in their reference and are not, or not wholly, used yet."""
-    found = []
+    """Return the credit notes that name an invoice in their reference and are not wholly used, with what is left."""
+    unapplied = []
     for row in rows:
         if row.get("Status") in document_lookup.CANCELLED or f" {number} " not in f" {row.get('Reference') or ''} ":
             continue
         left = row["Total"] if row.get("Status") in UNAPPROVED else row.get("RemainingCredit") or ZERO
         if left:
-            found.append((f"{credit_note_name(row)} ({str(row['Status']).lower()}, not applied)", left))
-    return found
+            unapplied.append((f"{credit_note_name(row)} ({str(row['Status']).lower()}, not applied)", left))
+    return unapplied

@@ -8,12 +8,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bizosaas_xero.connector.actions.invoices.lines import Line
-from bizosaas_xero.connector.actions.writes.errors import wrong
 from bizosaas_xero.connector.actions.writes.plan import ZERO
+from bizosaas_xero.spec.errors import Invalid
 
 
 class Deal(BaseModel):
-    """A won deal. What of it does not matter here (stage, pipeline, close date) is ignored."""
+    """A won deal. Its other fields (stage, pipeline, close date) are ignored."""
 
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, defer_build=True)
 
@@ -25,7 +25,7 @@ class Deal(BaseModel):
         None, gt=0, max_digits=18, decimal_places=2, description="The value, in the other shape."
     )
     currency: str | None = Field(
-        None, description="A CRM's default, so it is believed only where customer and books agree with it."
+        None, description="Often a CRM's default, so it must agree with the customer's currency or be confirmed."
     )
 
     @field_validator("id", "external_id", mode="before")
@@ -36,19 +36,19 @@ class Deal(BaseModel):
     @field_validator("value", "amount", mode="before")
     @classmethod
     def _exact(cls, value: Any) -> Any:
-        # A CRM keeps money as float: its shortest form is what a person typed.
+        # A CRM stores money as float; the shortest form of the float is what a person typed.
         return str(value) if isinstance(value, float) else value
 
     @model_validator(mode="after")
-    def _one_value(self) -> Deal:
-        given = {each for each in (self.value, self.amount) if each is not None}
-        if len(given) != 1:
-            raise ValueError("says no one value: give `value` (or `amount`)")
+    def _has_one_value(self) -> Deal:
+        values = {value for value in (self.value, self.amount) if value is not None}
+        if len(values) != 1:
+            raise ValueError("must have exactly one value: give `value` (or `amount`)")
         return self
 
     @property
     def worth(self) -> Decimal:
-        """What the deal is worth, in its currency."""
+        """The deal's value, in its currency."""
         return self.value if self.value is not None else self.amount or ZERO
 
     @property
@@ -61,7 +61,7 @@ def deal_lines(deal: Deal, lines: list[Line], rounding_line: bool, rounding_acco
     """Return the lines of a deal: its own, which must add up to its value, or one of its title and value.
 
     Raises:
-        Invalid: The lines do not add up, and no rounding line was asked for.
+        Invalid: The lines do not add up, and no rounding line was requested.
     """
     if not lines:
         return [Line(description=deal.title, unit_amount=deal.worth)]
@@ -70,7 +70,7 @@ def deal_lines(deal: Deal, lines: list[Line], rounding_line: bool, rounding_acco
         return lines
     if not rounding_line:
         complaint = f"they add up to {deal.worth - difference}, but the deal's value is {deal.worth}"
-        raise wrong(
+        raise Invalid.field(
             "params.lines",
             complaint,
             "Correct the lines or the value, or ask for a visible line with `rounding_line`.",

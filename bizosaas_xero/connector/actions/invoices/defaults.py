@@ -1,4 +1,4 @@
-"""What contact, organisation and settings say where a caller of a sales document says nothing."""
+"""Defaults of a sales document, from the contact, the organisation and the settings."""
 
 from __future__ import annotations
 
@@ -7,35 +7,46 @@ from typing import Literal
 
 from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.invoices import lines
-from bizosaas_xero.connector.actions.writes.errors import wrong
+from bizosaas_xero.spec.errors import Invalid
 
 ValueIs = Literal["net", "gross"]
 
+# What people write into an address for the countries of Xero's editions, in lower case.
+_COUNTRY_NAMES = {
+    "AU": {"australia", "au", "aus"},
+    "CA": {"canada", "ca", "can"},
+    "GB": {"united kingdom", "uk", "gb", "gbr", "great britain", "england", "scotland", "wales", "northern ireland"},
+    "NZ": {"new zealand", "nz", "nzl", "aotearoa"},
+    "SG": {"singapore", "sg", "sgp"},
+    "US": {"united states", "united states of america", "usa", "us", "u.s.a.", "america"},
+    "ZA": {"south africa", "za", "zaf"},
+}
 
-def resolve_currency(books: Books, contact: Row | None, asked: str | None, field: str = "params.currency") -> str:
-    """Return the currency of a document: what is asked for, the contact's, the organisation's.
+
+def resolve_currency(books: Books, contact: Row | None, requested: str | None, field: str = "params.currency") -> str:
+    """Return the currency of a document: the requested one, the contact's, or the organisation's.
 
     Raises:
         Invalid: It is not enabled in Xero.
     """
-    wanted = asked or str((contact or {}).get("DefaultCurrency") or books.base_currency)
-    if wanted != books.base_currency and wanted not in books.currencies:
+    currency = requested or str((contact or {}).get("DefaultCurrency") or books.base_currency)
+    if currency != books.base_currency and currency not in books.currencies:
         enabled = ", ".join(sorted(books.currencies))
-        raise wrong(field, f"{wanted} is not enabled in Xero (enabled: {enabled})")
-    return wanted
+        raise Invalid.field(field, f"{currency} is not enabled in Xero (enabled: {enabled})")
+    return currency
 
 
 def resolve_tax_mode(books: Books, contact: Row | None, value_is: ValueIs | None) -> lines.TaxMode:
-    """Return how amounts stand to tax; who is not registered for tax charges none."""
+    """Return how amounts relate to tax; an organisation that is not registered for tax charges none."""
     if books.organisation.get("PaysTax") is False:
         return "NoTax"
     if value_is:
         return "Inclusive" if value_is == "gross" else "Exclusive"
-    stated = (contact or {}).get("SalesDefaultLineAmountType") or books.organisation.get("DefaultSalesTax")
-    usual = str(stated or "").upper()
-    if "INCLUSIVE" in usual:
+    default = (contact or {}).get("SalesDefaultLineAmountType") or books.organisation.get("DefaultSalesTax")
+    name = str(default or "").upper()
+    if "INCLUSIVE" in name:
         return "Inclusive"
-    return "NoTax" if "NO" in usual else "Exclusive"
+    return "NoTax" if "NO" in name else "Exclusive"
 
 
 def line_defaults(
@@ -45,14 +56,22 @@ def line_defaults(
     tax_type: str | None = None,
     tracking: Mapping[str, str] | None = None,
 ) -> lines.LineDefaults:
-    """Return account, tax and tracking for lines that name none: of action, contact, settings."""
+    """Return account, tax and tracking for lines that name none: from the action, the contact, the settings."""
     row = contact or {}
-    usual = {
-        str(each.get("TrackingCategoryName")): str(each.get("TrackingOptionName"))
-        for each in row.get("SalesTrackingCategories") or ()
+    contact_tracking = {
+        str(category.get("TrackingCategoryName")): str(category.get("TrackingOptionName"))
+        for category in row.get("SalesTrackingCategories") or ()
     }
     return lines.LineDefaults(
         account=(account, row.get("SalesDefaultAccountCode"), books.settings.sales_account),
         tax_type=(tax_type, row.get("AccountsReceivableTaxType"), books.settings.tax_type),
-        tracking=tracking or usual,
+        tracking=tracking or contact_tracking,
     )
+
+
+def is_abroad(books: Books, contact: Row | None) -> bool:
+    """Return whether all addresses of a contact that name a country name another than the organisation's."""
+    home = _COUNTRY_NAMES.get(str(books.organisation.get("CountryCode")), set())
+    addresses = (contact or {}).get("Addresses") or ()
+    countries = {str(address.get("Country") or "").strip().casefold() for address in addresses} - {""}
+    return bool(home and countries and not countries & home)

@@ -1,8 +1,8 @@
-"""Sending an invoice to the customer: at most once.
+"""E-mail an invoice to the customer, at most once.
 
-Xero cannot promise more. A note in the invoice's History is left first; who finds it later without a sign
-that the e-mail went out does not know whether it did, says so, and does not send again. A refusal is noted as
-well: after one, email_step may be tried again.
+A note in the invoice's History is added first. A later call that finds the note, and no sign that the e-mail was
+sent, cannot know whether it was: it says so and does not send again. A refusal by Xero is noted as well; after a
+refusal, sending may be tried again.
 """
 
 from __future__ import annotations
@@ -22,141 +22,151 @@ Emailed = Literal["no", "sent", "refused", "unknown"]
 
 UNKNOWN = (
     "Whether Xero sent the e-mail is not known, and it is not sent again. Look at the invoice's History in "
-    "Xero; if it says nothing of an e-mail, send it there."
+    "Xero; if it does not mention an e-mail, send it there."
 )
-_FOLLOWS = "The e-mail to the customer follows"
-_AGAIN = "It was sent before; the e-mail to the customer follows once more"
-_REFUSED = "Xero refused the e-mail"
+_FIRST_NOTE = "The e-mail to the customer follows"
+_RESEND_NOTE = "It was sent before; the e-mail to the customer follows once more"
+_REFUSAL_NOTE = "Xero refused the e-mail"
+_MAX_REFUSAL_LENGTH = 1000
 
 
 @dataclass(frozen=True)
 class EmailHistory:
-    """What an invoice's History tells of the e-mail of one write.
+    """What an invoice's History says about the e-mail of one write.
 
     Args:
-        tried: How many seconds ago it was tried, if what came of it was not noted; ``None``: it may be tried.
-        again: The invoice had been sent before that.
-        sent: It went out.
+        seconds_since_attempt: How long ago it was tried, if the outcome was not noted; ``None``: it may be tried.
+        resent: The invoice had been sent before that.
+        sent: The e-mail was sent.
     """
 
-    tried: float | None = None
-    again: bool = False
+    seconds_since_attempt: float | None = None
+    resent: bool = False
     sent: bool = False
 
 
 def email_history(books: Books, invoice: Row, mark: str) -> EmailHistory:
-    """Read what became of a write's e-mail."""
+    """Read the outcome of a write's e-mail from the invoice's History."""
     records, at = books.read_history(f"Invoices/{invoice['InvoiceID']}")
-    tries = [row for row in records if f"[{mark}]" in _details(row)]
-    if not tries:
+    notes = [record for record in records if f"[{mark}]" in _details(record)]
+    if not notes:
         return EmailHistory()
-    last = max(tries, key=lambda row: (row["DateUTC"], _is_refusal(row)))
+    last = max(notes, key=lambda record: (record["DateUTC"], _is_refusal(record)))
     if _is_refusal(last):
         return EmailHistory()
-    again = _AGAIN in _details(last)
-    sent = bool(invoice.get("SentToContact")) if not again else _sent_since(records, last["DateUTC"])
-    return EmailHistory((at - last["DateUTC"]).total_seconds(), again, sent)
+    resent = _RESEND_NOTE in _details(last)
+    sent = _sent_since(records, last["DateUTC"]) if resent else bool(invoice.get("SentToContact"))
+    return EmailHistory((at - last["DateUTC"]).total_seconds(), resent, sent)
 
 
 def _sent_since(records: list[Row], moment: datetime) -> bool:
     # Xero's own entries say so in `Changes`; ours are notes
     return any(
-        row["DateUTC"] >= moment and str(row.get("Changes") or "").lower().startswith(("invoice sent", "email"))
-        for row in records
+        record["DateUTC"] >= moment and str(record.get("Changes") or "").lower().startswith(("invoice sent", "email"))
+        for record in records
     )
 
 
-def _details(row: Row) -> str:
-    return str(row.get("Details") or "")
+def _details(record: Row) -> str:
+    return str(record.get("Details") or "")
 
 
-def _is_refusal(row: Row) -> bool:
-    return _details(row).startswith(_REFUSED)
+def _is_refusal(record: Row) -> bool:
+    return _details(record).startswith(_REFUSAL_NOTE)
 
 
-def send_once(books: Books, write: Write, done: CommitResult, what: str) -> Emailed:
-    """Note what was done, and send the invoice, unless that was done or tried before.
+def send_once(books: Books, write: Write, done: CommitResult, text: str) -> Emailed:
+    """Add a History note and send the invoice, unless an earlier call did or tried.
 
     Args:
-        books: Where.
-        write: Whose mark the note carries.
-        done: The invoice; told what did not go as meant.
-        what: What was done, for the note.
+        books: The organisation's books.
+        write: The write; the note carries its mark.
+        done: The outcome of making the invoice; it gets the warnings.
+        text: What was done, for the note.
     """
     if done.repeated and done.row.get("SentToContact"):
         return "sent"
     try:
-        before = email_history(books, done.row, write.mark) if done.repeated else EmailHistory()
-        note_sending(books, write, done.row, what, before)
+        earlier = email_history(books, done.row, write.mark) if done.repeated else EmailHistory()
+        note_sending(books, write, done.row, text, earlier)
     except ConnectorError as error:
-        done.failed(f"The e-mail was not sent, because no note of it could be left: {error.message}")
+        done.add_failure(f"The e-mail was not sent, because its History note could not be saved: {error.message}")
         return "no"
     try:
-        outcome = send_email(books, write, done.row, before)
+        outcome = send_email(books, write, done.row, earlier)
     except Invalid as error:
-        done.failed(f"Xero did not send the e-mail: {'; '.join(error_messages(error))}. The invoice itself stands.")
+        done.add_failure(f"Invoice created, but Xero did not send the e-mail: {'; '.join(error_messages(error))}.")
         return "refused"
     except RateLimited as error:
-        done.failed(f"The e-mail was not sent: {error.message} Call again with the same business key.")
+        done.add_failure(f"The e-mail was not sent: {error.message} Call again with the same business key.")
         return "no"
     if outcome == "unknown":
-        done.failed(UNKNOWN)
+        done.add_failure(UNKNOWN)
     return outcome
 
 
-def note_sending(books: Books, write: Write, invoice: Row, what: str, before: EmailHistory) -> None:
-    """Leave the note that must be there before an e-mail is sent, unless it is.
+def note_sending(books: Books, write: Write, invoice: Row, text: str, earlier: EmailHistory) -> None:
+    """Add the History note that must exist before an e-mail is sent, unless it exists.
 
     Raises:
-        ConnectorError: None could be left: nothing may be sent.
+        ConnectorError: The note could not be saved: the e-mail must not be sent.
     """
-    if before.tried is None and not before.sent:
-        follows = _AGAIN if invoice.get("SentToContact") else _FOLLOWS
+    if earlier.seconds_since_attempt is None and not earlier.sent:
+        sentence = _RESEND_NOTE if invoice.get("SentToContact") else _FIRST_NOTE
         path = f"Invoices/{invoice['InvoiceID']}"
-        add_history_note(books, write, path, f"{what} {follows}", CommitResult(invoice))
+        add_history_note(books, write, path, f"{text} {sentence}", CommitResult(invoice))
 
 
-def send_email(books: Books, write: Write, invoice: Row, before: EmailHistory) -> Literal["sent", "unknown"]:
-    """Send the invoice, unless it was sent, or may have been too long ago for Xero to remember.
+def send_email(books: Books, write: Write, invoice: Row, earlier: EmailHistory) -> Literal["sent", "unknown"]:
+    """Send the invoice, unless it was sent, or was tried too long ago for Xero to repeat its answer.
 
     Raises:
-        Invalid: Xero refused; that is noted.
+        Invalid: Xero refused; the refusal is noted in the History.
         RateLimited: It was not sent.
     """
-    if before.sent:
+    if earlier.sent:
         return "sent"
-    if before.tried is not None and before.tried > CACHED_SECONDS:
+    seconds = earlier.seconds_since_attempt
+    if seconds is not None and seconds > CACHED_SECONDS:
         return "unknown"
-    guid = str(invoice["InvoiceID"])
-    again = before.again or (before.tried is None and bool(invoice.get("SentToContact")))
+    invoice_id = str(invoice["InvoiceID"])
+    resend = earlier.resent or (seconds is None and bool(invoice.get("SentToContact")))
     try:
-        send_step(books, write, email_step(guid, write.mark if again else None), {})
+        send_step(books, write, email_step(invoice_id, write.mark if resend else None), {})
     except Invalid as error:
-        why = "; ".join(error_messages(error))[:1000]
+        messages = "; ".join(error_messages(error))[:_MAX_REFUSAL_LENGTH]
         with suppress(ConnectorError):  # without this note the next call says "unknown", which is safe
-            add_history_note(books, write, f"Invoices/{guid}", f"{_REFUSED}: {why}", CommitResult(invoice))
+            note = f"{_REFUSAL_NOTE}: {messages}"
+            add_history_note(books, write, f"Invoices/{invoice_id}", note, CommitResult(invoice))
         raise
     except Unavailable:
         return "unknown"
     return "sent"
 
 
-def email_step(invoice_id: str, again: str | None = None) -> Step:
+def email_step(invoice_id: str, resend_mark: str | None = None) -> Step:
     """Return the step that sends an invoice.
 
     Args:
-        invoice_id: Which.
-        again: The mark of the write, when the invoice was sent before: then only History tells.
+        invoice_id: The invoice.
+        resend_mark: The mark of the write, when the invoice was sent before: then only History shows the sending.
     """
 
-    def sent(books: Books, _names: Mapping[str, str]) -> Row | None:
+    def find_sent(books: Books, _names: Mapping[str, str]) -> Row | None:
         row = books.get("Invoices", invoice_id, "Invoice")
-        was = email_history(books, row, again).sent if again else bool(row.get("SentToContact"))
-        return row if was else None
+        sent = email_history(books, row, resend_mark).sent if resend_mark else bool(row.get("SentToContact"))
+        return row if sent else None
 
-    return Step("email", "POST", f"Invoices/{invoice_id}/Email", {}, find=sent, at_most_once=True)
+    return Step("email", "POST", f"Invoices/{invoice_id}/Email", {}, find=find_sent, at_most_once=True)
 
 
 def error_messages(error: Invalid) -> list[str]:
-    """Return what Xero error_messages."""
+    """Return Xero's messages, without final periods."""
     return [problem["message"].rstrip(".") for problem in error.problems] or [error.message.rstrip(".")]
+
+
+def online_address(books: Books, invoice: Row) -> str | None:
+    """Return where the customer sees an invoice; ``None``: it is not approved."""
+    if invoice.get("Status") not in {"AUTHORISED", "PAID"}:
+        return None
+    return books.read_online_address(invoice["InvoiceID"])

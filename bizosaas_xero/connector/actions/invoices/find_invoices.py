@@ -149,22 +149,34 @@ def get_invoice(books: Books, params: GetInvoiceParams) -> InvoiceResult:
     )
 
 
-ACTIONS = (
-    ReadAction(
-        "find_invoices",
-        "Find Invoices",
+class FindInvoices(ReadAction[FindInvoicesParams]):
+    """``find_invoices``."""
+
+    name = "find_invoices"
+    title = "Find Invoices"
+    description = (
         "Sales invoices or bills by number, reference, contact, status or date, newest first. Use it to find "
-        "one document or the latest few; not to add up what is owed. Reads only; two calls.",
-        FindInvoicesParams,
-        InvoicesResult,
-        find_invoices,
-    ),
-    ReadAction(
-        "get_invoice",
-        "Get Invoice",
-        "One invoice or bill with its lines, tax, and its payments. Reads only; two calls.",
-        GetInvoiceParams,
-        InvoiceResult,
-        get_invoice,
-    ),
-)
+        "one document or the latest few; not to add up what is owed. Reads only; two calls."
+    )
+    position = 160
+    params_model = FindInvoicesParams
+    result_model = InvoicesResult
+
+    def run(self) -> InvoicesResult:
+        """Read, and return the result."""
+        return find_invoices(self.books, self.params)
+
+
+class GetInvoice(ReadAction[GetInvoiceParams]):
+    """``get_invoice``."""
+
+    name = "get_invoice"
+    title = "Get Invoice"
+    description = "One invoice or bill with its lines, tax, and its payments. Reads only; two calls."
+    position = 170
+    params_model = GetInvoiceParams
+    result_model = InvoiceResult
+
+    def run(self) -> InvoiceResult:
+        """Read, and return the result."""
+        return get_invoice(self.books, self.params)

@@ -2,70 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from datetime import date
 
-from bizosaas_xero.connector.actions.escaping import escape_markdown
+from bizosaas_xero.connector.actions.escaping import bullet_list, escape_markdown
+from bizosaas_xero.connector.actions.invoices.sales_document import SalesDocument
 
-if TYPE_CHECKING:
-    from bizosaas_xero.connector.actions.books import Books
-    from bizosaas_xero.connector.actions.invoices.invoice_draft import InvoiceDraft
-    from bizosaas_xero.connector.actions.invoices.lines import PricedLine
-
-# What people write into an address for the countries of Xero's editions, in lower case.
-COUNTRY_NAMES = {
-    "AU": frozenset({"australia", "au", "aus"}),
-    "CA": frozenset({"canada", "ca", "can"}),
-    "GB": frozenset(
-        {
-            "united kingdom",
-            "uk",
-            "gb",
-            "gbr",
-            "great britain",
-            "england",
-            "scotland",
-            "wales",
-            "northern ireland",
-        }
-    ),
-    "NZ": frozenset({"new zealand", "nz", "nzl", "aotearoa"}),
-    "SG": frozenset({"singapore", "sg", "sgp"}),
-    "US": frozenset({"united states", "united states of america", "usa", "us", "u.s.a.", "america"}),
-    "ZA": frozenset({"south africa", "za", "zaf"}),
-}
-_DOES = {"draft": "a draft of an", "submitted": "an invoice for approval: an", "authorised": "an approved"}
+_STATUS_WORDS = {"draft": "a draft of an", "submitted": "an invoice for approval: an", "authorised": "an approved"}
 
 
-def summary(books: Books, invoice: InvoiceDraft, warnings: tuple[str, ...]) -> str:
-    """Return what would be made: customer, lines, tax, effect, warnings."""
-    currency = invoice.currency
-    sent = ", and e-mail it to them" if invoice.params.send else ""
-    books_of, customer = escape_markdown(str(books.organisation.get("Name"))), escape_markdown(invoice.who.name)
-    due, reference = invoice.due or "not set", escape_markdown(invoice.reference or "none")
+def invoice_summary(
+    document: SalesDocument, due: date | None, reference: str | None, warnings: Iterable[str], *, send: bool
+) -> str:
+    """Return what would be made: customer, lines, tax, warnings.
+
+    Args:
+        document: The planned invoice.
+        due: Its due date, if it has one.
+        reference: Its reference, if it has one.
+        warnings: What a person should know before approving.
+        send: It will be e-mailed.
+    """
+    organisation = escape_markdown(str(document.books.organisation.get("Name")))
+    customer = escape_markdown(document.contact.name)
+    sent = ", and e-mail it to them" if send else ""
     out = [
-        f"**{books_of}**: make {_DOES[invoice.params.status]} invoice to **{customer}**{sent}.",
+        f"**{organisation}**: make {_STATUS_WORDS[document.status]} invoice to **{customer}**{sent}.",
         "",
-        f"Dated {invoice.date}, due {due}, reference {reference}.",
+        f"Dated {document.date}, due {due or 'not set'}, reference {escape_markdown(reference or 'none')}.",
         "",
-        *table(invoice.lines, currency),
-        "",
-        f"Without tax {invoice.net}, tax {invoice.tax}, **total {currency} {invoice.net + invoice.tax}**.",
+        *lines_and_totals(document),
     ]
-    if not invoice.authorised:
-        out += ["", "It does not enter the ledger until it is approved."]
-    out += [f"- {escape_markdown(warning)}" for warning in ("", *warnings) if warning]
-    return "\n".join(out)
+    return "\n".join([*out, *bullet_list(warnings)])
 
 
-def table(priced: Sequence[PricedLine], currency: str) -> Iterator[str]:
-    """Yield the lines of a document as a table."""
-    yield f"| Line | Quantity | Price | Account | Tax | Without tax, {currency} |"
+def lines_and_totals(document: SalesDocument) -> Iterator[str]:
+    """Yield the lines of a document as a table, its totals, and whether it enters the ledger."""
+    yield f"| Line | Quantity | Price | Account | Tax | Without tax, {document.currency} |"
     yield "|---|--:|--:|---|---|--:|"
-    for each in priced:
-        account = f"{each.account.get('Code') or ''} {each.account.get('Name')}".strip()
-        tax = f"{each.rate['Name']} ({each.rate['TaxType']})" if each.rate else "none"
+    for line in document.lines:
+        account = f"{line.account.get('Code') or ''} {line.account.get('Name')}".strip()
+        tax = f"{line.rate['Name']} ({line.rate['TaxType']})" if line.rate else "none"
         yield (
-            f"| {escape_markdown(each.line.description)} | {each.line.quantity} | {each.line.unit_amount} "
-            f"| {escape_markdown(account)} | {escape_markdown(tax)} | {each.net} |"
+            f"| {escape_markdown(line.line.description)} | {line.line.quantity} | {line.line.unit_amount} "
+            f"| {escape_markdown(account)} | {escape_markdown(tax)} | {line.net} |"
         )
+    yield ""
+    yield f"Without tax {document.net}, tax {document.tax}, **total {document.currency} {document.total}**."
+    if not document.authorised:
+        yield ""
+        yield "It does not enter the ledger until it is approved."

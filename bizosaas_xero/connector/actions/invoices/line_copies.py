@@ -1,4 +1,4 @@
-"""The lines of a document that is there already: what they posted, and what a copy of them looks like."""
+"""The lines of an existing document: what they posted, and how a credit note copies them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from pydantic import ValidationError
 
 from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.invoices import lines
-from bizosaas_xero.connector.actions.invoices.lines import Line, PricedLine, round_to_cents
+from bizosaas_xero.connector.actions.invoices.lines import Line, PricedLine
+from bizosaas_xero.connector.actions.money import round_to_cents
 from bizosaas_xero.connector.actions.typed_rows import unreadable_record
 from bizosaas_xero.connector.actions.writes import ledger_effect
-from bizosaas_xero.connector.actions.writes.plan import ZERO
+from bizosaas_xero.connector.actions.writes.plan import ONE, ZERO
 
 _CONTROLS = {"ACCREC": ("DEBTORS", 1), "ACCPAY": ("CREDITORS", -1)}
-_ONE, _FINEST = Decimal(1), Decimal("0.0001")
-_NO_RATE: Row = {"Name": "a tax rate that is gone", "EffectiveRate": ZERO}
+_FOUR_DECIMALS = Decimal("0.0001")
+_DELETED_RATE: Row = {"Name": "a deleted tax rate", "EffectiveRate": ZERO}
+_MAX_DESCRIPTION_LENGTH = 4000
 
 
 def price_document_lines(books: Books, document: Row) -> tuple[PricedLine, ...]:
@@ -30,92 +32,93 @@ def price_document_lines(books: Books, document: Row) -> tuple[PricedLine, ...]:
 
 
 def _price_line(books: Books, line: Row, *, inclusive: bool) -> PricedLine:
-    named = str(_account_of_line(line))
-    account = books.find_account(named) or {"AccountID": named, "Name": "an account that is gone"}
+    code_or_id = str(_account_of(line))
+    account = books.find_account(code_or_id) or {"AccountID": code_or_id, "Name": "a deleted account"}
     tax: Decimal = line.get("TaxAmount") or ZERO
-    kind = str(line.get("TaxType") or "")
-    rate = books.tax_rates.get(kind) or {**_NO_RATE, "TaxType": kind}
+    tax_type = str(line.get("TaxType") or "")
+    rate = books.tax_rates.get(tax_type) or {**_DELETED_RATE, "TaxType": tax_type}
     amount: Decimal = line["LineAmount"]
     return PricedLine(copy_line(line), account, rate, amount - tax if inclusive else amount, tax)
 
 
 def copy_line(line: Row) -> Line:
-    """Return a line as it would be asked for on a credit note; one with a discount is taken as one piece."""
+    """Return a line as it would be requested for a credit note; a discounted line becomes one piece."""
     amount: Decimal = line["LineAmount"]
-    quantity, unit = line.get("Quantity"), line.get("UnitAmount")
+    quantity, price = line.get("Quantity"), line.get("UnitAmount")
     if (
         quantity is None
-        or unit is None
-        or round_to_cents(quantity * unit) != amount
-        or not _has_four_decimals(quantity, unit)
+        or price is None
+        or round_to_cents(quantity * price) != amount
+        or not _has_four_decimals(quantity, price)
     ):
-        quantity, unit = _ONE, amount
+        quantity, price = ONE, amount
     try:
         return Line(
-            description=str(line.get("Description") or line.get("ItemCode") or "-")[:4000],
+            description=str(line.get("Description") or line.get("ItemCode") or "-")[:_MAX_DESCRIPTION_LENGTH],
             quantity=quantity,
-            unit_amount=unit,
+            unit_amount=price,
             discount_percent=ZERO,
-            account=str(line.get("AccountID") or line.get("AccountId") or line.get("AccountCode") or "") or None,
+            account=_account_of(line) or None,
             tax_type=line.get("TaxType") or None,
             item_code=line.get("ItemCode") or None,
             tracking={str(each["Name"]): str(each["Option"]) for each in line.get("Tracking") or ()},
         )
-    except ValidationError:  # longer than anybody can write it in Xero
-        raise unreadable_record("LineItems: a line that cannot be asked for") from None
+    except ValidationError:  # longer than Xero lets a person write it
+        raise unreadable_record("LineItems: a line that cannot be copied") from None
 
 
-def _account_of_line(line: Row) -> str | None:
+def _account_of(line: Row) -> str | None:
+    # Xero writes the id as AccountID and, in some answers, as AccountId
     return line.get("AccountID") or line.get("AccountId") or line.get("AccountCode")
 
 
 def _has_four_decimals(*numbers: Decimal) -> bool:
-    return all(number == number.quantize(_FINEST) for number in numbers)
+    return all(number == number.quantize(_FOUR_DECIMALS) for number in numbers)
 
 
 def without_discount(line: Line) -> Line:
-    """Return a line for a credit note, on which Xero knows no discounts (its OpenAPI file says so)."""
+    """Return a line for a credit note, on which Xero allows no discounts (its OpenAPI file)."""
     if not line.discount_percent:
         return line
-    piece = {"quantity": _ONE, "unit_amount": line.amount, "discount_percent": ZERO, "item_code": None}
+    piece = {"quantity": ONE, "unit_amount": line.amount, "discount_percent": ZERO, "item_code": None}
     return line.model_copy(update=piece)
 
 
 def document_postings(books: Books, document: Row, sign: int) -> tuple[dict[str, Any], ...]:
-    """Return what an approved invoice or bill posted (sign 1), or what takes it back (sign -1).
+    """Return the postings of an approved invoice or bill (sign 1), or their reversal (sign -1).
 
-    A person may have corrected the total by a few round_to_cents in Xero; that stands on its rounding account.
+    A person may have corrected the total by a few cents in Xero; Xero posts those to its rounding account.
     """
     control, side = _CONTROLS[document["Type"]]
-    found = price_document_lines(books, document)
-    odd = document["Total"] - sum(lines.totals(found), ZERO)
+    priced = price_document_lines(books, document)
+    rounding = document["Total"] - sum(lines.totals(priced), ZERO)
     currency = str(document["CurrencyCode"])
-    rows = [*ledger_effect.invoice_postings(books, found, control, sign * side, currency)]
-    if odd:
-        rows += ledger_effect.transfer_postings(books, sign * side * odd, control, "ROUNDING", currency)
+    rows = [*ledger_effect.invoice_postings(books, priced, control, sign * side, currency)]
+    if rounding:
+        rows += ledger_effect.transfer_postings(books, sign * side * rounding, control, "ROUNDING", currency)
     return tuple(rows)
 
 
 def split_amount(books: Books, document: Row, amount: Decimal, description: str) -> list[Line]:
-    """Split an amount with tax over a document's accounts, tax types and tracking, as they stand in it.
+    """Split an amount with tax over a document's accounts, tax types and tracking, in proportion.
 
-    The parts are rounded to round_to_cents, and the largest takes what is left over, so that they add up.
+    The parts are rounded to cents, and the largest takes the difference, so that they add up.
     """
     groups: dict[tuple[Any, ...], Decimal] = {}
-    for each in price_document_lines(books, document):
-        line = each.line
+    for priced in price_document_lines(books, document):
+        line = priced.line
         key = (line.account, line.tax_type, tuple(sorted(line.tracking.items())))
-        groups[key] = groups.get(key, ZERO) + each.net + each.tax
+        groups[key] = groups.get(key, ZERO) + priced.net + priced.tax
     total = sum(groups.values(), ZERO)
     if not total:
-        raise unreadable_record("LineItems: they come to nothing")
+        raise unreadable_record("LineItems: their total is zero")
     parts = {key: round_to_cents(amount * gross / total) for key, gross in groups.items()}
     largest = max(parts, key=lambda key: abs(parts[key]))
     parts[largest] += amount - sum(parts.values(), ZERO)
     return [
         Line(
             description=description,
-            quantity=_ONE,
+            quantity=ONE,
             unit_amount=part,
             discount_percent=ZERO,
             account=account,
@@ -128,11 +131,11 @@ def split_amount(books: Books, document: Row, amount: Decimal, description: str)
     ]
 
 
-def single_account_and_tax(document: Row, found: Sequence[PricedLine]) -> tuple[str | None, str | None]:
+def single_account_and_tax(document: Row, priced: Sequence[PricedLine]) -> tuple[str | None, str | None]:
     """Return the account and tax type of all lines of a document, each if there is only one."""
-    accounts = {each.line.account for each in found}
-    kinds = {each.line.tax_type for each in found}
+    accounts = {each.line.account for each in priced}
+    tax_types = {each.line.tax_type for each in priced}
     return (
         accounts.pop() if len(accounts) == 1 else None,
-        kinds.pop() if len(kinds) == 1 and document.get("LineAmountTypes") != "NoTax" else None,
+        tax_types.pop() if len(tax_types) == 1 and document.get("LineAmountTypes") != "NoTax" else None,
     )

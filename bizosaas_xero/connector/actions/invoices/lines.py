@@ -1,6 +1,6 @@
-"""The lines of a document that is to be made: which account, which tax, and what they come to.
+"""The lines of a planned document: account, tax, and totals.
 
-Tax is computed a line at a time, rounded to round_to_cents, and then added up, as Xero does. It is never sent: it is
+Tax is computed line by line, rounded to cents, and then added up, as Xero does. It is never sent: it is
 computed to show it to a person, and to check Xero's answer.
 """
 
@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any, Literal
 
 from pydantic import Field
 
 from bizosaas_xero.connector.actions.books import Books, Row, account_name
 from bizosaas_xero.connector.actions.models import Params
-from bizosaas_xero.connector.actions.writes.errors import wrong
+from bizosaas_xero.connector.actions.money import round_to_cents
+from bizosaas_xero.connector.actions.writes.account_lookup import resolve_account
 from bizosaas_xero.connector.actions.writes.plan import ZERO
 from bizosaas_xero.spec.errors import Invalid
 
 TaxMode = Literal["Exclusive", "Inclusive", "NoTax"]
 
-CENT = Decimal("0.01")
 _HUNDRED = Decimal(100)
+_MAX_MESSAGES, _MAX_ACCOUNTS, _MAX_OPTIONS = 5, 8, 20
 # Accounts that only Xero itself posts to.
 _SYSTEM_ONLY = {
     *("DEBTORS", "CREDITORS", "UNPAIDEXPCLM", "RETAINEDEARNINGS", "GST", "GSTONIMPORTS", "HISTORICAL"),
@@ -45,7 +46,7 @@ class Line(Params):
 
     @property
     def amount(self) -> Decimal:
-        """Quantity times price less discount, in round_to_cents."""
+        """Quantity times price less discount, in cents."""
         return round_to_cents(self.quantity * self.unit_amount * (1 - self.discount_percent / _HUNDRED))
 
 
@@ -54,11 +55,11 @@ class PricedLine:
     """A line with its account and tax.
 
     Args:
-        line: As asked for.
+        line: The requested line.
         account: The account's row.
         rate: The tax rate's row; ``None``: no tax at all.
-        net: Without tax.
-        tax: Of this line.
+        net: The amount without tax.
+        tax: The tax.
         tracking: As Xero takes it.
     """
 
@@ -71,7 +72,7 @@ class PricedLine:
 
     @property
     def body(self) -> dict[str, Any]:
-        """The line as Xero takes it: no tax amount and no line amount, both are Xero's to compute."""
+        """The line as Xero takes it, without tax amount and line amount, which Xero computes."""
         line = self.line
         body: dict[str, Any] = {
             "Description": line.description,
@@ -94,12 +95,12 @@ class PricedLine:
 
 @dataclass(frozen=True)
 class LineDefaults:
-    """Where a line that names no account, tax or tracking gets them, in this order of strength.
+    """Account, tax and tracking for lines that name none; the first value of each counts.
 
     Args:
-        account: The action's own, the contact's, the settings'.
-        tax_type: The same; after them comes the account's.
-        tracking: The action's own, else the contact's.
+        account: The action's, the contact's, the settings'.
+        tax_type: The action's, the contact's, the settings'; then the account's.
+        tracking: The action's, else the contact's.
     """
 
     account: tuple[str | None, ...]
@@ -107,16 +108,11 @@ class LineDefaults:
     tracking: Mapping[str, str]
 
 
-def round_to_cents(amount: Decimal) -> Decimal:
-    """Round to round_to_cents, halves away from zero, as Xero does."""
-    return amount.quantize(CENT, ROUND_HALF_UP)
-
-
 def price_lines(books: Books, lines: Sequence[Line], mode: TaxMode, defaults: LineDefaults) -> tuple[PricedLine, ...]:
     """Return the lines with accounts, tax and amounts.
 
     Raises:
-        Invalid: naming every line's field that is wrong, and what would be right.
+        Invalid: The error names every wrong field of every line, and what would be right.
     """
     problems: list[dict[str, str]] = []
     priced = []
@@ -132,8 +128,8 @@ def price_lines(books: Books, lines: Sequence[Line], mode: TaxMode, defaults: Li
         net, tax = _split_tax(line.amount, rate["EffectiveRate"] if rate else ZERO, mode)
         priced.append(PricedLine(line, account, rate, net, tax, tracking))
     if problems:
-        told = "; ".join(f"{problem['field']}: {problem['message']}" for problem in problems[:5])
-        raise Invalid(f"The lines are not valid: {told}.", problems=problems)
+        messages = "; ".join(f"{problem['field']}: {problem['message']}" for problem in problems[:_MAX_MESSAGES])
+        raise Invalid(f"The lines are not valid: {messages}.", problems=problems)
     return tuple(priced)
 
 
@@ -145,76 +141,75 @@ def _split_tax(amount: Decimal, percent: Decimal, mode: TaxMode) -> tuple[Decima
 
 
 def _resolve_account(books: Books, line: Line, defaults: LineDefaults, field: str) -> Row:
-    named = next((each for each in (line.account, *defaults.account) if each), None)
     field = f"{field}.account"
-    if named is None:
-        sales = [row for row in books.accounts.values() if _open_for_sales(row)]
-        only = [row for row in sales if row.get("Type") in {"SALES", "REVENUE"}]
-        if len(only) == 1:
-            return only[0]
-        offered = ", ".join(f"{row.get('Code')} {row.get('Name')}" for row in only[:8])
-        raise wrong(field, f"is needed: name one of {offered}, or set sales_account for this connection")
-    row = books.find_account(named)
-    if row is None:
-        raise wrong(field, f"no account has the code or id {named!r}; see list_accounts")
-    if row.get("Status") != "ACTIVE":
-        raise wrong(field, f"{account_name(row)} is archived in Xero")
+    code_or_id = _first(line.account, *defaults.account)
+    if code_or_id is None:
+        candidates = [row for row in books.accounts.values() if _is_sales_account(row)]
+        if len(candidates) == 1:
+            return candidates[0]
+        choices = ", ".join(f"{row.get('Code')} {row.get('Name')}" for row in candidates[:_MAX_ACCOUNTS])
+        raise Invalid.field(field, f"is needed: name one of {choices}, or set sales_account for this connection")
+    row = resolve_account(books, code_or_id, field)
     if row.get("SystemAccount") in _SYSTEM_ONLY or row.get("Type") == "BANK":
-        raise wrong(field, f"{account_name(row)} takes no invoice lines")
+        raise Invalid.field(field, f"{account_name(row)} takes no invoice lines")
     return row
 
 
-def _open_for_sales(row: Row) -> bool:
-    return row.get("Status") == "ACTIVE" and row.get("Class") == "REVENUE" and not row.get("SystemAccount")
+def _is_sales_account(row: Row) -> bool:
+    is_sales = row.get("Class") == "REVENUE" and row.get("Type") in {"SALES", "REVENUE"}
+    return is_sales and row.get("Status") == "ACTIVE" and not row.get("SystemAccount")
 
 
 def _resolve_tax_rate(books: Books, line: Line, account: Row, defaults: LineDefaults, field: str) -> Row:
     field = f"{field}.tax_type"
-    named = next((each for each in (line.tax_type, *defaults.tax_type) if each), None)
-    if named is None and books.organisation.get("CountryCode") == "US":
-        raise wrong(
+    tax_type = _first(line.tax_type, *defaults.tax_type)
+    if tax_type is None and books.organisation.get("CountryCode") == "US":
+        raise Invalid.field(
             field,
-            "US sales tax depends on where the customer is and is never guessed: name one of "
-            + _sales_tax_types(books),
+            f"US sales tax depends on the customer's address and is never guessed: name one of {_tax_types(books)}",
         )
-    named = named or str(account.get("TaxType") or "")
-    rate = books.tax_rates.get(named)
+    tax_type = tax_type or str(account.get("TaxType") or "")
+    rate = books.tax_rates.get(tax_type)
     if rate is None or rate.get("Status") not in {None, "ACTIVE"}:
-        raise wrong(field, f"there is no tax type {named!r}; use one of {_sales_tax_types(books)}")
+        raise Invalid.field(field, f"no tax type is called {tax_type!r}; use one of {_tax_types(books)}")
     if account.get("Class") == "REVENUE" and rate.get("CanApplyToRevenue") is False:
-        raise wrong(field, f"{named} ({rate.get('Name')}) is not for sales; use one of {_sales_tax_types(books)}")
+        raise Invalid.field(field, f"{tax_type} ({rate.get('Name')}) is not for sales; use one of {_tax_types(books)}")
     return rate
 
 
-def _sales_tax_types(books: Books) -> str:
+def _tax_types(books: Books) -> str:
     return ", ".join(
-        f"{code} ({rate.get('Name')})"
-        for code, rate in books.tax_rates.items()
+        f"{tax_type} ({rate.get('Name')})"
+        for tax_type, rate in books.tax_rates.items()
         if rate.get("Status") in {None, "ACTIVE"} and rate.get("CanApplyToRevenue") is not False
     )
 
 
-def _resolve_tracking(books: Books, wanted: Mapping[str, str], field: str) -> Iterator[dict[str, str]]:
-    for name, option in wanted.items():
-        category = next((row for row in books.tracking if _equal_names(row.get("Name"), name)), None)
+def _resolve_tracking(books: Books, tracking: Mapping[str, str], field: str) -> Iterator[dict[str, str]]:
+    for category_name, option_name in tracking.items():
+        category = _find_by_name(books.tracking, category_name)
         if category is None:
-            known = ", ".join(str(row.get("Name")) for row in books.tracking) or "none"
-            raise wrong(field, f"there is no tracking category {name!r} (there are: {known})")
-        options = [each for each in category.get("Options") or () if each.get("Status") in {None, "ACTIVE"}]
-        found = next((each for each in options if _equal_names(each.get("Name"), option)), None)
-        if found is None:
-            known = ", ".join(str(each.get("Name")) for each in options[:20]) or "none"
-            raise wrong(field, f"{category['Name']} has no option {option!r} (there are: {known})")
-        yield {"Name": category["Name"], "Option": found["Name"]}
+            raise Invalid.field(field, f"no tracking category is called {category_name!r} {_choices(books.tracking)}")
+        options = [row for row in category.get("Options") or () if row.get("Status") in {None, "ACTIVE"}]
+        option = _find_by_name(options, option_name)
+        if option is None:
+            raise Invalid.field(field, f"{category['Name']} has no option {option_name!r} {_choices(options)}")
+        yield {"Name": category["Name"], "Option": option["Name"]}
 
 
-def _equal_names(one: object, other: str) -> bool:
-    return str(one).casefold() == other.casefold()
+def _find_by_name(rows: Sequence[Row], name: str) -> Row | None:
+    return next((row for row in rows if str(row.get("Name")).casefold() == name.casefold()), None)
 
 
-# ---------------------------------------------------------------- what they come to
+def _choices(rows: Sequence[Row]) -> str:
+    names = ", ".join(str(row.get("Name")) for row in rows[:_MAX_OPTIONS])
+    return f"(there are: {names or 'none'})"
+
+
+def _first(*values: str | None) -> str | None:
+    return next((value for value in values if value), None)
 
 
 def totals(priced: Sequence[PricedLine]) -> tuple[Decimal, Decimal]:
     """Return the sums of the lines without tax, and of their tax."""
-    return sum((each.net for each in priced), ZERO), sum((each.tax for each in priced), ZERO)
+    return sum((line.net for line in priced), ZERO), sum((line.tax for line in priced), ZERO)

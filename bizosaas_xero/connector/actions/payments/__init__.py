@@ -1,1 +1,1 @@
-"""Payments that a write records: the money itself, what goes beside it, and what looks like it already."""
+"""Actions on payments: recording and deleting them, fees, overpayments, possible duplicates."""

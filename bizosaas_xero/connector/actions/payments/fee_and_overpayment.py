@@ -1,7 +1,7 @@
-"""What is recorded beside a payment: the processor's fee, and the customer's surplus as an overpayment.
+"""What is recorded together with a payment: the processor's fee, and the customer's surplus as an overpayment.
 
 Both are bank transactions of their own on the payment's account. Xero lets money be spent or received only on
-accounts of the type BANK, so a clearing account has to be one if it is to carry a fee or a surplus.
+accounts of the type BANK, so a clearing account must have this type to carry a fee or a surplus.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from typing import Any
 from pydantic import Field
 
 from bizosaas_xero.connector.actions.books import Books, Row, account_name
-from bizosaas_xero.connector.actions.invoices.lines import round_to_cents
 from bizosaas_xero.connector.actions.models import Params
+from bizosaas_xero.connector.actions.money import round_to_cents
 from bizosaas_xero.connector.actions.payments.find_payments import find_transaction_by_mark, transaction_url
 from bizosaas_xero.connector.actions.writes import contact_lookup, ledger_effect
+from bizosaas_xero.connector.actions.writes.account_lookup import resolve_account
 from bizosaas_xero.connector.actions.writes.document_lookup import DocumentKind
-from bizosaas_xero.connector.actions.writes.errors import wrong
-from bizosaas_xero.connector.actions.writes.plan import ZERO, Step
+from bizosaas_xero.connector.actions.writes.plan import ONE, ZERO, Step
+from bizosaas_xero.spec.errors import Invalid
 
 _HUNDRED = Decimal(100)
-_SURPLUS: dict[DocumentKind, str] = {"invoice": "RECEIVE-OVERPAYMENT", "bill": "SPEND-OVERPAYMENT"}
+_OVERPAYMENT_TYPES: dict[DocumentKind, str] = {"invoice": "RECEIVE-OVERPAYMENT", "bill": "SPEND-OVERPAYMENT"}
 
 
 class Fee(Params):
@@ -41,19 +42,19 @@ class Fee(Params):
 
 @dataclass(frozen=True)
 class FeeAndOverpayment:
-    """What goes with one payment.
+    """What is recorded together with one payment.
 
     Args:
-        books: Whose.
-        kind: Of the document that is paid.
-        document: What it is called.
-        contact_id: Who pays it, or is paid.
-        account: Of the payment.
-        on: Its day.
-        rate: Its currency rate, if one was given.
+        books: The organisation's books.
+        kind: The kind of the paid document.
+        document: The paid document's number.
+        contact_id: Its contact.
+        account: The payment's account.
+        on: The payment's day.
+        rate: The payment's currency rate, if one was given.
         surplus: What was paid more than was due.
-        fee: As asked for.
-        mark: Of the write.
+        fee: The fee, if one was given.
+        mark: The write's mark.
     """
 
     books: Books
@@ -71,12 +72,12 @@ class FeeAndOverpayment:
         """Refuse what Xero would refuse after the payment is made.
 
         Raises:
-            Invalid: naming the parameter.
-            NotFound: There is no such processor.
+            Invalid: A parameter does not fit; the error names it.
+            NotFound: The processor does not exist.
         """
-        for asked, field in ((self.fee, "params.fee"), (self.surplus, "params.on_surplus")):
-            if asked and self.account.get("Type") != "BANK":
-                raise wrong(
+        for value, field in ((self.fee, "params.fee"), (self.surplus, "params.on_surplus")):
+            if value and self.account.get("Type") != "BANK":
+                raise Invalid.field(
                     field,
                     f"{account_name(self.account)} is not of the type BANK, and Xero records money "
                     "spent or received only on those",
@@ -85,54 +86,52 @@ class FeeAndOverpayment:
         if self.fee:
             _ = self.fee_account, self.tax_rate, self.processor
 
+    @property
+    def _fee(self) -> Fee:
+        assert self.fee  # noqa: S101 (used only with a fee)
+        return self.fee
+
     @cached_property
     def processor(self) -> contact_lookup.ResolvedContact:
-        """Who kept the fee."""
-        assert self.fee  # noqa: S101 (asked for only with a fee)
-        return contact_lookup.resolve_contact(self.books, self.fee.contact, self.mark, "params.fee.contact")
+        """The contact who kept the fee."""
+        return contact_lookup.resolve_contact(self.books, self._fee.contact, self.mark, "params.fee.contact")
 
     @cached_property
     def fee_account(self) -> Row:
         """The cost account of the fee."""
-        assert self.fee  # noqa: S101
-        row, field = self.books.find_account(self.fee.account), "params.fee.account"
-        if row is None:
-            raise wrong(field, f"no account has the code or id {self.fee.account!r}", "See list_accounts.")
-        if row.get("Status") != "ACTIVE":
-            raise wrong(field, f"{account_name(row)} is archived in Xero", "Restore it there first.")
+        field = "params.fee.account"
+        row = resolve_account(self.books, self._fee.account, field)
         if row.get("Type") == "BANK" or row.get("SystemAccount"):
-            raise wrong(field, f"{account_name(row)} takes no costs", "Name a cost account.")
+            raise Invalid.field(field, f"{account_name(row)} takes no costs", "Name a cost account.")
         return row
 
     @cached_property
     def tax_rate(self) -> Row | None:
-        """The tax in the fee; ``None``: the organisation pays none."""
-        assert self.fee  # noqa: S101
+        """The tax rate of the fee; ``None``: the organisation pays no tax."""
         if self.books.organisation.get("PaysTax") is False:
             return None
-        named = self.fee.tax_type or str(self.fee_account.get("TaxType") or "")
-        row = self.books.tax_rates.get(named)
+        tax_type = self._fee.tax_type or str(self.fee_account.get("TaxType") or "")
+        row = self.books.tax_rates.get(tax_type)
         if row is None or row.get("Status") not in {None, "ACTIVE"} or row.get("CanApplyToExpenses") is False:
-            raise wrong("params.fee.tax_type", f"{named!r} is no tax type for costs")
+            raise Invalid.field("params.fee.tax_type", f"{tax_type!r} is not a tax type for costs")
         return row
 
     @property
     def fee_tax(self) -> Decimal:
         """The tax that is in the fee."""
-        assert self.fee  # noqa: S101
         percent = self.tax_rate["EffectiveRate"] if self.tax_rate else ZERO
-        return round_to_cents(self.fee.amount - self.fee.amount / (1 + percent / _HUNDRED))
+        return round_to_cents(self._fee.amount - self._fee.amount / (1 + percent / _HUNDRED))
 
     def steps(self) -> Iterator[Step]:
         """Yield the requests."""
         if self.surplus:
-            line = {"Description": f"Paid more than was due on {self.document}", "Quantity": Decimal(1)}
+            line = {"Description": f"Paid more than was due on {self.document}", "Quantity": ONE}
             body = {"LineAmountTypes": "NoTax", "LineItems": [line | {"UnitAmount": self.surplus}]}
-            yield self._step("overpayment", _SURPLUS[self.kind], self.contact_id, body)
+            yield self._step("overpayment", _OVERPAYMENT_TYPES[self.kind], self.contact_id, body)
         if self.fee:
             line = {
                 "Description": f"Fee for the payment of {self.document}",
-                "Quantity": Decimal(1),
+                "Quantity": ONE,
                 "UnitAmount": self.fee.amount,
                 "AccountID": self.fee_account["AccountID"],
             }
@@ -144,14 +143,14 @@ class FeeAndOverpayment:
             body = {"LineAmountTypes": mode, "LineItems": [line], "Reference": self.document}
             yield self._step("fee", "SPEND", self.processor.reference["ContactID"], body)
 
-    def _step(self, name: str, kind: str, contact_id: str, more: Mapping[str, Any]) -> Step:
+    def _step(self, name: str, kind: str, contact_id: str, fields: Mapping[str, Any]) -> Step:
         body: dict[str, Any] = {
             "Type": kind,
             "Contact": {"ContactID": contact_id},
             "BankAccount": {"AccountID": self.account["AccountID"]},
             "Date": str(self.on),
             "Url": transaction_url(self.books),
-            **more,
+            **fields,
         }
         if self.rate and (self.account.get("CurrencyCode") or self.books.base_currency) != self.books.base_currency:
             body["CurrencyRate"] = self.rate
@@ -167,9 +166,13 @@ class FeeAndOverpayment:
         )
 
     def effect(self) -> Iterator[dict[str, Any]]:
-        """Yield what the fee posts."""
+        """Yield the postings of the fee."""
         if self.fee:
             net = self.fee.amount - self.fee_tax
             yield from ledger_effect.spending_postings(
                 self.books, self.account, self.fee_account, net, self.fee_tax, self.tax_rate
             )
+
+    def undo_names(self) -> list[str]:
+        """Return the names of the parts that delete_payment leaves."""
+        return [name for name, part in (("overpayment", self.surplus), ("fee", self.fee)) if part]

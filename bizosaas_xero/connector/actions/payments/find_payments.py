@@ -1,7 +1,7 @@
-"""Money as a write sees it: what it recorded itself, and what looks like the same money recorded before.
+"""Find payments: the one that a write recorded, and money recorded before that may be the same.
 
-The write's mark stands at the end of a payment's Reference, because a payment has no Url; on a bank
-transaction it stands in the Url, because Xero keeps a Reference only on plain ones (its OpenAPI file).
+The write's mark is at the end of a payment's Reference, because a payment has no Url. On a bank transaction it is
+in the Url, because Xero keeps a Reference only on plain ones (its OpenAPI file).
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from bizosaas_xero.connector.actions.writes.document_lookup import DocumentKind,
 from bizosaas_xero.connector.actions.writes.plan import MARK
 
 DUPLICATE_WINDOW = timedelta(days=14)
-"""A bank transaction of the same amount this near in time may be the same money."""
+"""A bank transaction of the same amount dated within this window may be the same money."""
 
 MAX_REFERENCE_LENGTH = 80
-"""Xero does not say how long a payment's Reference may be; with the mark it stays near a hundred."""
+"""Xero does not document the maximum of a payment's Reference; with the mark it stays near a hundred."""
 
 _SEPARATOR = " · "
+_MAX_WARNINGS = 5
 
 
-def payment_reference(words: str | None) -> str:
-    """Return a payment's Reference: what a person wants to read, then the write's mark."""
-    return f"{words}{_SEPARATOR}{MARK}" if words else MARK
+def payment_reference(text: str | None) -> str:
+    """Return a payment's Reference: the person's text, then the write's mark."""
+    return f"{text}{_SEPARATOR}{MARK}" if text else MARK
 
 
 def transaction_url(books: Books) -> str:
@@ -64,17 +65,17 @@ def duplicate_warnings(
     on: date,
     mark: str,
 ) -> list[str]:
-    """Return warnings of money already recorded that may be the money of this payment.
+    """Return warnings about money already recorded that may be the money of this payment.
 
     Args:
-        books: Where to look.
-        invoice: What is paid.
-        kind: Which way the money goes.
+        books: The organisation's books.
+        invoice: The invoice or bill that is paid.
+        kind: Its kind: an invoice brings money in, a bill takes it out.
         amount: In the invoice's currency.
-        banked: What may have reached the bank, in its currency.
-        currency: Of the account.
+        banked: The amounts that may have reached the bank, in its currency.
+        currency: The account's.
         on: The day of the payment.
-        mark: Of the write; what carries it is its own.
+        mark: The write's; a payment that carries it is its own.
     """
     warnings = [
         f"A payment of {row['Amount']} on {row['Date']} is already recorded on it."
@@ -83,27 +84,27 @@ def duplicate_warnings(
         and row["Amount"] == amount
         and not str(row.get("Reference") or "").endswith(mark)
     ]
-    way = "RECEIVE" if kind == "invoice" else "SPEND"
+    transaction_type = "RECEIVE" if kind == "invoice" else "SPEND"
     earliest, latest = date_filter(on - DUPLICATE_WINDOW), date_filter(on + DUPLICATE_WINDOW)
-    where = f'Type=="{way}" AND Status=="AUTHORISED" AND Date>={earliest} AND Date<={latest}'
+    where = f'Type=="{transaction_type}" AND Status=="AUTHORISED" AND Date>={earliest} AND Date<={latest}'
     query = {"where": where, "order": "BankTransactionID ASC"}
     for row in books.list_cached("BankTransactions", "BankTransaction", query):
-        theirs = _contact(row) == _contact(invoice)
+        same_contact = _contact_id(row) == _contact_id(invoice)
         matched = row.get("IsReconciled") is True
         if row["Total"] not in banked or row.get("CurrencyCode", currency) != currency:
             continue
-        if (matched and not theirs) or str(row.get("Url") or "").endswith(f"#{mark}"):
+        if (matched and not same_contact) or str(row.get("Url") or "").endswith(f"#{mark}"):
             continue
         state = "A bank line is matched to" if matched else "Not matched to a bank line yet:"
-        what = "money received" if kind == "invoice" else "money spent"
+        money = "money received" if kind == "invoice" else "money spent"
         warnings.append(
-            f"{state} {what}, {row['Total']} on {row['Date']}, "
+            f"{state} {money}, {row['Total']} on {row['Date']}, "
             f"{contact_name(row)}, in "
             f"{(row.get('BankAccount') or {}).get('Name') or 'a bank account'}: it may be this payment, "
             "recorded once already."
         )
-    return warnings[:5]
+    return warnings[:_MAX_WARNINGS]
 
 
-def _contact(row: Row) -> str:
+def _contact_id(row: Row) -> str:
     return str((row.get("Contact") or {}).get("ContactID") or "").lower()

@@ -1,4 +1,4 @@
-"""The payment that ``mark_invoice_paid`` is asked for, worked out from the books as they are."""
+"""The payment that ``mark_invoice_paid`` would record now."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pydantic import Field, model_validator
 from bizosaas_xero.connector.actions.books import Books, Row, account_name
 from bizosaas_xero.connector.actions.models import Params
 from bizosaas_xero.connector.actions.money import to_base_currency
-from bizosaas_xero.connector.actions.payments import payment_markdown
 from bizosaas_xero.connector.actions.payments.fee_and_overpayment import Fee, FeeAndOverpayment
 from bizosaas_xero.connector.actions.payments.find_payments import (
     MAX_REFERENCE_LENGTH,
@@ -20,26 +19,28 @@ from bizosaas_xero.connector.actions.payments.find_payments import (
     find_payment_by_mark,
     payment_reference,
 )
+from bizosaas_xero.connector.actions.payments.payment_markdown import payment_summary
 from bizosaas_xero.connector.actions.writes import dates, ledger_effect
+from bizosaas_xero.connector.actions.writes.account_lookup import resolve_account
 from bizosaas_xero.connector.actions.writes.document_lookup import (
     DocumentKind,
     contact_name,
     document_number,
     resolve_document,
 )
-from bizosaas_xero.connector.actions.writes.errors import wrong
 from bizosaas_xero.connector.actions.writes.plan import ONE, ZERO, Draft, Step
+from bizosaas_xero.spec.errors import Invalid
 
 _UNPAYABLE = {
     "DRAFT": ("it is a draft", "Have it approved in Xero first."),
-    "SUBMITTED": ("it waits for approval", "Have it approved in Xero first."),
-    "VOIDED": ("it is voided", "Look with find_invoices which invoice the money is for."),
-    "DELETED": ("it is deleted", "Look with find_invoices which invoice the money is for."),
+    "SUBMITTED": ("it is awaiting approval", "Have it approved in Xero first."),
+    "VOIDED": ("it is voided", "Find the invoice that the money is for with find_invoices."),
+    "DELETED": ("it is deleted", "Find the invoice that the money is for with find_invoices."),
 }
 
 
 class MarkInvoicePaidParams(Params):
-    """A payment: of what, how much, and where the money went."""
+    """A payment: the document, the amount, and the account of the money."""
 
     invoice: str = Field(min_length=1, max_length=255, description="Its id, or its number.")
     kind: DocumentKind = Field("invoice", description="`bill`: the organisation pays a supplier.")
@@ -58,7 +59,7 @@ class MarkInvoicePaidParams(Params):
         description="Without `account`: the connection's `payment_account`, or its `clearing_account` for "
         "card payments that reach the bank later.",
     )
-    payment_date: date | None = Field(None, description="Default: today, as the organisation sees it.")
+    payment_date: date | None = Field(None, description="Default: today in the organisation's time zone.")
     reference: str | None = Field(
         None, min_length=1, max_length=MAX_REFERENCE_LENGTH, description="Such as the payout's number."
     )
@@ -82,21 +83,21 @@ class MarkInvoicePaidParams(Params):
         return self
 
 
-def extras(
-    books: Books,
-    params: MarkInvoicePaidParams,
-    invoice: Row,
-    account: Row,
-    on: date,
-    paid: Decimal,
-    mark: str,
+def fee_and_overpayment(
+    books: Books, params: MarkInvoicePaidParams, invoice: Row, account: Row, on: date, paid: Decimal, mark: str
 ) -> FeeAndOverpayment:
-    """Return what goes with a payment of ``paid``: the rest of the amount, and the fee."""
-    surplus = (params.amount or paid) - paid
-    contact_id = str(invoice["Contact"]["ContactID"])
-    named = document_number(invoice)
+    """Return what is recorded together with a payment of ``paid``: the rest of the amount, and the fee."""
     return FeeAndOverpayment(
-        books, params.kind, named, contact_id, account, on, params.currency_rate, surplus, params.fee, mark
+        books=books,
+        kind=params.kind,
+        document=document_number(invoice),
+        contact_id=str(invoice["Contact"]["ContactID"]),
+        account=account,
+        on=on,
+        rate=params.currency_rate,
+        surplus=(params.amount or paid) - paid,
+        fee=params.fee,
+        mark=mark,
     )
 
 
@@ -104,13 +105,13 @@ class PaymentDraft:
     """The payment, as it would be made now.
 
     Args:
-        books: Whose.
-        params: What is asked for.
-        mark: Of the write.
+        books: The organisation's books.
+        params: The parameters of the action.
+        mark: The write's mark.
 
     Raises:
-        Invalid: naming the parameter that does not fit the books, and what would.
-        NotFound: There is no such invoice.
+        Invalid: A parameter does not fit the books; the error names it and what would fit.
+        NotFound: The invoice does not exist.
     """
 
     def __init__(self, books: Books, params: MarkInvoicePaidParams, mark: str) -> None:
@@ -118,8 +119,8 @@ class PaymentDraft:
         self.invoice = resolve_document(books, params.invoice, params.kind)
         self.status = str(self.invoice.get("Status"))
         self.due = self.invoice.get("AmountDue") or ZERO
-        self.already = self.status == "PAID"
-        if self.already:
+        self.is_paid = self.status == "PAID"
+        if self.is_paid:
             return
         self._check_status()
         self.date = params.payment_date or books.today
@@ -129,31 +130,26 @@ class PaymentDraft:
         self.account = self._account()
         self._check_currencies()
         self.amount = min(params.amount or self.due, self.due)
-        self.extras = extras(books, params, self.invoice, self.account, self.date, self.amount, mark)
+        self.extras = fee_and_overpayment(books, params, self.invoice, self.account, self.date, self.amount, mark)
         self._check_surplus()
         self.extras.check()
 
     def _check_status(self) -> None:
         if self.status != "AUTHORISED":
-            why, remedy = _UNPAYABLE.get(self.status, (f"its status is {self.status}", "Look at it in Xero."))
-            complaint = f"{document_number(self.invoice)} cannot be paid: {why}"
-            raise wrong("params.invoice", complaint, remedy, reason="not_payable")
+            reason, remedy = _UNPAYABLE.get(self.status, (f"its status is {self.status}", "Look at it in Xero."))
+            complaint = f"{document_number(self.invoice)} cannot be paid: {reason}"
+            raise Invalid.field("params.invoice", complaint, remedy, reason="not_payable")
 
     def _account(self) -> Row:
         field, settings = "params.account", self.books.settings
         setting = "payment_account" if self.params.via == "bank" else "clearing_account"
-        named = self.params.account or getattr(settings, setting)
-        if not named:
+        code_or_id = self.params.account or getattr(settings, setting)
+        if not code_or_id:
             complaint = f"is needed: this connection has no {setting}"
-            raise wrong(field, complaint, f"Name an account (list_accounts), or set {setting}.")
-        row = self.books.find_account(named)
-        if row is None:
-            raise wrong(field, f"no account has the code or id {named!r}", "See list_accounts.")
-        if row.get("Status") != "ACTIVE":
-            complaint = f"{account_name(row)} is archived in Xero"
-            raise wrong(field, complaint, "Restore it there, or name another.", reason="archived_account")
+            raise Invalid.field(field, complaint, f"Name an account (list_accounts), or set {setting}.")
+        row = resolve_account(self.books, code_or_id, field)
         if row.get("Type") != "BANK" and row.get("EnablePaymentsToAccount") is not True:
-            raise wrong(
+            raise Invalid.field(
                 field,
                 f"{account_name(row)} takes no payments",
                 "Name a bank account, or enable payments to this account in Xero's chart of accounts.",
@@ -162,12 +158,12 @@ class PaymentDraft:
 
     @property
     def account_currency(self) -> str:
-        """The currency of the account; only bank accounts have one of their own."""
+        """The account's currency; only bank accounts have one of their own."""
         return str(self.account.get("CurrencyCode") or self.books.base_currency)
 
     def _check_currencies(self) -> None:
         if self.account_currency not in {self.currency, self.books.base_currency}:
-            raise wrong(
+            raise Invalid.field(
                 "params.account",
                 f"{account_name(self.account)} is in {self.account_currency}, and the "
                 f"{self.params.kind} in {self.currency}",
@@ -175,19 +171,19 @@ class PaymentDraft:
                 reason="wrong_currency",
             )
         if self.params.currency_rate and not self.foreign:
-            raise wrong("params.currency_rate", f"the {self.params.kind} is in base currency: it has no rate")
+            raise Invalid.field("params.currency_rate", f"the {self.params.kind} is in base currency: it has no rate")
 
     def _check_surplus(self) -> None:
         surplus = self.extras.surplus
         if surplus and self.params.on_surplus == "refuse":
-            raise wrong(
+            raise Invalid.field(
                 "params.amount",
                 f"{document_number(self.invoice)} has {self.due} due, and {self.params.amount} is {surplus} more",
                 "Correct the amount, or pass on_surplus = `overpayment` if that much was really paid.",
                 reason="overpaid",
             )
         if surplus and self.account_currency != self.currency:
-            raise wrong(
+            raise Invalid.field(
                 "params.on_surplus",
                 f"a surplus in {self.currency} cannot be kept on an account in {self.account_currency}",
                 f"Use an account in {self.currency}, or record the surplus in Xero.",
@@ -215,22 +211,22 @@ class PaymentDraft:
             collection="Payments",
             id_field="PaymentID",
             shape="Payment",
-            find=self._made,
+            find=self._find_made,
         )
 
-    def _made(self, books: Books, names: Mapping[str, str]) -> Row | None:
+    def _find_made(self, books: Books, names: Mapping[str, str]) -> Row | None:
         return find_payment_by_mark(books, self.invoice["InvoiceID"], names["write"])
 
     def draft(self) -> Draft:
-        """Return it as a draft of a write; one without a request when nothing is left to pay."""
-        seen = {
+        """Return it as the draft of a write; without a request if nothing is left to pay."""
+        facts = {
             "status": self.status,
             "due": self.due,
             "contact": contact_name(self.invoice),
         }
-        if self.already:
-            told = f"{document_number(self.invoice)} is paid already; nothing is recorded."
-            return Draft(steps=(), warnings=(told,), summary=told, undo="", amount=ZERO, facts=seen)
+        if self.is_paid:
+            text = f"{document_number(self.invoice)} is paid already; nothing is recorded."
+            return Draft(steps=(), warnings=(text,), summary=text, undo="", amount=ZERO, facts=facts)
         warnings = tuple(self._warnings())
         received = self.amount + self.extras.surplus
         rate = self.params.currency_rate
@@ -246,16 +242,18 @@ class PaymentDraft:
             ),
             warnings=warnings,
             undo=self._undo(),
-            summary=payment_markdown.summary(self, warnings),
+            summary=payment_summary(
+                self.books, self.invoice, self.amount, self.date, self.extras, self.params.reference, warnings
+            ),
             acts=("pay", "backdate") if self.date < self.books.today else ("pay",),
             amount=None if self.foreign and rate is None else to_base_currency(received, rate or ONE),
             expect={"Amount": self.amount, "Date": self.date, "Status": "AUTHORISED"},
-            facts=seen,
+            facts=facts,
         )  # fmt: skip
 
     def _undo(self) -> str:
-        rest = [name for name, there in (("overpayment", self.extras.surplus), ("fee", self.params.fee)) if there]
-        more = f" The {' and the '.join(rest)} would have to be removed in Xero." if rest else ""
+        parts = self.extras.undo_names()
+        more = f" The {' and the '.join(parts)} would have to be removed in Xero." if parts else ""
         return f"delete_payment, until it is reconciled or its day is locked.{more}"
 
     def _warnings(self) -> list[str]:

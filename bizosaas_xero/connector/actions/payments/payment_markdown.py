@@ -2,38 +2,55 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
 
-from bizosaas_xero.connector.actions.books import account_name
-from bizosaas_xero.connector.actions.escaping import escape_markdown
+from bizosaas_xero.connector.actions.books import Books, Row, account_name
+from bizosaas_xero.connector.actions.escaping import bullet_list, escape_markdown
+from bizosaas_xero.connector.actions.payments.fee_and_overpayment import FeeAndOverpayment
 from bizosaas_xero.connector.actions.writes.document_lookup import contact_name, document_number
 
-if TYPE_CHECKING:
-    from bizosaas_xero.connector.actions.payments.payment_draft import PaymentDraft
 
+def payment_summary(
+    books: Books,
+    invoice: Row,
+    amount: Decimal,
+    on: date,
+    extras: FeeAndOverpayment,
+    reference: str | None,
+    warnings: Iterable[str],
+) -> str:
+    """Return what would be recorded: document, amount, account, surplus, fee, warnings.
 
-def summary(payment: PaymentDraft, warnings: tuple[str, ...]) -> str:
-    """Return what would be recorded: of what, how much, where, surplus, fee, warnings."""
-    params, currency, rest = payment.params, payment.currency, payment.extras
-    whose = escape_markdown(str(payment.books.organisation.get("Name")))
-    by, into = ("by", "into") if params.kind == "invoice" else ("to", "from")
-    left = payment.due - payment.amount
-    number, contact = escape_markdown(document_number(payment.invoice)), escape_markdown(contact_name(payment.invoice))
-    account = escape_markdown(account_name(payment.account))
-    stays = f"{currency} {left} stays" if left else "Nothing stays"
+    Args:
+        books: The organisation's books.
+        invoice: The document that is paid.
+        amount: The payment's, in the document's currency.
+        on: The payment's day.
+        extras: What is recorded together with the payment.
+        reference: The person's text, if there is one.
+        warnings: What a person should know before approving.
+    """
+    organisation = escape_markdown(str(books.organisation.get("Name")))
+    by, into = ("by", "into") if extras.kind == "invoice" else ("to", "from")
+    number, contact = escape_markdown(document_number(invoice)), escape_markdown(contact_name(invoice))
+    currency, left = str(invoice["CurrencyCode"]), (invoice.get("AmountDue") or Decimal(0)) - amount
+    remaining = f"{currency} {left} stays" if left else "Nothing stays"
+    account = escape_markdown(account_name(extras.account))
     out = [
-        f"**{whose}**: record that {params.kind} **{number}** was paid {by} **{contact}**.",
+        f"**{organisation}**: record that {extras.kind} **{number}** was paid {by} **{contact}**.",
         "",
-        f"**{currency} {payment.amount}** on {payment.date}, {into} {account}. {stays} due.",
+        f"**{currency} {amount}** on {on}, {into} {account}. {remaining} due.",
     ]
-    if rest.surplus:
-        out.append(f"{currency} {rest.surplus} more was paid; it is kept as an overpayment.")
-    if params.fee:
+    if extras.surplus:
+        out.append(f"{currency} {extras.surplus} more was paid; it is kept as an overpayment.")
+    if extras.fee:
+        fee_currency = str(extras.account.get("CurrencyCode") or books.base_currency)
         out.append(
-            f"{escape_markdown(rest.processor.name)} kept {payment.account_currency} {params.fee.amount}, "
-            f"of which tax {rest.fee_tax}: {escape_markdown(account_name(rest.fee_account))}."
+            f"{escape_markdown(extras.processor.name)} kept {fee_currency} {extras.fee.amount}, "
+            f"of which tax {extras.fee_tax}: {escape_markdown(account_name(extras.fee_account))}."
         )
-    if params.reference:
-        out.append(f"Reference: {escape_markdown(params.reference)}.")
-    out += [f"- {escape_markdown(warning)}" for warning in ("", *warnings) if warning]
-    return "\n".join(out)
+    if reference:
+        out.append(f"Reference: {escape_markdown(reference)}.")
+    return "\n".join([*out, *bullet_list(warnings)])

@@ -175,17 +175,22 @@ def _why_not_tied(params: PnlParams, pieces: list[Piece], currency: Decimal) -> 
     return None
 
 
-ACTION = ReadAction(
-    name="generate_pnl_report",
-    title="Generate P&L Report",
-    description=(
+class GeneratePnlReport(ReadAction[PnlParams]):
+    """``generate_pnl_report``."""
+
+    name = "generate_pnl_report"
+    title = "Generate P&L Report"
+    description = (
         "Profit and loss of the organisation for a period, on accrual or cash basis, by account, with exact "
         "figures that are checked against the trial balance. Use it for questions about income, costs or "
         "profit. Not for what customers owe. Reads only. Costs 4 or 5 calls, and 2 or 3 more for each "
         "further financial year that the period touches. Say which basis you report; if `ties` is false, "
         "name the reason."
-    ),
-    params=PnlParams,
-    result=PnlResult,
-    run=run,
-)
+    )
+    position = 80
+    params_model = PnlParams
+    result_model = PnlResult
+
+    def run(self) -> PnlResult:
+        """Read, and return the result."""
+        return run(self.books, self.params)

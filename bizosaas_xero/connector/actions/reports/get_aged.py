@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import partial
+from typing import ClassVar
 
 from bizosaas_xero.connector.actions.books import Books
 from bizosaas_xero.connector.actions.definition import ReadAction
@@ -173,34 +174,45 @@ def _prepayments(items: Iterable[Item]) -> Prepaid:
     return Prepaid(documents=len(prepayments), base=_total(prepayments), currencies=_amounts_by_currency(prepayments))
 
 
-def _action(side: Side, name: str, title: str, opening: str) -> ReadAction:
-    return ReadAction(
-        name=name,
-        title=title,
-        description=(
-            f"{opening} Whole organisation or one contact, today or on a past day, in base and document "
-            "currency, checked against the control account. Not for single documents, nor for "
-            "profit. Reads only. Costs 8 calls up to 1,000 open documents, one more for each further "
-            "1,000; with `bridge` one more a contact. Say what was excluded (`counted`); if `bridge.ties` is "
-            "not true, say why."
-        ),
-        params=AgedParams,
-        result=AgedResult,
-        run=partial(run, side=side),
+class _GetAged(ReadAction[AgedParams]):
+    params_model = AgedParams
+    result_model = AgedResult
+    side: ClassVar[Side]
+
+    def run(self) -> AgedResult:
+        """Read, and return the result."""
+        return run(self.books, self.params, self.side)
+
+
+def _description(opening: str) -> str:
+    return (
+        f"{opening} Whole organisation or one contact, today or on a past day, in base and document "
+        "currency, checked against the control account. Not for single documents, nor for "
+        "profit. Reads only. Costs 8 calls up to 1,000 open documents, one more for each further "
+        "1,000; with `bridge` one more a contact. Say what was excluded (`counted`); if `bridge.ties` is "
+        "not true, say why."
     )
 
 
-ACTIONS = (
-    _action(
-        RECEIVABLES,
-        "get_aged_receivables",
-        "Get Aged Receivables",
-        "Which customers owe the organisation how much, and for how long. Use it for open invoices and dunning.",
-    ),
-    _action(
-        PAYABLES,
-        "get_aged_payables",
-        "Get Aged Payables",
-        "What the organisation owes its suppliers, and for how long. Use it for open bills and payment runs.",
-    ),
-)
+class GetAgedReceivables(_GetAged):
+    """``get_aged_receivables``."""
+
+    name = "get_aged_receivables"
+    title = "Get Aged Receivables"
+    description = _description(
+        "Which customers owe the organisation how much, and for how long. Use it for open invoices and dunning."
+    )
+    position = 90
+    side = RECEIVABLES
+
+
+class GetAgedPayables(_GetAged):
+    """``get_aged_payables``."""
+
+    name = "get_aged_payables"
+    title = "Get Aged Payables"
+    description = _description(
+        "What the organisation owes its suppliers, and for how long. Use it for open bills and payment runs."
+    )
+    position = 100
+    side = PAYABLES

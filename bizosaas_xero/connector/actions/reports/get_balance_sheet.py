@@ -176,16 +176,21 @@ def _why_not_tied(
     return None
 
 
-ACTION = ReadAction(
-    name="get_balance_sheet",
-    title="Get Balance Sheet",
-    description=(
+class GetBalanceSheet(ReadAction[BalanceSheetParams]):
+    """``get_balance_sheet``."""
+
+    name = "get_balance_sheet"
+    title = "Get Balance Sheet"
+    description = (
         "What the organisation owns and owes at the end of a month, by account, on accrual or cash basis, "
         "optionally with the year before; checked that assets equal liabilities and equity. Use it for "
         "questions about cash, debts, net worth. Not for income or costs of a period. Reads only; three "
         "calls. Say the day and the basis; if `ties` is false, name the reason."
-    ),
-    params=BalanceSheetParams,
-    result=BalanceSheetResult,
-    run=run,
-)
+    )
+    position = 110
+    params_model = BalanceSheetParams
+    result_model = BalanceSheetResult
+
+    def run(self) -> BalanceSheetResult:
+        """Read, and return the result."""
+        return run(self.books, self.params)

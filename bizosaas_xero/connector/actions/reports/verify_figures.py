@@ -12,7 +12,6 @@ from bizosaas_xero.connector.actions.definition import ReadAction
 from bizosaas_xero.connector.actions.models import Money, Params, Result
 from bizosaas_xero.connector.actions.reports.citations import Cited, Reader
 from bizosaas_xero.connector.actions.reports.figures import DOLLARS, Token, find_figures
-from bizosaas_xero.connector.actions.writes.errors import wrong
 from bizosaas_xero.spec.errors import Invalid, NotFound
 
 MAX_CITATIONS = 40
@@ -70,7 +69,9 @@ def run(books: Books, params: VerifyParams) -> VerifyResult:
     figures, rest, stray = find_figures(params.text)
     refs = dict.fromkeys(figure.ref for figure in figures if figure.ref)
     if len(refs) > MAX_CITATIONS:
-        raise wrong("params.text", f"cites {len(refs)} figures; at most {MAX_CITATIONS} are read at once: split it")
+        raise Invalid.field(
+            "params.text", f"cites {len(refs)} figures; at most {MAX_CITATIONS} are read at once: split it"
+        )
     reader = Reader(books)
     citations: dict[str, Cited | str] = {}
     for ref in refs:
@@ -131,17 +132,22 @@ def _format_amount(amount: Decimal) -> str:
     return f"{amount:,f}"
 
 
-ACTION = ReadAction(
-    name="verify_figures",
-    title="Verify Figures",
-    description=(
+class VerifyFigures(ReadAction[VerifyParams]):
+    """``verify_figures``."""
+
+    name = "verify_figures"
+    title = "Verify Figures"
+    description = (
         "Checks a text that you wrote: reads each cited figure again, and reports which figures are "
         "supported, which differ (with the right value), and which have no citation. Use it before you give a "
         "person any amount. Cite with the `ref` of results, in brackets behind the figure. Reads only. Costs "
         "2 calls, one for each cited document, 4 or 5 for each P&L period, 3 for each balance sheet, 8 for "
         "each aged list. Correct the text until `ok` is true, or say which figures are not supported."
-    ),
-    params=VerifyParams,
-    result=VerifyResult,
-    run=run,
-)
+    )
+    position = 180
+    params_model = VerifyParams
+    result_model = VerifyResult
+
+    def run(self) -> VerifyResult:
+        """Read, and return the result."""
+        return run(self.books, self.params)

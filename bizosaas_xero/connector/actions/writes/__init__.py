@@ -1,1 +1,1 @@
-"""What every write shares: its steps and plan, doing them once, who and which document is meant."""
+"""Shared by every write: plan and steps, executing them once, finding contacts and documents."""

@@ -1,4 +1,4 @@
-"""When: due dates by terms, and days on which the books are closed."""
+"""Due dates by payment terms, and days on which the books are locked."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from datetime import date, timedelta
 from typing import Any
 
 from bizosaas_xero.connector.actions.books import Books, Row
-from bizosaas_xero.connector.actions.writes.errors import wrong
+from bizosaas_xero.spec.errors import Invalid
 
 
 def default_due_date(books: Books, contact: Row | None, on: date) -> date | None:
-    """Return when a sales document of a day is due: the contact's terms, the organisation's, the settings'.
+    """Return the due date of a sales document by the terms of the contact, the organisation or the settings.
 
     Returns:
-        ``None`` when nobody has terms.
+        ``None`` if none of them has terms.
     """
     for holder in (contact, books.organisation):
         terms = ((holder or {}).get("PaymentTerms") or {}).get("Sales") or {}
@@ -31,37 +31,36 @@ def date_by_terms(terms: Mapping[str, Any], on: date) -> date:
     if kind == "DAYSAFTERBILLMONTH":
         return _day_of_month(on, 0, 31) + timedelta(days=day)
     if kind == "OFCURRENTMONTH":
-        this = _day_of_month(on, 0, day)
-        return this if this >= on else _day_of_month(on, 1, day)
+        due = _day_of_month(on, 0, day)
+        return due if due >= on else _day_of_month(on, 1, day)
     if kind == "OFFOLLOWINGMONTH":
         return _day_of_month(on, 1, day)
     return on + timedelta(days=day)
 
 
-def _day_of_month(on: date, ahead: int, day: int) -> date:
-    year, month = divmod(on.year * 12 + on.month - 1 + ahead, 12)
+def _day_of_month(on: date, months_ahead: int, day: int) -> date:
+    year, month = divmod(on.year * 12 + on.month - 1 + months_ahead, 12)
     return date(year, month + 1, min(day, monthrange(year, month + 1)[1]))
 
 
 def refuse_locked(books: Books, on: date, field: str) -> None:
-    """Refuse a day on which the books are closed, even where Xero would let an adviser write.
+    """Refuse a day on which the books are locked, even where Xero would let an adviser write.
 
     Raises:
-        Invalid: naming the lock.
+        Invalid: The error names the lock date.
     """
     locked = books.locked_until
     if locked and on <= locked:
-        complaint = f"the books are locked up to {locked}; a later date is needed"
-        raise wrong(
+        raise Invalid.field(
             field,
-            complaint,
+            f"the books are locked up to {locked}; a later date is needed",
             "Choose a later date, or have an accountant move the lock date in Xero.",
             reason="locked_period",
         )
 
 
 def date_warnings(books: Books, on: date) -> list[str]:
-    """Return what a person should know of a document's day before agreeing to it."""
+    """Return what a person should know of a document's date before approving it."""
     locked = books.locked_until
     if locked and on <= locked:
         return [f"The books are locked up to {locked}: this draft cannot be approved as dated."]

@@ -1,12 +1,13 @@
-"""Which invoice or bill is meant: by id, or by number. Several with one number are offered, not guessed."""
+"""Find an invoice or bill by id or by number. If several have the number, they are named, never guessed."""
 
 from __future__ import annotations
 
-from typing import Literal
+from decimal import Decimal
+from typing import Any, Literal
 
 from bizosaas_xero.connector.actions.books import Books, Row, is_guid, parse_guid, quote
-from bizosaas_xero.connector.actions.writes.errors import wrong
-from bizosaas_xero.spec.errors import NotFound
+from bizosaas_xero.connector.actions.money import to_base_currency
+from bizosaas_xero.spec.errors import Invalid, NotFound
 
 DocumentKind = Literal["invoice", "bill"]
 
@@ -15,75 +16,94 @@ CANCELLED = frozenset({"VOIDED", "DELETED"})
 _MAX_SHOWN = 5
 
 
-def find_candidates(books: Books, named: str, kind: DocumentKind, field: str = "params.invoice") -> list[Row]:
-    """Return the documents that have this id or number; dead ones only if no other has it.
+def find_candidates(books: Books, key: str, kind: DocumentKind, field: str = "params.invoice") -> list[Row]:
+    """Return the documents that have this id or number; cancelled ones only if no other has it.
 
     Raises:
-        NotFound: None has it.
+        NotFound: No document has it.
         Invalid: The id is that of the other kind.
     """
-    if is_guid(named):
+    if is_guid(key):
         try:
-            row = books.get("Invoices", parse_guid(named, field), "Invoice")
+            row = books.get("Invoices", parse_guid(key, field), "Invoice")
         except NotFound as error:
-            raise _unknown_document(named, kind, field) from error
+            raise _unknown_document(key, kind, field) from error
         if row.get("Type") != TYPES[kind]:
             other = "bill" if kind == "invoice" else "invoice"
-            raise wrong(
+            raise Invalid.field(
                 field,
                 f"this id is not of the kind `{kind}` but `{other}`",
                 f"Name the one that is meant; where the action takes a kind, pass kind = `{other}`.",
             )
         return [row]
-    rows = find_by_number(books, named, kind, field)
+    rows = find_by_number(books, key, kind, field)
     if not rows:
-        raise _unknown_document(named, kind, field)
+        raise _unknown_document(key, kind, field)
     return [row for row in rows if row.get("Status") not in CANCELLED] or rows[:1]
 
 
 def find_by_number(books: Books, number: str, kind: DocumentKind, field: str = "params.invoice") -> list[Row]:
-    """Return the documents that have a number, dead ones too."""
+    """Return the documents that have a number, cancelled ones too."""
     query = {"where": f'Type=="{TYPES[kind]}" AND InvoiceNumber=={quote(number, field)}'}
     return books.list_cached("Invoices", "Invoice", query, limit=_MAX_SHOWN + 1)
 
 
-def resolve_document(books: Books, named: str, kind: DocumentKind, field: str = "params.invoice") -> Row:
-    """Return the document that is meant.
+def resolve_document(books: Books, key: str, kind: DocumentKind, field: str = "params.invoice") -> Row:
+    """Return the one document that has this id or number.
 
     Raises:
-        NotFound: There is none.
-        Invalid: Several have this number: they are named.
+        NotFound: No document has it.
+        Invalid: Several documents have this number; the error names them.
     """
-    rows = find_candidates(books, named, kind, field)
+    rows = find_candidates(books, key, kind, field)
     if len(rows) == 1:
         return rows[0]
-    told = [
+    names = [
         f"{contact_name(row)}, {row.get('Date')}, {row.get('CurrencyCode')} "
         f"{row.get('Total')}, {str(row.get('Status')).lower()} ({row['InvoiceID']})"
         for row in rows[:_MAX_SHOWN]
     ]
     more = "; and more" if len(rows) > _MAX_SHOWN else ""
-    raise wrong(
+    raise Invalid.field(
         field,
-        f"several {kind}s have the number {named}: {'; '.join(told)}{more}",
+        f"{kind} number {key} is ambiguous: {'; '.join(names)}{more}",
         "Ask which one is meant, and pass its id.",
         reason="several_documents",
     )
 
 
 def document_number(row: Row) -> str:
-    """Return what people call an invoice or bill."""
+    """Return an invoice's or bill's number, or its id if it has none."""
     return str(row.get("InvoiceNumber") or row["InvoiceID"])
 
 
 def contact_name(row: Row) -> str:
-    """Return whose it is."""
-    return str((row.get("Contact") or {}).get("Name") or "nobody named")
+    """Return the name of a document's contact."""
+    return str((row.get("Contact") or {}).get("Name") or "an unnamed contact")
 
 
-def _unknown_document(named: str, kind: DocumentKind, field: str) -> NotFound:
+def base_total(books: Books, row: Row) -> Decimal | None:
+    """Return a document's total in base currency; ``None``: its rate is not known."""
+    total, rate = row.get("Total"), row.get("CurrencyRate")
+    if total is None or row.get("CurrencyCode") == books.base_currency:
+        return total
+    return to_base_currency(total, rate) if rate else None
+
+
+def document_reference(books: Books, row: Row) -> dict[str, Any]:
+    """Return the fields by which every result names an invoice or bill: id, number, status, link."""
+    kind: DocumentKind = "bill" if row.get("Type") == "ACCPAY" else "invoice"
+    return {
+        "invoice_id": row["InvoiceID"],
+        "number": row.get("InvoiceNumber") or None,
+        "status": str(row["Status"]),
+        "link": books.link(kind, row["InvoiceID"]),
+    }
+
+
+def _unknown_document(key: str, kind: DocumentKind, field: str) -> NotFound:
     return NotFound(
-        f"There is no {kind} with the id or number {named!r}.",
+        f"No {kind} has the id or number {key!r}.",
         remedy="Look with find_invoices.",
         reason="unknown_document",
         problems=[{"field": field, "message": f"no {kind} has this id or number"}],

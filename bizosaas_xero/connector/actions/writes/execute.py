@@ -1,8 +1,8 @@
-"""Doing a write: run_step, whatever is lost on the way.
+"""Execute a write exactly once, also when answers are lost.
 
-Three things keep a write from happening twice. It looks first: what it makes carries its mark. Each request
-has an Idempotency-Key, under which Xero repeats its first answer for six minutes. And after an answer that
-did not come or said nothing, it looks again before it decides.
+Three things prevent a second write. Before a request, its result is looked for: what a write makes carries its
+mark. Each request has an Idempotency-Key, under which Xero repeats its first answer for six minutes. After an
+answer that was lost or unreadable, the result is looked for again before the request is repeated.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from bizosaas_xero.spec.errors import ConnectorError, Invalid, RateLimited, Unav
 
 _ZERO_ID = "00000000-0000-0000-0000-000000000000"
 _REMEMBERED_REASONS = frozenset({"server_error", "offline", "garbled_answer", "unreadable_record"})
-"""Reasons of failures in which Xero did answer, so that its key remembers the failure."""
+"""Reasons of failures in which Xero answered, so that it repeats the failure under the same key."""
 
 CACHED_SECONDS = 300
-"""For so long a repeated request surely gets its first answer again: Xero says six minutes."""
+"""Seconds for which a repeated request certainly gets its first answer again: Xero says six minutes."""
 
 
 @dataclass
 class CommitResult:
-    """What a write came to.
+    """The outcome of a write.
 
     Args:
-        row: The written_element the write is about.
-        repeated: It was there already: an earlier call had made it.
-        warnings: What did not go as meant.
-        partial: Something that belongs to it was not done.
-        facts: What the action wants to tell extras, by name.
+        row: The element that was written.
+        repeated: An earlier call had already made it.
+        warnings: What a person should know of the outcome.
+        partial: A part of the write was not done.
+        facts: Further results of the action, by name.
     """
 
     row: Row
@@ -45,65 +45,65 @@ class CommitResult:
     partial: bool = False
     facts: dict[str, str] = field(default_factory=dict)
 
-    def failed(self, warning: str) -> None:
-        """Note that a part was not done."""
+    def add_failure(self, warning: str) -> None:
+        """Record that a part was not done."""
         self.partial = True
         self.warnings.append(warning)
 
 
 def run_steps(books: Books, write: Write, draft: Draft) -> CommitResult:
-    """Do the steps of a draft; what an earlier call has done of them is found and not done again.
+    """Run the steps of a draft, without those that an earlier call has done.
 
     Raises:
-        Invalid: Xero refused one; ``problems`` holds all that it said.
+        Invalid: Xero refused one; ``problems`` holds Xero's messages.
         ConnectorError: Any other error of the client.
     """
     names = {"write": write.mark}
     row: Row = {}
-    found = False
+    repeated = False
     for step in draft.steps:
-        row, found = run_step(books, write, step, names)
+        row, repeated = run_step(books, write, step, names)
         names[step.name] = str(row[step.id_field])
-    done = CommitResult(row, repeated=found)
+    done = CommitResult(row, repeated=repeated)
     check_outcome(done, draft)
     return done
 
 
 def run_step(books: Books, write: Write, step: Step, names: Mapping[str, str]) -> tuple[Row, bool]:
-    """Do one step, unless an earlier call did; return its written_element, and whether it was there.
+    """Run one step unless an earlier call did; return its element, and whether that existed before.
 
     Raises:
         ConnectorError: As :func:`send_step`.
     """
-    there = _find_made(books, step, names)
-    return (send_step(books, write, step, names), False) if there is None else (there, True)
+    made = _find_made(books, step, names)
+    return (send_step(books, write, step, names), False) if made is None else (made, True)
 
 
 def is_temporary(error: ConnectorError) -> bool:
-    """Tell whether an error ends by itself, so that the same call completes the write when it is repeated."""
+    """Return whether an error passes by itself, so that repeating the call completes the write."""
     return error.recovery in {"refresh", "wait", "retry"}
 
 
 def check_outcome(done: CommitResult, draft: Draft) -> None:
-    """Compare what Xero made with what was meant."""
-    for name, meant in draft.expect.items():
-        got = done.row.get(name)
-        if got != meant:
-            done.failed(f"Xero made {name} {to_json(got)} where {to_json(meant)} was meant.")
+    """Compare what Xero made with what the draft expected."""
+    for name, expected in draft.expect.items():
+        actual = done.row.get(name)
+        if actual != expected:
+            done.add_failure(f"Xero made {name} {to_json(actual)} where {to_json(expected)} was expected.")
 
 
 def send_step(books: Books, write: Write, step: Step, names: Mapping[str, str]) -> Row:
-    """Send one step until it is known what came of it.
+    """Send one step, and repeat it until its outcome is known.
 
     Returns:
-        The written written_element; empty for a step that gives none.
+        The written element; empty for a step that returns none.
 
     Raises:
-        ConnectorError: It was refused, or Xero could not be reached in some attempts.
+        ConnectorError: Xero refused it, or could not be reached in any attempt.
     """
     body = encode_json(fill_placeholders(dict(step.body), names))
     path = fill_placeholders(step.path, names)
-    attempt = ""  # the first, whichever process makes it, has one key
+    attempt = ""  # the first attempt has the same key in every process
     unknown = limited = False
 
     def pause(error: Exception) -> bool | float:
@@ -116,23 +116,24 @@ def send_step(books: Books, write: Write, step: Step, names: Mapping[str, str]) 
     ):
         with again:
             try:
-                seen = _find_made(books, step, names) if limited else None
-                return _send_request(books, write, step, path, body, attempt) if seen is None else seen
+                made = _find_made(books, step, names) if limited else None
+                return _send_request(books, write, step, path, body, attempt) if made is None else made
             except Invalid:
-                # Xero remembers refusals under a key. If this was one of before, its cause may be gone.
-                if attempt or (there := _find_made(books, step, names)) is None:
-                    if attempt:
-                        raise
-                    return _send_request(books, write, step, path, body, _new_attempt(books, again.num))
-                return there
+                # Xero repeats refusals under a key. The cause of an earlier one may have been removed.
+                if attempt:
+                    raise
+                made = _find_made(books, step, names)
+                if made is not None:
+                    return made
+                return _send_request(books, write, step, path, body, _new_attempt(books, again.num))
             except RateLimited:
-                # Xero refuses before it acts. Whatever stands before Xero may say the same after it did.
+                # Xero refuses before it acts. A proxy in front of Xero may answer 429 after Xero acted.
                 attempt, limited = _new_attempt(books, again.num), True
                 raise
             except Unavailable as error:
-                there = _find_made(books, step, names)
-                if there is not None:
-                    return there
+                made = _find_made(books, step, names)
+                if made is not None:
+                    return made
                 unknown = step.at_most_once
                 if error.reason in _REMEMBERED_REASONS:
                     attempt = _new_attempt(books, again.num)
@@ -143,8 +144,8 @@ def send_step(books: Books, write: Write, step: Step, names: Mapping[str, str]) 
 def _send_request(books: Books, write: Write, step: Step, path: str, body: bytes, attempt: str) -> Row:
     books.clear_cache()
     key = _idempotency_key(write, step, body, attempt)
-    answer = books.client.write(step.method, path, body, key, step.query or None)
-    return written_element(answer, step) if step.collection else {}
+    response = books.client.write(step.method, path, body, key, step.query or None)
+    return _written_element(response, step) if step.collection else {}
 
 
 def _idempotency_key(write: Write, step: Step, body: bytes, attempt: str) -> str:
@@ -153,7 +154,7 @@ def _idempotency_key(write: Write, step: Step, body: bytes, attempt: str) -> str
 
 
 def _new_attempt(books: Books, number: int) -> str:
-    # To the minute: what two calls in one minute share is refused alike, and recordings can be repeated.
+    # To the minute, so that recordings can be replayed; two calls of one minute may share a refusal.
     return f"{books.now().astimezone(UTC).isoformat(timespec='minutes')}#{number}"
 
 
@@ -161,62 +162,81 @@ def _find_made(books: Books, step: Step, names: Mapping[str, str]) -> Row | None
     return step.find(books, names) if step.find else None
 
 
-def written_element(response: ParsedResponse, step: Step) -> Row:
-    """Return the written_element that Xero says it wrote, typed.
-
-    Raises:
-        Invalid: The written_element says that it was refused, in an answer that says all went well.
-        Unavailable: The answer holds none.
-    """
+def _written_element(response: ParsedResponse, step: Step) -> Row:
     rows = response.body.get(step.collection)
     row = rows[0] if isinstance(rows, list) and rows and isinstance(rows[0], dict) else {}
     problems = list(errors.validation_messages(row))
-    if problems or row.get("StatusAttributeString") == "ERROR":
+    if problems or row.get("StatusAttributeString") == "ERROR":  # in an answer whose status is a success
         raise Invalid(
             f"Xero refused the request: {'; '.join(p['message'] for p in problems) or 'it gives no reason'}.",
             reason="refused_by_xero",
             problems=problems,
         )
     if str(row.get(step.id_field) or _ZERO_ID) == _ZERO_ID:
-        raise Unavailable("Xero's answer does not say what was written.", reason="garbled_answer")
+        raise Unavailable("Xero's answer does not contain the written element.", reason="garbled_answer")
     return check_types(row, step.shape)
 
 
-# ---------------------------------------------------------------- what follows
+# ---------------------------------------------------------------- History notes
 
 
 def add_history_note(books: Books, write: Write, path: str, text: str, done: CommitResult) -> float | None:
-    """Leave a note in a document's History, unless an earlier call did.
+    """Add a note to a document's History, unless an earlier call did.
 
     Args:
-        books: Where.
-        write: Whose mark and key the note names.
+        books: The organisation's books.
+        write: The write; the note names its mark and key.
         path: The document, such as ``Invoices/{id}``.
         text: What was done.
-        done: Only what an earlier call made can have a note of it.
+        done: The outcome; an earlier note is looked for only if it is ``repeated``.
 
     Returns:
-        How many seconds ago an earlier call left it, by Xero's clock; ``None`` when this one did.
+        How many seconds ago an earlier call added it, by Xero's clock; ``None`` if this call added it.
 
     Raises:
-        ConnectorError: It is not known whether there is one.
+        ConnectorError: It is not known whether the note exists.
     """
-    before = _seconds_since_note(books, write, path) if done.repeated else None
-    if before is not None:
-        return before
+    seconds = _seconds_since_note(books, write, path) if done.repeated else None
+    if seconds is not None:
+        return seconds
 
-    def left(books: Books, _names: Mapping[str, str]) -> Row | None:
+    def find_note(books: Books, _names: Mapping[str, str]) -> Row | None:
         return None if _seconds_since_note(books, write, path) is None else {}
 
     body = {"HistoryRecords": [{"Details": write.history_note(text)}]}
-    send_step(books, write, Step("note", "PUT", f"{path}/History", body, find=left), {})
+    send_step(books, write, Step("note", "PUT", f"{path}/History", body, find=find_note), {})
     return None
+
+
+def try_history_note(
+    books: Books, write: Write, path: str, text: str, done: CommitResult, name: str, *, retry: bool = False
+) -> None:
+    """Add a History note; if that fails, the outcome says so, because the document itself is saved.
+
+    Args:
+        books: The organisation's books.
+        write: The write.
+        path: The document.
+        text: What was done.
+        done: The outcome, which gets the warning.
+        name: What the warning calls the document, such as "Invoice created".
+        retry: Raise errors that pass by themselves, so that the call is repeated and completes the write.
+
+    Raises:
+        ConnectorError: With ``retry``, an error that passes by itself.
+    """
+    try:
+        add_history_note(books, write, path, text, done)
+    except ConnectorError as error:
+        if retry and is_temporary(error):
+            raise
+        done.add_failure(f"{name}, but its History note could not be saved: {error.message}")
 
 
 def _seconds_since_note(books: Books, write: Write, path: str) -> float | None:
     records, at = books.read_history(path)
     for record in records:
         if f"[{write.mark}]" in str(record.get("Details") or ""):
-            left: datetime = record["DateUTC"]
-            return (at - left).total_seconds()
+            added: datetime = record["DateUTC"]
+            return (at - added).total_seconds()
     return None

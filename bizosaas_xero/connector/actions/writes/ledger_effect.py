@@ -1,4 +1,4 @@
-"""What the books gain: which account is debited, which credited."""
+"""A write's postings to the ledger: which account is debited, which credited."""
 
 from __future__ import annotations
 
@@ -30,39 +30,44 @@ def posting(account: Row | None, amount: Decimal, currency: str, **more: Any) ->
 def invoice_postings(
     books: Books, priced: Sequence[PricedLine], control: str, sign: int, currency: str
 ) -> Iterator[dict[str, Any]]:
-    """Yield what a document posts when it is approved.
+    """Yield the postings of a document when it is approved.
 
     Args:
-        books: Whose accounts.
-        priced: The lines.
-        control: Xero's word for the control account: DEBTORS or CREDITORS.
+        books: The organisation's books.
+        priced: The document's lines.
+        control: Xero's name of the control account: DEBTORS or CREDITORS.
         sign: 1 for an invoice, -1 for a credit note.
-        currency: Of the document.
+        currency: The document's.
     """
     net, tax = totals(priced)
     yield posting(books.system_account(control), sign * (net + tax), currency)
     by_account: dict[str, Decimal] = {}
     by_tax: dict[str, Decimal] = {}
     accounts, rates = {}, {}
-    for each in priced:
-        guid = each.account["AccountID"].lower()
-        accounts[guid] = each.account
-        by_account[guid] = by_account.get(guid, ZERO) - sign * each.net
-        if each.rate and each.tax:
-            code = each.rate["TaxType"]
-            rates[code] = each.rate
-            by_tax[code] = by_tax.get(code, ZERO) - sign * each.tax
-    for guid, amount in by_account.items():
-        yield posting(accounts[guid], amount, currency)
-    for code, amount in by_tax.items():
-        shown = {"tax_type": code, "tax_rate": rates[code]["EffectiveRate"]}
-        yield posting(books.system_account("GST"), amount, currency, **shown)
+    for line in priced:
+        account_id = line.account["AccountID"].lower()
+        accounts[account_id] = line.account
+        by_account[account_id] = by_account.get(account_id, ZERO) - sign * line.net
+        if line.rate and line.tax:
+            tax_type = line.rate["TaxType"]
+            rates[tax_type] = line.rate
+            by_tax[tax_type] = by_tax.get(tax_type, ZERO) - sign * line.tax
+    for account_id, amount in by_account.items():
+        yield posting(accounts[account_id], amount, currency)
+    for tax_type, amount in by_tax.items():
+        yield _tax_posting(books, rates[tax_type], amount, currency)
+
+
+def _tax_posting(books: Books, rate: Row, amount: Decimal, currency: str) -> dict[str, Any]:
+    return posting(
+        books.system_account("GST"), amount, currency, tax_type=rate["TaxType"], tax_rate=rate["EffectiveRate"]
+    )
 
 
 def transfer_postings(
     books: Books, amount: Decimal, debited: str, credited: str, currency: str
 ) -> Iterator[dict[str, Any]]:
-    """Yield an amount that goes from one of Xero's own accounts to another."""
+    """Yield the postings of a transfer between two of Xero's system accounts."""
     yield posting(books.system_account(debited), amount, currency)
     yield posting(books.system_account(credited), -amount, currency)
 
@@ -76,24 +81,24 @@ def payment_postings(
     rate: Decimal | None,
     surplus: Decimal = ZERO,
 ) -> Iterator[dict[str, Any]]:
-    """Yield what recording a payment posts; what deleting it posts, if the amount is negative.
+    """Yield the postings of recording a payment, or with a negative amount of deleting it.
 
     Args:
-        books: Whose accounts.
+        books: The organisation's books.
         kind: An invoice brings money in, a bill takes it out.
-        invoice: As it is before.
-        account: Where the money goes or comes from.
+        invoice: The document before the payment.
+        account: The account that the money is paid into or from.
         amount: In the invoice's currency.
-        rate: Of the payment; ``None``: the invoice is in base currency, or Xero takes the day's rate.
-        surplus: Kept as an overpayment, in the same currency.
+        rate: The payment's; ``None``: the invoice is in base currency, or Xero takes the day's rate.
+        surplus: The overpayment, in the same currency.
     """
-    way = 1 if kind == "invoice" else -1
+    direction = 1 if kind == "invoice" else -1
     control = books.system_account(CONTROL_ACCOUNTS[kind])
     currency = str(invoice["CurrencyCode"])
     foreign = currency != books.base_currency
     if not foreign or rate is None:
-        yield posting(account, way * (amount + surplus), currency)
-        yield posting(control, -way * (amount + surplus), currency)
+        yield posting(account, direction * (amount + surplus), currency)
+        yield posting(control, -direction * (amount + surplus), currency)
         if foreign:
             gains = books.system_account("REALISEDCURRENCYGAIN")
             yield {
@@ -104,35 +109,34 @@ def payment_postings(
         return
     banked = to_base_currency(amount, rate)
     carried = _carrying_amount(invoice, amount)
-    more, base = to_base_currency(surplus, rate), books.base_currency
-    yield posting(account, way * (banked + more), base)
-    yield posting(control, -way * (carried + more), base)
+    banked_surplus, base = to_base_currency(surplus, rate), books.base_currency
+    yield posting(account, direction * (banked + banked_surplus), base)
+    yield posting(control, -direction * (carried + banked_surplus), base)
     if banked != carried:
-        yield posting(books.system_account("REALISEDCURRENCYGAIN"), way * (carried - banked), base)
+        yield posting(books.system_account("REALISEDCURRENCYGAIN"), direction * (carried - banked), base)
 
 
 def _carrying_amount(invoice: Row, amount: Decimal) -> Decimal:
-    """Return what the books hold, in base currency, for the part of the invoice that is settled."""
+    """Return the book value, in base currency, of the part of the invoice that is paid."""
     rate, due = invoice.get("CurrencyRate") or ONE, invoice["AmountDue"]
     return to_base_currency(due, rate) - to_base_currency(due - amount, rate)
 
 
 def spending_postings(
-    books: Books, account: Row, on: Row, net: Decimal, tax: Decimal, rate: Row | None
+    books: Books, account: Row, cost_account: Row, net: Decimal, tax: Decimal, rate: Row | None
 ) -> Iterator[dict[str, Any]]:
-    """Yield what money spent from a bank account posts.
+    """Yield the postings of money spent from a bank account.
 
     Args:
-        books: Whose accounts.
+        books: The organisation's books.
         account: The bank account.
-        on: What it was spent on: the account of the cost.
-        net: Without tax.
-        tax: Of it.
+        cost_account: The account of the cost.
+        net: The amount without tax.
+        tax: The tax on it.
         rate: The tax rate's row.
     """
     currency = str(account.get("CurrencyCode") or books.base_currency)
-    yield posting(on, net, currency)
+    yield posting(cost_account, net, currency)
     if tax and rate:
-        shown = {"tax_type": rate["TaxType"], "tax_rate": rate["EffectiveRate"]}
-        yield posting(books.system_account("GST"), tax, currency, **shown)
+        yield _tax_posting(books, rate, tax, currency)
     yield posting(account, -(net + tax), currency)

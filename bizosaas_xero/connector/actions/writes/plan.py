@@ -1,8 +1,8 @@
-"""What a write is before it is done: its steps, what they do to the books, its hash and its mark.
+"""A write before it is done: its steps, their effect on the books, its hash and its mark.
 
-An action that writes describes itself as a :class:`Draft`, made anew from the world each time it is asked. A
-plan is a draft shown to a person; a commit makes the draft again and goes on only if its hash is the same.
-How the steps are sent is told in :mod:`bizosaas_xero.connector.actions.writes.execute`.
+An action that writes describes itself as a :class:`Draft`, computed from the books at the time of the call. A
+plan is a draft shown to a person; a commit computes the draft again and continues only if its hash is the same.
+:mod:`bizosaas_xero.connector.actions.writes.execute` sends the steps.
 """
 
 from __future__ import annotations
@@ -20,34 +20,37 @@ from bizosaas_xero.spec.errors import Invalid
 from bizosaas_xero.spec.models import Control, Plan
 
 MARK = "{write}"
-"""Stands in a step for the write's mark, which is not known before the hash is."""
+"""The placeholder in a step for the write's mark, which is not known before the hash is."""
 
 ZERO, ONE = Decimal(0), Decimal(1)
+
+MAX_NOTE_LENGTH = 2500
+"""Characters of a History note (Xero's OpenAPI file)."""
 
 _encode = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
 
 
 def encode_json(body: Any) -> bytes:
-    """Write a body as JSON: always the same bytes, amounts as numbers with their exact digits."""
+    """Encode a body as JSON: always the same bytes, amounts as numbers with their exact digits."""
     return _encode(body)
 
 
 def make_mark(*parts: str) -> str:
-    """Return the mark of a write: short, the same for the same parts, and nothing can be read from it."""
+    """Return the mark of a write: short, equal for equal parts, and a hash, so that it reveals nothing."""
     return f"bz-{hashlib.sha256(encode_json(parts)).hexdigest()[:20]}"
 
 
 @dataclass(frozen=True)
 class Write:
-    """One intended write: who wants it, and under which key it is done once.
+    """One intended write: who requested it, and the key under which it is done once.
 
     Args:
         organisation_id: In whose books.
         action: The action's name.
         business_key: The intent, as the host names it; ``None`` while only a plan is asked for.
-        mark: What documents made by this write carry, so that it is found again.
-        requester: Who asked.
-        approver: Who allowed it.
+        mark: Text in every document that this write makes; by it the document is found again.
+        requester: Who requested it.
+        approver: Who approved it.
     """
 
     organisation_id: str
@@ -59,17 +62,17 @@ class Write:
 
     @classmethod
     def from_control(cls, organisation_id: str, action: str, control: Control) -> Write:
-        """Return the write that a control names.
+        """Return the write that a control describes.
 
         Raises:
-            Invalid: It has no mode, or lacks what the mode needs.
+            Invalid: The control has no mode, or lacks a key that the mode needs.
         """
         if control.mode is None:
-            raise _missing("mode", "a write needs one: `plan`, `commit` or `run`")
+            raise _missing("mode", "a write needs `plan`, `commit` or `run`")
         if control.mode == "commit" and not control.plan_hash:
-            raise _missing("plan_hash", "`commit` needs the hash of the plan that is to be done")
+            raise _missing("plan_hash", "`commit` needs the hash of the plan")
         if control.mode == "run" and not control.business_key:
-            raise _missing("business_key", "`run` needs one: it keeps a repeated call from writing twice")
+            raise _missing("business_key", "`run` needs it, so that a repeated call does not write twice")
         key = control.business_key or control.plan_hash or ""
         return cls(
             organisation_id=organisation_id,
@@ -80,12 +83,12 @@ class Write:
             approver=control.approver,
         )
 
-    def history_note(self, what: str) -> str:
-        """Return the text for Xero's History, of at most 2,500 characters."""
-        who = f" asked for by {self.requester}" if self.requester else ""
-        allowed = f", approved by {self.approver}" if self.approver else ""
+    def history_note(self, text: str) -> str:
+        """Return the note for a document's History in Xero."""
+        requester = f" asked for by {self.requester}" if self.requester else ""
+        approver = f", approved by {self.approver}" if self.approver else ""
         key = f" Key: {self.business_key}." if self.business_key else ""
-        return f"{what}{who}{allowed}.{key} [{self.mark}]"[:2500]
+        return f"{text}{requester}{approver}.{key} [{self.mark}]"[:MAX_NOTE_LENGTH]
 
 
 def _missing(name: str, message: str) -> Invalid:
@@ -99,16 +102,16 @@ class Step:
     """One request of a write.
 
     Args:
-        name: What it makes; later steps name its id as ``{name}`` in their path and body.
+        name: What the request makes; later steps use the new id as ``{name}`` in their path and body.
         method: PUT (create only) or POST.
         path: Under ``/api.xro/2.0/``.
-        body: As Xero takes it; :data:`MARK` stands for the write's mark.
-        collection: The key of the answer under which the written element is; empty: no answer is needed.
+        body: As Xero takes it, with :data:`MARK` in the place of the write's mark.
+        collection: The key of the answer that holds the written element; empty: the answer is not needed.
         id_field: The element's id.
         shape: The shape by which the element is typed.
         query: Of the address.
-        find: Looks for what this step makes, by the mark; used before it is sent and when an answer was lost.
-        at_most_once: When it is not known whether it happened, it is not tried again (an e-mail).
+        find: Looks for what this step makes, by the mark: before the request, and after an answer was lost.
+        at_most_once: Not sent again when it is unknown whether it happened (an e-mail).
     """
 
     name: str
@@ -123,7 +126,7 @@ class Step:
     at_most_once: bool = False
 
     def request(self) -> dict[str, Any]:
-        """Return the request as a plan shows it: JSON values, amounts with their exact digits."""
+        """Return the request for a plan: JSON values, amounts with their exact digits."""
         return {
             "step": self.name,
             "method": self.method,
@@ -138,16 +141,16 @@ class Draft:
     """A write as it would be done now.
 
     Args:
-        steps: What makes it, in order; the last one's element is what the write is about.
-        after: What follows once it is made and found to be as meant, such as the e-mail; for the plan.
-        effect: What the books gain: account, debit or credit, tax. A draft document has none.
-        warnings: What a person should know before saying yes.
-        undo: How to take it back.
-        summary: All of it in words, as Markdown.
-        acts: What of it a policy may want a person for.
-        amount: Money it is about, in base currency; ``None``: not known.
-        expect: Fields of the written element and what they must be, or something is wrong.
-        facts: What it rests upon and no request shows; part of the hash.
+        steps: The requests, in order; the last one's element is the result of the write.
+        after: Requests that follow once that element is as expected, such as the e-mail; shown in the plan.
+        effect: Postings to the ledger: account, debit or credit, tax. A draft document has none.
+        warnings: What a person should know before approving.
+        undo: How to reverse it.
+        summary: A description for a person, as Markdown.
+        acts: The parts that a policy may want a person to approve.
+        amount: The money involved, in base currency; ``None``: not known.
+        expect: Fields of the written element and their expected values.
+        facts: What the draft depends on and no request shows; part of the hash.
     """
 
     steps: tuple[Step, ...]
@@ -162,7 +165,7 @@ class Draft:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def hash(self, write: Write) -> str:
-        """Return what identifies this draft: the same world, parameters and business key give the same."""
+        """Return the draft's hash: equal books, parameters and business key give an equal hash."""
         material = {
             "organisation": write.organisation_id,
             "action": write.action,
@@ -176,11 +179,11 @@ class Draft:
         }
         return hashlib.sha256(encode_json(material)).hexdigest()
 
-    def plan(self, write: Write, organisation: str, currency: str) -> Plan:
+    def to_plan(self, write: Write, organisation: str, currency: str) -> Plan:
         """Return the draft as a plan for a person."""
         hashed = self.hash(write)
         mark = write.mark
-        if write.business_key is None:  # a commit without a key is known by the plan it does
+        if write.business_key is None:  # without a key, a commit is identified by its plan
             mark = make_mark(write.organisation_id, write.action, hashed)
         return Plan(
             hash=hashed,
@@ -197,10 +200,10 @@ class Draft:
 
 
 def fill_placeholders(value: Any, names: Mapping[str, str]) -> Any:
-    """Return a request with the names in it replaced: the mark, and ids that earlier steps gave."""
+    """Return a request with its placeholders replaced: the mark, and ids that earlier steps returned."""
     if isinstance(value, str):
-        for name, known in names.items():
-            value = value.replace(f"{{{name}}}", known)
+        for name, text in names.items():
+            value = value.replace(f"{{{name}}}", text)
         return value
     if isinstance(value, Mapping):
         return {key: fill_placeholders(inner, names) for key, inner in value.items()}
@@ -210,7 +213,7 @@ def fill_placeholders(value: Any, names: Mapping[str, str]) -> Any:
 
 
 def to_json(value: Any) -> Any:
-    """Return JSON values: amounts as strings with all their digits."""
+    """Return JSON values: amounts become strings with all their digits."""
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, Mapping):

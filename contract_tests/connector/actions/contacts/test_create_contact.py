@@ -43,7 +43,7 @@ def test_a_name_is_enough_and_spaces_are_put_right(at):
     assert set(body) == {"Name", "ContactNumber"}
     assert body["Name"] == "Two Words"
     assert (plan.acts, plan.effect, plan.amount) == (["create_contact"], [], 0)
-    assert plan.requests[0]["method"] == "PUT"  # POST would change whoever has the name
+    assert plan.requests[0]["method"] == "PUT"  # POST would change the contact that has the name
     assert "rchive" in plan.undo
 
 
@@ -68,11 +68,11 @@ def test_an_archived_one_of_that_name_does_not_hinder_and_is_said(at):
 @pytest.mark.parametrize(("field", "column"), [("email", "EmailAddress"), ("account_number", "AccountNumber")])
 def test_the_same_address_or_number_is_a_possible_duplicate(at, field, column):
     at.store.edit("Contacts", active(at)["ContactID"], {column: "one@example.com"})
-    plan = at.plan(NEW, {"name": "Somebody Else", field: "one@example.com"})
+    plan = at.plan(NEW, {"name": "Other Bakery", field: "one@example.com"})
     assert len(plan.warnings) == 1
     assert active(at)["Name"] in plan.warnings[0]
     assert "Possible duplicate" in plan.warnings[0]
-    assert at.commit(NEW, {"name": "Somebody Else", field: "one@example.com"}).status == "done"
+    assert at.commit(NEW, {"name": "Other Bakery", field: "one@example.com"}).status == "done"
 
 
 def test_a_name_that_no_filter_can_hold_is_still_looked_for(at):

@@ -166,7 +166,7 @@ def test_a_wrong_fee_is_named(at, fee, change, field):
 
 def test_an_unknown_processor_is_named_and_none_is_made(at, fee):
     params = {"invoice": invoice(at)["InvoiceID"], "account": "090"}
-    error = refused(at, {**params, "fee": fee | {"contact": {"name": "Nobody At All"}}})
+    error = refused(at, {**params, "fee": fee | {"contact": {"name": "Unknown Processor"}}})
     assert (error.code, error.reason) == ("not_found", "unknown_contact")
     error = refused(at, {**params, "fee": fee | {"contact": {"name": "Stripe", "create": True}}})
     assert error.problems[0]["field"] == "params.fee.contact.create"
