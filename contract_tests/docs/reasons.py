@@ -18,8 +18,8 @@ PLACES = {
     "Temporal": "adapters/temporal.py",
 }
 HEAD = ["Code", "Reason", "What the person sees", "What to do"]
-CLASSES = {error.__name__: code for code, error in ERRORS.items()} | {"wrong": "invalid"}
-"""What makes an error; ``wrong`` takes the field and the complaint."""
+CLASSES = {error.__name__: code for code, error in ERRORS.items()} | {"Invalid.field": "invalid"}
+"""Calls that make an error, by name; ``Invalid.field`` takes the field and the complaint."""
 
 
 def modules(place: str) -> list[Path]:
@@ -49,9 +49,14 @@ def rows(place: str) -> list[list[str]]:
         for call in calls(path):
             words = {keyword.arg: keyword.value for keyword in call.keywords}
             if isinstance(words.get("reason"), ast.Constant) and call.args:
-                code, reason = CLASSES[call.func.id], words["reason"].value
-                parts = call.args[: 2 if call.func.id == "wrong" else 1]
-                told = [" ".join(map(said, parts)), said(words.get("remedy"))]
+                name = error_name(call)
+                code, reason = CLASSES[name], words["reason"].value
+                if name == "Invalid.field":
+                    message = ": ".join(map(said, call.args[:2]))
+                    remedy = call.args[2] if len(call.args) > 2 else words.get("remedy")
+                else:
+                    message, remedy = said(call.args[0]), words.get("remedy")
+                told = [message, said(remedy)]
                 found.setdefault((code, reason), [f"`{code}`", f"`{reason}`", *map(_cell, told)])
     return [found[key] for key in sorted(found)]
 
@@ -59,8 +64,14 @@ def rows(place: str) -> list[list[str]]:
 def calls(path: Path) -> Iterator[ast.Call]:
     """Return each call of an error's class in a module."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CLASSES:
+        if error_name(node):
             yield node
+
+
+def error_name(node: ast.AST) -> str:
+    """Return which of the :data:`CLASSES` a node calls; empty: none."""
+    name = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+    return name if name in CLASSES else ""
 
 
 def _cell(text: str) -> str:

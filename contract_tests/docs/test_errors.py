@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from bizosaas_xero.spec import ERRORS, Invalid, Recovery
+from bizosaas_xero.spec import ERRORS, Recovery
 from contract_tests.docs import reasons
 from contract_tests.docs.pages import CONNECTOR, DOCS, PACKAGE, first_cells, read, rows, section
 
@@ -20,20 +20,19 @@ def reasons_in_code():
     """Return the pairs of code and reason that the connector's modules can raise.
 
     Errors are made by calling their class; a reason is a string, a choice between two, or a name that is
-    looked up in a table of its module. Without one, the reason is the code. ``wrong`` makes an ``Invalid``.
+    looked up in a table of its module. Without one, the reason is the code. ``Invalid.field`` makes an ``Invalid``.
     """
     found = set()
-    classes = {error.__name__: error for error in ERRORS.values()} | {"wrong": Invalid}
     for path in CONNECTOR:
         module = ast.parse(path.read_text(encoding="utf-8"))
         for function in ast.walk(module):
-            if not isinstance(function, ast.FunctionDef) or function.name == "wrong":
+            if not isinstance(function, ast.FunctionDef):
                 continue
             for node in ast.walk(function):
-                name = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
-                if name in classes:
+                name = reasons.error_name(node)
+                if name:
                     reason = next((k.value for k in node.keywords if k.arg == "reason"), None)
-                    code = classes[name].code
+                    code = reasons.CLASSES[name]
                     found |= {(code, word) for word in (_words(reason, module) if reason else [code])}
     return found
 

@@ -37,7 +37,7 @@ def test_every_error_has_a_recovery_and_a_remedy():
         assert kind.default_remedy.endswith(".")
 
 
-def test_an_error_of_a_code_unknown_here_keeps_its_own_words():
+def test_an_error_with_an_unknown_code_keeps_its_code_and_recovery():
     data = {"code": "quota_sold", "recovery": "wait", "message": "m", "remedy": "r"}
     again = pickle.loads(pickle.dumps(spec.error_from_dict(data)))  # noqa: S301 (our own bytes)
     assert (again.code, again.recovery) == ("quota_sold", "wait")
@@ -71,7 +71,7 @@ def test_a_grant_shows_its_secrets_in_json_and_nowhere_else():
         7,
     ],
 )
-def test_a_complaint_names_the_field_and_never_the_value(value):
+def test_a_validation_error_names_the_field_and_never_the_value(value):
     with pytest.raises(spec.Invalid) as caught:
         spec.parse(spec.Connection, value, "connection")
     assert caught.value.problems[0]["field"].startswith("connection")

@@ -89,7 +89,7 @@ class EmailInvoice(WriteAction[EmailInvoiceParams]):
         return Draft(
             steps=(email.email_step(row["InvoiceID"]),),
             warnings=warnings,
-            undo="None: an e-mail cannot be taken back.",
+            undo="None: what was e-mailed stays with the customer.",
             summary=_summary(self.books, row, contact, to, warnings),
             acts=("send",),
             amount=base_total(self.books, row),

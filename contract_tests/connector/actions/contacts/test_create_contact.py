@@ -21,7 +21,7 @@ def active(at, number=0):
     return [row for row in at.rows("Contacts") if row["ContactStatus"] == "ACTIVE"][number]
 
 
-def test_everything_that_is_given_arrives(at):
+def test_every_given_field_reaches_xero(at):
     made = at.commit(NEW, {**create_contact(at), "tax_number": "GB123456789"}).data
     row = at.store.get("Contacts", made["contact_id"])
     assert (row["Name"], row["EmailAddress"]) == ("Kererū Bakery Ltd", "hello@kereru.example")
@@ -37,7 +37,7 @@ def test_everything_that_is_given_arrives(at):
     assert made["link"].endswith(made["contact_id"])
 
 
-def test_a_name_is_enough_and_spaces_are_put_right(at):
+def test_a_name_is_enough_and_its_spaces_are_folded(at):
     plan = at.plan(NEW, {"name": "  Two   Words "})
     body = plan.requests[0]["body"]["Contacts"][0]
     assert set(body) == {"Name", "ContactNumber"}
@@ -47,7 +47,7 @@ def test_a_name_is_enough_and_spaces_are_put_right(at):
     assert "rchive" in plan.undo
 
 
-def test_a_contact_of_that_name_is_named_and_not_made_again(at):
+def test_an_existing_contact_of_the_name_is_named_and_no_second_one_is_made(at):
     there = active(at)
     error = refused(at, NEW, {"name": there["Name"].upper()}, "contact_exists")
     assert error.code == "invalid"
@@ -55,7 +55,7 @@ def test_a_contact_of_that_name_is_named_and_not_made_again(at):
     assert error.problems[0]["field"] == "params.name"
 
 
-def test_an_archived_one_of_that_name_does_not_hinder_and_is_said(at):
+def test_an_archived_contact_of_the_name_gives_a_warning_only(at):
     gone = active(at)
     at.store.edit("Contacts", gone["ContactID"], {"ContactStatus": "ARCHIVED"})
     plan = at.plan(NEW, {"name": gone["Name"]})
@@ -66,7 +66,7 @@ def test_an_archived_one_of_that_name_does_not_hinder_and_is_said(at):
 
 
 @pytest.mark.parametrize(("field", "column"), [("email", "EmailAddress"), ("account_number", "AccountNumber")])
-def test_the_same_address_or_number_is_a_possible_duplicate(at, field, column):
+def test_the_same_email_or_account_number_gives_a_warning(at, field, column):
     at.store.edit("Contacts", active(at)["ContactID"], {column: "one@example.com"})
     plan = at.plan(NEW, {"name": "Other Bakery", field: "one@example.com"})
     assert len(plan.warnings) == 1
@@ -75,7 +75,7 @@ def test_the_same_address_or_number_is_a_possible_duplicate(at, field, column):
     assert at.commit(NEW, {"name": "Other Bakery", field: "one@example.com"}).status == "done"
 
 
-def test_a_name_that_no_filter_can_hold_is_still_looked_for(at):
+def test_a_name_that_a_filter_cannot_hold_is_still_found(at):
     name = 'Paul "Pop" O\\Hara'
     first = at.commit(NEW, {"name": name}, "k-1").data
     assert first["name"] == name
@@ -95,7 +95,7 @@ def test_a_name_that_no_filter_can_hold_is_still_looked_for(at):
         ({"account_number": "x" * 51}, "account_number"),
     ],
 )
-def test_what_xero_would_not_take_is_named_before_any_request(at, wrong, field):
+def test_values_that_xero_would_refuse_are_named_before_any_request(at, wrong, field):
     at.box.sandbox.log.clear()
     with pytest.raises(ConnectorError) as caught:
         at.plan(NEW, {"name": "New", **wrong})
@@ -103,13 +103,13 @@ def test_what_xero_would_not_take_is_named_before_any_request(at, wrong, field):
     assert not calls(at.box)
 
 
-def test_a_currency_that_is_not_enabled_is_refused_with_those_that_are(at):
+def test_a_currency_that_is_not_enabled_is_refused_and_the_enabled_ones_are_named(at):
     error = refused(at, NEW, {"name": "New", "currency": "JPY"})
     assert "EUR" in error.message
     assert error.problems[0]["field"] == "params.currency"
 
 
-def test_the_note_says_who_asked_and_who_approved(at):
+def test_the_history_note_names_requester_and_approver(at):
     made = at.commit(NEW, {"name": "New"}, requester="agent 7", approver="Aroha").data
     (note,) = at.notes("Contacts", made["contact_id"])
     assert "agent 7" in note
@@ -118,7 +118,7 @@ def test_the_note_says_who_asked_and_who_approved(at):
 
 
 @pytest.mark.parametrize("changes", [{"Name": "Renamed"}, {"ContactStatus": "ARCHIVED"}])
-def test_what_was_made_is_found_again_whatever_became_of_it(at, changes):
+def test_the_contact_is_found_again_after_it_was_renamed_or_archived(at, changes):
     first = at.act(NEW, {"name": "New"}, mode="run", business_key="k").data
     at.store.edit("Contacts", first["contact_id"], changes)
     at.box.sandbox.clock.advance(420)
@@ -143,7 +143,7 @@ def test_a_name_taken_between_plan_and_commit_is_refused(at):
     assert at.writes() == []
 
 
-def test_what_xero_says_of_a_name_arrives(at):
+def test_xeros_message_about_a_name_is_reported(at):
     at.box.sandbox.faults.add(
         "status",
         match={"path": "Contacts", "method": "PUT"},
@@ -157,11 +157,11 @@ def test_what_xero_says_of_a_name_arrives(at):
     assert "already assigned" in caught.value.problems[0]["message"]
 
 
-def test_a_note_that_cannot_be_left_does_not_lose_the_contact(at):
+def test_a_failed_history_note_does_not_lose_the_contact(at):
     at.box.sandbox.faults.add("status", match={"path": "History"}, status=400, times=None, body="json")
     result = at.act(NEW, {"name": "New"}, mode="run", business_key="k")
     assert result.status == "partial"
-    assert "no note" in result.warnings[0]
+    assert "History note could not be saved" in result.warnings[0]
     at.box.sandbox.faults.clear()
     again = at.act(NEW, {"name": "New"}, mode="run", business_key="k")
     assert (again.status, again.data["contact_id"]) == ("done", result.data["contact_id"])

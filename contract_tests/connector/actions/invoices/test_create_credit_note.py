@@ -1,4 +1,4 @@
-"""``create_credit_note``: what it takes back, and set against the invoice once."""
+"""``create_credit_note``: what it takes back, and applied to the invoice once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def at(company):
 # ---------------------------------------------------------------- for an invoice
 
 
-def test_a_whole_invoice_is_credited_line_by_line_and_the_ledger_is_even(at):
+def test_a_whole_invoice_is_credited_line_by_line_and_the_ledger_balances_out(at):
     before = balances(at)
     row = invoice(at, **TAXED)
     plan, result = done(at, CREDIT, of(row))
@@ -60,7 +60,7 @@ def sold(at, **line):
     ).data
 
 
-def test_four_decimals_and_tracking_come_along(at):
+def test_four_decimals_and_tracking_are_copied(at):
     category = at.rows("TrackingCategories")[0]
     option = category["Options"][0]["Name"]
     row = sold(at, quantity="1000", unit_amount="0.0125", tracking={category["Name"]: option})
@@ -72,7 +72,7 @@ def test_four_decimals_and_tracking_come_along(at):
     assert result.data["total"] == row["total"]
 
 
-def test_what_was_discounted_is_one_piece_for_xero_knows_no_discount_on_a_credit_note(at):
+def test_a_discounted_line_is_credited_as_one_piece_without_discount(at):
     row = sold(at, quantity="1000", unit_amount="0.0125", discount_percent="10")
     assert row["subtotal"] == Decimal("11.25")
     _, result = done(at, CREDIT, {"invoice": row["number"], "status": "authorised"})
@@ -95,7 +95,7 @@ def test_what_was_discounted_is_one_piece_for_xero_knows_no_discount_on_a_credit
 
 @pytest.mark.parametrize("mode", ["Exclusive", "Inclusive", "NoTax"])
 @pytest.mark.parametrize("amount", ["0.01", "50.00", "99.97"])
-def test_a_part_is_met_to_the_cent_over_the_same_accounts_and_taxes(at, mode, amount):
+def test_a_partial_credit_is_exact_over_the_same_accounts_and_taxes(at, mode, amount):
     row = invoice(at, **{**TAXED, "LineAmountTypes": mode})
     _, result = done(at, CREDIT, of(row, amount=amount, reason="Damaged"))
     assert result.data["total"] == Decimal(amount)
@@ -111,7 +111,7 @@ class _Ledgerless:
     tax_rates = MappingProxyType({})
 
     @staticmethod
-    def account(named):
+    def find_account(named):
         return {"AccountID": named, "Name": named}
 
 
@@ -120,7 +120,7 @@ class _Ledgerless:
     st.lists(st.tuples(st.sampled_from("ABCD"), st.decimals("0.01", "9999", places=2)), min_size=1, max_size=12),
     st.decimals("0.01", "9999", places=2),
 )
-def test_shares_always_add_up(lines, amount):
+def test_the_parts_of_a_split_amount_add_up(lines, amount):
     document = {
         "LineAmountTypes": "Inclusive",
         "LineItems": [{"LineAmount": part, "TaxAmount": Decimal(0), "AccountID": name} for name, part in lines],
@@ -130,7 +130,7 @@ def test_shares_always_add_up(lines, amount):
     assert len({part.account for part in parts}) == len(parts)
 
 
-def test_lines_follow_the_invoices_account_tax_and_mode_if_it_has_but_one(at):
+def test_credited_lines_use_the_invoices_single_account_tax_and_mode(at):
     row = invoice(at, **{**TAXED, "LineAmountTypes": "Inclusive", "LineItems": TAXED["LineItems"][:1]})
     _, result = done(at, CREDIT, of(row, lines=[{"description": "One of three", "unit_amount": "33.35"}]))
     (line,) = kept(at, result.data)["LineItems"]
@@ -141,7 +141,7 @@ def test_lines_follow_the_invoices_account_tax_and_mode_if_it_has_but_one(at):
     assert error.problems[0]["field"] == "params.lines.0.account"
 
 
-def test_a_corrected_tax_is_met_in_total_and_said(at):
+def test_a_corrected_tax_gives_the_same_total_and_a_warning(at):
     line = {**TAXED["LineItems"][0], "TaxAmount": "20.03"}  # computed: 20.01
     row = invoice(at, LineAmountTypes="Exclusive", LineItems=[line])
     assert row["Total"] == 120.08
@@ -163,7 +163,7 @@ def test_a_foreign_invoice_is_credited_in_its_currency_at_its_rate(at):
     assert moved(before, balances(at)) == {}
 
 
-def test_a_draft_posts_nothing_and_needs_nobody(at):
+def test_a_draft_posts_nothing_and_has_no_acts(at):
     row = invoice(at, **TAXED)
     plan, result = done(at, CREDIT, {"invoice": row["InvoiceID"]})
     assert (plan.effect, plan.acts, result.data["status"]) == ([], ["draft"], "DRAFT")
@@ -180,10 +180,10 @@ def test_the_reference_is_the_invoices_number_and_ends_in_the_mark(at):
     assert at.commit(CREDIT, of(other, reference="RMA 7"), "k-2").data["reference"].startswith("RMA 7 bz-")
 
 
-# ---------------------------------------------------------------- set against it
+# ---------------------------------------------------------------- applied to the invoice
 
 
-def test_it_is_set_against_the_invoice_up_to_what_is_due(at):
+def test_a_credit_note_is_applied_to_the_invoice_up_to_the_amount_due(at):
     row = invoice(at, **TAXED)
     plan, result = done(at, CREDIT, of(row, apply=True))
     assert [request["path"] for request in plan.requests] == [
@@ -208,7 +208,7 @@ def test_a_paid_invoice_is_credited_and_the_credit_stays_open(at):
     assert (result.data["applied"], result.data["remaining"]) == (0, Decimal("100.00"))
 
 
-def test_paid_between_plan_and_commit_is_stale(at):
+def test_an_invoice_paid_between_plan_and_commit_makes_the_plan_stale(at):
     row = invoice(at)
     plan = at.plan(CREDIT, of(row, apply=True))
     pay(at, row, "1.00")
@@ -255,12 +255,12 @@ def test_a_lost_answer_makes_and_applies_it_once(at, path, where):
     assert len(kept(at, result.data)["Allocations"]) == 1
 
 
-def test_an_allocation_that_is_refused_leaves_the_credit_and_says_what_to_do(at):
+def test_a_refused_allocation_leaves_the_credit_note_and_gives_a_remedy(at):
     row = invoice(at)
     at.box.sandbox.faults.add("status", match={"path": "/Allocations"}, status=400, body="json", times=None)
     result = at.act(CREDIT, of(row, apply=True), mode="run", business_key="k")
     assert (result.status, result.data["applied"]) == ("partial", 0)
-    assert "not set against the invoice" in result.warnings[0]
+    assert "could not be applied to the invoice" in result.warnings[0]
     assert "same business key" in result.warnings[0]
     at.box.sandbox.faults.clear()
     at.box.sandbox.clock.advance(420)
@@ -268,19 +268,19 @@ def test_an_allocation_that_is_refused_leaves_the_credit_and_says_what_to_do(at)
     assert (again.status, again.data["applied"]) == ("done", Decimal("100.00"))
 
 
-def test_what_xero_made_differently_is_not_applied(at, monkeypatch):
+def test_a_credit_note_that_differs_from_the_plan_is_not_applied(at, monkeypatch):
     row = invoice(at, **TAXED)
     from bizosaas_xero.connector.actions.invoices import lines
 
     right = lines._split_tax
     monkeypatch.setattr(
         lines,
-        "_split",
+        "_split_tax",
         lambda *given: (right(*given)[0] - Decimal("0.01"), right(*given)[1] + Decimal("0.01")),
     )
     result = at.act(CREDIT, of(row, apply=True), mode="run", business_key="k")
     assert (result.status, result.data["applied"]) == ("partial", 0)
-    assert any("SubTotal 120.04 where 120.02 was meant" in warning for warning in result.warnings)
+    assert any("SubTotal 120.04 where 120.02 was expected" in warning for warning in result.warnings)
     assert due(at, row) == Decimal("141.05")
 
 

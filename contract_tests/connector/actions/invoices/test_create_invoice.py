@@ -35,26 +35,26 @@ def test_a_net_deal_becomes_the_subtotal_and_a_gross_one_the_total(uk):
     )  # fmt: skip
 
 
-def test_the_other_shape_of_a_deal_is_taken_too(uk):
+def test_both_shapes_of_a_deal_are_accepted(uk):
     deal = {"title": "Website", "amount": "99.99", "company_id": 7, "source_system": "crm", "external_id": 77}
     made = uk.commit("create_invoice", params(uk, deal=deal)).data
     assert (made["subtotal"], made["reference"]) == (Decimal("99.99"), "77")
 
 
 @pytest.mark.parametrize("value", [0.1 + 0.2, 12.345, 0, -5, "abc"])
-def test_a_value_that_is_no_amount_is_refused(uk, value):
+def test_a_deal_value_that_is_not_an_amount_is_refused(uk, value):
     assert "value" in refused(uk, "invalid", "params.deal.value", deal={**DEAL, "value": value})
 
 
-def test_two_values_that_differ_are_refused(uk):
-    assert "no one value" in refused(uk, "invalid", "params.deal", deal={**DEAL, "amount": 5})
+def test_a_deal_with_two_different_values_is_refused(uk):
+    assert "exactly one value" in refused(uk, "invalid", "params.deal", deal={**DEAL, "amount": 5})
 
 
 @given(
     st.decimals("0.01", "99999.99", places=2),
     st.sampled_from([Decimal(5), Decimal(10), Decimal(15), Decimal(20), Decimal("8.25"), Decimal("12.5")]),
 )
-def test_a_gross_value_is_always_met(value, percent):
+def test_a_gross_deal_gives_an_invoice_of_exactly_that_total(value, percent):
     net, tax = lines._split_tax(value, percent, "Inclusive")
     assert net + tax == value
     assert abs(tax - net * percent / 100) <= Decimal("0.01")
@@ -81,7 +81,7 @@ def test_four_decimals_of_a_price_survive_and_a_fifth_is_refused(uk):
     assert made["subtotal"] == Decimal("12.50")
 
 
-def test_who_is_not_registered_for_tax_charges_none(company):
+def test_an_organisation_not_registered_for_tax_charges_none(company):
     pottery = company(5)
     made = pottery.commit("create_invoice", params(pottery, value_is="gross")).data
     assert (made["tax"], made["total"]) == (Decimal(0), Decimal("1234.50"))
@@ -100,11 +100,11 @@ def test_the_tax_type_comes_from_line_contact_then_account_and_is_shown_with_its
     assert plan.amount == Decimal("10.00")
 
 
-def test_a_tax_that_is_not_for_sales_is_refused_with_those_that_are(uk):
+def test_a_tax_type_that_is_not_for_sales_is_refused_and_the_others_are_named(uk):
     said = refused(uk, "invalid", "params.lines.0.tax_type", tax_type="INPUT2")
     assert "OUTPUT2" in said
     assert "not for sales" in said
-    assert "no tax type 'NOPE'" in refused(uk, "invalid", "params.lines.0.tax_type", tax_type="NOPE")
+    assert "no tax type is called 'NOPE'" in refused(uk, "invalid", "params.lines.0.tax_type", tax_type="NOPE")
 
 
 def test_us_sales_tax_is_never_guessed(company):
@@ -116,7 +116,7 @@ def test_us_sales_tax_is_never_guessed(company):
     assert made["tax"] == Decimal("108.02")  # 8.75 % of 1234.50 is 108.01875
 
 
-def test_a_domestic_tax_for_a_customer_abroad_is_warned_of(uk):
+def test_domestic_tax_for_a_customer_abroad_gives_a_warning(uk):
     contact = customer(uk, DefaultCurrency="GBP")
     uk.store.edit("Contacts", contact["ContactID"], {"Addresses": [{"AddressType": "STREET", "Country": "France"}]})
     assert any("abroad" in warning for warning in uk.plan("create_invoice", params(uk)).warnings)
@@ -127,7 +127,7 @@ def test_a_domestic_tax_for_a_customer_abroad_is_warned_of(uk):
 # ------------------------------------------------------------ who
 
 
-def test_the_customer_is_found_by_whatever_names_one_and_several_are_offered(uk):
+def test_the_customer_is_found_by_each_key_and_several_matches_are_named(uk):
     first, second = [row for row in uk.rows("Contacts") if row["ContactStatus"] == "ACTIVE"][:2]
     uk.store.edit("Contacts", first["ContactID"], {"AccountNumber": "A-7", "EmailAddress": "one@example.com"})
     for known in ({"account_number": "A-7"}, {"email": "one@example.com"}, {"name": first["Name"].upper()}):
@@ -139,7 +139,7 @@ def test_the_customer_is_found_by_whatever_names_one_and_several_are_offered(uk)
     assert second["ContactID"] in said
 
 
-def test_a_customer_nobody_knows_is_made_only_when_allowed(uk):
+def test_an_unknown_customer_is_made_only_with_create(uk):
     new = {"name": "Newcomer Ltd", "email": "hello@newcomer.example"}
     with pytest.raises(Exception, match="No active contact") as caught:
         uk.plan("create_invoice", params(uk, contact=new))
@@ -170,5 +170,5 @@ def test_an_archived_customer_is_refused_and_a_merged_one_followed(uk):
 
 
 @pytest.mark.parametrize("nobody", [{}, {"create": True, "email": "x@example.com"}])
-def test_saying_nobody_is_refused(uk, nobody):
+def test_a_contact_without_any_key_is_refused(uk, nobody):
     refused(uk, "invalid", "params.contact", contact=nobody)

@@ -22,7 +22,7 @@ def at(company):
 # ---------------------------------------------------------------- never too much
 
 
-def test_no_more_than_was_charged(at):
+def test_a_credit_note_is_never_more_than_the_invoice(at):
     row = invoice(at, **TAXED)
     error = refused(at, CREDIT, of(row, amount="141.06"), "credited_already")
     assert "141.05" in error.message
@@ -33,7 +33,7 @@ def test_no_more_than_was_charged(at):
 
 
 @pytest.mark.parametrize("apply", [True, False], ids=["applied", "waiting"])
-def test_what_was_credited_before_counts(at, apply):
+def test_earlier_credits_reduce_what_is_left_to_credit(at, apply):
     row = invoice(at)
     first = at.commit(CREDIT, of(row, amount="60.00", apply=apply), "k-1").data
     error = refused(at, CREDIT, of(row), "credited_already")
@@ -52,7 +52,7 @@ def test_a_draft_for_the_same_invoice_counts_and_a_voided_one_does_not(at):
     assert at.commit(CREDIT, of(row), "k-2").status == "done"
 
 
-def test_another_of_the_same_total_is_warned_of(at):
+def test_another_credit_note_of_the_same_total_gives_a_warning(at):
     first, second = invoice(at), invoice(at)
     made = at.commit(CREDIT, of(first), "k-1").data
     (warning,) = at.plan(CREDIT, of(second), "k-2").warnings
@@ -76,7 +76,7 @@ def test_a_contact_is_credited_with_lines(at):
     assert sales["debit"] == "8.33"
 
 
-def test_it_is_found_again_when_its_contact_cannot_be(at):
+def test_a_credit_note_is_found_again_when_its_contact_cannot_be_found(at):
     line = {"description": "Goodwill", "unit_amount": "10.00", "account": "200"}
     params = {"contact": {"name": contact(at)["Name"]}, "lines": [line]}
     made = at.act(CREDIT, params, mode="run", business_key="k").data
@@ -86,7 +86,7 @@ def test_it_is_found_again_when_its_contact_cannot_be(at):
     assert (again["credit_note_id"], again["repeated"]) == (made["credit_note_id"], True)
 
 
-def test_who_pays_no_tax_credits_none(company):
+def test_an_organisation_not_registered_for_tax_credits_none(company):
     pottery = company(5)
     line = {"description": "Goodwill", "unit_amount": "10.00", "account": "200"}
     params = {"contact": {"id": contact(pottery)["ContactID"]}, "lines": [line], "value_is": "gross"}
@@ -119,7 +119,7 @@ def test_who_pays_no_tax_credits_none(company):
         ),
     ],
 )
-def test_what_does_not_go_together_is_said_before_any_request(at, params, said):
+def test_contradicting_parameters_are_refused_before_any_request(at, params, said):
     at.box.sandbox.log.clear()
     with pytest.raises(ConnectorError) as caught:
         at.plan(CREDIT, params)
@@ -129,12 +129,12 @@ def test_what_does_not_go_together_is_said_before_any_request(at, params, said):
 
 
 @pytest.mark.parametrize("status", ["DRAFT", "SUBMITTED"])
-def test_what_is_not_approved_has_nothing_to_credit(at, status):
+def test_an_unapproved_invoice_cannot_be_credited(at, status):
     error = refused(at, CREDIT, of(invoice(at, status=status)), "not_creditable")
     assert "void_invoice" in error.remedy
 
 
-def test_void_bills_and_nothing_are_refused(at):
+def test_void_invoices_bills_and_unknown_numbers_cannot_be_credited(at):
     row = invoice(at)
     write(at, "POST", f"Invoices/{row['InvoiceID']}", {"Status": "VOIDED"})
     refused(at, CREDIT, of(row), "not_creditable")
@@ -181,16 +181,16 @@ def test_a_credit_note_needs_a_positive_total(at, amount):
     assert error.problems[0]["field"] == "params.lines"
 
 
-def test_a_note_that_cannot_be_left_does_not_lose_the_credit(at):
+def test_a_failed_history_note_does_not_lose_the_credit_note(at):
     row = invoice(at)
     at.box.sandbox.faults.add("status", match={"path": "History"}, status=503, body="json", times=None)
     result = at.act(CREDIT, of(row, apply=True), mode="run", business_key="k")
     assert (result.status, result.data["applied"]) == ("partial", Decimal("100.00"))
-    assert "no note" in result.warnings[0]
+    assert "History note could not be saved" in result.warnings[0]
     assert Unavailable.code not in result.warnings[0]
 
 
-def test_a_refusal_to_show_the_contact_is_told_as_xeros(at):
+def test_a_refusal_to_show_the_contact_is_reported_as_xeros(at):
     row = invoice(at)
     at.box.sandbox.faults.add("status", match={"path": "Contacts/"}, status=400, body="json", times=None)
     error = refused(at, CREDIT, of(row), "refused_by_xero")

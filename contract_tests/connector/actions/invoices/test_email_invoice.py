@@ -28,7 +28,7 @@ def run(at, row, key="k"):
 # ---------------------------------------------------------------- what the plan says
 
 
-def test_the_plan_says_who_gets_it(at):
+def test_the_plan_names_the_recipients(at):
     row = invoice(at)
     people = [
         {"FirstName": "Ann", "EmailAddress": "ann@example.com", "IncludeInEmails": True},
@@ -47,7 +47,7 @@ def test_the_plan_says_who_gets_it(at):
     assert [request["path"] for request in plan.requests] == [f"/api.xro/2.0/Invoices/{row['InvoiceID']}/Email"]
 
 
-def test_another_address_is_another_plan(at):
+def test_another_email_address_changes_the_plan(at):
     row = invoice(at)
     plan = at.plan(SEND, {"invoice": row["InvoiceID"]})
     at.store.edit("Contacts", row["Contact"]["ContactID"], {"EmailAddress": "other@example.com"})
@@ -63,7 +63,7 @@ def test_another_address_is_another_plan(at):
     assert sent(at) == 0
 
 
-def test_it_is_sent_and_the_customers_address_of_it_returned(at):
+def test_the_invoice_is_sent_and_its_online_address_is_returned(at):
     row = invoice(at)
     result = run(at, row)
     assert result.data["emailed"] == "sent"
@@ -72,7 +72,7 @@ def test_it_is_sent_and_the_customers_address_of_it_returned(at):
     assert at.store.get("Invoices", row["InvoiceID"])["SentToContact"] is True
 
 
-def test_the_note_is_there_before_the_email(at):
+def test_the_history_note_is_added_before_the_email(at):
     row = invoice(at)
     at.commit(SEND, {"invoice": row["InvoiceNumber"]}, requester="agent 7", approver="Aroha")
     records = [each["Changes"] for each in at.store.history["Invoices", row["InvoiceID"]]]
@@ -84,14 +84,14 @@ def test_the_note_is_there_before_the_email(at):
 
 
 @pytest.mark.parametrize("status", ["DRAFT", "VOIDED", "DELETED"])
-def test_what_xero_does_not_send_is_refused(at, status):
+def test_a_status_that_xero_does_not_send_is_refused(at, status):
     row = invoice(at)
     at.store.edit("Invoices", row["InvoiceID"], {"Status": status})
     error = refused(at, SEND, {"invoice": row["InvoiceID"]}, "not_sendable")
     assert status.lower() in error.message
 
 
-def test_a_bill_and_nothing_at_all_are_refused(at):
+def test_a_bill_and_an_unknown_number_are_refused(at):
     bill = at.rows("Invoices", Type="ACCPAY", Status="AUTHORISED")[0]
     assert "bill" in refused(at, SEND, {"invoice": bill["InvoiceID"]}).message
     error = refused(at, SEND, {"invoice": "INV-none"}, "unknown_document")
@@ -106,7 +106,7 @@ def test_a_customer_without_an_address_is_refused(at):
 
 
 @pytest.mark.parametrize(("status", "said"), [("SUBMITTED", "not approved"), ("PAID", "paid already")])
-def test_what_may_be_sent_with_a_word_of_warning(at, status, said):
+def test_invoices_that_are_sent_with_a_warning(at, status, said):
     row = invoice(at)
     at.store.edit("Invoices", row["InvoiceID"], {"Status": status})
     plan = at.plan(SEND, {"invoice": row["InvoiceID"]})
@@ -134,7 +134,7 @@ def test_the_same_key_sends_once_and_another_sends_again(at):
 
 
 @pytest.mark.parametrize("before", [False, True], ids=["first", "again"])
-def test_an_answer_lost_after_the_work_is_looked_for(at, before):
+def test_after_a_lost_answer_the_sent_email_is_found(at, before):
     row = invoice(at)
     if before:
         run(at, row, "before")
@@ -148,7 +148,7 @@ def test_an_answer_lost_after_the_work_is_looked_for(at, before):
 
 @pytest.mark.parametrize("before", [False, True], ids=["first", "again"])
 @pytest.mark.parametrize("status", [500, 503])
-def test_what_is_not_known_is_said_and_not_sent_again(at, before, status):
+def test_an_unknown_outcome_is_reported_and_the_email_is_not_sent_again(at, before, status):
     row = invoice(at)
     if before:
         run(at, row, "before")
@@ -163,7 +163,7 @@ def test_what_is_not_known_is_said_and_not_sent_again(at, before, status):
     assert sent(at) == before
 
 
-def test_a_note_that_cannot_be_left_keeps_it_from_being_sent(at):
+def test_without_its_history_note_the_email_is_not_sent(at):
     row = invoice(at)
     at.box.sandbox.faults.add(
         "status", match={"path": "/History", "method": "PUT"}, status=503, body="json", times=None
@@ -178,7 +178,7 @@ def test_a_note_that_cannot_be_left_keeps_it_from_being_sent(at):
     assert sent(at) == 1
 
 
-def test_a_day_limit_is_told_and_nothing_was_sent(at):
+def test_a_day_limit_is_reported_and_nothing_is_sent(at):
     row = invoice(at)
     at.box.sandbox.faults.add("rate_limit", match={"path": "/Email"}, problem="day", retry_after=40_000, body="empty")
     with pytest.raises(ConnectorError) as caught:
@@ -190,7 +190,7 @@ def test_a_day_limit_is_told_and_nothing_was_sent(at):
 # ---------------------------------------------------------------- refusals
 
 
-def test_a_demo_company_is_warned_of_and_its_refusal_says_what_to_do(company):
+def test_a_demo_company_gives_a_warning_and_its_refusal_a_remedy(company):
     demo = company(0)
     row = invoice(demo)
     plan = demo.plan(SEND, {"invoice": row["InvoiceNumber"]})
@@ -219,7 +219,7 @@ def test_after_a_refusal_the_same_key_may_try_again(at):
     assert sent(at) == 1
 
 
-def test_a_refusal_is_noted_with_xeros_words(at):
+def test_a_refusal_is_noted_with_xeros_message(at):
     row = invoice(at)
     at.store.email_cap = 0
     with pytest.raises(ConnectorError):
@@ -250,7 +250,7 @@ def test_an_invoice_sent_by_create_invoice_after_a_refusal(at):
     assert sent(at) == 1
 
 
-def test_a_customer_without_an_address_since_the_plan(at):
+def test_an_address_removed_after_the_plan_is_refused(at):
     row = invoice(at)
     plan = at.plan(SEND, {"invoice": row["InvoiceID"]})
     write(at, "POST", "Contacts", {"ContactID": row["Contact"]["ContactID"], "EmailAddress": ""})

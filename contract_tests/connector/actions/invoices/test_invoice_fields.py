@@ -43,7 +43,7 @@ def test_a_deal_in_the_customers_own_currency_needs_no_confirming(uk):
     assert plan.requests[0]["body"]["Invoices"][0]["CurrencyCode"] == "EUR"
 
 
-def test_the_account_comes_from_line_action_contact_settings_or_is_asked_for(uk):
+def test_the_account_comes_from_line_action_contact_or_settings_or_the_error_asks_for_it(uk):
     def account(at, **changes):
         plan = at.plan("create_invoice", params(at, **changes))
         return plan.requests[0]["body"]["Invoices"][0]["LineItems"][0]["AccountCode"]
@@ -68,7 +68,7 @@ def test_an_archived_account_is_refused(uk):
     assert "archived" in refused(uk, "invalid", "params.lines.0.account", account="260")
 
 
-def test_tracking_is_checked_against_what_there_is(uk):
+def test_tracking_is_checked_against_the_categories_in_xero(uk):
     category = uk.rows("TrackingCategories")[0]
     option = category["Options"][0]["Name"]
     made = uk.commit("create_invoice", params(uk, tracking={category["Name"].lower(): option})).data
@@ -109,12 +109,12 @@ def test_the_due_date_comes_from_terms_and_is_needed_for_an_approved_one(uk):
         ("OFFOLLOWINGMONTH", 31, date(2026, 3, 31)),
     ],
 )
-def test_each_kind_of_terms(kind, day, due):
+def test_each_type_of_payment_terms_gives_its_due_date(kind, day, due):
     on = date(2026, 2, 10) if kind != "DAYSAFTERBILLDATE" else date(2026, 1, 31)
     assert dates.date_by_terms({"Type": kind, "Day": day}, on) == due
 
 
-def test_a_day_of_the_current_month_that_is_over_is_next_months():
+def test_a_past_day_of_the_current_month_moves_to_the_next_month():
     assert dates.date_by_terms({"Type": "OFCURRENTMONTH", "Day": 5}, date(2026, 12, 10)) == date(2027, 1, 5)
 
 
@@ -134,7 +134,7 @@ def test_the_locked_period_refuses_what_enters_the_ledger_even_for_an_adviser(uk
 # ------------------------------------------------------------ the plan, and the books
 
 
-def test_the_effect_is_what_the_ledger_then_holds(uk):
+def test_the_planned_effect_equals_the_change_of_the_ledger(uk):
     before = uk.store.ledger.trial_balance(date(2026, 12, 31))
     plan = uk.plan("create_invoice", params(uk, status="authorised"))
     uk.commit("create_invoice", params(uk, status="authorised"))
@@ -145,7 +145,7 @@ def test_the_effect_is_what_the_ledger_then_holds(uk):
     assert sum(meant.values()) == 0
 
 
-def test_a_draft_has_no_effect_and_needs_nobody(uk):
+def test_a_draft_has_no_effect_and_no_acts(uk):
     plan = uk.plan("create_invoice", params(uk))
     assert (plan.effect, plan.acts) == ([], ["draft"])
     assert "does not enter the ledger" in plan.summary
@@ -154,7 +154,7 @@ def test_a_draft_has_no_effect_and_needs_nobody(uk):
     assert uk.store.ledger.trial_balance(date(2026, 12, 31)) == before
 
 
-def test_what_is_sent_is_exactly_what_was_planned(uk):
+def test_the_requests_sent_are_exactly_those_planned(uk):
     asked = params(uk, status="authorised", send=True)
     plan = uk.plan("create_invoice", asked)
     uk.commit("create_invoice", asked)
@@ -197,7 +197,7 @@ def test_sending_needs_approval_and_gives_the_online_link(uk):
     assert "key-1" in note
 
 
-def test_an_email_that_xero_refuses_leaves_the_invoice_and_says_so(company):
+def test_a_refused_email_leaves_the_invoice_and_gives_a_warning(company):
     demo = company(0)  # a Demo Company sends no e-mail
     result = demo.commit("create_invoice", params(demo, status="authorised", send=True))
     assert result.status == "partial"
@@ -212,11 +212,11 @@ def test_an_invoice_that_xero_made_differently_is_not_sent(uk, monkeypatch):
     result = uk.commit("create_invoice", asked)
     assert result.status == "partial"
     assert result.data["emailed"] == "no"
-    assert any("TotalTax 246.90 where 1.00 was meant" in warning for warning in result.warnings)
+    assert any("TotalTax 246.90 where 1.00 was expected" in warning for warning in result.warnings)
     assert not [path for path in uk.writes() if path.endswith("/Email")]
 
 
-def test_refusals_of_xero_carry_every_message(uk):
+def test_an_error_carries_every_message_of_xero(uk):
     uk.box.sandbox.faults.add(
         "status",
         match={"path": "Invoices", "method": "PUT"},

@@ -47,21 +47,21 @@ def requests_of(at):
     return at.act(MAKE, params_of("undisturbed"), mode="run", business_key="undisturbed").calls
 
 
-def test_struck_at_ten_random_points_it_is_made_once(company):
+def test_an_invoice_is_made_once_when_ten_random_points_fail(company):
     at = company()
     most = requests_of(at)
     for number, point in enumerate(kills.points(10, most, seed=5)):
         made_once(at, point, number)
 
 
-def test_ended_after_each_request_and_forgotten_by_xero_it_is_made_once(company):
+def test_an_invoice_is_made_once_when_the_process_ends_after_each_request_and_xero_forgets(company):
     at = company()
     for request in range(1, requests_of(at) + 1):
         made_once(at, kills.Point(("after",), (request,), (kills.FORGOTTEN,)), request)
 
 
 @pytest.mark.slow
-def test_struck_at_200_random_points_it_is_made_once(company):
+def test_an_invoice_is_made_once_when_200_random_points_fail(company):
     at = company()
     most = requests_of(at)
     ends = [
@@ -71,7 +71,7 @@ def test_struck_at_200_random_points_it_is_made_once(company):
 
 
 @pytest.mark.slow
-def test_struck_at_each_of_its_requests_in_each_way_it_is_made_once(company):
+def test_an_invoice_is_made_once_when_each_request_fails_in_each_way(company):
     at = company()
     number = 0
     for request in range(1, requests_of(at) + 1):
@@ -82,7 +82,7 @@ def test_struck_at_each_of_its_requests_in_each_way_it_is_made_once(company):
 
 
 @pytest.mark.parametrize("mode", ["run", "commit"])
-def test_eight_identical_calls_at_once_make_it_once(company, mode):
+def test_eight_simultaneous_calls_make_one_invoice(company, mode):
     at = company()
     params = params_of("x")
     plan, before, held = at.plan(MAKE, params, "k"), balances(at), at.holds()
@@ -94,7 +94,7 @@ def test_eight_identical_calls_at_once_make_it_once(company, mode):
     assert len({result.data["invoice_id"] for result in results}) == 1
 
 
-def test_a_days_limit_that_is_met_while_looking_for_the_contact_ends_the_call(company):
+def test_a_day_limit_met_while_looking_for_the_contact_ends_the_call(company):
     at = company()
     at.box.sandbox.faults.add("rate_limit", match={"path": "/Contacts"}, problem="day", retry_after=40_000)
     with pytest.raises(RateLimited) as caught:

@@ -53,7 +53,7 @@ def test_an_approved_invoice_is_voided_and_the_ledger_is_as_if_it_had_never_been
     assert plan.requests[0]["body"]["Invoices"][0] == {"InvoiceID": row["InvoiceID"], "Status": "VOIDED"}
 
 
-def test_tax_inside_the_prices_is_taken_apart(at):
+def test_tax_inside_the_prices_is_reversed_separately(at):
     row = invoice(at, **{**TAXED, "LineAmountTypes": "Inclusive"})
     plan, _ = done(at, VOID, named(row))
     tax = [each for each in plan.effect if "tax_type" in each]
@@ -69,7 +69,7 @@ def test_a_bill_is_voided_the_other_way_round(at):
     assert "AccountsPayable" in result.data["link"]
 
 
-def test_a_foreign_one_is_shown_in_its_currency_and_weighed_in_ours(at):
+def test_a_foreign_invoice_shows_its_currency_and_its_amount_in_base_currency(at):
     row = invoice(at, CurrencyCode="EUR", CurrencyRate="1.25")
     plan = at.plan(VOID, named(row))
     assert {each["currency"] for each in plan.effect} == {"EUR"}
@@ -80,41 +80,41 @@ def test_a_foreign_one_is_shown_in_its_currency_and_weighed_in_ours(at):
 
 
 @pytest.mark.parametrize("status", ["DRAFT", "SUBMITTED"])
-def test_what_is_not_approved_is_deleted_and_posts_nothing(at, status):
+def test_an_unapproved_invoice_is_deleted_and_posts_nothing(at, status):
     row = invoice(at, status=status)
     plan, result = done(at, VOID, named(row))
     assert (plan.acts, plan.effect, plan.warnings) == (["delete"], [], [])
     assert (result.data["status"], now(at, row)["Status"]) == ("DELETED", "DELETED")
 
 
-def test_of_today_it_is_no_backdating(at):
+def test_voiding_an_invoice_of_today_is_not_backdating(at):
     row = invoice(at, Date="2026-11-22")
     plan = at.plan(VOID, named(row))
     assert (plan.acts, plan.warnings) == (["void"], [])
 
 
-def test_one_over_nothing_which_xero_calls_paid_may_go(at):
+def test_a_paid_invoice_with_a_total_of_zero_can_be_voided(at):
     row = invoice(at, amount="0.00")
     assert row["Status"] == "PAID"
     plan, result = done(at, VOID, named(row))
     assert (plan.amount, result.data["status"]) == (0, "VOIDED")
 
 
-def test_the_id_of_a_bill_is_no_invoices(at):
+def test_the_id_of_a_bill_is_refused_for_an_invoice(at):
     bill = invoice(at, kind="ACCPAY", InvoiceNumber="B-1")
     error = refused(at, VOID, {"invoice": bill["InvoiceID"]})
     assert "but `bill`" in error.message
     assert "kind = `bill`" in error.remedy
 
 
-def test_it_is_destructive_and_cannot_be_undone(at):
+def test_void_invoice_is_destructive_and_has_no_undo(at):
     listed = {action.name: action for action in plugin.list_actions(None)}[VOID]
     assert listed.destructive is True
     assert at.plan(VOID, named(invoice(at))).undo.startswith("None")
 
 
 @pytest.mark.parametrize("status", ["VOIDED", "DELETED"])
-def test_already_void_is_a_success_that_says_so(at, status):
+def test_an_invoice_that_is_void_already_is_a_success(at, status):
     row = invoice(at, status="AUTHORISED" if status == "VOIDED" else "DRAFT")
     write(at, "POST", f"Invoices/{row['InvoiceID']}", {"Status": status})
     plan, result = done(at, VOID, named(row))
@@ -124,7 +124,7 @@ def test_already_void_is_a_success_that_says_so(at, status):
     assert at.notes("Invoices", row["InvoiceID"]) == []  # it was not us
 
 
-def test_the_note_says_who_asked_and_who_approved(at):
+def test_the_history_note_names_requester_and_approver(at):
     row = invoice(at)
     at.commit(VOID, named(row), requester="agent 7", approver="Aroha")
     (note,) = at.notes("Invoices", row["InvoiceID"])
@@ -136,7 +136,7 @@ def test_the_note_says_who_asked_and_who_approved(at):
 # ---------------------------------------------------------------- what stands against it
 
 
-def test_what_is_paid_names_the_payment_that_must_go_first(at):
+def test_a_part_paid_invoice_is_refused_and_its_payment_is_named(at):
     row = invoice(at)
     payment = pay(at, row, "40.00")
     error = refused(at, VOID, named(row), "invoice_settled")
@@ -147,14 +147,14 @@ def test_what_is_paid_names_the_payment_that_must_go_first(at):
     assert at.commit(VOID, named(row)).data["status"] == "VOIDED"
 
 
-def test_what_is_wholly_paid_is_refused_too(at):
+def test_a_paid_invoice_is_refused(at):
     row = invoice(at)
     pay(at, row, "100.00")
     assert now(at, row)["Status"] == "PAID"
     refused(at, VOID, named(row), "invoice_settled")
 
 
-def test_what_is_credited_names_the_credit_note(at):
+def test_a_credited_invoice_is_refused_and_its_credit_note_is_named(at):
     row = invoice(at)
     credit = at.commit(
         "create_credit_note",
@@ -176,13 +176,13 @@ def test_in_a_locked_period_a_credit_note_is_proposed(at, lock):
     assert at.commit(VOID, named(row)).status == "done"
 
 
-def test_a_draft_in_a_locked_period_may_go(at):
+def test_a_draft_in_a_locked_period_can_be_deleted(at):
     row = invoice(at, status="DRAFT")
     at.store.lock_period("PeriodLockDate", date(2026, 11, 10))
     assert at.commit(VOID, named(row)).data["status"] == "DELETED"
 
 
-def test_what_the_customer_has_is_credited_unless_a_person_insists(at):
+def test_a_sent_invoice_is_voided_only_with_even_if_sent(at):
     row = invoice(at)
     write(at, "POST", f"Invoices/{row['InvoiceID']}", {"SentToContact": True})
     error = refused(at, VOID, named(row), "sent_already")
@@ -195,24 +195,24 @@ def test_what_the_customer_has_is_credited_unless_a_person_insists(at):
 
 
 @pytest.mark.parametrize(("tax", "said"), [(TAXED, "tax return"), ({}, "figures of October 2026")])
-def test_an_earlier_month_is_warned_of_with_a_credit_note_proposed(at, tax, said):
+def test_an_invoice_of_an_earlier_month_gives_a_warning_that_proposes_a_credit_note(at, tax, said):
     row = invoice(at, Date="2026-10-31", **tax)
     (warning,) = at.plan(VOID, named(row)).warnings
     assert said in warning
     assert "create_credit_note" in warning
 
 
-def test_several_bills_of_one_number_are_offered(at):
+def test_several_bills_of_one_number_are_named(at):
     rows = [invoice(at, kind="ACCPAY", InvoiceNumber="B-7") for _ in range(2)]
     error = refused(at, VOID, {"invoice": "B-7", "kind": "bill"}, "several_documents")
     assert all(row["InvoiceID"] in error.message for row in rows)
 
 
-def test_nothing_of_that_number_is_not_found(at):
+def test_an_unknown_number_is_not_found(at):
     assert refused(at, VOID, {"invoice": "INV-none"}, "unknown_document").code == "not_found"
 
 
-def test_paid_between_plan_and_commit_is_refused(at):
+def test_an_invoice_paid_between_plan_and_commit_is_refused(at):
     row = invoice(at)
     plan = at.plan(VOID, named(row))
     pay(at, row, "1.00")
@@ -222,7 +222,7 @@ def test_paid_between_plan_and_commit_is_refused(at):
     assert now(at, row)["Status"] == "AUTHORISED"
 
 
-def test_recoded_between_plan_and_commit_is_stale(at):
+def test_an_invoice_recoded_between_plan_and_commit_makes_the_plan_stale(at):
     row = invoice(at, status="DRAFT")
     plan = at.plan(VOID, named(row))
     line = {"Description": "work", "UnitAmount": "200.00", "AccountCode": "200"}
@@ -233,7 +233,7 @@ def test_recoded_between_plan_and_commit_is_stale(at):
     assert now(at, row)["Status"] == "DRAFT"
 
 
-def test_what_xero_says_arrives_and_the_invoice_stands(at):
+def test_a_refusal_by_xero_is_reported_and_the_invoice_stays(at):
     row = invoice(at)
     at.box.sandbox.faults.add(
         "status",
@@ -251,7 +251,7 @@ def test_what_xero_says_arrives_and_the_invoice_stands(at):
 # ---------------------------------------------------------------- once, ever
 
 
-def test_a_number_given_anew_is_not_deleted_by_a_repeated_call(at):
+def test_a_repeated_call_does_not_delete_another_invoice_with_the_reused_number(at):
     first = invoice(at, status="DRAFT", InvoiceNumber="INV-9000")
     at.act(VOID, {"invoice": "INV-9000"}, mode="run", business_key="k")
     second = invoice(at, status="DRAFT", InvoiceNumber="INV-9000")
@@ -264,7 +264,7 @@ def test_a_number_given_anew_is_not_deleted_by_a_repeated_call(at):
 
 
 @pytest.mark.parametrize("where", ["headers", "body"])
-def test_an_answer_that_is_lost_leaves_it_void_once(at, where):
+def test_a_lost_answer_leaves_the_invoice_voided_once(at, where):
     row = invoice(at)
     path = f"Invoices/{row['InvoiceID']}"
     at.box.sandbox.faults.add("cut", match={"path": path, "method": "POST"}, where=where)
@@ -275,7 +275,7 @@ def test_an_answer_that_is_lost_leaves_it_void_once(at, where):
     assert len(at.notes("Invoices", row["InvoiceID"])) == 1
 
 
-def test_the_note_is_left_once_though_the_voiding_follows_hours_later(at):
+def test_the_note_is_added_once_even_if_the_voiding_follows_hours_later(at):
     row = invoice(at)
     path = f"Invoices/{row['InvoiceID']}"
     at.box.sandbox.faults.add("rate_limit", match={"path": path, "method": "POST"}, problem="day", retry_after=40_000)

@@ -30,7 +30,7 @@ def refused(at, params, reason=None):
     return outcomes.refused(at, DELETE, params, reason)
 
 
-def test_deleting_takes_back_what_recording_posted_and_nothing_else(at):
+def test_deleting_reverses_exactly_what_recording_posted(at):
     sold = invoice(at)
     before = balances(at)
     params = {"invoice": sold["InvoiceID"], "account": "090"}
@@ -48,7 +48,7 @@ def test_deleting_takes_back_what_recording_posted_and_nothing_else(at):
     assert Counter(at.holds()) - held == {"Payments DELETED": 1, "Invoices AUTHORISED": 1, "notes": 1}
 
 
-def test_who_deleted_it_stands_in_the_invoices_history(at, paid):
+def test_the_invoices_history_names_who_deleted_the_payment(at, paid):
     params = {"payment_id": paid["payment"]}
     at.act(DELETE, params, mode="run", business_key="k", requester="agent", approver="Ann")
     (note,) = at.notes("Invoices", paid["InvoiceID"])
@@ -56,7 +56,7 @@ def test_who_deleted_it_stands_in_the_invoices_history(at, paid):
         assert part in note
 
 
-def test_the_gain_on_a_foreign_payment_is_taken_back(at):
+def test_the_gain_on_a_foreign_payment_is_reversed(at):
     sold = invoice(at, CurrencyCode="EUR")
     before = balances(at)
     payment_id = pay(at, sold, "100.00", CurrencyRate="1.3127")["PaymentID"]
@@ -72,12 +72,12 @@ def test_a_payment_of_a_bill_is_deleted_too(at):
     assert (result.data["kind"], result.data["amount_due"]) == ("bill", Decimal("100.00"))
 
 
-def test_the_only_payment_of_an_invoice_is_meant_by_its_number(at, paid):
+def test_an_invoices_only_payment_is_found_by_the_invoice_number(at, paid):
     _, result = outcomes.done(at, DELETE, {"invoice": paid["InvoiceNumber"]})
     assert result.data["payment_id"] == paid["payment"]
 
 
-def test_several_payments_are_offered_and_not_guessed(at):
+def test_several_payments_are_named_and_not_guessed(at):
     sold = invoice(at)
     made = [pay(at, sold, amount)["PaymentID"] for amount in ("10.00", "20.00")]
     error = refused(at, {"invoice": sold["InvoiceID"]}, "several_payments")
@@ -87,7 +87,7 @@ def test_several_payments_are_offered_and_not_guessed(at):
     assert (result.data["payment_id"], result.data["amount_due"]) == (made[1], Decimal("90.00"))
 
 
-def test_already_deleted_is_a_success_that_says_so(at, paid):
+def test_a_payment_that_is_deleted_already_is_a_success(at, paid):
     write(at, "POST", f"Payments/{paid['payment']}", {"Status": "DELETED"})
     before = at.holds()
     for params in ({"payment_id": paid["payment"]}, {"invoice": paid["InvoiceID"]}):
@@ -101,7 +101,7 @@ def test_already_deleted_is_a_success_that_says_so(at, paid):
 
 
 @pytest.mark.parametrize("xero", ["allowed", "refused"])
-def test_a_reconciled_payment_stays_whatever_xero_would_say(at, paid, xero):
+def test_a_reconciled_payment_is_refused_even_where_xero_would_allow_it(at, paid, xero):
     at.box.sandbox.switches.set("reconciled_delete", xero)
     at.store.edit("Payments", paid["payment"], {"IsReconciled": True})
     error = refused(at, {"payment_id": paid["payment"]}, "reconciled")
@@ -109,7 +109,7 @@ def test_a_reconciled_payment_stays_whatever_xero_would_say(at, paid, xero):
 
 
 @pytest.mark.parametrize("xero", ["allowed", "refused"])
-def test_reconciled_between_plan_and_commit_it_stays(at, paid, xero):
+def test_a_payment_reconciled_between_plan_and_commit_is_refused(at, paid, xero):
     at.box.sandbox.switches.set("reconciled_delete", xero)
     plan = at.plan(DELETE, {"payment_id": paid["payment"]})
     at.store.edit("Payments", paid["payment"], {"IsReconciled": True})
@@ -119,7 +119,7 @@ def test_reconciled_between_plan_and_commit_it_stays(at, paid, xero):
     assert at.store.get("Payments", paid["payment"])["Status"] == "AUTHORISED"
 
 
-def test_a_part_of_a_batch_stays(at):
+def test_a_payment_in_a_batch_is_refused(at):
     sold = [invoice(at), invoice(at)]
     parts = [{"Invoice": {"InvoiceID": row["InvoiceID"]}, "Amount": "100.00"} for row in sold]
     body = {"Account": {"Code": "090"}, "Date": OFTEN, "Payments": parts}
@@ -128,13 +128,13 @@ def test_a_part_of_a_batch_stays(at):
     assert "whole batch" in error.remedy
 
 
-def test_a_payment_of_a_locked_day_stays_also_for_an_adviser(at, paid):
+def test_a_payment_of_a_locked_day_is_refused_even_for_an_adviser(at, paid):
     at.store.lock_period("PeriodLockDate", date.fromisoformat(OFTEN))
     at.account.connect(organisations=[at.id], user="adviser")
     assert "2026-11-10" in refused(at, {"payment_id": paid["payment"]}, "locked_period").message
 
 
-def test_a_refund_of_a_credit_note_is_no_payment(at):
+def test_a_refund_of_a_credit_note_is_refused(at):
     line = {"Description": "back", "UnitAmount": "10.00", "AccountCode": "200"}
     body = {"Type": "ACCRECCREDIT", "Status": "AUTHORISED", "Date": OFTEN, "LineAmountTypes": "NoTax"}
     body |= {"Contact": {"ContactID": invoice(at)["Contact"]["ContactID"]}, "LineItems": [line]}
@@ -154,7 +154,7 @@ def test_an_unknown_payment_is_named(at, paid):
         assert refused(at, params).code == "invalid"
 
 
-def test_calls_are_counted_as_the_description_says(at, paid):
+def test_the_number_of_calls_is_as_described(at, paid):
     params = {"payment_id": paid["payment"]}
     assert at.act(DELETE, params, mode="plan", business_key="k").calls <= 4
     assert at.act(DELETE, params, mode="run", business_key="k").calls <= 9

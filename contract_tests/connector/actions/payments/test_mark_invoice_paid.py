@@ -52,7 +52,7 @@ def test_an_invoice_is_paid_in_parts_by_its_id(at):
     assert len(now(at, sold)["Payments"]) == 2
 
 
-def test_day_and_reference_are_kept_and_the_mark_stands_behind_the_reference(at):
+def test_the_payment_has_the_given_day_and_a_reference_that_ends_in_the_mark(at):
     sold = invoice(at)
     params = {"invoice": sold["InvoiceNumber"], "account": "090", "payment_date": "2026-11-15"}
     plan, result = done(at, {**params, "reference": "Stripe po_123"})
@@ -77,7 +77,7 @@ def test_the_account_is_named_by_code_or_id_or_is_the_connections_own(at):
         assert result.data["account_id"] == meant["AccountID"]
 
 
-def test_a_note_in_the_history_names_who_asked_who_approved_and_the_key(at):
+def test_the_history_note_names_requester_approver_and_key(at):
     sold = invoice(at)
     params = {"invoice": sold["InvoiceID"], "account": "090"}
     at.act(PAY, params, mode="run", business_key="deal-7", requester="agent", approver="Ann")
@@ -89,7 +89,7 @@ def test_a_note_in_the_history_names_who_asked_who_approved_and_the_key(at):
 # ---------------------------------------------------------------- fee and surplus
 
 
-def test_the_processors_fee_is_a_posting_of_its_own_beside_the_gross_payment(at, fee):
+def test_the_processors_fee_is_recorded_separately_from_the_gross_payment(at, fee):
     sold = invoice(at)
     plan, result = done(at, {"invoice": sold["InvoiceID"], "account": "091", "fee": fee})
     accounts = {code: account(at, code)["AccountID"] for code in ("091", "404", "610")}
@@ -107,7 +107,7 @@ def test_the_processors_fee_is_a_posting_of_its_own_beside_the_gross_payment(at,
     assert result.data["fee_id"] in note
 
 
-def test_tax_in_the_fee_is_taken_out_of_it(at, fee):
+def test_tax_is_separated_from_the_fee(at, fee):
     taxed = {**fee, "amount": "6.00", "tax_type": "INPUT2"}
     plan, result = done(at, {"invoice": invoice(at)["InvoiceID"], "account": "091", "fee": taxed})
     by_account = {row["account_id"]: row for row in plan.effect}
@@ -117,7 +117,7 @@ def test_tax_in_the_fee_is_taken_out_of_it(at, fee):
     assert at.store.get("BankTransactions", result.data["fee_id"])["Total"] == 6
 
 
-def test_a_surplus_is_refused_or_kept_so_that_all_that_came_in_is_on_the_account(at):
+def test_a_surplus_is_refused_or_recorded_so_that_the_account_holds_all_money_received(at):
     sold = invoice(at)
     params = {"invoice": sold["InvoiceID"], "account": "090", "amount": "112.50"}
     error = refused(at, params)
@@ -159,7 +159,7 @@ def test_fee_and_surplus_need_an_account_from_which_xero_lets_money_be_spent(at,
         ({"tax_type": "OUTPUT2"}, "params.fee.tax_type"),
     ],
 )
-def test_a_wrong_fee_is_named(at, fee, change, field):
+def test_a_wrong_field_of_the_fee_is_named(at, fee, change, field):
     error = refused(at, {"invoice": invoice(at)["InvoiceID"], "account": "090", "fee": fee | change})
     assert (error.code, error.problems[0]["field"]) == ("invalid", field)
 
@@ -173,7 +173,7 @@ def test_an_unknown_processor_is_named_and_none_is_made(at, fee):
 
 
 @pytest.mark.parametrize("what", ["fee", "overpayment"])
-def test_what_xero_refuses_beside_the_payment_is_said_and_the_payment_stands(at, fee, what):
+def test_a_refused_fee_or_overpayment_gives_a_warning_and_the_payment_stays(at, fee, what):
     sold = invoice(at)
     params = {"invoice": sold["InvoiceID"], "account": "090"}
     params |= {"fee": fee} if what == "fee" else {"amount": "105", "on_surplus": "overpayment"}
@@ -222,7 +222,7 @@ def test_the_second_part_of_a_foreign_invoice_closes_it_to_the_cent(at):
     assert result.data["status"] == "PAID"
 
 
-def test_without_a_rate_xero_takes_its_own_and_the_plan_says_so(at):
+def test_without_a_rate_xero_uses_its_own_and_the_plan_says_so(at):
     sold = invoice(at, CurrencyCode="EUR")
     plan = at.plan(PAY, {"invoice": sold["InvoiceID"], "account": "090"})
     assert plan.amount is None

@@ -40,14 +40,14 @@ def requests_of(at, *, rich):
 
 
 @pytest.mark.parametrize("rich", [False, True], ids=["plain", "surplus and fee"])
-def test_struck_at_six_random_points_it_is_recorded_once(company, rich):
+def test_a_payment_is_recorded_once_when_six_random_points_fail(company, rich):
     at = company()
     most = requests_of(at, rich=rich)
     for number, point in enumerate(kills.points(6, most, seed=7 + rich)):
         paid_once(at, point, number, rich=rich)
 
 
-def test_ended_after_each_request_and_forgotten_by_xero_it_is_recorded_once(company):
+def test_a_payment_is_recorded_once_when_the_process_ends_after_each_request_and_xero_forgets(company):
     at = company()
     for request in range(1, requests_of(at, rich=True) + 1):
         paid_once(at, kills.Point(("after",), (request,), (kills.FORGOTTEN,)), request, rich=True)
@@ -55,7 +55,7 @@ def test_ended_after_each_request_and_forgotten_by_xero_it_is_recorded_once(comp
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rich", [False, True], ids=["plain", "surplus and fee"])
-def test_struck_at_100_random_points_it_is_recorded_once(company, rich):
+def test_a_payment_is_recorded_once_when_100_random_points_fail(company, rich):
     at = company()
     most = requests_of(at, rich=rich)
     for number, point in enumerate(kills.points(100, most, seed=70 + rich, real_every=10)):
@@ -63,7 +63,7 @@ def test_struck_at_100_random_points_it_is_recorded_once(company, rich):
 
 
 @pytest.mark.slow
-def test_struck_at_each_of_its_requests_in_each_way_it_is_recorded_once(company):
+def test_a_payment_is_recorded_once_when_each_request_fails_in_each_way(company):
     at = company()
     most = requests_of(at, rich=True)
     number = 0
@@ -75,7 +75,7 @@ def test_struck_at_each_of_its_requests_in_each_way_it_is_recorded_once(company)
 
 
 @pytest.mark.parametrize("mode", ["run", "commit"])
-def test_eight_identical_calls_at_once_record_it_once(company, mode):
+def test_eight_simultaneous_calls_record_one_payment(company, mode):
     at = company()
     params = params_of(at, 1, rich=True)
     plan, before = at.plan(PAY, params, "k"), balances(at)

@@ -24,7 +24,7 @@ def fee(at):
 # ---------------------------------------------------------------- what a person should know
 
 
-def test_an_unmatched_receipt_of_that_amount_is_warned_of(at):
+def test_an_unmatched_receipt_of_the_same_amount_gives_a_warning(at):
     sold = invoice(at)
     params = {"invoice": sold["InvoiceID"], "account": "090"}
     quiet = [
@@ -40,20 +40,20 @@ def test_an_unmatched_receipt_of_that_amount_is_warned_of(at):
         assert part in warning
 
 
-def test_a_receipt_of_the_same_customer_that_is_matched_is_warned_of_too(at):
+def test_a_matched_receipt_of_the_same_customer_gives_a_warning(at):
     sold = invoice(at)
     received(at, "100.00", number=0, IsReconciled=True)
     (warning,) = at.plan(PAY, {"invoice": sold["InvoiceID"], "account": "090"}).warnings
     assert warning.startswith("A bank line is matched")
 
 
-def test_what_reached_the_bank_after_the_fee_is_looked_for_as_well(at, fee):
+def test_a_receipt_of_the_amount_less_the_fee_gives_a_warning(at, fee):
     received(at, "96.80")
     warnings = at.plan(PAY, {"invoice": invoice(at)["InvoiceID"], "account": "090", "fee": fee}).warnings
     assert len(warnings) == 1
 
 
-def test_a_payment_of_the_same_amount_is_warned_of(at):
+def test_a_payment_of_the_same_amount_gives_a_warning(at):
     sold = invoice(at)
     pay(at, sold, "30.00")
     params = {"invoice": sold["InvoiceID"], "account": "090"}
@@ -65,7 +65,7 @@ def test_a_payment_of_the_same_amount_is_warned_of(at):
 @pytest.mark.parametrize(
     ("day", "said"), [("2026-11-09", "before the invoice itself"), ("2026-12-24", "in the future")]
 )
-def test_a_strange_day_is_warned_of(at, day, said):
+def test_an_unusual_payment_date_gives_a_warning(at, day, said):
     params = {"invoice": invoice(at)["InvoiceID"], "account": "090", "payment_date": day}
     assert any(said in warning for warning in at.plan(PAY, params).warnings)
 
@@ -73,7 +73,7 @@ def test_a_strange_day_is_warned_of(at, day, said):
 # ---------------------------------------------------------------- what is not done
 
 
-def test_already_paid_is_a_success_that_says_so(at):
+def test_an_invoice_that_is_paid_already_is_a_success(at):
     sold = invoice(at)
     pay(at, sold, "100.00")
     params = {"invoice": sold["InvoiceNumber"], "account": "090"}
@@ -87,7 +87,7 @@ def test_already_paid_is_a_success_that_says_so(at):
     assert at.writes() == []
 
 
-def test_what_was_paid_meanwhile_is_a_stale_plan(at):
+def test_a_payment_recorded_since_makes_the_plan_stale(at):
     sold = invoice(at)
     params = {"invoice": sold["InvoiceID"], "account": "090", "amount": "40"}
     plan = at.plan(PAY, params)
@@ -99,7 +99,7 @@ def test_what_was_paid_meanwhile_is_a_stale_plan(at):
     assert at.writes() == []
 
 
-def test_what_was_deleted_since_is_not_recorded_again_under_its_key(at):
+def test_a_deleted_payment_is_not_recorded_again_under_its_key(at):
     params = {"invoice": invoice(at)["InvoiceID"], "account": "090"}
     payment_id = at.commit(PAY, params).data["payment_id"]
     at.commit("delete_payment", {"payment_id": payment_id})
@@ -112,7 +112,7 @@ def test_what_was_deleted_since_is_not_recorded_again_under_its_key(at):
 
 
 @pytest.mark.parametrize("status", ["DRAFT", "SUBMITTED", "VOIDED", "DELETED"])
-def test_what_is_not_approved_cannot_be_paid(at, status):
+def test_an_unapproved_invoice_cannot_be_paid(at, status):
     sold = invoice(at, status="AUTHORISED" if status == "VOIDED" else "DRAFT")
     if status != "DRAFT":
         write(at, "POST", f"Invoices/{sold['InvoiceID']}", {"Status": status})
@@ -141,7 +141,7 @@ def test_what_is_not_approved_cannot_be_paid(at, status):
         ({"reference": "x" * 81}, "params.reference", "invalid"),
     ],
 )
-def test_what_does_not_fit_the_books_is_named_before_anything_is_written(at, change, field, reason):
+def test_parameters_that_do_not_fit_the_books_are_named_before_any_write(at, change, field, reason):
     sold = invoice(at, CurrencyCode="GBP")
     at.store.lock_period("PeriodLockDate", date(2026, 10, 31))
     at.store.edit("Accounts", account(at, "091")["AccountID"], {"Status": "ARCHIVED"})
@@ -150,7 +150,7 @@ def test_what_does_not_fit_the_books_is_named_before_anything_is_written(at, cha
     assert (error.code, error.reason, error.problems[0]["field"]) == ("invalid", reason, field)
 
 
-def test_the_locked_period_holds_for_an_adviser_too(at):
+def test_a_locked_period_is_refused_even_for_an_adviser(at):
     at.store.lock_period("PeriodLockDate", date(2026, 11, 15))
     at.account.connect(organisations=[at.id], user="adviser")
     params = {"invoice": invoice(at)["InvoiceID"], "account": "090", "payment_date": "2026-11-12"}
@@ -183,7 +183,7 @@ def test_a_bill_paid_with_a_surplus_keeps_it_with_the_supplier(at):
     assert at.store.get("Overpayments", result.data["overpayment_id"])["Type"] == "SPEND-OVERPAYMENT"
 
 
-def test_a_number_that_fits_several_is_offered_and_not_guessed(at):
+def test_several_invoices_of_one_number_are_named_and_not_guessed(at):
     bills = [invoice(at, kind="ACCPAY", InvoiceNumber="2026-1", amount=amount) for amount in ("10.00", "20.00")]
     error = refused(at, {"invoice": "2026-1", "kind": "bill", "account": "090"})
     assert (error.code, error.reason) == ("invalid", "several_documents")
@@ -195,14 +195,14 @@ def test_a_number_that_fits_several_is_offered_and_not_guessed(at):
     assert result.data["invoice_id"] == bills[1]["InvoiceID"]
 
 
-def test_a_bill_is_not_taken_for_an_invoice(at):
+def test_a_bill_is_not_found_as_an_invoice(at):
     bought = invoice(at, kind="ACCPAY", InvoiceNumber="Q-19")
     error = refused(at, {"invoice": bought["InvoiceID"], "account": "090"})
     assert (error.problems[0]["field"], "bill" in error.message) == ("params.invoice", True)
     assert refused(at, {"invoice": "Q-19", "account": "090"}).code == "not_found"
 
 
-def test_a_repetition_finds_its_payment_though_the_number_fits_several_by_now(at):
+def test_a_repeated_call_finds_its_payment_after_the_number_became_ambiguous(at):
     invoice(at, kind="ACCPAY", InvoiceNumber="Q-20")
     params = {"invoice": "Q-20", "kind": "bill", "account": "090"}
     first = at.act(PAY, params, mode="run", business_key="k")
@@ -211,7 +211,7 @@ def test_a_repetition_finds_its_payment_though_the_number_fits_several_by_now(at
     assert again.data["payment_id"] == first.data["payment_id"]
 
 
-def test_calls_are_counted_as_the_description_says(at, fee):
+def test_the_number_of_calls_is_as_described(at, fee):
     params = {"invoice": invoice(at)["InvoiceID"], "account": "090"}
     assert at.act(PAY, params, mode="plan", business_key="k").calls <= 5
     assert at.act(PAY, params, mode="run", business_key="k").calls <= 8

@@ -60,7 +60,7 @@ def test_a_result_is_what_its_schema_says_and_crosses_as_json(at, name):
         ({"mode": "nonsense"}, "control.mode"),
     ],
 )
-def test_a_write_says_how_it_is_meant_before_any_request(at, name, control, field):
+def test_a_write_without_a_valid_mode_is_refused_before_any_request(at, name, control, field):
     given = WRITES[name](at)
     at.box.sandbox.log.clear()
     error = refusal(at.act, name, given, **control)
@@ -120,7 +120,7 @@ def test_a_commit_needs_no_business_key_and_is_then_known_by_its_plan(at, name):
 
 
 @pytest.mark.parametrize("seconds", [0, 420], ids=["within Xero's memory", "after it"])
-def test_what_is_repeated_happens_once(at, name, seconds):
+def test_a_repeated_call_writes_once(at, name, seconds):
     given = WRITES[name](at)
     first = at.act(name, given, mode="run", business_key="k")
     once, written = at.holds(), len(at.writes())
@@ -134,7 +134,7 @@ def test_what_is_repeated_happens_once(at, name, seconds):
 
 @pytest.mark.parametrize("where", ["headers", "body"])
 @pytest.mark.parametrize("nth", [0, 1])
-def test_an_answer_that_is_lost_costs_nothing(at, name, where, nth):
+def test_a_lost_answer_does_not_change_the_outcome(at, name, where, nth):
     given = WRITES[name](at)
     expected = at.twin_holds(name, given)
     for method in ("PUT", "POST"):
@@ -148,7 +148,7 @@ def test_an_answer_that_is_lost_costs_nothing(at, name, where, nth):
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
-def test_a_failure_that_xero_remembers_under_the_key_is_got_over(at, name, status):
+def test_a_failure_that_xero_repeats_under_the_key_is_overcome(at, name, status):
     given = WRITES[name](at)
     expected = at.twin_holds(name, given)
     for method in ("PUT", "POST"):
@@ -161,7 +161,7 @@ def test_a_failure_that_xero_remembers_under_the_key_is_got_over(at, name, statu
     assert at.holds() == expected
 
 
-def test_eight_at_once_do_it_once(at, name):
+def test_eight_simultaneous_calls_write_once(at, name):
     given = WRITES[name](at)
     expected = at.twin_holds(name, given)
     with ThreadPoolExecutor(8) as pool:
