@@ -17,11 +17,12 @@ The module may define these functions; a scenario that needs a missing one fails
 ``consent(url)``    a person allows access; gives the address to which they are sent back
 ``revoke(grant)``   a person withdraws access
 ``writes()``        how many writes the source has received
+``written()``       the writes that the source has received, each as a plan lists it in ``requests``
 ``stale(action)``   change what a plan of that action relies on
 =================== ====================================================================================
 
-``ACTIONS`` maps each action to ``{"params": …, "bad_params": …}``; a write is run, planned and repeated
-with them.
+``ACTIONS`` maps each action to ``{"params": …, "bad_params": …, "other_params": …}``; a write is run, planned and
+repeated with them, and must be refused with ``other_params`` after a plan of ``params``.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -98,6 +99,11 @@ class Fixtures:
     def writes(self) -> int:
         """Return the module's count of writes."""
         return int(self._optional("writes", lambda: 0)())
+
+    def written(self) -> list[Mapping[str, Any]] | None:
+        """Return the writes that the source has received; ``None`` if the module does not tell."""
+        written: list[Mapping[str, Any]] | None = self._optional("written", lambda: None)()
+        return None if written is None else list(written)
 
     def wire(self) -> str:
         """Return everything that the source held before and holds now."""
@@ -228,12 +234,14 @@ def scenarios(subject: Subject, module: ModuleType) -> Iterator[Scenario]:
     for action in subject.actions:
         write = getattr(action, "effect", "read") == "write"
         example = examples.get(action.name, {})
-        for script in ("plan", "commit", "stale", "repeat") if write else ("read",):
+        scripts = ("plan", "commit", "stale", "repeat") if write else ("read",)
+        for script in (*scripts, "other") if "other_params" in example else scripts:
             yield Scenario(
                 name=f"{action.name.replace('_', '-')}-{script}", hook="run_action", action=action.name,
                 script=script, http=False, params=example.get("params", {}),
                 bad_params=example.get("bad_params", {"contract_kit": "no such parameter"}),
-                expect=Expect(error="conflict" if script == "stale" else None),
+                other_params=example["other_params"] if script == "other" else None,
+                expect=Expect(error="conflict" if script in {"stale", "other"} else None),
             )  # fmt: skip
 
 

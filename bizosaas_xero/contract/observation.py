@@ -46,6 +46,9 @@ class World(Protocol):
     def writes(self) -> int:
         """Return how many writes the source has received."""
 
+    def written(self) -> list[Mapping[str, Any]] | None:
+        """Return the writes that the source has received, in the form of a plan's ``requests``; ``None``: unknown."""
+
     def wire(self) -> str | None:
         """Return all text that the source sent or holds; ``None`` if it is not known."""
 
@@ -65,6 +68,7 @@ class Call:
     error: BaseException | None = None
     sent: int = 0
     writes: int = 0
+    written: list[Mapping[str, Any]] | None = None
     before: Any = None
 
 

@@ -156,12 +156,15 @@ class _Player:
 
     def _call(self, name: str, act: Callable[[], Any]) -> Call:
         call = Call(name)
-        sent, writes = len(self.world.sent), self.world.writes()
+        sent, writes, written = len(self.world.sent), self.world.writes(), self.world.written()
         try:
             call.result = act()
         except Exception as error:  # noqa: BLE001 (the clauses judge any exception)
             call.error = error
         call.sent, call.writes = len(self.world.sent) - sent, self.world.writes() - writes
+        now_written = self.world.written()
+        if written is not None and now_written is not None:
+            call.written = now_written[len(written) :]
         self.seen.calls.append(call)
         return call
 
@@ -304,7 +307,8 @@ class _Player:
             elif mode == "no":
                 self._run_action(step, {"mode": "commit"})
             elif mode == "commit":
-                self._run_action(step, {"mode": mode, "plan_hash": plan_hash})
+                params = self.scenario.other_params if step == "commit other" else None
+                self._run_action(step, {"mode": mode, "plan_hash": plan_hash}, params)
             else:
                 call = self._run_action(step, {"mode": mode})
                 plan = getattr(call.result, "plan", None) if mode == "plan" else None

@@ -65,6 +65,9 @@ class _Recording:
     def writes(self) -> int:
         return sum(1 for sent in self.sent if sent.text.partition(" ")[0] not in replay.READ_METHODS)
 
+    def written(self) -> list[Mapping[str, Any]]:
+        return replay.parse_writes(self.sent)
+
     def wire(self) -> str | None:
         return None
 

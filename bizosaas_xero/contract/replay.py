@@ -105,6 +105,10 @@ class Replay:
         """Count the requests that write."""
         return sum(1 for sent in self.sent if sent.text.partition(" ")[0] not in READ_METHODS)
 
+    def written(self) -> list[Mapping[str, Any]]:
+        """Return the requests that write."""
+        return parse_writes(self.sent)
+
     def wire(self) -> str:
         """Return all text of the cassette's answers."""
         return "\n".join(_text(response) for response in self._cassette.responses)
@@ -115,6 +119,23 @@ class Replay:
     def unused(self) -> int:
         """Count the recorded interactions that were not requested."""
         return int(len(self._cassette) - self._cassette.play_count)
+
+
+def parse_writes(sent: list[SentRequest]) -> list[Mapping[str, Any]]:
+    """Return the requests that write, as ``method``, ``path``, ``query`` and ``body``."""
+    writes: list[Mapping[str, Any]] = []
+    for request in sent:
+        method, _, rest = request.text.partition(" ")
+        if method in READ_METHODS:
+            continue
+        url, _, text = rest.partition(" ")
+        parts = urlsplit(url)
+        try:
+            body = json.loads(text, parse_float=Decimal)
+        except ValueError:
+            body = text or None
+        writes.append({"method": method, "path": parts.path, "query": dict(parse_qsl(parts.query)), "body": body})
+    return writes
 
 
 def inputs_for(contract: Contract, scenario: Scenario) -> Inputs:

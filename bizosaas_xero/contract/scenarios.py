@@ -34,11 +34,13 @@ ACTION_SCRIPTS = {
     "stale": ("no mode", "plan", "stale", "commit"),
     "repeat": ("no mode", "run", "run again"),
     "run": ("no mode", "run"),
+    "other": ("no mode", "plan", "commit other"),
 }
 """The steps of each script; a scenario may define its own steps.
 
 ``read`` and ``no mode`` pass no control, ``no plan`` commits without a hash, ``commit`` commits the last plan,
-a step with ``again`` repeats the business key, ``stale`` and ``wait N`` are events of the world.
+a step with ``again`` repeats the business key, ``commit other`` commits with ``other_params``, ``stale`` and
+``wait N`` are events of the world.
 """
 
 _WHOLE_SECONDS = re.compile(r"[0-9]{1,9}")
@@ -95,6 +97,7 @@ class Scenario(_Strict):
         script: For ``sync_entity`` and ``run_action``: the calls of the host.
         steps: The steps, in order; ``wait N`` lets N seconds pass. For ``run_action``: they replace the script's
             steps, and include all of those that are not refused.
+        other_params: For the script ``other``: valid parameters whose plan differs, such as another amount.
         change: Whether a record changes between two runs.
         repeats: Why records come twice in a run.
         http: Whether requests are made: then there is a cassette.
@@ -110,6 +113,7 @@ class Scenario(_Strict):
     action: str | None = None
     params: dict[str, Any] = Field(default_factory=dict)
     bad_params: dict[str, Any] | None = None
+    other_params: dict[str, Any] | None = None
     app: str | None = None
     connection: str | None = None
     grant: str | None = None
@@ -132,6 +136,8 @@ class Scenario(_Strict):
         lacking = {"sync_entity": self.entity, "run_action": self.action, "auth": self.steps}[self.hook]
         if not lacking:
             raise ValueError("it names no entity, action or steps")
+        if (self.script == "other") != (self.other_params is not None):
+            raise ValueError("other_params and the script other belong together")
         if not _uses_only_state(self.callback):
             raise ValueError("callback may contain no braces except {state}")
         waits = [step.partition(" ")[2] for step in self.steps if step.partition(" ")[0] == "wait"]
@@ -167,6 +173,8 @@ class Contract(_Strict):
         transport: ``none`` for a connector without HTTP; its ``fixtures`` module imitates the source.
         entities: For a connector without ``describe``: the entities it offers.
         headers: More request headers on which a cassette is matched.
+        notes: Regular expressions of paths to which a write may be sent without being in the plan, such as notes in
+            a document's history.
         frozen: The moment of scenarios that define none.
     """
 
@@ -175,6 +183,7 @@ class Contract(_Strict):
     cassettes: str = "."
     entities: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     import_ms: float = Field(1500, gt=0, allow_inf_nan=False)
     frozen: AwareDatetime | None = None
     apps: dict[str, dict[str, Any]] = Field(default_factory=dict)

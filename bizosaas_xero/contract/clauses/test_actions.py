@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from bizosaas_xero.contract.clause_registry import Broken, clause, require
@@ -14,6 +16,8 @@ from bizosaas_xero.contract.player import to_json_values
 from bizosaas_xero.contract.scenarios import Scenario
 from bizosaas_xero.contract.session import get_scenarios
 from bizosaas_xero.spec import Action, ActionResult, Invalid, parse
+
+PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
 
 
 def script(*names: str) -> Callable[[Scenario], bool]:
@@ -52,6 +56,11 @@ def no_writes(subject: Subject) -> str:
     """Excuse connectors that list no action which writes."""
     writes = [one for one in subject.actions if getattr(one, "effect", "write") == "write"]
     return no_actions(subject) or ("" if writes else "its actions only read")
+
+
+def no_other_params(subject: Subject) -> str:
+    """Excuse connectors whose scenarios name no other parameters."""
+    return no_writes(subject) or "no scenario has other_params"
 
 
 def _results(seen: Observation, name: str) -> list[Call]:
@@ -151,6 +160,17 @@ def test_result_true(seen: Observation, subject: Subject) -> None:
 
 
 @clause(
+    "actions.reads-write-nothing",
+    "An action with the effect `read` writes nothing.",
+    shown_by=script("read"),
+    unless=no_actions,
+)
+def test_reads_write_nothing(seen: Observation) -> None:
+    for call in seen.calls:
+        require(not call.writes, f"{call.name!r} wrote {call.writes} times")
+
+
+@clause(
     "actions.bad-params-invalid",
     "Wrong parameters are refused as `invalid`, by name, before any request.",
     shown_by=lambda one: script()(one) and one.bad_params is not None,
@@ -203,6 +223,20 @@ def test_plan_writes_nothing(seen: Observation) -> None:
 
 
 @clause(
+    "actions.plan-declares-acts",
+    "A plan that writes lists its acts, such as `pay`: a host decides by them whether a person must approve it.",
+    shown_by=plays("plan"),
+    unless=no_writes,
+)
+def test_plan_declares_acts(seen: Observation) -> None:
+    for call in _results(seen, "plan"):
+        plan = to_json_values(call.result).get("plan") or {}
+        writes = [each for each in plan.get("requests") or () if str(each.get("method", "")).upper() != "GET"]
+        acts = plan.get("acts")
+        require(acts or not writes, f"its plan has {len(writes)} requests that write, and its acts are {acts!r}")
+
+
+@clause(
     "actions.plan-repeatable",
     "Planning twice with the same data gives the same hash.",
     shown_by=lambda one: script("plan")(one) and not one.expect.error,
@@ -223,6 +257,60 @@ def test_commit_does_plan(seen: Observation) -> None:
     _results(seen, "plan")
     call = _results(seen, "commit")[0]
     require(call.writes, "committing wrote nothing")
+
+
+@clause(
+    "actions.commit-sends-plan",
+    "`commit` sends the writes that its plan lists, as the plan lists them, and no others but declared notes.",
+    shown_by=script("commit"),
+    unless=no_writes,
+)
+def test_commit_sends_plan(seen: Observation, subject: Subject) -> None:
+    plan = to_json_values(_results(seen, "plan")[-1].result)["plan"]
+    planned = [each for each in plan["requests"] if str(each.get("method", "")).upper() != "GET"]
+    written = seen.call("commit")[0].written
+    if written is None:  # only its fixtures could tell
+        return
+    sent = [to_json_values(each) for each in written]
+    for request in planned:
+        match = next((each for each in sent if _equals_plan(request, each)), None)
+        require(match is not None or seen.scenario.expect.error, f"a planned request was not sent: {request}")
+        if match is not None:
+            sent.remove(match)
+    notes = [re.compile(pattern) for pattern in subject.contract.notes]
+    others = [each for each in sent if not any(note.search(str(each.get("path", ""))) for note in notes)]
+    require(not others, f"a request was sent that is not in the plan: {others[:1]}")
+
+
+def _equals_plan(planned: Any, sent: Any) -> bool:
+    """Compare a planned request with a sent one: numbers by value; ``{name}`` in a plan is an id not yet known."""
+    if isinstance(planned, dict) and isinstance(sent, dict):
+        names = planned.keys() & sent.keys() if "method" in planned else planned.keys() | sent.keys()
+        return all(name in planned and name in sent and _equals_plan(planned[name], sent[name]) for name in names)
+    if isinstance(planned, list) and isinstance(sent, list):
+        return len(planned) == len(sent) and all(map(_equals_plan, planned, sent))
+    if isinstance(planned, str) and PLACEHOLDER.search(planned):
+        pattern = ".+".join(re.escape(part) for part in PLACEHOLDER.split(planned))
+        return re.fullmatch(pattern, str(sent)) is not None
+    if planned == sent:
+        return True
+    try:
+        return Decimal(str(planned)) == Decimal(str(sent))
+    except InvalidOperation:
+        return False
+
+
+@clause(
+    "actions.plan-covers-params",
+    "The hash of a plan covers its parameters: `commit` with other parameters is refused as `conflict`.",
+    shown_by=script("other"),
+    unless=no_other_params,
+)
+def test_plan_covers_params(seen: Observation) -> None:
+    _results(seen, "plan")
+    call = seen.call("commit other")[-1]
+    require(getattr(call.error, "code", None) == "conflict", f"it gave {call.error or call.result!r}")
+    require(not call.writes, "it wrote before it refused")
 
 
 @clause(

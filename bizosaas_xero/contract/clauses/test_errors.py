@@ -7,7 +7,7 @@ import pickle
 
 from bizosaas_xero.contract.clause_registry import clause, require
 from bizosaas_xero.contract.connector import Subject
-from bizosaas_xero.contract.observation import Observation
+from bizosaas_xero.contract.observation import Observation, World
 from bizosaas_xero.contract.scenarios import Scenario
 from bizosaas_xero.spec import ERRORS
 
@@ -46,6 +46,28 @@ def test_never_foreign(seen: Observation) -> None:
             isinstance(code, str) and isinstance(recovery, str),
             f"{type(error).__module__}.{type(error).__name__} crossed a hook: {error}",
         )
+
+
+@clause(
+    "errors.settings-checked",
+    "A setting of the wrong type is refused with an error of the contract, at the call or with the first batch.",
+)
+def test_settings_checked(subject: Subject, world: World) -> None:
+    inputs = world.inputs()
+    names = subject.info.settings.get("properties", {}) if subject.info else {}
+    for name in names:
+        settings = {**inputs.settings, name: [["wrong"]]}
+        error = None
+        try:
+            for entity in subject.entities[:1]:
+                connection = {**inputs.connection, "settings": settings}
+                next(iter(subject.hook.sync_entity(connection=connection, entity=entity, cursor=None, options=None)))
+        except Exception as caught:  # noqa: BLE001 (its code is checked below)
+            error = caught
+        if error is None or world.sent:  # it ignores this setting, or accepts any value
+            continue
+        code = getattr(error, "code", None)
+        require(isinstance(code, str), f"a wrong value of {name!r} raised {type(error).__name__}: {error}")
 
 
 @clause(

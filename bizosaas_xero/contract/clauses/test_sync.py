@@ -250,6 +250,9 @@ def test_stamps_aware(seen: Observation, subject: Subject) -> None:
                 require(not isinstance(value, time), f"{path[1:]} is a time without a date")
             if record.op == "upsert" and stamp and get_data(record).get(stamp):
                 require(record.updated_at is not None, f"updated_at is not set from {stamp}")
+                wanted = get_data(record)[stamp]
+                wanted = wanted if isinstance(wanted, datetime) else datetime.fromisoformat(str(wanted))
+                require(record.updated_at == wanted, f"updated_at is {record.updated_at}, its {stamp} {wanted}")
 
 
 @clause(

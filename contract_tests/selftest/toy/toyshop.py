@@ -1,4 +1,4 @@
-"""An honest toy connector: small, and keeping every promise. The self test breaks it in many ways."""
+"""An honest toy connector: it is small, and keeps every clause. The self test breaks it in many ways."""
 
 from __future__ import annotations
 
@@ -145,11 +145,14 @@ def sync_entity(connection, entity, cursor, options):
     connection = parse(Connection, connection, "connection")
     options = parse(SyncOptions, options, "options")
     if entity not in ENTITIES:
-        raise NotFound(f"There is no entity {entity!r}.")
+        raise NotFound(f"The entity {entity!r} does not exist.")
     if connection.settings.get("forget_scopes"):
         raise MissingScope("The permission to read orders is missing.", scopes=["read"])
-    if connection.settings.get("limited"):
-        raise RateLimited("The calls of this hour are used up.", retry_after=connection.settings["limited"])
+    limited = connection.settings.get("limited", 0)
+    if not isinstance(limited, int):
+        raise invalid("settings.limited", "must be a number of seconds")
+    if limited:
+        raise RateLimited("The calls of this hour are used up.", retry_after=limited)
     begin = position(cursor, entity, connection.organisation_id, options)
     return pages(connection, entity, begin, options)
 
@@ -201,7 +204,7 @@ def run_action(connection, action, params, control):
     connection = parse(Connection, connection, "connection")
     control = parse(Control, control, "control")
     if action not in ACTIONS:
-        raise NotFound(f"There is no action {action!r}.")
+        raise NotFound(f"The action {action!r} does not exist.")
     model, _, effect, _ = ACTIONS[action]
     given = parse(model, params, "params")
     if effect == "write" and control.mode is None:
@@ -218,7 +221,7 @@ def run_action(connection, action, params, control):
         return ActionResult(action=action, status="done", data={"order": given.order})
     before = shop.one(token, "orders", given.order)
     mark = hashlib.sha256(f"{given.order} {before}".encode()).hexdigest()
-    plan = Plan(hash=mark, organisation=connection.organisation_id, requests=[{"pay": given.order}])
+    plan = Plan(hash=mark, organisation=connection.organisation_id, requests=[{"pay": given.order}], acts=["pay"])
     if control.mode == "plan":
         return ActionResult(action=action, status="planned", plan=plan)
     if control.mode == "commit" and control.plan_hash != mark:
@@ -255,5 +258,5 @@ def describe():
             for name, (_, fields) in ENTITIES.items()
         ],
         actions=listed(),
-        settings={"type": "object", "properties": {}},
+        settings={"type": "object", "properties": {"limited": {"type": "integer"}}},
     )

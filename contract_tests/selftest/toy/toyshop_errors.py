@@ -6,7 +6,7 @@ from bizosaas_xero.spec import AuthExpired, Invalid, Misconfigured, ReconnectReq
 
 
 def meaning(refused):
-    """Turn an answer that is no good into an error of the contract."""
+    """Turn a refusal of the shop into an error of the contract."""
     if refused.status == 401:
         return AuthExpired("The shop did not accept the token.")
     if refused.word == "invalid_grant":

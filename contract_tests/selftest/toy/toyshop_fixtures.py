@@ -9,7 +9,7 @@ from toyshop_source import SECRET, shop
 
 ACTIONS = {
     "count_orders": {"params": {"paid": True}, "bad_params": {"paid": "perhaps"}},
-    "mark_paid": {"params": {"order": "O01"}, "bad_params": {"order": 1}},
+    "mark_paid": {"params": {"order": "O01"}, "bad_params": {"order": 1}, "other_params": {"order": "O03"}},
 }
 
 
@@ -27,6 +27,10 @@ def requests():
 
 def writes():
     return shop.writes
+
+
+def written():
+    return shop.written
 
 
 def keys(entity):

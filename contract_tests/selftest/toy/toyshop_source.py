@@ -1,4 +1,4 @@
-"""The vendor of the toy connector: a shop in memory that signs people in and gives pages of JSON."""
+"""The provider of the toy connector: a shop in memory that signs people in and returns pages of JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TOKEN_SECONDS = 1800
 
 
 class Refused(Exception):
-    """An answer that is no good."""
+    """The shop refuses a request."""
 
     def __init__(self, status: int, word: str = "") -> None:
         super().__init__(f"{status} {word}")
@@ -25,6 +25,7 @@ class Shop:
 
     def reset(self) -> None:
         self.requests = self.writes = self.ticks = 0
+        self.written: list[dict] = []
         self.codes: dict[str, str] = {}
         self.tokens: set[str] = set()
         self.refresh_tokens: set[str] = set()
@@ -107,6 +108,7 @@ class Shop:
     def pay(self, token: str, key: str, business_key: str) -> None:
         self._ask(token)
         self.writes += 1
+        self.written.append({"pay": key})
         self.done[business_key] = key
         self.rows["orders"][key] |= {"paid": True, "changed": self._stamp()}
 
