@@ -167,7 +167,7 @@ def test_the_claim_of_a_living_process_is_respected_and_of_a_silent_one_taken_ov
     sent = fake.requests
     with pytest.raises(Conflict) as caught:
         pay()
-    assert (caught.value.reason, caught.value.retry_after) == ("in_progress", idempotency.RETRY_AFTER)
+    assert (caught.value.reason, caught.value.retry_after) == ("in_progress", idempotency.RETRY_AFTER_SECONDS)
     assert fake.requests == sent
     clock.moment += idempotency.LEASE_DURATION + leases.MAX_CLOCK_SKEW + timedelta(seconds=1)
     assert pay().status == "done"
@@ -214,7 +214,7 @@ def test_who_was_taken_over_and_finishes_late_changes_nothing(host, pay, fake, c
 
 def test_the_day_knows_exact_amounts(host, pay, clock):
     pay()
-    key = idempotency.Key("fake", "org-1", "pay", "other")
+    key = idempotency.ClaimKey("fake", "org-1", "pay", "other")
     with host.database.read_transaction() as connection:
         since = clock.now() - timedelta(hours=1)
         assert host.action_service._claims.sum_amounts(connection, key, since) == Decimal("10.00")

@@ -263,7 +263,7 @@ def test_a_refresh_that_does_not_finish_is_told_with_its_process(host, connected
         host.store.extend_grant_lease(held, held.lease_owner, clock.now() + grants.LEASE_DURATION)
 
     with pytest.raises(Unavailable) as caught:
-        Grants(host.store, now=clock.now, sleep=sleep).fresh(host.report.connector("fake"), "app:user")
+        Grants(host.store, now=clock.now, sleep=sleep).get_valid(host.report.connector("fake"), "app:user")
     assert caught.value.reason == "refresh_stuck"
     assert f"(process {os.getpid()})" in caught.value.message
     assert [call["step"] for call in fake.auth_calls].count("refresh") == 0
@@ -277,7 +277,7 @@ def test_a_beat_that_meets_a_busy_database_does_not_end_the_refresh(host, connec
         raise Unavailable("busy", reason="database_locked")
 
     monkeypatch.setattr(grants, "LEASE_DURATION", timedelta(seconds=0.03))
-    monkeypatch.setattr(host.store, "extend_grant", busy)
+    monkeypatch.setattr(host.store, "extend_grant_lease", busy)
     fake.on_refresh = lambda: [beats.acquire(timeout=10) for _ in range(3)]
     clock.sleep(3600)
     assert fresh(host, clock).version == 2

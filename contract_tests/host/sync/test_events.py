@@ -117,7 +117,7 @@ class _Joined:
     def __getattr__(self, name):
         return getattr(self._database, name)
 
-    def writing(self):
+    def write_transaction(self):
         import contextlib
 
         return contextlib.nullcontext(self._outer)
