@@ -23,11 +23,20 @@ def read_settings(host: Host, connection: StoredConnection) -> dict[str, Any]:
     return {
         "intervals": {entity.name: interval(connection, entity) for entity in (info.entities if info else ())},
         "timezone": connection.preferences.get("timezone"),
+        "organisation_timezone": connection.timezone,
         "settings": {name: connection.settings[name] for name in SETTING_TITLES if name in connection.settings},
         "policy": connection.preferences.get("policy", {}),
         "plan_hours": plan_lifetime_hours(connection),
         "callback": connection.preferences.get("callback", {}).get("url"),
     }
+
+
+def describe_time_zone(settings: Mapping[str, Any]) -> str:
+    """Write the time zone of business dates, and where it comes from."""
+    own = settings["organisation_timezone"]
+    if settings["timezone"]:
+        return f"{settings['timezone']} (set here; the organisation's own is {own or 'not known'})"
+    return f"{own} (the organisation's own)" if own else "UTC (the organisation's own is not known yet)"
 
 
 def describe_rule(rule: Mapping[str, Any]) -> str:

@@ -45,9 +45,21 @@ class Settings(BaseSettings):
         env_prefix="XERO_", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
     )
 
-    api_url: str = Field("https://api.xero.com", description="Base of the API and of `/connections`.")
-    identity_url: str = Field("https://identity.xero.com", description="Base of the token endpoint.")
-    login_url: str = Field("https://login.xero.com", description="Base of the consent page.")
+    api_url: str = Field(
+        "https://api.xero.com",
+        description="Base of the API and of `/connections`.",
+        json_schema_extra={"address": True, "environment": "XERO_API_URL"},
+    )
+    identity_url: str = Field(
+        "https://identity.xero.com",
+        description="Base of the token endpoint.",
+        json_schema_extra={"address": True, "environment": "XERO_IDENTITY_URL"},
+    )
+    login_url: str = Field(
+        "https://login.xero.com",
+        description="Base of the consent page.",
+        json_schema_extra={"address": True, "environment": "XERO_LOGIN_URL"},
+    )
     limiter_url: str | None = Field(
         None,
         description="Where calls are counted: unset for this process alone, `redis://…` to share the count "

@@ -179,7 +179,7 @@ def open_host(
     events = Events(database, now=now)
     sink = Sink(database, events, now=now)
     leases = Leases(database, now=now, sleep=sleep)
-    grants = Grants(store, now=now, sleep=sleep)
+    grants = Grants(store, now=now, sleep=sleep, environ=environ)
     webhooks = OutgoingWebhooks(store, leases, now=now)
     runner = Runner(store, sink, grants, connectors, leases, now=now, sleep=sleep, chance=chance)
     action_service = ActionService(database, store, grants, connectors, now=now)
@@ -192,7 +192,7 @@ def open_host(
         events=events,
         leases=leases,
         grants=grants,
-        connections=ConnectionService(store, grants, connectors, now=now),
+        connections=ConnectionService(store, grants, connectors, environ, now=now),
         runner=runner,
         scheduler=Scheduler(store, runner, connectors, now=now),
         webhooks=webhooks,

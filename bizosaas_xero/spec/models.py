@@ -141,7 +141,7 @@ class Organisation(Model):
     kind: str = "ORGANISATION"
     country: str | None = None
     currency: str | None = None
-    timezone: str | None = None
+    timezone: str | None = Field(None, description="IANA name of the time zone of its business dates.")
     is_demo: bool | None = None
     short_code: str | None = None
     connected_at: AwareDatetime | None = None
@@ -168,6 +168,9 @@ class AuthResult(Model):
         None, description="The provider's clock as it answered; the host's own may be wrong."
     )
     warnings: list[str] = Field(default_factory=list)
+    cost: dict[str, int | None] | None = Field(
+        None, description="Calls that count towards the organisation's limit: `calls`, `bytes`, `day_left`."
+    )
 
 
 class Record(Model):
@@ -259,6 +262,8 @@ class ActionResult(Model):
     warnings: list[str] = Field(default_factory=list)
     calls: int = 0
     bytes: int = 0
+    day_left: int | None = Field(None, description="Calls left today for this organisation, after this action.")
+    minute_left: int | None = Field(None, description="Calls left this minute for this organisation.")
 
 
 class Recheck(Model):

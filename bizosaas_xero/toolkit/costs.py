@@ -9,6 +9,7 @@ from threading import Lock
 import httpx
 
 from bizosaas_xero.spec.errors import ConnectorError
+from bizosaas_xero.toolkit import http
 from bizosaas_xero.toolkit.service import Service
 
 
@@ -24,11 +25,16 @@ class CallCounter:
         self._lock = Lock()
 
     def count(self, send: Callable[[], httpx.Response]) -> httpx.Response:
-        """Call ``send`` and count it, with or without a response."""
+        """Call ``send`` and count it, with or without a response, unless the service never saw the request."""
+        try:
+            response = send()
+        except ConnectorError as error:
+            if http.was_sent(error):
+                with self._lock:
+                    self.calls += 1
+            raise
         with self._lock:
             self.calls += 1
-        response = send()
-        with self._lock:
             self.bytes += response.num_bytes_downloaded
             self._left |= self._service.remaining_calls(response)
         return response

@@ -84,6 +84,9 @@ class Fake:
     organisations: list[Organisation] = field(
         default_factory=lambda: [Organisation(id="org-1", name="Beans & Co", currency="NZD")]
     )
+    details: Organisation | None = None
+    check_cost: dict[str, int | None] | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
     described: bool = True
     recheck: Recheck | None = None
     columns: dict[str, str] = field(default_factory=lambda: dict(COLUMNS))
@@ -122,6 +125,8 @@ class Fake:
             return AuthResult(step=step, grant=self.mint(), organisations=self.organisations)
         if step == "organisations":
             return AuthResult(step=step, organisations=self.organisations)
+        if step == "check":
+            return AuthResult(step=step, status="ok", organisation=self.details, cost=self.check_cost)
         return AuthResult(step=step)
 
     def sync_entity(self, connection: dict[str, Any], entity: str, cursor: Any, options: Any) -> Iterator[Batch]:
@@ -159,6 +164,7 @@ class Fake:
             summary="",
             auth=AuthInfo(kinds=["web"]),
             entities=[things],
+            settings=self.settings,
         )
 
     def connector(self) -> Connector:

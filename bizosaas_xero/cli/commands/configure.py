@@ -35,7 +35,8 @@ def configure(  # noqa: PLR0913 (options)
         typer.Option(metavar="ENTITY=SECONDS", help="Sync interval; 0: never, empty: the default."),
     ] = None,
     timezone: Annotated[
-        str | None, typer.Option(help="Time zone of business dates, such as Pacific/Auckland; default: UTC.")
+        str | None,
+        typer.Option(help="Time zone of business dates, such as Pacific/Auckland; default: the organisation's."),
     ] = None,
     sales_account: Account = None,
     tax_type: Annotated[
@@ -89,7 +90,7 @@ def configure(  # noqa: PLR0913 (options)
 
 
 def _show(output: Output, host: Host, connection: StoredConnection) -> None:
-    from bizosaas_xero.cli.settings_report import SETTING_TITLES, describe_rule, read_settings
+    from bizosaas_xero.cli.settings_report import SETTING_TITLES, describe_rule, describe_time_zone, read_settings
 
     settings = read_settings(host, connection)
     output.say(connection.organisation, style="bold")
@@ -99,7 +100,7 @@ def _show(output: Output, host: Host, connection: StoredConnection) -> None:
     ]
     rows = [(f"Sync {name}", text.replace("every 1 ", "every ")) for name, text in intervals]
     rows += [(title, settings["settings"].get(name, "not set")) for name, title in SETTING_TITLES.items()]
-    rows.append(("Time zone of dates", settings["timezone"] or "UTC"))
+    rows.append(("Time zone of dates", describe_time_zone(settings)))
     rows += [(f"Action {name}", describe_rule(rule)) for name, rule in settings["policy"].items()]
     rows.append(("Other write actions" if settings["policy"] else "Write actions", DEFAULT_RULE))
     rows.append(("A plan waits for approval", f"{settings['plan_hours']} hours"))

@@ -8,17 +8,14 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from tzlocal.windows_tz import win_tz
-
 from bizosaas_xero.connector.actions.typed_rows import Row as Row  # noqa: PLC0414 (the actions import it from here)
 from bizosaas_xero.connector.actions.typed_rows import check_types, unreadable_record
 from bizosaas_xero.connector.http.client import Client
+from bizosaas_xero.connector.records.time_zones import to_iana
 from bizosaas_xero.connector.settings import Settings
 from bizosaas_xero.spec.errors import Invalid, NotFound, Unavailable
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-# Xero writes the Windows names of time zones in capitals and without spaces.
-_TIME_ZONES = {name.replace(" ", "").upper(): zone for name, zone in win_tz.items()}
 _LINKS = {
     "invoice": "/AccountsReceivable/View.aspx?InvoiceID=",
     "bill": "/AccountsPayable/View.aspx?InvoiceID=",
@@ -102,8 +99,7 @@ class Books:
     @cached_property
     def today(self) -> date:
         """Today in the organisation's time zone."""
-        name = str(self.organisation.get("Timezone") or "")
-        zone = _TIME_ZONES.get(name.upper())
+        zone = to_iana(str(self.organisation.get("Timezone") or ""))
         return self.now().astimezone(ZoneInfo(zone) if zone else UTC).date()
 
     def year_end(self, on_or_after: date) -> date:

@@ -129,6 +129,5 @@ def _name(books: Books) -> str:
     return str(books.organisation.get("Name") or "this organisation")
 
 
-def _cost(books: Books) -> dict[str, int]:
-    counter = books.client.counter
-    return {"calls": counter.calls, "bytes": counter.bytes}
+def _cost(books: Books) -> dict[str, Any]:
+    return books.client.counter.cost()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -12,7 +11,7 @@ from bizosaas_xero.connector.auth import errors as auth_errors
 from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.connector.http import client, errors, transport
 from bizosaas_xero.connector.http.transport import XERO
-from bizosaas_xero.connector.records import decode
+from bizosaas_xero.connector.records import decode, time_zones
 from bizosaas_xero.connector.settings import Settings, load_settings
 from bizosaas_xero.spec.errors import (
     AuthExpired,
@@ -90,7 +89,7 @@ def check_connection(connection: Connection) -> AuthResult:
     try:
         result.organisation = _find_organisation(connection, settings, token)
         if not scopes.missing_scopes(granted, "accounts"):
-            result.server_time = _add_details(result.organisation, connection, settings)
+            _add_details(result, result.organisation, connection, settings)
     except tuple(_STATUS) as error:
         result.status, result.problem = _STATUS[type(error)], error.to_dict()
     lacking = (
@@ -114,17 +113,25 @@ def _find_organisation(connection: Connection, settings: Settings, token: str) -
     raise errors.organisation_unavailable()
 
 
-def _add_details(organisation: Organisation, connection: Connection, settings: Settings) -> datetime | None:
-    """Add name, country, currency and time zone, and return Xero's time of the response."""
-    answer = client.Client(connection, settings, "accounts").get("Organisation")
+def _add_details(result: AuthResult, organisation: Organisation, connection: Connection, settings: Settings) -> None:
+    """Add the organisation's name, country, currency and time zone, Xero's time, and the cost."""
+    api = client.Client(connection, settings, "accounts")
+    try:
+        answer = api.get("Organisation")
+    finally:
+        result.cost = api.counter.cost()
+    result.server_time = answer.server_time
     for details in answer.body.get("Organisations") or ():
         organisation.name = details.get("Name") or organisation.name
         organisation.country = details.get("CountryCode")
         organisation.currency = details.get("BaseCurrency")
-        organisation.timezone = details.get("Timezone")
+        organisation.timezone = time_zones.to_iana(details.get("Timezone"))
+        if details.get("Timezone") and organisation.timezone is None:
+            result.warnings.append(
+                f"Xero's time zone {str(details['Timezone'])[:64]!r} is not known: business dates are taken in UTC."
+            )
         organisation.is_demo = details.get("IsDemoCompany")
         organisation.short_code = details.get("ShortCode")
-    return answer.server_time
 
 
 def _scope_warnings(granted: list[str]) -> list[str]:

@@ -10,7 +10,6 @@ import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime, time
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -19,10 +18,10 @@ from bizosaas_xero.host.actions.audit import Audit
 from bizosaas_xero.host.actions.idempotency import ClaimKey, Claims
 from bizosaas_xero.host.actions.plans import ApprovalDecision, Plans, StoredPlan
 from bizosaas_xero.host.actions.policy import PolicyDecision
+from bizosaas_xero.host.connections.organisation_details import business_day, time_zone_of
 from bizosaas_xero.host.storage.database import AUDIT_LOCK, Database
 from bizosaas_xero.host.storage.models import StoredConnection
 from bizosaas_xero.host.storage.store import Store
-from bizosaas_xero.host.sync.events import business_day
 from bizosaas_xero.spec import Conflict, Invalid, Misconfigured
 
 MAX_NAME_LENGTH = 200
@@ -85,7 +84,7 @@ class Approvals:
         self, transaction: sa.Connection, connection: StoredConnection, stored_plan: StoredPlan
     ) -> PolicyDecision:
         """Say what the policy says of a plan now, after what was written today."""
-        zone = ZoneInfo(connection.preferences.get("timezone") or "UTC")
+        zone = time_zone_of(connection)
         midnight = datetime.combine(business_day(connection, self._now()), time.min, zone).astimezone(UTC)
         key = ClaimKey(connection.connector, connection.organisation_id, stored_plan.action, stored_plan.key)
         spent = self._claims.sum_amounts(transaction, key, midnight)

@@ -91,11 +91,8 @@ class ConnectorCaller:
                     ) from None
                 refused = grant.version
                 continue
-            self._add_usage(call, {"calls": result.calls, "bytes": result.bytes})
+            self._add_usage(call, vars(result))
             return ActionResult.model_validate(result.model_dump(mode="json"))
 
-    def _add_usage(self, call: ActionCall, cost: Mapping[str, int | None]) -> None:
-        cost = validation.parse_cost(cost)
-        calls, size = cost.get("calls") or 0, cost.get("bytes") or 0
-        if calls or size:
-            self._store.add_usage(call.connection.organisation_id, calls, size, cost.get("day_left"))
+    def _add_usage(self, call: ActionCall, cost: Mapping[str, Any]) -> None:
+        self._store.add_cost(call.connection.organisation_id, validation.parse_cost(cost))

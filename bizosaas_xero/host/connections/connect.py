@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from bizosaas_xero.host.connections.addresses import pin_addresses, require_same_addresses
 from bizosaas_xero.host.connections.grants import Grants
+from bizosaas_xero.host.connections.organisation_details import refresh_details
 from bizosaas_xero.host.plugins.connector import Connector
 from bizosaas_xero.host.plugins.discovery import DiscoveryReport
 from bizosaas_xero.host.storage.models import StoredApp, StoredConnection
 from bizosaas_xero.host.storage.store import Store
-from bizosaas_xero.spec import App, AuthResult, ConnectorError, Invalid, Organisation, OrganisationUnavailable
+from bizosaas_xero.spec import App, AuthResult, ConnectorError, Invalid, NotFound, Organisation, OrganisationUnavailable
 
 CONSENT_LIFETIME = timedelta(minutes=30)
 """How long a person may take between ``begin`` and ``finish``."""
@@ -37,12 +39,14 @@ class ConnectionService:
         store: Where apps, grants and connections are kept.
         grants: Hands out grants that will last.
         report: The connectors.
+        environ: Where the connector's addresses may be set.
         now: The clock.
     """
 
     store: Store
     grants: Grants
     report: DiscoveryReport
+    environ: Mapping[str, str]
     now: Callable[[], datetime]
 
     def begin_consent(
@@ -67,14 +71,16 @@ class ConnectionService:
             ConnectorError: as ``auth`` does.
         """
         plugin = self.report.connector(connector)
-        request = {"step": "authorize", "app": app.model_dump(mode="json"), "settings": dict(settings or {})}
+        pinned = pin_addresses(plugin, settings or {}, self.environ)
+        request = {"step": "authorize", "app": app.model_dump(mode="json"), "settings": pinned}
         result = plugin.auth(request | ({"scopes": scopes} if scopes else {}))
         state = result.url and _state_of_url(result.url)
         if not result.url or not state or result.pending is None:
             raise plugin.failure("authorize gave no address with a state, or nothing to keep")
-        self.store.save_app(connector, app, settings or {})
+        # Until the person comes back, connections of the same app keep the settings they were made with.
+        self.store.save_app(connector, app, self._settings_of_app(connector, app, pinned))
         pending = result.pending.get_secret_value()
-        self.store.save_pending(connector, app.client_id, state, pending, CONSENT_LIFETIME)
+        self.store.save_pending(connector, app.client_id, state, pending, CONSENT_LIFETIME, pinned)
         return result.url
 
     def finish_consent(self, callback_url: str) -> Offer:
@@ -84,10 +90,15 @@ class ConnectionService:
             Invalid: if the address belongs to no consent begun here.
             ConnectorError: as ``auth`` does, if the person refused, or the code is not accepted.
         """
-        connector, client_id, pending = self.store.take_pending(_state_of_url(callback_url) or "")
+        connector, client_id, pending, settings = self.store.take_pending(_state_of_url(callback_url) or "")
         stored_app = self.store.app(connector, client_id)
+        if settings is not None:
+            stored_app = replace(stored_app, settings=settings)
         request = {"step": "callback", "pending": pending, "callback_url": callback_url}
-        return self._request_grant(self.report.connector(connector), stored_app, request)
+        plugin = self.report.connector(connector)
+        result = self._auth(plugin, stored_app, request)
+        self.store.save_app(connector, stored_app.app, stored_app.settings)
+        return self._save_offer(plugin, result)
 
     def connect_custom_app(self, connector: str, app: App, settings: Mapping[str, Any] | None = None) -> Offer:
         """Connect an app of kind ``custom``, to which its one organisation is already tied.
@@ -95,8 +106,8 @@ class ConnectionService:
         Raises:
             ConnectorError: as ``auth`` does.
         """
-        stored_app = StoredApp(connector, app, dict(settings or {}))
         plugin = self.report.connector(connector)
+        stored_app = StoredApp(connector, app, pin_addresses(plugin, settings or {}, self.environ))
         result = self._auth(plugin, stored_app, {"step": "client_credentials"})
         self.store.save_app(connector, app, stored_app.settings)
         return self._save_offer(plugin, result)
@@ -147,6 +158,7 @@ class ConnectionService:
                 remedy=f"Choose one of: {names}. Or connect again and choose it there.",
                 reason="organisation_not_offered",
             )
+        plugin = self.report.connector(offer.connector)
         connection = StoredConnection(
             id=f"{offer.connector}:{chosen.id}",
             connector=offer.connector,
@@ -158,6 +170,7 @@ class ConnectionService:
             state="active",
             problem=None,
             created_at=self.now(),
+            timezone=chosen.timezone,
         )
         for known in self.store.connections():
             if known.id == connection.id:  # mended: what was configured stays
@@ -165,11 +178,13 @@ class ConnectionService:
                     connection,
                     settings=known.settings if settings is None else connection.settings,
                     preferences=known.preferences,
+                    timezone=connection.timezone or known.timezone,
+                    currency=connection.currency or known.currency,
                     created_at=known.created_at,
                 )
         self.store.save_connection(connection)
         self._clear_problems(connection)
-        return connection
+        return refresh_details(self.store, self.grants, plugin, connection, self.now())
 
     def _clear_problems(self, connection: StoredConnection) -> None:
         """What waited for this person is due now; whether it is mended the next run tells."""
@@ -223,16 +238,20 @@ class ConnectionService:
         stored_grant = self.grants.get_valid(plugin, identity, refused=stored_grant.version)
         return self._auth(plugin, stored_app, request | {"grant": stored_grant.grant.model_dump(mode="json")})
 
-    def _request_grant(self, plugin: Connector, stored_app: StoredApp, request: dict[str, Any]) -> Offer:
-        return self._save_offer(plugin, self._auth(plugin, stored_app, request))
-
     def _save_offer(self, plugin: Connector, result: AuthResult) -> Offer:
         if result.grant is None:
             raise plugin.failure(f"{result.step} gave no grant")
         self.store.save_grant(plugin.name, result.grant)
         return Offer(plugin.name, result.grant.identity, result.organisations or [], result.warnings)
 
+    def _settings_of_app(self, connector: str, app: App, pinned: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self.store.app(connector, app.client_id).settings
+        except NotFound:
+            return pinned
+
     def _auth(self, plugin: Connector, stored_app: StoredApp, request: dict[str, Any]) -> AuthResult:
+        require_same_addresses(plugin, stored_app.settings, self.environ)
         return plugin.auth(request | {"app": stored_app.app.model_dump(mode="json"), "settings": stored_app.settings})
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
+from bizosaas_xero.host.connections.addresses import is_pinned, pin_addresses, require_same_addresses
 from bizosaas_xero.host.plugins.connector import Connector
 from bizosaas_xero.host.storage import leases
 from bizosaas_xero.host.storage.heartbeat import heartbeat
@@ -37,12 +39,21 @@ class Grants:
 
     Args:
         store: Where they are kept.
+        environ: Where the connector's addresses may be set.
         now: The clock.
         sleep: Waits, in seconds.
     """
 
-    def __init__(self, store: Store, *, now: Callable[[], datetime], sleep: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        now: Callable[[], datetime],
+        sleep: Callable[[float], None],
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
         self._store = store
+        self._environ = environ
         self._now = now
         self._sleep = sleep
 
@@ -98,12 +109,14 @@ class Grants:
         """
         stored = self.get_valid(connector, connection.identity, refused)
         app = self._store.app(connection.connector, stored.grant.client_id)
+        settings = app.settings | connection.settings
+        require_same_addresses(connector, settings, self._environ)
         return stored, {
             "id": connection.id,
             "organisation_id": connection.organisation_id,
             "access_token": stored.grant.access_token.get_secret_value(),
             "scopes": stored.grant.scopes,
-            "settings": app.settings | connection.settings,
+            "settings": settings,
         }
 
     def _near_end(self, grant: Grant) -> bool:
@@ -121,6 +134,7 @@ class Grants:
             "settings": app.settings,
         }
         try:
+            require_same_addresses(connector, app.settings, self._environ)
             with self._heartbeat(stored, owner):
                 grant = connector.auth(request).grant
             if grant is None:
@@ -132,6 +146,8 @@ class Grants:
             if error.recovery in {"wait", "retry"} and usable and self._now() < stored.grant.expires_at:
                 return stored  # its end is near, but not here
             raise
+        if not is_pinned(connector, app.settings):  # made by an earlier release; the refresh proved the addresses right
+            self._store.save_app(connector.name, app.app, pin_addresses(connector, app.settings, self._environ))
         grant = grant.model_copy(update={"identity": stored.grant.identity})
         if not self._store.replace_grant(stored, grant):
             return None

@@ -19,7 +19,17 @@ def _from_1(connection: sa.Connection) -> None:
     _add(connection, t.entities.c.told_until)
 
 
-STEPS: dict[int, Callable[[sa.Connection], None]] = {1: _from_1}
+def _from_2(connection: sa.Connection) -> None:
+    """7310f02: no time zone of an organisation, no settings of a consent, no probes."""
+    _add(connection, t.pendings.c.settings)
+    for column in (t.connections.c.timezone, t.connections.c.checked_at, t.connections.c.state_since):
+        _add(connection, column)
+    _add(connection, t.connections.c.probes)
+    _add(connection, t.entities.c.blocked_since)
+    _add(connection, t.entities.c.probes)
+
+
+STEPS: dict[int, Callable[[sa.Connection], None]] = {1: _from_1, 2: _from_2}
 """Each step by the version it starts from. New tables need no step: they are made where they lack."""
 
 

@@ -34,7 +34,8 @@ class StoredConnection:
     """A connection. ``state`` is ``active``, or the recovery a person owes: ``reconnect`` or ``fix``.
 
     ``settings`` go to the connector, ``preferences`` are the host's (see ``configure``). Until ``resume_at``
-    a limit of the other side is used up.
+    a limit of the provider is used up. ``timezone`` is the organisation's own. Since ``state_since`` the state is not
+    active, and ``probes`` counts how often it was tried again.
     """
 
     id: str
@@ -49,6 +50,10 @@ class StoredConnection:
     created_at: datetime
     preferences: dict[str, Any] = field(default_factory=dict)
     resume_at: datetime | None = None
+    timezone: str | None = None
+    checked_at: datetime | None = None
+    state_since: datetime | None = None
+    probes: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,3 +69,5 @@ class EntityState:
     outcome: dict[str, Any] | None = None
     failures: int = 0
     told_until: str | None = None
+    blocked_since: datetime | None = None
+    probes: int = 0

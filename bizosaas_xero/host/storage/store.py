@@ -68,6 +68,15 @@ class Store(Vault):
         with self.database.write_transaction() as transaction:
             transaction.execute(statement.values(resume_at=resume_at))
 
+    def set_details(
+        self, connection_id: str, *, timezone: str | None, currency: str | None, checked_at: datetime
+    ) -> None:
+        """Save the organisation's time zone and base currency, and when they were read."""
+        values = {"timezone": timezone, "currency": currency, "checked_at": checked_at}
+        statement = where_equals(sa.update(t.connections), t.connections, id=connection_id)
+        with self.database.write_transaction() as transaction:
+            transaction.execute(statement.values(values))
+
     def delete_connection(self, connection_id: str) -> None:
         """Forget a connection and how far it was read. Records that were synced stay."""
         with self.database.write_transaction() as transaction:
@@ -103,6 +112,12 @@ class Store(Vault):
         keys = {"organisation_id": organisation_id, "day": now.date().isoformat()}
         with self.database.write_transaction() as transaction:
             upsert(self.database, transaction, t.usage, keys, values, changed)
+
+    def add_cost(self, organisation_id: str, cost: Mapping[str, Any]) -> None:
+        """Add the cost of one call of a hook: ``calls``, ``bytes`` and ``day_left``, as far as they are known."""
+        calls, size = cost.get("calls") or 0, cost.get("bytes") or 0
+        if calls or size:
+            self.add_usage(organisation_id, calls, size, cost.get("day_left"))
 
     def usage(self, organisation_id: str) -> dict[str, Any]:
         """Return today's calls and bytes, and the calls left as they were last told."""

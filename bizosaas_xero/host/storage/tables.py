@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from bizosaas_xero.spec.models import utc
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised with each change of the tables below; ``migrations`` leads from one to the next."""
 
 metadata = sa.MetaData()
@@ -71,6 +71,7 @@ pendings = sa.Table(
     sa.Column("client_id", sa.String(128), nullable=False),
     sa.Column("payload", sa.Text, nullable=False, comment="encrypted"),
     sa.Column("expires_at", Stamp, nullable=False),
+    sa.Column("settings", sa.JSON(none_as_null=True), comment="of the consent; empty: those of the app"),
 )
 
 connections = sa.Table(
@@ -88,6 +89,10 @@ connections = sa.Table(
     sa.Column("created_at", Stamp, nullable=False),
     sa.Column("preferences", sa.JSON, nullable=False, server_default="{}", comment="what configure keeps"),
     sa.Column("resume_at", Stamp, comment="a limit is used up until then"),
+    sa.Column("timezone", sa.String(64), comment="the organisation's own, as an IANA name"),
+    sa.Column("checked_at", Stamp, comment="when time zone and currency were last read"),
+    sa.Column("state_since", Stamp, comment="since when the state is not active"),
+    sa.Column("probes", sa.Integer, nullable=False, server_default="0", comment="probes since the state changed"),
     sa.UniqueConstraint("connector", "organisation_id"),
     sa.ForeignKeyConstraint(["connector", "identity"], ["host_grants.connector", "host_grants.identity"]),
 )
@@ -109,6 +114,8 @@ entities = sa.Table(
     sa.Column("rechecked_at", Stamp),
     sa.Column("outcome", sa.JSON, comment="counts, kind, complete, calls, bytes and problem of the last run"),
     sa.Column("failures", sa.Integer, nullable=False, server_default="0", comment="runs that failed in a row"),
+    sa.Column("blocked_since", Stamp, comment="since when a problem needs a person"),
+    sa.Column("probes", sa.Integer, nullable=False, server_default="0", comment="probes since the problem began"),
     sa.Column("told_until", sa.String(10), comment="the business day up to which events are derived"),
 )
 

@@ -201,21 +201,24 @@ class Vault:
 
     # ------------------------------------------------------------ consents under way
 
-    def save_pending(self, connector: str, client_id: str, state: str, pending: str, ttl: timedelta) -> None:
-        """Keep the secret of a consent until the person comes back."""
+    def save_pending(
+        self, connector: str, client_id: str, state: str, pending: str, ttl: timedelta, settings: Mapping[str, Any]
+    ) -> None:
+        """Keep the secret and the settings of a consent until the person comes back."""
         row = {
             "id": _hash(state),
             "connector": connector,
             "client_id": client_id,
             "payload": self._keys.encrypt(pending),
             "expires_at": self._now() + ttl,
+            "settings": dict(settings),
         }
         with self.database.write_transaction() as transaction:
             transaction.execute(sa.delete(t.pendings).where(t.pendings.c.expires_at < self._now()))
             transaction.execute(sa.insert(t.pendings).values(row))
 
-    def take_pending(self, state: str) -> tuple[str, str, str]:
-        """Return connector, client id and secret of a consent, and forget it: it is good once.
+    def take_pending(self, state: str) -> tuple[str, str, str, dict[str, Any] | None]:
+        """Return connector, client id, secret and settings of a consent, and delete it: it is valid once.
 
         Raises:
             Invalid: if no such consent was begun here, or it is used or too old.
@@ -230,7 +233,7 @@ class Vault:
                 reason="unknown_state",
                 problems=[{"field": "callback_url", "message": "unknown state"}],
             )
-        return row.connector, row.client_id, self._keys.decrypt(row.payload)
+        return row.connector, row.client_id, self._keys.decrypt(row.payload), row.settings
 
     # ------------------------------------------------------------ shared
 

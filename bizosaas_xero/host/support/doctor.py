@@ -11,6 +11,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from bizosaas_xero.host.connections.grants import Grants
+from bizosaas_xero.host.connections.organisation_details import save_details
 from bizosaas_xero.host.plugins.connector import Connector
 from bizosaas_xero.host.plugins.discovery import DiscoveryReport
 from bizosaas_xero.host.storage.crypto import FILE, VARIABLE
@@ -128,9 +129,13 @@ class Doctor:
             organisation,
         )
         try:
+            # Only a refresh proves that the refresh token is alive: a restored backup holds one that was used up.
+            current = self.store.grant(kept.connector, kept.identity)
+            self.grants.get_valid(connector, kept.identity, refused=current.version)
             grant, connection = self.grants.get_access(connector, kept)
         except ConnectorError as error:
-            yield _error_finding("sign-in", error, organisation)
+            passing = error.recovery in {"wait", "retry"}
+            yield _error_finding("sign-in", error, organisation, level="unknown" if passing else "problem")
             return
         yield self._sign_in(grant, organisation)
         yield from self._organisation(kept, connector, connection)
@@ -184,6 +189,7 @@ class Doctor:
                 level="unknown" if error.recovery in {"wait", "retry"} else "problem",
             )
             return
+        save_details(self.store, kept, result, self.now())
         if result.server_time is not None or result.status == "ok":  # otherwise a worse problem follows
             yield _clock_finding(result.server_time, asked, self.now(), organisation)
         info = connector.describe()

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 import sqlalchemy as sa
 
+from bizosaas_xero.host.connections.organisation_details import business_day
 from bizosaas_xero.host.storage import tables as t
 from bizosaas_xero.host.storage.database import Database
 from bizosaas_xero.host.storage.models import StoredConnection
@@ -171,12 +171,6 @@ def rule_holds(rule: EventRule, data: Mapping[str, Any], today: date) -> bool:
         and all(_exceeds(get_path(data, path), bound) for path, bound in rule.above.items())
         and (rule.date is None or _date_reached(get_path(data, rule.date), rule.days, today))
     )
-
-
-def business_day(connection: StoredConnection, now: datetime) -> date:
-    """Return the day that the organisation writes: in its time zone if that is configured, else in UTC."""
-    zone = connection.preferences.get("timezone")
-    return now.astimezone(ZoneInfo(zone) if zone else UTC).date()
 
 
 def _exceeds(value: Any, bound: Decimal) -> bool:

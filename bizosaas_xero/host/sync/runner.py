@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bizosaas_xero.host.connections.grants import Grants
+from bizosaas_xero.host.connections.organisation_details import refresh_details
 from bizosaas_xero.host.plugins.connector import Connector
 from bizosaas_xero.host.plugins.discovery import DiscoveryReport
 from bizosaas_xero.host.plugins.validation import Unstorable
@@ -119,6 +120,7 @@ class Runner:
         on_progress: Callable[[Progress], None],
     ) -> SyncOutcome:
         self._store.update_entity(connection.id, run.entity, last_run=self._now())
+        connection = refresh_details(self._store, self._grants, connector, connection, self._now())
         run.recheck = [] if run.full else self._due_rechecks(connection, run.entity, info)
         started = self._timer()
         try:

@@ -331,3 +331,10 @@ def test_simultaneous_waits_of_several_threads_count_once(connection):
     assert together == [40.05] * 4
     assert one.waits.retry_delay(at_limit) == 40.05, "this thread waits at the same time"
     assert one.waits.retry_delay(at_limit) is False, "and then not again"
+
+
+def test_a_request_that_never_reached_xero_is_not_counted():
+    connection = Connection(organisation_id="o", access_token="t", settings={"api_url": "http://127.0.0.1:1"})
+    with pytest.raises(Unavailable) as caught:
+        list(plugin.sync_entity(connection, "invoices", None, None))
+    assert not (caught.value.cost or {}).get("calls")

@@ -18,12 +18,18 @@ from contract_tests.helpers.fake_connector import SCHEMA, batch, record
 from contract_tests.helpers.services import needs_postgresql
 from contract_tests.host.conftest import only_sqlite
 
-OLD = Path(__file__).with_name("schema_0_1_0.sql").read_text(encoding="utf-8")
+RELEASES = {"0.1.0": "1", "7310f02": "2"}
+"""An earlier release, and the version of its tables."""
 
 
-@pytest.fixture
-def old(fake, tmp_path, environ):
-    """A database of release 0.1.0 with an app, a grant, a connection, a cursor and a record."""
+def read_schema(release, kind):
+    name = "schema_0_1_0.sql" if release == "0.1.0" else f"schema_7310f02_{kind}.sql"
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+@pytest.fixture(params=list(RELEASES))
+def old(request, fake, tmp_path, environ, kind):
+    """A database of an earlier release with an app, a grant, a connection, a cursor and a record."""
     home = tmp_path / "home"
     database = Database(database_url(home, environ))
     key = Keyring.open(home, {}, create=True)
@@ -31,7 +37,7 @@ def old(fake, tmp_path, environ):
     empty = {"problem": None, "settings": "{}"}
     rows = {
         "host_meta": [
-            {"name": "schema", "value": "1"},
+            {"name": "schema", "value": RELEASES[request.param]},
             {"name": "key_check", "value": key.encrypt("key_check")},
         ],
         "host_apps": [{"connector": "fake", "client_id": "app", "kind": "web", "settings": "{}"}],
@@ -53,7 +59,7 @@ def old(fake, tmp_path, environ):
         "host_entities": [{"connection_id": "fake:org-1", "entity": "things", "cursor": '{"n": 4}'}],
     }
     with database.write_transaction() as connection:
-        for line in OLD.splitlines()[1:]:
+        for line in read_schema(request.param, kind).splitlines()[1:]:
             connection.execute(sa.text(line))
         for table, given in rows.items():
             for row in given:
@@ -72,7 +78,7 @@ def test_a_database_of_the_release_before_goes_on(old, make_host, fake):
     assert host.runner.sync("fake:org-1", "things").new == 1
     assert fake.calls[0]["cursor"] == {"n": 4}
     kept = host.store.connection("fake:org-1")
-    assert (kept.preferences, kept.resume_at) == ({}, None)
+    assert (kept.preferences, kept.resume_at, kept.timezone, kept.probes) == ({}, None, None, 0)
     again = make_host()  # the second opening finds nothing to do
     assert again.runner.sync("fake:org-1", "things").problem is None
 
@@ -93,11 +99,11 @@ def test_an_upgrade_that_fails_leaves_the_old_database(old, make_host, monkeypat
     from bizosaas_xero.host.storage import migrations
 
     def broken(connection):
-        migrations._from_1(connection)
+        migrations._from_2(connection)
         raise Unavailable("power cut")
 
     with monkeypatch.context() as patch:
-        patch.setitem(migrations.STEPS, 1, broken)
+        patch.setitem(migrations.STEPS, 2, broken)
         with pytest.raises(Unavailable):
             make_host()
     assert make_host().store.grant("fake", "app:user").version == 7
