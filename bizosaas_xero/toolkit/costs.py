@@ -8,8 +8,7 @@ from threading import Lock
 
 import httpx
 
-from bizosaas_xero.spec.errors import ConnectorError
-from bizosaas_xero.toolkit import http
+from bizosaas_xero.spec.errors import ConnectorError, Invalid
 from bizosaas_xero.toolkit.service import Service
 
 
@@ -29,7 +28,7 @@ class CallCounter:
         try:
             response = send()
         except ConnectorError as error:
-            if http.was_sent(error):
+            if _was_sent(error):
                 with self._lock:
                     self.calls += 1
             raise
@@ -51,3 +50,9 @@ class CallCounter:
         except ConnectorError as error:
             error.cost = self.cost() if self.calls else None
             raise
+
+
+def _was_sent(error: ConnectorError) -> bool:
+    """Return whether the service may have seen the request of an error of :func:`.http.send`."""
+    never_sent = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+    return not isinstance(error, Invalid) and not isinstance(error.__context__, never_sent)

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
-from bizosaas_xero.spec.errors import ConnectorError, Invalid
+from bizosaas_xero.spec.errors import Invalid
 from bizosaas_xero.toolkit import errors
 from bizosaas_xero.toolkit.service import Service
 
@@ -112,12 +112,6 @@ def send(
         raise errors.no_response(service, error) from None
     except (httpx.InvalidURL, UnicodeError):
         raise _unsendable_request(service) from None
-
-
-def was_sent(error: ConnectorError) -> bool:
-    """Return whether the service may have seen the request of an error of :func:`send`: then it counts as a call."""
-    never_sent = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-    return not isinstance(error, Invalid) and not isinstance(error.__context__, never_sent)
 
 
 def _unsendable_request(service: Service) -> Invalid:
