@@ -33,15 +33,14 @@ class LogFormat(StrEnum):
 
 
 class TextFormatter(logging.Formatter):
-    """One line a record: time, logger, message, and the record's own fields as ``name=value``."""
+    """One line a record: time, logger and message."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Write a record; control characters in it are made visible."""
         from bizosaas_xero.host.actions.plan_markdown import make_visible
 
-        fields = "".join(f" {name}={value}" for name, value in _own_fields(record).items())
         moment = datetime.fromtimestamp(record.created, UTC)
-        line = f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d} {record.name} {record.getMessage()}{fields}"
+        line = f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d} {record.name} {record.getMessage()}"
         trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
         return make_visible(line) + make_visible(trace, lines=True)
 

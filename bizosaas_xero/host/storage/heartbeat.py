@@ -11,7 +11,7 @@ from datetime import timedelta
 from bizosaas_xero.host.storage.database_errors import is_own
 from bizosaas_xero.spec import ConnectorError
 
-log = logging.getLogger("bizosaas.host")
+log = logging.getLogger(__name__)
 
 
 @contextmanager
