@@ -109,7 +109,9 @@ class Output:
         table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
         for column in columns:
             right = column in numbers
-            table.add_column(column, justify="right" if right else "left", no_wrap=right or not table.columns)
+            table.add_column(
+                _assemble(column), justify="right" if right else "left", no_wrap=right or not table.columns
+            )
         for row in rows:
             table.add_row(*(_assemble(cell if isinstance(cell, Styled) else str(cell)) for cell in row))
         self.console.print(Padding(table, INDENT, expand=False))

@@ -97,7 +97,7 @@ def test_configuring_twice_logs_once(capsys, reset_logging):
     assert capsys.readouterr().err == ""
 
 
-def test_a_key_is_not_mistaken_for_a_log(stranger):
+def test_debug_does_not_show_the_encryption_key(stranger):
     done = stranger.run("--debug", "status", BIZOSAAS_SECRET_KEY=(key := Fernet.generate_key().decode()))
     assert done.returncode == 3
     assert key not in done.stdout + done.stderr
