@@ -117,7 +117,7 @@ def of_sandbox(
         belongs = {(ENTITIES[match["entity"]], match["id"]) for match in answer["matches"]}
         answers[number] = answer["kind"], belongs
     books = books_of(Account(box).connect())
-    entries = ledger_entries.read_bank_entries(books, f"Date>={date_filter(since)}", account)
+    entries = ledger_entries.read_bank_entries(books, [f"Date>={date_filter(since)}"], account)
     entries = ledger_entries.merge_batches(
         entries, [e for e in ledger_entries.read_batch_payments(books) if e.account_id == account]
     )

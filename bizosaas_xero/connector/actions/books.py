@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from bizosaas_xero.connector.actions.typed_rows import Row as Row  # noqa: PLC0414 (the actions import it from here)
-from bizosaas_xero.connector.actions.typed_rows import check_types, unreadable_record
+from bizosaas_xero.connector.actions.typed_rows import UnreadableRecord, check_types
 from bizosaas_xero.connector.http.client import Client
+from bizosaas_xero.connector.http.errors import HIGH_VOLUME
 from bizosaas_xero.connector.records.time_zones import to_iana
 from bizosaas_xero.connector.settings import Settings
 from bizosaas_xero.spec.errors import Invalid, NotFound, Unavailable
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LINKS = {
     "invoice": "/AccountsReceivable/View.aspx?InvoiceID=",
     "bill": "/AccountsPayable/View.aspx?InvoiceID=",
     "credit_note": "/AccountsReceivable/ViewCreditNote.aspx?creditNoteID=",
+    "supplier_credit_note": "/AccountsPayable/ViewCreditNote.aspx?creditNoteID=",
     "contact": "/Contacts/View/",
     "bank_transaction": "/Bank/ViewTransaction.aspx?bankTransactionID=",
     "bank_account": "/Bank/BankRec.aspx?accountID=",
@@ -42,6 +48,8 @@ class Books:
         self.settings = settings
         self.now = now
         self._cache: dict[tuple[str, ...], list[Row]] = {}
+        self.unreadable: dict[tuple[str, str], UnreadableRecord] = {}
+        """The records that were left out because they cannot be read, by record and field."""
 
     @cached_property
     def organisation(self) -> Row:
@@ -54,7 +62,8 @@ class Books:
     @cached_property
     def accounts(self) -> dict[str, Row]:
         """The chart of accounts by id, archived ones included."""
-        return {row["AccountID"].lower(): row for row in self._rows("Accounts", "Accounts", "Account", {})}
+        rows = self._rows("Accounts", "Accounts", "Account", {}, tolerant=True)
+        return dict(self.convert_rows(rows, lambda row: (row["AccountID"].lower(), row)))
 
     @cached_property
     def tax_rates(self) -> dict[str, Row]:
@@ -116,21 +125,29 @@ class Books:
         month = int(self.organisation.get("FinancialYearEndMonth") or 12)
         day = int(self.organisation.get("FinancialYearEndDay") or 31)
         if not (1 <= month <= 12 and 1 <= day <= 31):  # noqa: PLR2004 (months and days of a calendar)
-            raise unreadable_record(f"the financial year ends on day {day:.0e} of month {month:.0e}")
+            raise UnreadableRecord("the organisation", "FinancialYearEndDay", f"day {day:.0e} of month {month:.0e}")
         return month, day
 
-    def iter_rows(self, path: str, shape: str, params: Mapping[str, str], limit: int | None = None) -> Iterator[Row]:
+    def iter_rows(
+        self, path: str, shape: str, params: Mapping[str, str], limit: int | None = None, *, tolerant: bool = False
+    ) -> Iterator[Row]:
         """Yield the typed rows of a paged list, page after page, at most ``limit`` of them.
 
+        Args:
+            path: The list.
+            shape: The shape of its rows.
+            params: The query.
+            limit: The maximum number of rows.
+            tolerant: Add rows that cannot be read to :attr:`unreadable` and continue.
+
         Raises:
-            Unavailable: A row cannot be read: an action must not count what it does not understand.
+            UnreadableRecord: A row cannot be read: an action must not count what it does not understand.
         """
         size = min(self.settings.page_size, limit) if limit else self.settings.page_size
         number, count = 1, 0
         while True:
-            query = {**params, "page": str(number), "pageSize": str(size)}
-            rows = self._rows(path, path, shape, query)
-            for row in rows:
+            rows = self._raw_rows(path, path, {**params, "page": str(number), "pageSize": str(size)})
+            for row in self._check_rows(rows, shape, tolerant=tolerant):
                 yield row
                 count += 1
                 if limit and count >= limit:
@@ -139,13 +156,58 @@ class Books:
                 return
             number += 1
 
-    def read_unpaged(self, path: str, shape: str, params: Mapping[str, str]) -> list[Row]:
+    def read_unpaged(self, path: str, shape: str, params: Mapping[str, str], *, tolerant: bool = False) -> list[Row]:
         """Return the typed rows of a list that Xero does not page.
 
         Raises:
-            Unavailable: A row cannot be read.
+            UnreadableRecord: A row cannot be read, and ``tolerant`` is not set.
         """
-        return self._rows(path, path, shape, params)
+        return self._rows(path, path, shape, params, tolerant=tolerant)
+
+    def read_filtered(
+        self,
+        path: str,
+        shape: str,
+        conditions: Sequence[str],
+        *,
+        unoptimised: Sequence[str],
+        matches: Callable[[Row], bool],
+        order: str,
+    ) -> list[Row]:
+        """Return the rows of a paged list that fulfil all conditions; unreadable rows are left out.
+
+        Xero refuses conditions that it does not optimise for lists of more than 100,000 rows. Then only the
+        optimised ones are sent, and the rows are filtered here.
+
+        Args:
+            path: The list.
+            shape: The shape of its rows.
+            conditions: Conditions that Xero optimises.
+            unoptimised: The other conditions.
+            matches: Whether a row fulfils the unoptimised conditions.
+            order: The column by which the rows are ordered.
+        """
+        where = [*conditions, *unoptimised]
+        try:
+            return list(self.iter_rows(path, shape, _query(where, order), tolerant=True))
+        except Invalid as error:
+            if error.reason != HIGH_VOLUME or not unoptimised:
+                raise
+        rows = self.iter_rows(path, shape, _query(conditions, order), tolerant=True)
+        return [row for row in rows if matches(row)]
+
+    def convert_rows(self, rows: Iterable[S], convert: Callable[[S], T]) -> Iterator[T]:
+        """Yield the converted rows; rows that cannot be read are added to :attr:`unreadable` instead."""
+        for row in rows:
+            try:
+                yield convert(row)
+            except UnreadableRecord as error:
+                self.unreadable[error.record, error.path] = error
+
+    def visit_rows(self, rows: Iterable[Row], visit: Callable[[Row], None]) -> None:
+        """Call a function for each row; rows that cannot be read are added to :attr:`unreadable` instead."""
+        for _ in self.convert_rows(rows, visit):
+            pass
 
     def get(self, path: str, key: str, shape: str) -> Row:
         """Return one document by its id or number.
@@ -203,11 +265,26 @@ class Books:
             f"https://go.xero.com/organisationlogin/default.aspx?shortcode={short_code}&redirecturl={_LINKS[kind]}{key}"
         )
 
-    def _rows(self, path: str, collection: str, shape: str, params: Mapping[str, str]) -> list[Row]:
+    def _rows(
+        self, path: str, collection: str, shape: str, params: Mapping[str, str], *, tolerant: bool = False
+    ) -> list[Row]:
+        rows = self._raw_rows(path, collection, params)
+        return list(self._check_rows(rows, shape, tolerant=tolerant))
+
+    def _raw_rows(self, path: str, collection: str, params: Mapping[str, str]) -> list[Row]:
         rows = self.client.get(path, params).body.get(collection)
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise Unavailable(f"Xero's answer holds no list of {collection}.", reason="garbled_answer")
-        return [check_types(row, shape) for row in rows]
+        return rows
+
+    def _check_rows(self, rows: list[Row], shape: str, *, tolerant: bool) -> Iterator[Row]:
+        if tolerant:
+            return self.convert_rows(rows, lambda row: check_types(row, shape))
+        return (check_types(row, shape) for row in rows)
+
+
+def _query(conditions: Sequence[str], order: str) -> dict[str, str]:
+    return {"where": " AND ".join(conditions), "order": order}
 
 
 def _month_day(year: int, month: int, day: int) -> date:

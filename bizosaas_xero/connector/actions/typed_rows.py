@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from bizosaas_xero.connector.records import decode
 from bizosaas_xero.connector.records.fields import SHAPES
-from bizosaas_xero.spec.errors import Unavailable
+from bizosaas_xero.spec.errors import Invalid
 
 Row = dict[str, Any]
 
@@ -26,7 +26,33 @@ MAX_EXPONENT = 18
 MIN_EXPONENT = -20
 """The smallest; Xero's rates have ten digits after the point."""
 
-_YEARS = range(1900, 2200)
+_MAX_VALUE_LENGTH = 60
+
+
+class UnreadableRecord(Invalid):
+    """A record, or a cell of a report, that cannot be read. Repeating the call does not help.
+
+    Args:
+        record: The record for a person, such as ``invoice INV-0042 (0c1d…)``.
+        field: The path of the field.
+        value: The value as Xero sent it; ``None`` if the field is missing.
+    """
+
+    def __init__(self, record: str, field: str, value: Any = None) -> None:
+        self.record, self.path = record, field
+        self.value = None if value is None else _shorten(value)
+        complaint = f"cannot be read: {self.value}" if self.value is not None else "is missing"
+        super().__init__(
+            f"A record of Xero cannot be read: {record}: {field} {complaint}.",
+            remedy="Correct this field in Xero. If it is right there, report it with the name of the record.",
+            reason="unreadable_record",
+            problems=[{"field": f"{record}.{field}", "message": complaint}],
+        )
+
+
+def _shorten(value: Any) -> str:
+    text = ascii(value) if isinstance(value, str) and not value.isprintable() else str(value)
+    return text if len(text) <= _MAX_VALUE_LENGTH else f"{text[:_MAX_VALUE_LENGTH]}…"
 
 
 class TypedRow(dict[str, Any]):
@@ -35,24 +61,60 @@ class TypedRow(dict[str, Any]):
     __slots__ = ()
 
     def __missing__(self, name: str) -> NoReturn:
-        raise unreadable_record(f"{name}: missing")
+        raise UnreadableRecord(record_name(self), name)
 
 
-def unreadable_record(problem: str) -> Unavailable:
-    """Make the error for a record that cannot be read."""
-    return Unavailable(f"A record of Xero cannot be read: {problem}.", reason="unreadable_record")
+_KEYS = (
+    "PaymentID", "InvoiceID", "CreditNoteID", "OverpaymentID", "PrepaymentID", "BatchPaymentID", "BankTransferID",
+    "BankTransactionID", "ContactID", "AccountID",
+)  # fmt: skip
+_NUMBERS = ("InvoiceNumber", "CreditNoteNumber", "Code", "Name", "Reference")
+
+
+def record_name(row: Row, shape: str = "") -> str:
+    """Return what to call a row: its kind, its number or name, and its id."""
+    key = f"{shape}ID" if row.get(f"{shape}ID") else next((name for name in _KEYS if row.get(name)), "")
+    kind = shape or key.removesuffix("ID") or "record"
+    number = next((str(row[name]) for name in _NUMBERS if isinstance(row.get(name), str) and row.get(name)), "")
+    parts = [kind, _shorten(number) if number else "", f"({_shorten(row[key])})" if key else ""]
+    return " ".join(part for part in parts if part)
+
+
+def unreadable_record(problem: str) -> UnreadableRecord:
+    """Make the error for a record that cannot be named."""
+    field, _, value = problem.partition(": ")
+    return UnreadableRecord("record", field, value or None)
 
 
 def check_types(row: Row, shape: str) -> Row:
     """Return a row with typed values. A field that Xero sends as ``null``, or as an empty id, is left out.
 
     Raises:
-        Unavailable: A field holds a value of another type. Reading a missing field raises it as well.
+        UnreadableRecord: A field holds a value of another type. Reading a missing field raises it as well.
     """
     try:
         return _check_row(decode.row_converter(shape)(row), shape, "")
     except decode.DecodeError as error:
-        raise unreadable_record(str(error)) from None
+        path = str(error).partition(":")[0]
+        raise UnreadableRecord(record_name(row, shape), path, _value_at(row, path)) from None
+    except _WrongTypeError as error:
+        raise UnreadableRecord(record_name(row, shape), error.path, error.value) from None
+
+
+class _WrongTypeError(ValueError):
+    def __init__(self, path: str, value: Any) -> None:
+        super().__init__(path)
+        self.path, self.value = path, value
+
+
+def _value_at(row: Any, path: str) -> Any:
+    """Return the first value at a path that still has the type of JSON; inside lists, of any item."""
+    values = [row]
+    for name in path.split("."):
+        values = [value for each in values for value in (each if isinstance(each, list) else [each])]
+        values = [each[name] for each in values if isinstance(each, dict) and name in each]
+    raw = [value for value in values if not isinstance(value, Decimal | date | bool)]
+    return next(iter(raw or values), "")
 
 
 def _check_row(row: Row, shape: str, path: str) -> Row:
@@ -64,7 +126,7 @@ def _check_row(row: Row, shape: str, path: str) -> Row:
                 result[name] = _check_nested(value, *nested[name], f"{path}{name}")
         elif name in plain:
             if value is not None and not plain[name](value):
-                raise unreadable_record(f"{path}{name}: not what it can hold")
+                raise _WrongTypeError(f"{path}{name}", value)
             if value is not None and not (value == "" and plain[name] is _is_id):
                 result[name] = value
         elif value is not None:
@@ -75,7 +137,7 @@ def _check_row(row: Row, shape: str, path: str) -> Row:
 def _check_nested(value: Any, shape: str, is_list: bool, path: str) -> Any:
     items = value if is_list else [value]
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise unreadable_record(f"{path}: not what it can hold")
+        raise _WrongTypeError(path, value)
     checked = [_check_row(item, shape, f"{path}.") for item in items]
     return checked if is_list else checked[0]
 
@@ -95,7 +157,7 @@ def _is_amount(value: Any) -> bool:
 _TYPE_CHECKS: dict[str, Callable[[Any], bool]] = {
     "text": lambda value: isinstance(value, str),
     "decimals": _is_amount,
-    "dates": lambda value: isinstance(value, date) and value.year in _YEARS,
+    "dates": lambda value: isinstance(value, date),
     "timestamps": lambda value: isinstance(value, date),
     "flags": lambda value: isinstance(value, bool),
     "integers": lambda value: type(value) is int,

@@ -28,6 +28,9 @@ from bizosaas_xero.toolkit import errors
 MAX_MINUTE_LIMIT_SECONDS = 120.0
 """A 429 without a name is the minute limit if its Retry-After is at most this, else the day limit."""
 
+HIGH_VOLUME = "high_volume"
+"""The reason when Xero refuses a filter that it does not optimise, for a list of more than 100,000 rows."""
+
 _MAX_DEPTH = 50
 """How deep validation messages are searched; Xero nests them four levels deep."""
 
@@ -142,7 +145,7 @@ def _refused(response: httpx.Response) -> Invalid:
     return Invalid(
         f"Xero refused the request: {'; '.join(messages) or kind}.".replace("..", "."),
         remedy="If the message does not tell you what to change, contact support with the correlation id.",
-        reason="refused_by_xero",
+        reason=HIGH_VOLUME if kind == "HighVolumeException" else "refused_by_xero",
         correlation_id=XERO.correlation_id(response),
         problems=problems,
     )

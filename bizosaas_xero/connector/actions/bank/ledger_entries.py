@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
+from itertools import combinations
 from typing import Literal
 
 from bizosaas_xero.connector.actions.books import Books, Row, date_filter
@@ -19,6 +21,14 @@ Kind = Literal["payment", "batch_payment", "bank_transaction", "bank_transfer", 
 
 # A refund of a customer's credit goes out, one of a supplier's comes in.
 _MONEY_IN = {"ACCRECPAYMENT", "APCREDITPAYMENT", "APPREPAYMENTPAYMENT", "APOVERPAYMENTPAYMENT"}
+# Prepayments and overpayments have no page that is certain.
+_PAID_DOCUMENTS = {
+    "ACCRECPAYMENT": "invoice",
+    "ACCPAYPAYMENT": "bill",
+    "ARCREDITPAYMENT": "credit_note",
+    "APCREDITPAYMENT": "supplier_credit_note",
+}
+_MAX_OVERPAYMENTS = 8
 _DOCUMENT_FIELDS = ("Invoice", "CreditNote", "Prepayment", "Overpayment")
 
 
@@ -38,6 +48,7 @@ class Entry:
         reconciled: Xero has matched it to a bank line.
         link: Its page on Xero's website.
         since: Of an open document, its own date: it cannot be paid much earlier.
+        overpayment: Whether it is a bank transaction that overpays.
     """
 
     kind: Kind
@@ -51,6 +62,7 @@ class Entry:
     reconciled: bool = False
     link: str | None = None
     since: dt.date | None = None
+    overpayment: bool = False
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -68,110 +80,152 @@ def bank_accounts(books: Books) -> dict[str, Row]:
     return {key: row for key, row in books.accounts.items() if row.get("Type") == "BANK"}
 
 
-def read_bank_entries(books: Books, conditions: str, account_id: str | None = None) -> list[Entry]:
+def read_bank_entries(
+    books: Books, conditions: Sequence[str], account_id: str | None = None, *, reconciled: bool | None = None
+) -> list[Entry]:
     """Read bank transactions and payments; the payments of a batch are one entry.
+
+    Records that cannot be read are left out, and listed in ``books.unreadable``.
 
     Args:
         books: The organisation's books.
-        conditions: For the ``where`` filter of both lists.
+        conditions: For the ``where`` filter of both lists; Xero must optimise them.
         account_id: Only this bank account.
+        reconciled: Only entries that are matched to a bank line, or only those that are not.
     """
     accounts = bank_accounts(books)
-    where = f'Status=="AUTHORISED" AND {conditions}'
-    account_filter = f' AND BankAccount.AccountID==Guid("{account_id}")' if account_id else ""
-    query = {"where": where + account_filter, "order": "BankTransactionID ASC"}
-    entries = [_transaction(books, row) for row in books.iter_rows("BankTransactions", "BankTransaction", query)
-               # transfers have a list of their own, so that they count once if they are in this one too
-               if not str(row.get("Type")).endswith("-TRANSFER")]  # fmt: skip
-    query = {"where": where, "order": "PaymentID ASC"}
-    entries += _payments(books, list(books.iter_rows("Payments", "Payment", query)))
+    optimised = ['Status=="AUTHORISED"', *conditions]
+    by_flag = [] if reconciled is None else [f"IsReconciled=={str(reconciled).lower()}"]
+    by_account = [f'BankAccount.AccountID==Guid("{account_id}")'] if account_id else []
+
+    def has_flag(row: Row) -> bool:
+        return reconciled is None or (row.get("IsReconciled") is True) == reconciled
+
+    transactions = books.read_filtered(
+        "BankTransactions",
+        "BankTransaction",
+        optimised,
+        unoptimised=by_flag + by_account,
+        matches=lambda row: has_flag(row) and account_id in {None, _account_id(row.get("BankAccount"))},
+        order="BankTransactionID ASC",
+    )
+    payments = books.read_filtered(
+        "Payments", "Payment", optimised, unoptimised=by_flag, matches=has_flag, order="PaymentID ASC"
+    )
+    # transfers have a list of their own, so that they count once if they are in this one too
+    moved = [row for row in transactions if not str(row.get("Type")).endswith("-TRANSFER")]
+    entries = list(books.convert_rows(moved, partial(_transaction, books)))
+    entries += _payments(books, payments)
     return [e for e in entries if e.account_id in accounts and account_id in {None, e.account_id}]
 
 
 def read_batch_payments(books: Books) -> list[Entry]:
     """Read batch payments, each as the one sum that the bank sees. Xero does not page this list."""
-    entries = []
-    for row in books.read_unpaged("BatchPayments", "BatchPayment", {}):
-        if row.get("Status") == "DELETED" or _account_id(row.get("Account")) not in bank_accounts(books):
-            continue
-        total = row.get("TotalAmount") or row.get("Amount") or Decimal(0)
-        entries.append(
-            Entry(
-                kind="batch_payment",
-                id=row["BatchPaymentID"].lower(),
-                account_id=_account_id(row.get("Account")),
-                date=row["Date"],
-                amount=total if row.get("Type") == "RECBATCH" else -total,
-                reference=" ".join(str(row[k]) for k in ("Reference", "Narrative", "Details") if row.get(k)),
-                reconciled=row.get("IsReconciled") is True,
-            )
-        )
-    return entries
+    accounts = bank_accounts(books)
+    rows = books.read_unpaged("BatchPayments", "BatchPayment", {}, tolerant=True)
+    counted = [row for row in rows if row.get("Status") != "DELETED" and _account_id(row.get("Account")) in accounts]
+    return list(books.convert_rows(counted, _batch_payment))
+
+
+def _batch_payment(row: Row) -> Entry:
+    total = row.get("TotalAmount") or row.get("Amount") or Decimal(0)
+    return Entry(
+        kind="batch_payment",
+        id=row["BatchPaymentID"].lower(),
+        account_id=_account_id(row.get("Account")),
+        date=row["Date"],
+        amount=total if row.get("Type") == "RECBATCH" else -total,
+        reference=" ".join(str(row[k]) for k in ("Reference", "Narrative", "Details") if row.get(k)),
+        reconciled=row.get("IsReconciled") is True,
+    )
 
 
 def read_transfers(books: Books) -> list[Entry]:
     """Read transfers between bank accounts, one entry for each side. Xero does not page this list."""
+    rows = books.read_unpaged("BankTransfers", "BankTransfer", {}, tolerant=True)
+    counted = [row for row in rows if row.get("Status") != "DELETED"]
+    return [entry for sides in books.convert_rows(counted, partial(_transfer_sides, books)) for entry in sides]
+
+
+def _transfer_sides(books: Books, row: Row) -> list[Entry]:
     accounts = bank_accounts(books)
-    entries = []
-    for row in books.read_unpaged("BankTransfers", "BankTransfer", {}):
-        if row.get("Status") == "DELETED":
-            continue
-        for side, sign, other in (("From", -1, "To"), ("To", 1, "From")):
-            account_id = _account_id(row.get(f"{side}BankAccount"))
-            if account_id in accounts:
-                entries.append(
-                    Entry(
-                        kind="bank_transfer",
-                        id=row["BankTransferID"].lower(),
-                        account_id=account_id,
-                        date=row["Date"],
-                        amount=sign * row["Amount"],
-                        contact=str((row.get(f"{other}BankAccount") or {}).get("Name") or ""),
-                        reference=str(row.get("Reference") or ""),
-                        reconciled=row.get(f"{side}IsReconciled") is True,
-                    )
-                )
-    return entries
+    return [
+        Entry(
+            kind="bank_transfer",
+            id=row["BankTransferID"].lower(),
+            account_id=_account_id(row.get(f"{side}BankAccount")),
+            date=row["Date"],
+            amount=sign * row["Amount"],
+            contact=str((row.get(f"{other}BankAccount") or {}).get("Name") or ""),
+            reference=str(row.get("Reference") or ""),
+            reconciled=row.get(f"{side}IsReconciled") is True,
+        )
+        for side, sign, other in (("From", -1, "To"), ("To", 1, "From"))
+        if _account_id(row.get(f"{side}BankAccount")) in accounts
+    ]
 
 
 def merge_batches(entries: list[Entry], batches: list[Entry]) -> list[Entry]:
-    """Return entries in which each batch occurs once, with the total of its own list."""
+    """Return entries in which each batch occurs once, with the total of its own list.
+
+    Xero may count an overpayment in the total of its batch, and list it as a bank transaction as well (one open
+    report). Where a batch exceeds its payments by exactly such a transaction, that transaction is left out.
+    """
     by_id = {entry.id: entry for entry in batches}
-    merged = []
+    merged: list[Entry] = []
+    included: set[tuple[str, str, str]] = set()
     for entry in entries:
         batch = by_id.pop(entry.id, None) if entry.kind == "batch_payment" else None
-        merged.append(
-            replace(batch, contact=entry.contact, documents=entry.documents,
-                    reference=batch.reference or entry.reference) if batch else entry
-        )  # fmt: skip
-    return merged + list(by_id.values())
+        if batch is None:
+            merged.append(entry)
+            continue
+        reference = batch.reference or entry.reference
+        merged.append(replace(batch, contact=entry.contact, documents=entry.documents, reference=reference))
+        rest = [each for each in entries if each.key not in included]
+        included |= _overpayments_of(batch, batch.amount - entry.amount, rest)
+    return [entry for entry in merged if entry.key not in included] + list(by_id.values())
+
+
+def _overpayments_of(batch: Entry, excess: Decimal, entries: list[Entry]) -> set[tuple[str, str, str]]:
+    """Return the overpayments on the day of a batch that are exactly what it exceeds its payments by."""
+    candidates = [
+        entry
+        for entry in entries
+        if entry.overpayment
+        and (entry.account_id, entry.date) == (batch.account_id, batch.date)
+        and entry.amount * excess > 0
+    ][:_MAX_OVERPAYMENTS]
+    for size in range(1, len(candidates) + 1):
+        for group in combinations(candidates, size):
+            if sum((entry.amount for entry in group), Decimal(0)) == excess:
+                return {entry.key for entry in group}
+    return set()
 
 
 def read_open_documents(books: Books, currency: str, until: dt.date) -> list[Entry]:
     """Read open invoices and bills of one currency, dated up to a day, in summary form."""
     where = f'Status=="AUTHORISED" AND AmountDue>0 AND Date<={date_filter(until)}'
     query = {"where": where, "order": "InvoiceID ASC", "summaryOnly": "true"}
-    entries = []
-    for row in books.iter_rows("Invoices", "Invoice", query):
-        if (row.get("CurrencyCode") or currency) != currency:
-            continue
-        kind: Kind = "bill" if row.get("Type") == "ACCPAY" else "invoice"
-        number = row.get("InvoiceNumber")
-        entries.append(
-            Entry(
-                kind=kind,
-                id=row["InvoiceID"].lower(),
-                account_id="",
-                date=row.get("DueDate") or row["Date"],
-                amount=row["AmountDue"] if kind == "invoice" else -row["AmountDue"],
-                contact=_contact_name(row),
-                reference=str(row.get("Reference") or ""),
-                documents=(str(number),) if number else (),
-                link=books.link(kind, row["InvoiceID"]),
-                since=row["Date"],
-            )
-        )
-    return entries
+    rows = books.iter_rows("Invoices", "Invoice", query, tolerant=True)
+    same_currency = (row for row in rows if (row.get("CurrencyCode") or currency) == currency)
+    return list(books.convert_rows(same_currency, partial(_open_document, books)))
+
+
+def _open_document(books: Books, row: Row) -> Entry:
+    kind: Kind = "bill" if row.get("Type") == "ACCPAY" else "invoice"
+    number = row.get("InvoiceNumber")
+    return Entry(
+        kind=kind,
+        id=row["InvoiceID"].lower(),
+        account_id="",
+        date=row.get("DueDate") or row["Date"],
+        amount=row["AmountDue"] if kind == "invoice" else -row["AmountDue"],
+        contact=_contact_name(row),
+        reference=str(row.get("Reference") or ""),
+        documents=(str(number),) if number else (),
+        link=books.link(kind, row["InvoiceID"]),
+        since=row["Date"],
+    )
 
 
 def _transaction(books: Books, row: Row) -> Entry:
@@ -185,17 +239,16 @@ def _transaction(books: Books, row: Row) -> Entry:
         reference=str(row.get("Reference") or ""),
         reconciled=row.get("IsReconciled") is True,
         link=books.link("bank_transaction", row["BankTransactionID"]),
+        overpayment=str(row.get("Type")).endswith("-OVERPAYMENT"),
     )
 
 
 def _payments(books: Books, rows: list[Row]) -> Iterator[Entry]:
     """Yield payments; the payments of one batch as one entry."""
     batches: dict[str, list[Entry]] = defaultdict(list)
-    for row in rows:
-        batch_id = row.get("BatchPaymentID") or (row.get("BatchPayment") or {}).get("BatchPaymentID")
-        entry = _payment(books, row)
+    for batch_id, entry in books.convert_rows(rows, lambda row: (_batch_id(row), _payment(books, row))):
         if batch_id:
-            batches[str(batch_id).lower()].append(entry)
+            batches[batch_id.lower()].append(entry)
         else:
             yield entry
     for batch_id, members in batches.items():
@@ -212,24 +265,35 @@ def _payments(books: Books, rows: list[Row]) -> Iterator[Entry]:
         )
 
 
+def _batch_id(row: Row) -> str:
+    return str(row.get("BatchPaymentID") or (row.get("BatchPayment") or {}).get("BatchPaymentID") or "")
+
+
 def _payment(books: Books, row: Row) -> Entry:
     document: Row = next((row[name] for name in _DOCUMENT_FIELDS if row.get(name)), {})
     number = document.get("InvoiceNumber") or document.get("CreditNoteNumber") or row.get("InvoiceNumber")
     # the amount on the bank account, if its currency is not the invoice's
     amount = row.get("BankAmount") or row["Amount"]
-    kind = "bill" if document.get("Type") == "ACCPAY" else "invoice"
+    kind = str(row.get("PaymentType"))
     return Entry(
         kind="payment",
         id=row["PaymentID"].lower(),
         account_id=_account_id(row.get("Account")),
         date=row["Date"],
-        amount=amount if row.get("PaymentType") in _MONEY_IN else -amount,
+        amount=amount if kind in _MONEY_IN else -amount,
         contact=_contact_name(document),
         reference=str(row.get("Reference") or ""),
         documents=(str(number),) if number else (),
         reconciled=row.get("IsReconciled") is True,
-        link=books.link(kind, document["InvoiceID"]) if document.get("InvoiceID") else None,
+        link=_document_link(books, kind, document),
     )
+
+
+def _document_link(books: Books, payment_type: str, document: Row) -> str | None:
+    """Return the page of what a payment pays; in refunds ``Invoice`` holds a credit, with the credit's id."""
+    kind = _PAID_DOCUMENTS.get(payment_type)
+    key = document.get("InvoiceID") or document.get("CreditNoteID")
+    return books.link(kind, key) if kind and key else None
 
 
 def _account_id(row: Row | None) -> str:

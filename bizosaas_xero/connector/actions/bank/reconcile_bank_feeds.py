@@ -22,6 +22,8 @@ from bizosaas_xero.connector.actions.bank.statement_result import StatementResul
 from bizosaas_xero.connector.actions.books import Books, Row, date_filter
 from bizosaas_xero.connector.actions.definition import ReadAction
 from bizosaas_xero.connector.actions.models import Money, Params, Result
+from bizosaas_xero.connector.actions.reports.days import ReportDay
+from bizosaas_xero.connector.actions.unreadable import Unreadable, describe_unreadable, list_unreadable
 from bizosaas_xero.spec.errors import Invalid
 
 MAX_TEXT_LENGTH = 2_000_000
@@ -40,10 +42,10 @@ class ReconcileParams(Params):
         min_length=1,
         description="Id or code. Needed with a statement if the organisation has several bank accounts.",
     )
-    from_date: date | None = Field(
+    from_date: ReportDay | None = Field(
         None, description="First day, as YYYY-MM-DD; with a statement, its first line's by default."
     )
-    to_date: date | None = Field(
+    to_date: ReportDay | None = Field(
         None, description="Last day; today, or with a statement that of its balance or last line, by default."
     )
     lines: list[LineParams] | None = Field(
@@ -108,6 +110,7 @@ class ReconcileResult(Result):
         description="Suspected duplicates, the largest first; a person decides."
     )
     more_duplicates: int
+    unreadable: Unreadable = Field(description="Records that are in no list and no total, because they cannot be read.")
     statement: StatementResult | None = None
     reconciliation: Reconciliation | None = None
 
@@ -134,6 +137,7 @@ def run(books: Books, params: ReconcileParams) -> ReconcileResult:
         more_entries=max(0, len(unmatched_entries) - params.limit),
         duplicates=duplicates[: params.limit],
         more_duplicates=max(0, len(duplicates) - params.limit),
+        unreadable=list_unreadable(books),
     )
     if statement is not None and account is not None:
         row = books.accounts[account]
@@ -145,6 +149,8 @@ def run(books: Books, params: ReconcileParams) -> ReconcileResult:
         result.reconciliation = compare_balances(
             books, account, currency, (first or last, last), statement, balance, entries, matches, params.limit
         )
+    result.note = " ".join(filter(None, (NOTE, describe_unreadable(books))))
+    result.unreadable = list_unreadable(books)
     return result
 
 
@@ -210,8 +216,8 @@ def _currency(books: Books, account: Row, statement: Statement) -> str:
 
 def _read_unmatched(books: Books, account: str | None, first: date | None, last: date) -> list[Entry]:
     """Read the entries without a matched bank line, of any age."""
-    days = f" AND Date<={date_filter(last)}" + (f" AND Date>={date_filter(first)}" if first else "")
-    entries = ledger_entries.read_bank_entries(books, f"IsReconciled==false{days}", account)
+    days = [f"Date<={date_filter(last)}", *([f"Date>={date_filter(first)}"] if first else [])]
+    entries = ledger_entries.read_bank_entries(books, days, account, reconciled=False)
     return [
         e
         for e in _add_batches_and_transfers(books, entries, account)
@@ -223,8 +229,8 @@ def _read_around(books: Books, account: str, first: date, last: date, drift: int
     """Read the entries that may be on a statement: those of its days, shortly before, and older unmatched ones."""
     since = date_filter(first - timedelta(scoring.MAX_DAYS_LATE))
     until = f"Date<={date_filter(last + timedelta(max(drift, scoring.MAX_DAYS_EARLY)))}"
-    entries = ledger_entries.read_bank_entries(books, f"Date>={since} AND {until}", account)
-    entries += ledger_entries.read_bank_entries(books, f"Date<{since} AND IsReconciled==false", account)
+    entries = ledger_entries.read_bank_entries(books, [f"Date>={since}", until], account)
+    entries += ledger_entries.read_bank_entries(books, [f"Date<{since}"], account, reconciled=False)
     return [
         entry
         for entry in _add_batches_and_transfers(books, entries, account)
@@ -248,8 +254,8 @@ def _find_duplicates(
     by_key = {entry.key: entry for entry in entries}
     if not any(entry.reconciled for entry in entries):
         # the second record of an unmatched entry is often matched already
-        days = f"Date>={date_filter(since)} AND Date<={date_filter(last)}"
-        matched = ledger_entries.read_bank_entries(books, f"IsReconciled==true AND {days}", account)
+        days = [f"Date>={date_filter(since)}", f"Date<={date_filter(last)}"]
+        matched = ledger_entries.read_bank_entries(books, days, account, reconciled=True)
         by_key = {entry.key: entry for entry in matched} | by_key
     double_entries = unmatched.find_double_entries(list(by_key.values()), params.date_drift_days)
     return double_entries + unmatched.find_repeated_bills(books, since, last, params.date_drift_days)

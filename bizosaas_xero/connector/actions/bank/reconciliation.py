@@ -15,8 +15,8 @@ from bizosaas_xero.connector.actions.bank.statement import BankLine, Statement
 from bizosaas_xero.connector.actions.bank.unmatched import ZERO, EntryItem, entry_item
 from bizosaas_xero.connector.actions.books import Books
 from bizosaas_xero.connector.actions.models import Money, Result
-from bizosaas_xero.connector.actions.reports import layout
-from bizosaas_xero.spec.errors import Misconfigured, MissingScope
+from bizosaas_xero.connector.actions.reports import trial_balance
+from bizosaas_xero.connector.actions.reports.optional import read_optional
 
 
 class Difference(Result):
@@ -144,18 +144,18 @@ def _read_ledger_balances(
             None,
             f"The trial balance gives this account in {books.base_currency}, not in {currency}.",
         )
-    try:
-        return _ledger_balance(books, account, last), _ledger_balance(books, account, first - timedelta(1)), None
-    except (MissingScope, Misconfigured) as error:
-        return None, None, f"The ledger's balance could not be read: {error.message}"
+    closing, reason = read_optional(lambda: _ledger_balance(books, account, last))
+    opening = None
+    if reason is None:
+        opening, reason = read_optional(lambda: _ledger_balance(books, account, first - timedelta(1)))
+    if reason:
+        return None, None, f"The ledger's balance could not be read: {reason}"
+    return closing, opening, None
 
 
 def _ledger_balance(books: Books, account: str, day: date) -> Decimal:
     # the trial balance, because a sum of entries would leave out the opening balance
-    for line in layout.lines(books.read_report("TrialBalance", {"date": f"{day}"})):
-        if line.account_id == account:
-            return (line.values[-2] or ZERO) - (line.values[-1] or ZERO)
-    return ZERO
+    return trial_balance.read_balances(books, day).get(account, ZERO)
 
 
 def _explain_difference(

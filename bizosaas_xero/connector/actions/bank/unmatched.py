@@ -13,7 +13,7 @@ from pydantic import Field
 
 from bizosaas_xero.connector.actions.bank.ledger_entries import Entry, bank_accounts
 from bizosaas_xero.connector.actions.bank.scoring import normalise_name
-from bizosaas_xero.connector.actions.books import Books, date_filter
+from bizosaas_xero.connector.actions.books import Books, Row, date_filter
 from bizosaas_xero.connector.actions.models import Money, Result
 
 ZERO = Decimal("0.00")
@@ -168,9 +168,10 @@ def find_repeated_bills(books: Books, since: date, until: date, drift: int) -> l
     where = f'Type=="ACCPAY" AND Date>={date_filter(since)} AND Date<={date_filter(until)}'
     query = {"where": where, "order": "InvoiceID ASC", "summaryOnly": "true"}
     groups: dict[tuple[str, str, Decimal], list[Entry]] = defaultdict(list)
-    for row in books.iter_rows("Invoices", "Invoice", query):
+
+    def add(row: Row) -> None:
         if row.get("Status") in {"VOIDED", "DELETED"} or not row.get("Total"):
-            continue
+            return
         contact, number = row.get("Contact") or {}, row.get("InvoiceNumber")
         bill = Entry(
             kind="bill",
@@ -183,6 +184,8 @@ def find_repeated_bills(books: Books, since: date, until: date, drift: int) -> l
             link=books.link("bill", row["InvoiceID"]),
         )
         groups[str(contact.get("ContactID")), str(row.get("CurrencyCode")), bill.amount].append(bill)
+
+    books.visit_rows(books.iter_rows("Invoices", "Invoice", query, tolerant=True), add)
     duplicates = []
     for bills in groups.values():
         bills.sort(key=lambda bill: (bill.date, bill.id))

@@ -7,6 +7,7 @@ from pydantic import Field
 from bizosaas_xero.connector.actions.books import Books, Row, quote
 from bizosaas_xero.connector.actions.definition import ReadAction
 from bizosaas_xero.connector.actions.models import Money, Params, Result
+from bizosaas_xero.connector.actions.unreadable import Unreadable, list_unreadable
 
 
 class FindContactsParams(Params):
@@ -35,6 +36,7 @@ class ContactsResult(Result):
     """The contacts that match. If there are several, ask which one is meant."""
 
     contacts: list[ContactItem]
+    unreadable: Unreadable
 
 
 def find_contacts(books: Books, params: FindContactsParams) -> ContactsResult:
@@ -49,8 +51,9 @@ def find_contacts(books: Books, params: FindContactsParams) -> ContactsResult:
         if value
     ]
     query = {"order": "Name ASC"} | ({"where": " AND ".join(conditions)} if conditions else {})
-    rows = books.iter_rows("Contacts", "Contact", query, limit=params.limit)
-    return ContactsResult(contacts=[_contact_item(books, row) for row in rows])
+    rows = books.iter_rows("Contacts", "Contact", query, limit=params.limit, tolerant=True)
+    contacts = list(books.convert_rows(rows, lambda row: _contact_item(books, row)))
+    return ContactsResult(contacts=contacts, unreadable=list_unreadable(books))
 
 
 def _contact_item(books: Books, row: Row) -> ContactItem:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from bizosaas_xero.connector.actions.books import Books, Row, date_filter, parse_guid, quote
 from bizosaas_xero.connector.actions.definition import ReadAction
 from bizosaas_xero.connector.actions.models import Money, Params, Result
+from bizosaas_xero.connector.actions.unreadable import Unreadable, list_unreadable
 
 
 class FindInvoicesParams(Params):
@@ -24,6 +25,14 @@ class FindInvoicesParams(Params):
     from_date: date | None = None
     to_date: date | None = None
     limit: int = Field(20, ge=1, le=100)
+
+    @field_validator("to_date")
+    @classmethod
+    def _in_order(cls, to_date: date | None, info: ValidationInfo) -> date | None:
+        first = info.data.get("from_date")
+        if to_date and first and to_date < first:
+            raise ValueError("must not be before from_date")
+        return to_date
 
 
 class InvoiceItem(Result):
@@ -49,6 +58,7 @@ class InvoicesResult(Result):
 
     invoices: list[InvoiceItem]
     more: bool = Field(description="There are more than `limit`.")
+    unreadable: Unreadable
 
 
 def find_invoices(books: Books, params: FindInvoicesParams) -> InvoicesResult:
@@ -68,9 +78,11 @@ def find_invoices(books: Books, params: FindInvoicesParams) -> InvoicesResult:
         if day:
             conditions.append(f"Date{operator}{date_filter(day)}")
     query = {"where": " AND ".join(conditions), "order": "Date DESC", "summaryOnly": "true"}
-    rows = list(books.iter_rows("Invoices", "Invoice", query, limit=params.limit + 1))
-    items = [InvoiceItem(**_summary(books, row)) for row in rows[: params.limit]]
-    return InvoicesResult(invoices=items, more=len(rows) > params.limit)
+    rows = books.iter_rows("Invoices", "Invoice", query, limit=params.limit + 1, tolerant=True)
+    items = list(books.convert_rows(rows, lambda row: InvoiceItem(**_summary(books, row))))
+    return InvoicesResult(
+        invoices=items[: params.limit], more=len(items) > params.limit, unreadable=list_unreadable(books)
+    )
 
 
 def _summary(books: Books, row: Row) -> dict[str, Any]:

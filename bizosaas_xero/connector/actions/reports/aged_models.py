@@ -9,12 +9,14 @@ from pydantic import Field
 
 from bizosaas_xero.connector.actions.models import Money, Params, Result
 from bizosaas_xero.connector.actions.reports import aged_tie_out, ageing
+from bizosaas_xero.connector.actions.reports.days import ReportDay
+from bizosaas_xero.connector.actions.unreadable import Unreadable
 
 
 class AgedParams(Params):
     """Which day, and which buckets."""
 
-    as_of: date | None = Field(
+    as_of: ReportDay | None = Field(
         None, description="The day, as YYYY-MM-DD; by default today in the organisation's time zone."
     )
     contact_id: str | None = Field(None, description="Only this contact. Its report of Xero is compared too.")
@@ -22,7 +24,9 @@ class AgedParams(Params):
         "due_date", description="`due_date` tells how late something is, `invoice_date` how old."
     )
     bucket_unit: ageing.StepUnit = Field(
-        "days", description="`days`: steps of `bucket_days`. `months`: calendar months."
+        "days",
+        description="`days`: steps of `bucket_days`. `months`: calendar months. `xero`: the columns of Xero's own aged "
+        "reports (current, < 1 month, 1, 2, 3 months, older).",
     )
     bucket_days: int = Field(30, ge=1, le=366, description="The length of a step, for `days`.")
     bucket_count: int = Field(3, ge=1, le=24, description="How many steps before the last, open one.")
@@ -127,5 +131,11 @@ class AgedResult(Result):
     others: Others
     overdue: Overdue
     prepayments: Prepaid
+    unreadable: Unreadable = Field(description="Documents that are in no total, because they cannot be read.")
+    tie_out: bool | None = Field(
+        description="Whether Xero's own figures are reached to the cent; `null` if they were not compared or it cannot "
+        "be known. The parts are in `bridge`."
+    )
+    not_tied_because: str | None = Field(description="Why `tie_out` is not true.")
     bridge: aged_tie_out.Bridge
     texts: dict[str, str] = Field(default_factory=dict, description="By format, as asked for.")

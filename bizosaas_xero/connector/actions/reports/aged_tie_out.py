@@ -6,29 +6,54 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from functools import partial
 
 from pydantic import Field
 
 from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.models import Money, Result
-from bizosaas_xero.connector.actions.reports import layout
+from bizosaas_xero.connector.actions.reports import layout, trial_balance
 from bizosaas_xero.connector.actions.reports.ageing import ZERO
-from bizosaas_xero.connector.actions.reports.open_items import Item, Side
-from bizosaas_xero.spec.errors import Unavailable
+from bizosaas_xero.connector.actions.reports.open_items import (
+    EarlySettlement,
+    Item,
+    OpenItems,
+    Side,
+    read_early_settlements,
+)
+from bizosaas_xero.connector.actions.reports.optional import read_optional
+from bizosaas_xero.connector.actions.typed_rows import UnreadableRecord
+from bizosaas_xero.connector.actions.unreadable import describe_unreadable
 
 MAX_REVALUATION_SHARE = Decimal("0.25")
-"""A difference larger than this share of the open foreign amounts is not taken for revaluation."""
+"""A difference larger than this share of the open foreign amounts is not called revaluation without proof."""
+
+MAX_LISTED_SETTLEMENTS = 20
 
 _HALF_CENT = Decimal("0.005")
 
 
+class EarlySettlementItem(Result):
+    """A payment, refund or allocation up to the day, of a document that is dated after it."""
+
+    document: str
+    document_date: date
+    settled: date
+    base: Money = Field(description="What it adds to the control account.")
+
+
 class ControlBridge(Result):
-    """`balance` = `documents` + `revaluation` + `rounding` + `unexplained`."""
+    """`balance` = `documents` + `early_settlements` + `revaluation` + `rounding` + `unexplained`."""
 
     account_id: str
     account: str
     balance: Money = Field(description="By the trial balance of that day, year to date.")
     documents: Money = Field(description="The total of this result, foreign documents at their own rates.")
+    early_settlements: Money = Field(
+        description="Settlements up to the day whose document is dated after it. They are looked for only if the "
+        "balance differs."
+    )
+    early_settlement_items: list[EarlySettlementItem]
     revaluation: Money = Field(
         description="What foreign documents are worth more at the day's rates. Zero if none is open."
     )
@@ -37,7 +62,9 @@ class ControlBridge(Result):
     )
     rounding: Money = Field(description="Cents between rounding each foreign document and rounding their sum.")
     unexplained: Money
-    ties: bool | None = Field(description="`null`: the difference may be revaluation, which is not proved.")
+    ties: bool | None = Field(
+        description="`null`: it cannot be known whether revaluation, or documents left out, are the difference."
+    )
     explanation: str
 
 
@@ -68,33 +95,47 @@ class Bridge(Result):
 
 
 def build_bridge(
-    books: Books, side: Side, as_of: date, items: Sequence[Item], contacts: Sequence[str], *, all_contacts: bool
+    books: Books, side: Side, as_of: date, open_items: OpenItems, contacts: Sequence[str], *, all_contacts: bool
 ) -> Bridge:
-    """Compare with Xero's own figures.
+    """Compare with Xero's own figures. A report that Xero refuses is not compared, and the reason is given.
 
     Args:
         books: The organisation's books.
         side: Receivables or payables.
         as_of: The day.
-        items: Every open document, prepayments included.
+        open_items: The open documents, prepayments included.
         contacts: Ids of the contacts whose report is read, one call each.
         all_contacts: The items are those of all contacts, so that the control account can be compared.
     """
+    items = open_items.items
     of_contact = defaultdict(list)
     for item in items:
         of_contact[item.contact_id].append(item)
-    comparisons = [_compare_contact(books, side, as_of, key, of_contact[key]) for key in contacts]
-    compared = [bridge for bridge, _ in comparisons]
+    not_compared: list[str] = []
+    comparisons: dict[str, tuple[ContactBridge, Decimal]] = {}
+    for key in contacts:
+        comparison, reason = read_optional(partial(_compare_contact, books, side, as_of, key, of_contact[key]))
+        if comparison is None:
+            not_compared.append(f"Xero's reports of contacts could not be read: {reason}")
+            break
+        comparisons[key] = comparison
+    compared = [bridge for bridge, _ in comparisons.values()]
     foreign = {item.contact_id for item in items if _is_revalued(books, item)}
-    proof = sum((on_control for _, on_control in comparisons), ZERO) if foreign <= set(contacts) else None
-    control = _compare_control(books, side, as_of, items, proof) if all_contacts else None
-    not_compared = []
-    if not all_contacts:
+    proof = None
+    if foreign <= comparisons.keys():
+        proof = sum((on_control for _, on_control in comparisons.values()), ZERO)
+    control = None
+    if all_contacts:
+        control, reason = read_optional(lambda: _compare_control(books, side, as_of, open_items, proof))
+        if control is None:
+            not_compared.append(f"The control account could not be read: {reason}")
+    else:
         not_compared.append("The control account holds all contacts; this result is of one contact.")
-    unread = len(of_contact.keys() - set(contacts))
+    refused = not_compared[0] if control is None and (all_contacts or len(comparisons) < len(contacts)) else None
+    unread = len(of_contact.keys() - comparisons.keys())
     if unread:
         not_compared.append(f"The reports of {unread} contacts were not read; each costs a call.")
-    ties, reason = _tie_verdict(control, compared)
+    ties, reason = _tie_verdict(control, compared, refused)
     return Bridge(control=control, contacts=compared, ties=ties, not_tied_because=reason, not_compared=not_compared)
 
 
@@ -106,32 +147,72 @@ def _is_revalued(books: Books, item: Item) -> bool:
 
 
 def _compare_control(
-    books: Books, side: Side, as_of: date, items: Sequence[Item], proof: Decimal | None
+    books: Books, side: Side, as_of: date, open_items: OpenItems, proof: Decimal | None
 ) -> ControlBridge:
     account = next((row for row in books.accounts.values() if row.get("SystemAccount") == side.control), None)
     if account is None:
-        raise Unavailable(f"The chart has no {side.control} account.", reason="unreadable_record")
-    balance = _trial_balance_of(books, str(account["AccountID"]).lower(), as_of)
+        raise UnreadableRecord("chart of accounts", f"{side.control} account")
+    balance = trial_balance.read_balances(books, as_of).get(str(account["AccountID"]).lower(), ZERO)
     if side.control == "CREDITORS":
         balance = -balance
-    counted = [item for item in items if item.kind != "prepayment"]
+    counted = [item for item in open_items.items if item.kind != "prepayment"]
     documents = sum((item.base for item in counted), ZERO)
     foreign = [item for item in counted if _is_revalued(books, item)]
     difference = balance - documents
-    revaluation, rounding, proved, explanation = _split_difference(difference, foreign, proof)
-    unexplained = difference - revaluation - rounding
+    early: list[EarlySettlement] = []
+    if difference and not (foreign and _split_difference(difference, foreign, proof)[2]):
+        early = read_early_settlements(books, side, as_of, open_items.credit_uses)
+    early_total = sum((each.base for each in early), ZERO)
+    revaluation, rounding, proved, explanation = _split_difference(difference - early_total, foreign, proof)
+    unexplained = difference - early_total - revaluation - rounding
+    if early:
+        explanation = f"{_describe_early(early)} {explanation}"
     return ControlBridge(
         account_id=account["AccountID"],
         account=str(account.get("Name")),
         balance=balance,
         documents=documents,
+        early_settlements=early_total,
+        early_settlement_items=[
+            EarlySettlementItem(document=each.document, document_date=each.dated, settled=each.settled, base=each.base)
+            for each in early[:MAX_LISTED_SETTLEMENTS]
+        ],
         revaluation=revaluation,
         revaluation_proved=proved,
         rounding=rounding,
         unexplained=unexplained,
-        ties=False if unexplained else proved or None,
-        explanation=explanation,
+        ties=_control_ties(books, unexplained, foreign, proof, proved=proved),
+        explanation=f"{explanation} {describe_unreadable(books)}".strip(),
     )
+
+
+def _control_ties(
+    books: Books, unexplained: Decimal, foreign: Sequence[Item], proof: Decimal | None, *, proved: bool
+) -> bool | None:
+    if not unexplained:
+        return proved or None
+    if books.unreadable:
+        return None
+    return None if proof is None and _can_be_revaluation(unexplained, foreign) else False
+
+
+def _can_be_revaluation(difference: Decimal, foreign: Sequence[Item]) -> bool:
+    """Return whether any rates explain a difference: no document is worth less than nothing."""
+    debts = sum((item.base for item in foreign if item.base > 0), ZERO)
+    credit = sum((item.base for item in foreign if item.base < 0), ZERO)
+    too_low = not credit and difference < -debts
+    too_high = not debts and difference > -credit
+    return bool(foreign) and not too_low and not too_high
+
+
+def _describe_early(early: Sequence[EarlySettlement]) -> str:
+    named = ", ".join(
+        f"{each.document} ({each.base} on {each.settled}, dated {each.dated})"
+        for each in early[:MAX_LISTED_SETTLEMENTS]
+    )
+    more = f" and {len(early) - MAX_LISTED_SETTLEMENTS} more" if len(early) > MAX_LISTED_SETTLEMENTS else ""
+    total = sum((each.base for each in early), ZERO)
+    return f"{total} is from settlements dated before their document: {named}{more}."
 
 
 def _split_difference(
@@ -141,30 +222,35 @@ def _split_difference(
     if not difference:
         return ZERO, ZERO, True, "The control account equals the open documents."
     if not foreign:
-        return ZERO, ZERO, False, "All open documents are in base currency, so nothing explains a difference."
+        text = "All open documents are in base currency, so it is not revaluation. The difference is unexplained."
+        return ZERO, ZERO, False, text
     max_rounding = _HALF_CENT * (len(foreign) + len({item.currency for item in foreign}))
     if proof is not None and abs(difference - proof) <= max_rounding:
-        explanation = "Xero's per-contact reports give the same revaluation of foreign documents, to rounding."
-        return proof, difference - proof, True, explanation
+        text = "Xero's per-contact reports give the same revaluation of foreign documents, to rounding."
+        return proof, difference - proof, True, text
     if proof is not None:
         return proof, ZERO, False, "Xero's per-contact reports give another revaluation than the difference."
+    return _split_unproved(difference, foreign)
+
+
+def _split_unproved(difference: Decimal, foreign: Sequence[Item]) -> tuple[Decimal, Decimal, bool, str]:
     gross = sum((abs(item.base) for item in foreign), ZERO)
-    if abs(difference) > gross * MAX_REVALUATION_SHARE:
-        return ZERO, ZERO, False, (
-            f"Foreign documents worth {gross} are open, too few for the difference to be their revaluation."
-        )  # fmt: skip
-    return difference, ZERO, False, (
-        f"The difference is taken for the revaluation of foreign documents worth {gross} at their own rates; "
-        "the API publishes no rates, so only `bridge` over all contacts who have some can prove it."
-    )  # fmt: skip
-
-
-def _trial_balance_of(books: Books, account_id: str, as_of: date) -> Decimal:
-    for line in layout.lines(books.read_report("TrialBalance", {"date": f"{as_of}"})):
-        if line.account_id == account_id:
-            debit, credit = line.values[-2:]
-            return (debit or ZERO) - (credit or ZERO)
-    return ZERO  # an account without a balance has no line
+    revaluation = ZERO
+    if not _can_be_revaluation(difference, foreign):
+        text = f"Foreign documents worth {gross} are open; their revaluation cannot explain the difference."
+    elif abs(difference) > gross * MAX_REVALUATION_SHARE:
+        text = (
+            f"Foreign documents worth {gross} are open. Whether rates changed so much that the difference is their "
+            "revaluation cannot be known: the API publishes no rates. `bridge` over all contacts who have some can "
+            "prove it."
+        )
+    else:
+        revaluation = difference
+        text = (
+            f"The difference is taken for the revaluation of foreign documents worth {gross} at their own rates; "
+            "the API publishes no rates, so only `bridge` over all contacts who have some can prove it."
+        )
+    return revaluation, ZERO, False, text
 
 
 # ---------------------------------------------------------------- Xero's report of one contact
@@ -177,7 +263,7 @@ def _compare_contact(
     query = {"contactId": contact_id, "date": f"{as_of}", "toDate": f"{as_of}"}
     if items:  # older documents would come as one opening balance
         query["fromDate"] = f"{min(item.dated for item in items)}"
-    total, by_document = _read_dues(books.read_report(side.report, query))
+    total, by_document = _read_dues(books.read_report(side.report, query), side.report)
     documents = prepayments = revaluation = on_control = ZERO
     for item in items:
         prepaid = item.kind == "prepayment"
@@ -201,7 +287,7 @@ def _compare_contact(
     return bridge, on_control
 
 
-def _read_dues(report: Row) -> tuple[Decimal, dict[str, Decimal]]:
+def _read_dues(report: Row, name: str) -> tuple[Decimal, dict[str, Decimal]]:
     """Return the sum of the last column, and the same by document, without the opening balance."""
     total, by_document = ZERO, {}
     for section in report.get("Rows") or []:
@@ -209,24 +295,24 @@ def _read_dues(report: Row) -> tuple[Decimal, dict[str, Decimal]]:
             cells = row.get("Cells") or []
             if row.get("RowType") != "Row" or not cells:
                 continue
-            due = layout.amount(cells[-1].get("Value"), str(cells[0].get("Value"))) or ZERO
+            due = layout.amount(cells[-1].get("Value"), str(cells[0].get("Value")), name) or ZERO
             total += due
-            marks = {
-                str(mark.get("Id", "")).lower(): str(mark.get("Value", "")).lower()
-                for cell in cells
-                for mark in cell.get("Attributes") or ()
-            }
+            marks = layout.attributes(cells)
             if "invoiceid" in marks:
                 by_document[marks["invoiceid"]] = due
     return total, by_document
 
 
-def _tie_verdict(control: ControlBridge | None, contacts: Sequence[ContactBridge]) -> tuple[bool | None, str | None]:
+def _tie_verdict(
+    control: ControlBridge | None, contacts: Sequence[ContactBridge], refused: str | None
+) -> tuple[bool | None, str | None]:
     if control and control.ties is False:
         return False, f"{control.account} differs by {control.unexplained}. {control.explanation}"
     different = next((each for each in contacts if not each.ties), None)
     if different:
-        return False, f"Xero's report for {different.contact} differs by {different.unexplained}."
+        return False, f"Xero's report for {different.contact} differs by {different.unexplained}, which is unexplained."
     if control and control.ties is None:
         return None, control.explanation
+    if refused:
+        return None, refused
     return (True, None) if control or contacts else (None, "Nothing was compared.")

@@ -13,7 +13,7 @@ CENT = Decimal("0.01")
 DAY = timedelta(1)
 
 AgeBy = Literal["due_date", "invoice_date"]
-StepUnit = Literal["days", "months"]
+StepUnit = Literal["days", "months", "xero"]
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,12 @@ def make_buckets(as_of: date, age_by: AgeBy, unit: StepUnit, days: int, count: i
     Args:
         as_of: The day of the report.
         age_by: Which date decides.
-        unit: Steps of ``days`` days, or calendar months.
+        unit: Steps of ``days`` days, calendar months, or the columns of Xero's own aged reports.
         days: The length of a step.
         count: The number of steps before the last bucket, which has no lower limit.
     """
+    if unit == "xero":
+        return _xero_buckets(as_of)
     result: list[Bucket] = []
     newest: date | None = None
     if age_by == "due_date":  # due today is not late
@@ -70,6 +72,30 @@ def make_buckets(as_of: date, age_by: AgeBy, unit: StepUnit, days: int, count: i
         newest = first - DAY
     older = f"over {days * count} days" if unit == "days" else f"before {result[-1].first:%Y-%m}"
     return [*result, Bucket(older, None, newest)]
+
+
+_XERO_LABELS = ("< 1 month", "1 month", "2 months", "3 months")
+
+
+def _xero_buckets(as_of: date) -> list[Bucket]:
+    """Return the columns of Xero's aged reports: current, less than a month, 1, 2, 3 months, older.
+
+    A document is one month late on the same day of the next month, or on its last day if that is earlier.
+    """
+    result, newest = [Bucket("current", as_of, None)], as_of - DAY
+    for months, label in enumerate(_XERO_LABELS, 1):
+        limit = months_before(as_of, months)
+        result.append(Bucket(label, limit + DAY, newest))
+        newest = limit
+    return [*result, Bucket("older", None, newest)]
+
+
+def months_before(day: date, months: int) -> date:
+    """Return the same day of an earlier month, or that month's last day if it is shorter."""
+    index = day.year * 12 + day.month - 1 - months
+    year, month = divmod(index, 12)
+    first_of_next = date(year + (month + 1) // 12, (month + 1) % 12 + 1, 1)
+    return min(date(year, month + 1, 1) + timedelta(day.day - 1), first_of_next - DAY)
 
 
 def bucket_index(buckets: list[Bucket], day: date) -> int:

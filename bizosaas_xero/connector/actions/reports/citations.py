@@ -5,7 +5,7 @@
                                                          amount_credited of an invoice or bill (id or number)
 ``contact:ID.owes``                                      what a contact owes
 ``pnl:FROM..TO:BASIS:WHAT``                              an account's id, a section's name, gross_profit,
-                                                         net_profit or unrealised_currency
+                                                         net_profit or currency_gains
 ``balance_sheet:DATE:BASIS:WHAT``                        an account's id, assets, liabilities, equity,
                                                          net_assets or current_year_earnings
 ``aged_receivables:DATE:WHO:WHAT``, ``aged_payables:…``  WHO a contact's id or ``all``; total, overdue (all)
@@ -24,6 +24,7 @@ from typing import Any, Literal, cast
 from bizosaas_xero.connector.actions.books import Books, parse_guid
 from bizosaas_xero.connector.actions.reports import generate_pnl_report, get_aged, get_balance_sheet
 from bizosaas_xero.connector.actions.reports.aged_models import AgedParams, AgedResult
+from bizosaas_xero.connector.actions.reports.days import FIRST_DAY, LAST_DAY
 from bizosaas_xero.connector.actions.reports.open_items import PAYABLES, RECEIVABLES
 from bizosaas_xero.connector.actions.reports.pnl_models import PnlParams, PnlResult
 from bizosaas_xero.spec.errors import Invalid, NotFound
@@ -126,7 +127,7 @@ class Reader:
         )
         totals = {section.name: section.total for section in report.sections}
         totals |= {"gross_profit": report.gross_profit, "net_profit": report.net_profit}
-        totals |= {"unrealised_currency": report.unrealised_currency}
+        totals |= {} if report.currency_gains is None else {"currency_gains": report.currency_gains}
         rows = {each.account_id.lower(): each.amount for section in report.sections for each in section.accounts}
         return self._figure(what, totals, rows, report.currency)
 
@@ -195,9 +196,12 @@ def _split_parts(rest: str, form: str) -> tuple[str, str, str]:
 
 def _parse_day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise _unknown_citation(f"{text!r} is not a date of the form YYYY-MM-DD.") from None
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise _unknown_citation(f"{text} is not from {FIRST_DAY} to {LAST_DAY}.")
+    return day
 
 
 def _parse_basis(text: str) -> Basis:

@@ -8,14 +8,19 @@ from decimal import Decimal
 
 from bizosaas_xero.connector.actions.books import Books, parse_guid
 from bizosaas_xero.connector.actions.definition import ReadAction
-from bizosaas_xero.connector.actions.reports import layout, pnl_formats
+from bizosaas_xero.connector.actions.reports import layout, pnl_formats, trial_balance
+from bizosaas_xero.connector.actions.reports.optional import read_optional
+from bizosaas_xero.connector.actions.reports.pnl_lines import PieceLines, is_currency, read_piece
 from bizosaas_xero.connector.actions.reports.pnl_models import (
     AccountFigure,
+    CurrencySplit,
+    OtherLine,
     Piece,
     PnlParams,
     PnlResult,
     Section,
 )
+from bizosaas_xero.connector.actions.typed_rows import UnreadableRecord
 from bizosaas_xero.spec.errors import Invalid
 
 ZERO = Decimal(0)
@@ -36,29 +41,37 @@ SECTIONS = ("income", "cost_of_sales", "other_income", "expenses")
 def run(books: Books, params: PnlParams) -> PnlResult:
     """Read the period piece by piece, add up by account, and check."""
     amounts: dict[str, Decimal] = defaultdict(lambda: ZERO)
-    currency, pieces = ZERO, []
+    reads: list[PieceLines] = []
+    pieces, problems, movements = [], [], []
     for first, last in _pieces(books, params.from_date, params.to_date):
-        lines = layout.lines(books.read_report("ProfitAndLoss", _query(params, first, last)))
-        here: dict[str, Decimal] = defaultdict(lambda: ZERO)
-        for line in lines:
-            if line.account_id:
-                here[line.account_id] += _first(line)
-        revalued = _revalued(books, lines)
-        for account_id, amount in here.items():
+        lines = layout.lines(books.read_report("ProfitAndLoss", _query(params, first, last)), "ProfitAndLoss")
+        movement, problem = _read_movements(books, params, first, last)
+        gains = None if movement is None else trial_balance.currency_gains_of(books, movement)
+        read = read_piece(lines, books.accounts, gains)
+        for account_id, amount in read.amounts.items():
             amounts[account_id] += amount
-        currency += revalued
-        pieces.append(
-            Piece(
-                from_date=first,
-                to_date=last,
-                net_profit=sum((_signed(books, key, amount) for key, amount in here.items()), revalued),
-                net_profit_in_xero=next((_first(line) for line in reversed(lines) if line.kind == "total"), ZERO),
-                trial_balance_movement=None if params.tracking else _movement(books, params, first, last),
-            )
+        profit = None if movement is None else trial_balance.profit_of(books, movement)
+        piece = Piece(
+            from_date=first,
+            to_date=last,
+            net_profit=_net_profit(read),
+            net_profit_in_xero=read.net_profit,
+            net_profit_by_accounts=read.computed_net_profit,
+            trial_balance_movement=profit,
         )
+        reads.append(read)
+        pieces.append(piece)
+        movements += [] if movement is None else [movement]
+        problems.append(_find_problem(books, piece, read, movement, problem))
     sections = [_section(books, name, amounts) for name in SECTIONS]
     totals = {section.name: section.total for section in sections}
-    reason = _why_not_tied(params, pieces, currency)
+    currency_gains = _total_or_none([read.currency_gains for read in reads])
+    gross = totals["income"] - totals["cost_of_sales"]
+    gross_in_xero = _total_or_none([read.gross_profit for read in reads])
+    problems += _gross_problem(gross, gross_in_xero)
+    reason = next((text for _, text in problems if text), None)
+    net_profit = sum((piece.net_profit for piece in pieces), ZERO)
+    by_accounts = sum((piece.net_profit_by_accounts for piece in pieces), ZERO)
     result = PnlResult(
         organisation=str(books.organisation.get("Name")),
         currency=books.base_currency,
@@ -67,15 +80,47 @@ def run(books: Books, params: PnlParams) -> PnlResult:
         to_date=params.to_date,
         ref=f"pnl:{params.from_date}..{params.to_date}:{params.basis}" if not params.tracking else "",
         sections=sections,
-        gross_profit=totals["income"] - totals["cost_of_sales"],
-        unrealised_currency=currency,
-        net_profit=sum((piece.net_profit for piece in pieces), ZERO),
-        ties=reason is None,
+        other_lines=[
+            OtherLine(label=line.label, amount=line.value(), share=share)
+            for read in reads
+            for line, share in read.unsigned
+            if not is_currency(line)
+        ],
+        gross_profit=gross if gross_in_xero is None else gross_in_xero,
+        currency_gains=currency_gains,
+        currency_split=_currency_split(books, movements, currency_gains) if len(movements) == len(pieces) else None,
+        net_profit=net_profit,
+        net_profit_by_accounts=by_accounts,
+        difference=net_profit - by_accounts,
+        ties=_ties(problems),
         not_tied_because=reason,
         pieces=pieces,
     )
     result.texts = {name: pnl_formats.FORMATS[name](result) for name in params.formats}
     return result
+
+
+def _net_profit(read: PieceLines) -> Decimal:
+    if read.net_profit is not None:
+        return read.net_profit
+    unsigned = next((line for line, share in read.unsigned if share is None), None)
+    if unsigned:
+        raise UnreadableRecord("report ProfitAndLoss", f"cell {unsigned.label!r} (its sign)", unsigned.value())
+    return read.computed_net_profit
+
+
+def _total_or_none(values: list[Decimal | None]) -> Decimal | None:
+    known = [value for value in values if value is not None]
+    return sum(known, ZERO) if len(known) == len(values) else None
+
+
+def _currency_split(books: Books, movements: list[dict[str, Decimal]], currency_gains: Decimal | None) -> CurrencySplit:
+    amounts = {
+        name: sum((trial_balance.currency_gains_of(books, each, [kind]) for each in movements), ZERO)
+        for name, kind in trial_balance.CURRENCY_ACCOUNTS.items()
+    }
+    unassigned = currency_gains - sum(amounts.values(), ZERO) if currency_gains else ZERO
+    return CurrencySplit(**amounts, unassigned=unassigned)
 
 
 def _pieces(books: Books, first: date, last: date) -> list[tuple[date, date]]:
@@ -100,26 +145,6 @@ def _query(params: PnlParams, first: date, last: date) -> dict[str, str]:
     return query
 
 
-def _first(line: layout.Line) -> Decimal:
-    return (line.values[0] if line.values else None) or ZERO
-
-
-def _signed(books: Books, account_id: str, amount: Decimal) -> Decimal:
-    """Return an account's share in the profit: what is spent lowers it, by class and not by label."""
-    return -amount if books.accounts.get(account_id, {}).get("Class") == "EXPENSE" else amount
-
-
-def _revalued(books: Books, lines: list[layout.Line]) -> Decimal:
-    """Return what the currency rows add to the profit; each has the sign of its section."""
-    spent = {
-        line.section
-        for line in lines
-        if line.account_id and books.accounts.get(line.account_id, {}).get("Class") == "EXPENSE"
-    }
-    found = [line for line in lines if line.kind == "currency"]
-    return sum((-_first(line) if line.section in spent else _first(line) for line in found), ZERO)
-
-
 def _section(books: Books, name: str, amounts: dict[str, Decimal]) -> Section:
     figures = []
     for account_id, amount in amounts.items():
@@ -138,41 +163,53 @@ def _section(books: Books, name: str, amounts: dict[str, Decimal]) -> Section:
     return Section(name=name, accounts=figures, total=sum((figure.amount for figure in figures), ZERO))
 
 
-def _movement(books: Books, params: PnlParams, first: date, last: date) -> Decimal:
-    """Return revenue less expense of a piece by the trial balances at its two ends.
+# ---------------------------------------------------------------- checks
 
-    Their year-to-date columns restart with the financial year, so nothing is subtracted at its first day.
-    """
-    before = ZERO if first == books.year_start(first) else _to_date(books, params, first - timedelta(days=1))
-    return _to_date(books, params, last) - before
+Problem = tuple[bool | None, str | None]
+"""Whether a figure ties (``None``: not compared), and the reason if it does not."""
 
 
-def _to_date(books: Books, params: PnlParams, day: date) -> Decimal:
-    query = {"date": f"{day}"} | ({"paymentsOnly": "true"} if params.basis == "cash" else {})
-    total = ZERO
-    for line in layout.lines(books.read_report("TrialBalance", query)):
-        account = books.accounts.get(line.account_id or "", {})
-        if account.get("Class") in {"REVENUE", "EXPENSE"}:
-            debit, credit = line.values[-2] or ZERO, line.values[-1] or ZERO
-            total += credit - debit
-    return total
-
-
-def _why_not_tied(params: PnlParams, pieces: list[Piece], currency: Decimal) -> str | None:
-    for piece in pieces:
-        if piece.net_profit != piece.net_profit_in_xero:
-            off = piece.net_profit_in_xero - piece.net_profit
-            return (
-                f"Xero's own total for {piece.from_date} to {piece.to_date} differs by {off}: a line of the "
-                "report belongs to no account of the chart."
-            )
+def _read_movements(
+    books: Books, params: PnlParams, first: date, last: date
+) -> tuple[dict[str, Decimal] | None, Problem]:
     if params.tracking:
-        return "A trial balance cannot be narrowed to a tracking option."
-    for piece in pieces:
-        off = (piece.trial_balance_movement or ZERO) - piece.net_profit
-        if off not in {ZERO, -currency}:
-            return f"The trial balances for {piece.from_date} to {piece.to_date} differ by {off}."
-    return None
+        return None, (False, "A trial balance cannot be narrowed to a tracking option.")
+    cash = params.basis == "cash"
+    movement, reason = read_optional(lambda: trial_balance.read_movements(books, first, last, cash=cash))
+    return movement, (None, f"The trial balance could not be read: {reason}" if reason else None)
+
+
+def _find_problem(
+    books: Books, piece: Piece, read: PieceLines, movement: dict[str, Decimal] | None, not_compared: Problem
+) -> Problem:
+    period = f"{piece.from_date} to {piece.to_date}"
+    difference = piece.net_profit - piece.net_profit_by_accounts
+    unknown = [f"{line.label} ({line.value()})" for line, share in read.unsigned if share is None]
+    if difference:
+        named = f" These lines have no account of the chart: {', '.join(unknown)}." if unknown else ""
+        return False, f"Xero's own total for {period} differs by {difference}, which is unexplained.{named}"
+    if movement is None:
+        return not_compared
+    off = (piece.trial_balance_movement or ZERO) - piece.net_profit
+    if not off:
+        return True, None
+    gains = read.currency_gains
+    if gains and off == -gains and not trial_balance.currency_gains_of(books, movement):
+        return True, None  # the report groups revaluations that this trial balance does not show
+    missing = sorted(key for key, amount in movement.items() if amount and key not in books.accounts)
+    named = f" It has accounts that the chart lacks: {', '.join(missing)}." if missing else " This is unexplained."
+    return False, f"The trial balances for {period} differ by {off}.{named}"
+
+
+def _gross_problem(gross: Decimal, gross_in_xero: Decimal | None) -> list[Problem]:
+    if gross_in_xero is None or gross == gross_in_xero:
+        return []
+    return [(False, f"Xero's own gross profit is {gross_in_xero}; by the types of the accounts it is {gross}.")]
+
+
+def _ties(problems: list[Problem]) -> bool | None:
+    states = {state for state, _ in problems}
+    return False if False in states else None if None in states else True
 
 
 class GeneratePnlReport(ReadAction[PnlParams]):
@@ -184,8 +221,8 @@ class GeneratePnlReport(ReadAction[PnlParams]):
         "Profit and loss of the organisation for a period, on accrual or cash basis, by account, with exact "
         "figures that are checked against the trial balance. Use it for questions about income, costs or "
         "profit. Not for what customers owe. Reads only. Costs 4 or 5 calls, and 2 or 3 more for each "
-        "further financial year that the period touches. Say which basis you report; if `ties` is false, "
-        "name the reason."
+        "further financial year that the period touches. Say which basis you report; if `ties` is not true, "
+        "give the reason."
     )
     position = 80
     params_model = PnlParams

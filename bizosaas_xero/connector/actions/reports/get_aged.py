@@ -25,6 +25,7 @@ from bizosaas_xero.connector.actions.reports.aged_models import (
 )
 from bizosaas_xero.connector.actions.reports.ageing import ZERO
 from bizosaas_xero.connector.actions.reports.open_items import PAYABLES, RECEIVABLES, Item, Side
+from bizosaas_xero.connector.actions.unreadable import describe_unreadable, list_unreadable
 from bizosaas_xero.spec.errors import Invalid
 
 COUNTED = (
@@ -44,7 +45,8 @@ def run(books: Books, params: AgedParams, side: Side) -> AgedResult:
         complaint = f"must not be after {books.today}, which is today for the organisation"
         raise Invalid(f"params.as_of {complaint}.", problems=[{"field": "params.as_of", "message": complaint}])
     only = open_items.parse_contact_id(params.contact_id)
-    all_items = open_items.read_open_items(books, side, as_of, only)
+    opened = open_items.read_open_items(books, side, as_of, only)
+    all_items = opened.items
     items = [item for item in all_items if item.kind != "prepayment"]
     buckets = ageing.make_buckets(as_of, params.age_by, params.bucket_unit, params.bucket_days, params.bucket_count)
     spread = partial(_spread, buckets, params.age_by)
@@ -52,6 +54,9 @@ def run(books: Books, params: AgedParams, side: Side) -> AgedResult:
     listed, rest = ranked[: params.contact_limit], ranked[params.contact_limit :]
     other_items = [item for _, contact_items in rest for item in contact_items]
     past = as_of < books.today
+    compared = [only] if only else _contacts_to_compare(all_items, ranked, params)
+    bridge = aged_tie_out.build_bridge(books, side, as_of, opened, compared, all_contacts=only is None)
+    counted = [COUNTED, RECONSTRUCTED.format(day=as_of) if past else "", describe_unreadable(books)]
     result = AgedResult(
         organisation=str(books.organisation.get("Name")),
         kind="receivables" if side is RECEIVABLES else "payables",
@@ -59,7 +64,7 @@ def run(books: Books, params: AgedParams, side: Side) -> AgedResult:
         as_of=as_of,
         ref=f"aged_{'receivables' if side is RECEIVABLES else 'payables'}:{as_of}",
         as_books_stand_now=past,
-        counted=f"{COUNTED} {RECONSTRUCTED.format(day=as_of)}" if past else COUNTED,
+        counted=" ".join(filter(None, counted)),
         age_by=params.age_by,
         total=_total(items),
         buckets=[
@@ -81,14 +86,10 @@ def run(books: Books, params: AgedParams, side: Side) -> AgedResult:
         others=Others(contacts=len(rest), total=_total(other_items), buckets=spread(other_items)),
         overdue=_overdue(books, side, items, as_of, params.overdue_limit),
         prepayments=_prepayments(all_items),
-        bridge=aged_tie_out.build_bridge(
-            books,
-            side,
-            as_of,
-            all_items,
-            [only] if only else _contacts_to_compare(all_items, ranked, params),
-            all_contacts=only is None,
-        ),
+        unreadable=list_unreadable(books),
+        tie_out=bridge.ties,
+        not_tied_because=bridge.not_tied_because,
+        bridge=bridge,
     )
     result.texts = {name: aged_formats.FORMATS[name](result) for name in params.formats}
     return result
@@ -189,8 +190,8 @@ def _description(opening: str) -> str:
         f"{opening} Whole organisation or one contact, today or on a past day, in base and document "
         "currency, checked against the control account. Not for single documents, nor for "
         "profit. Reads only. Costs 8 calls up to 1,000 open documents, one more for each further "
-        "1,000; with `bridge` one more a contact. Say what was excluded (`counted`); if `bridge.ties` is "
-        "not true, say why."
+        "1,000 and one more if the control account differs; with `bridge` one more a contact. Say what was "
+        "excluded (`counted`); if `tie_out` is not true, say why."
     )
 
 

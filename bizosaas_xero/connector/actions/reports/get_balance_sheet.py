@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import date
 from typing import Literal
 
 from pydantic import Field
@@ -13,16 +12,15 @@ from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.definition import ReadAction
 from bizosaas_xero.connector.actions.models import Money, Params, Result
 from bizosaas_xero.connector.actions.reports import layout
-from bizosaas_xero.connector.actions.reports.ageing import ZERO
-from bizosaas_xero.spec.errors import Unavailable
-
-CLASSES = ("ASSET", "LIABILITY", "EQUITY")
+from bizosaas_xero.connector.actions.reports.days import ReportDay
+from bizosaas_xero.connector.actions.reports.sheet_lines import CLASSES, check_totals, place_lines
+from bizosaas_xero.connector.actions.typed_rows import UnreadableRecord
 
 
 class BalanceSheetParams(Params):
     """Which day, on which basis."""
 
-    on_date: date | None = Field(
+    on_date: ReportDay | None = Field(
         None,
         description="Any day of the month whose end is meant, as YYYY-MM-DD; by default today. Xero gives "
         "balances at the end of that month.",
@@ -36,7 +34,7 @@ class BalanceSheetParams(Params):
 class Balance(Result):
     """One account, or the earnings of the year. Positive for the usual side of its class."""
 
-    account_id: str | None = Field(description="`null` for current year earnings.")
+    account_id: str | None = Field(description="`null` for current year earnings and for lines without an account.")
     code: str | None
     name: str
     type: str | None = Field(description="Xero's type of the account, such as BANK or CURRLIAB.")
@@ -44,11 +42,11 @@ class Balance(Result):
 
 
 class SheetClass(Result):
-    """The accounts of one class, and their sum."""
+    """The accounts of one class, and their total."""
 
     name: Literal["assets", "liabilities", "equity"]
     accounts: list[Balance]
-    total: Money = Field(description="For equity with the earnings of the year.")
+    total: Money = Field(description="Xero's own total if it has one; for equity with the earnings of the year.")
 
 
 class Sheet(Result):
@@ -78,17 +76,16 @@ class BalanceSheetResult(Result):
 
 def run(books: Books, params: BalanceSheetParams) -> BalanceSheetResult:
     """Read the report, add up by class, and check."""
-    query = {"date": f"{params.on_date or books.today}", "standardLayout": "true"}
+    day = params.on_date or books.today
+    query = {"date": f"{day}", "standardLayout": "true"}
     if params.basis == "cash":
         query["paymentsOnly"] = "true"
     if params.compare:
         query |= {"periods": "1", "timeframe": "YEAR"}
     report = books.read_report("BalanceSheet", query)
-    days, lines = _days(report), layout.lines(report)
-    wanted = 2 if params.compare else 1
-    if len(days) < wanted:
-        raise Unavailable("Xero's balance sheet lacks a column.", reason="garbled_answer")
-    sheets = [_sheet(books, lines, column, days[column], params.basis) for column in range(wanted)]
+    lines = layout.lines(report, "BalanceSheet")
+    columns = _columns(report, day, 2 if params.compare else 1)
+    sheets = [_sheet(books, lines, column, as_of, params.basis) for column, as_of in columns]
     reason = next((sheet.not_tied_because for sheet in sheets if not sheet.ties), None)
     return BalanceSheetResult(
         organisation=str(books.organisation.get("Name")),
@@ -100,80 +97,64 @@ def run(books: Books, params: BalanceSheetParams) -> BalanceSheetResult:
     )
 
 
-def _days(report: Row) -> list[date]:
-    """Return the day of each column by the report's header: Xero moves a date to its month's end."""
+def _columns(report: Row, asked: date, wanted: int) -> list[tuple[int, date]]:
+    """Return the columns to read, each with its day by the header: Xero moves a date to the end of its month."""
     headers = (row.get("Cells") or [] for row in report.get("Rows") or [] if row.get("RowType") == "Header")
-    found = []
-    for cell in next(headers, [])[1:]:
-        title = str(cell.get("Value"))
-        try:
-            found.append(datetime.strptime(title, "%d %b %Y").date())  # noqa: DTZ007 (a date has no zone)
-        except ValueError:
-            raise Unavailable(
-                f"A column of Xero's balance sheet is of no date: {title!r}.", reason="unreadable_record"
-            ) from None
-    return found
+    titles = [str(cell.get("Value") or "") for cell in next(headers, [])[1:]]
+    columns = [(number, day) for number, title in enumerate(titles) if (day := layout.parse_date(title, asked))]
+    if not columns or columns[0][0] != 0:
+        texts = [*(report.get("ReportTitles") or []), report.get("ReportDate") or ""]
+        day = next((day for text in texts[::-1] if (day := layout.parse_date(str(text), asked))), None)
+        if day is None:
+            raise UnreadableRecord("report BalanceSheet", "date of column 1", titles[0] if titles else None)
+        columns = [(0, day), *columns]
+    if len(columns) < wanted:
+        raise UnreadableRecord("report BalanceSheet", f"date of column {wanted}", ", ".join(titles))
+    return columns[:wanted]
 
 
 def _sheet(books: Books, lines: Sequence[layout.Line], column: int, day: date, basis: str) -> Sheet:
+    placed = place_lines(lines, books.accounts, column)
     found: dict[str, list[Balance]] = {name: [] for name in CLASSES}
-    unplaced, earnings, totals = [], ZERO, set()
-    for line in lines:
-        value = line.values[column] if column < len(line.values) else None
-        amount = value or ZERO
-        if line.computed:
-            earnings += amount
-        elif line.kind == "total":
-            totals.add(amount)
-        else:
-            account = books.accounts.get(line.account_id or "", {})
-            placed = found.get(str(account.get("Class")))
-            if placed is not None and amount:
-                placed.append(_balance(account, amount))
-            elif amount:
-                unplaced.append(f"{line.label} ({amount})")
-    sums = {name: sum((each.amount for each in found[name]), ZERO) for name in CLASSES}
-    sums["EQUITY"] += earnings
-    net = sums["ASSET"] - sums["LIABILITY"]
-    reason = _why_not_tied(sums, net, totals, unplaced, day)
+    for line, name in placed.lines:
+        if line.value(column):
+            found[name].append(_balance(books.accounts.get(line.account_id or "", {}), line, column))
+    earnings = placed.earnings
     found["EQUITY"].append(
         Balance(account_id=None, code=None, name="Current Year Earnings", type=None, amount=earnings)
     )
+    sums = placed.sums
+    totals, problem = check_totals(lines, sums, column)
+    reason = None
+    if placed.unplaced:
+        named = ", ".join(f"{line.label} ({line.value(column)})" for line in placed.unplaced)
+        reason = f"these lines belong to no account of the chart: {named}."
+    elif sums["ASSET"] - sums["LIABILITY"] != sums["EQUITY"]:
+        difference = sums["ASSET"] - sums["LIABILITY"] - sums["EQUITY"]
+        reason = f"assets less liabilities differ from equity by {difference}, which is unexplained."
+    elif problem:
+        reason = problem
     return Sheet(
         as_of=day,
         ref=f"balance_sheet:{day}:{basis}",
-        assets=SheetClass(name="assets", accounts=found["ASSET"], total=sums["ASSET"]),
-        liabilities=SheetClass(name="liabilities", accounts=found["LIABILITY"], total=sums["LIABILITY"]),
-        equity=SheetClass(name="equity", accounts=found["EQUITY"], total=sums["EQUITY"]),
+        assets=SheetClass(name="assets", accounts=found["ASSET"], total=totals["ASSET"]),
+        liabilities=SheetClass(name="liabilities", accounts=found["LIABILITY"], total=totals["LIABILITY"]),
+        equity=SheetClass(name="equity", accounts=found["EQUITY"], total=totals["EQUITY"]),
         current_year_earnings=earnings,
-        net_assets=net,
+        net_assets=totals["NET"],
         ties=reason is None,
-        not_tied_because=reason,
+        not_tied_because=f"On {day} {reason}" if reason else None,
     )
 
 
-def _balance(account: Row, amount: Decimal) -> Balance:
+def _balance(account: Row, line: layout.Line, column: int) -> Balance:
     return Balance(
-        account_id=account["AccountID"],
+        account_id=account.get("AccountID") or line.account_id,
         code=account.get("Code") or None,
-        name=str(account.get("Name")),
+        name=str(account.get("Name") or line.label),
         type=account.get("Type"),
-        amount=amount,
+        amount=line.value(column),
     )
-
-
-def _why_not_tied(
-    sums: dict[str, Decimal], net: Decimal, totals: set[Decimal], unplaced: list[str], day: date
-) -> str | None:
-    if unplaced:
-        return f"On {day} these lines belong to no account of the chart: {', '.join(unplaced)}."
-    if net != sums["EQUITY"]:
-        off = net - sums["EQUITY"]
-        return f"On {day} assets less liabilities differ from equity by {off}."
-    for name, amount in sums.items():
-        if amount and amount not in totals:
-            return f"On {day} Xero's report has no total of {amount}, which its {name} accounts come to."
-    return None
 
 
 class GetBalanceSheet(ReadAction[BalanceSheetParams]):

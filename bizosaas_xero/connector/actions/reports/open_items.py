@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any, Literal
+from functools import partial
+from typing import Literal
 
 from bizosaas_xero.connector.actions.books import Books, Row, date_filter, parse_guid
 from bizosaas_xero.connector.actions.money import to_base_currency
 from bizosaas_xero.connector.actions.reports.ageing import DAY, ZERO, Settlement, open_amount
-from bizosaas_xero.spec.errors import Unavailable
+from bizosaas_xero.connector.actions.typed_rows import UnreadableRecord, record_name
+from bizosaas_xero.connector.http.errors import HIGH_VOLUME
+from bizosaas_xero.spec.errors import Invalid
 
 Kind = Literal["invoice", "credit_note", "overpayment", "prepayment"]
 
@@ -73,58 +76,132 @@ class Item:
     base: Decimal
 
 
-def read_open_items(books: Books, side: Side, as_of: date, contact_id: str | None) -> list[Item]:
-    """Return every document with an open amount at the end of a day, prepayments included."""
-    credit_items, later = _read_credits(books, side, as_of, contact_id)
+@dataclass(frozen=True)
+class CreditUse:
+    """A refund of a credit, or an allocation of it to an invoice, up to the day of the report.
+
+    Args:
+        document: The credit's number, or its id.
+        dated: The date of the credit.
+        used: The date of the refund or allocation.
+        base: The amount in base currency.
+        invoice_id: The invoice of an allocation, in lower case; ``None`` for a refund.
+    """
+
+    document: str
+    dated: date
+    used: date
+    base: Decimal
+    invoice_id: str | None
+
+
+@dataclass
+class OpenItems:
+    """The open documents of a day, and the uses of credits up to it."""
+
+    items: list[Item] = field(default_factory=list)
+    credit_uses: list[CreditUse] = field(default_factory=list)
+
+
+def read_open_items(books: Books, side: Side, as_of: date, contact_id: str | None) -> OpenItems:
+    """Return every document with an open amount at the end of a day, prepayments included.
+
+    Documents that cannot be read are left out, and listed in ``books.unreadable``.
+    """
+    result = OpenItems()
+    credit_items, later = _read_credits(books, side, as_of, contact_id, result.credit_uses)
     invoices = _read_invoices(books, side, as_of, contact_id, later)
-    return [item for item in (*invoices, *credit_items) if item.amount]
+    result.items = [item for item in (*invoices, *credit_items) if item.amount]
+    return result
 
 
 # ---------------------------------------------------------------- credits
 
-_CREDITS: tuple[tuple[Kind, str, str, str, str], ...] = (
-    ("credit_note", "CreditNotes", "CreditNote", "CreditNoteID", "CreditNoteNumber"),
-    ("overpayment", "Overpayments", "Credit", "OverpaymentID", "Reference"),
-    ("prepayment", "Prepayments", "Credit", "PrepaymentID", "Reference"),
+_CREDITS: tuple[tuple[Kind, str, str], ...] = (
+    ("credit_note", "CreditNotes", "CreditNote"),
+    ("overpayment", "Overpayments", "Credit"),
+    ("prepayment", "Prepayments", "Credit"),
 )
+_ID_FIELDS = {"credit_note": "CreditNoteID", "overpayment": "OverpaymentID", "prepayment": "PrepaymentID"}
 
 
 def _read_credits(
-    books: Books, side: Side, as_of: date, contact_id: str | None
+    books: Books, side: Side, as_of: date, contact_id: str | None, uses: list[CreditUse]
 ) -> tuple[list[Item], dict[str, Decimal]]:
     """Return the credits, and by invoice the amount that was allocated to it after the day.
 
     All credits are read, used up or not and of any date: a credit reduces an invoice on the date of its
-    allocation, and only the credit itself is sure to hold that date.
+    allocation, and only the credit itself is sure to hold that date. Xero may list an overpayment among the
+    prepayments as well; each is counted once, as what its type says.
     """
     items: list[Item] = []
     later: dict[str, Decimal] = defaultdict(lambda: ZERO)
-    for kind, path, shape, key, number in _CREDITS:
+    seen: set[str] = set()
+
+    def add(kind: Kind, row: Row) -> None:
+        if not _is_counted(row, side, contact_id):
+            return
+        kind, key = _credit_kind(kind, row)
+        if key.lower() in seen:
+            return
+        allocations = [part for part in row.get("Allocations") or () if not part.get("IsDeleted")]
+        settlements = [*map(_settlement, allocations), *map(_settlement, _live_payments(row))]
+        remaining = open_amount(_amount(row, "RemainingCredit"), settlements, as_of)
+        item = _make_item(books, kind, row, key, -remaining)
+        seen.add(key.lower())
+        for part in allocations:
+            if _settlement(part).date > as_of:
+                later[_allocated_invoice(part)] += part["Amount"]
+        uses.extend(_credit_uses(books, row, item, as_of, allocations))
+        if item.dated <= as_of:
+            items.append(item)
+
+    for kind, path, shape in _CREDITS:
         query = {}
         if kind == "credit_note":
             conditions = [f'Type=="{side.credit_notes}"', *_of_contact(contact_id)]
             query = {"where": " AND ".join(conditions), "order": "CreditNoteID ASC"}
-        for row in _unique_rows(books.iter_rows(path, shape, query), key):
-            if not _is_counted(row, side, contact_id):
-                continue
-            allocations = [part for part in row.get("Allocations") or () if not part.get("IsDeleted")]
-            for part in allocations:
-                if _settlement(part).date > as_of:
-                    later[str((part.get("Invoice") or {}).get("InvoiceID")).lower()] += part["Amount"]
-            if _day(row, "Date") <= as_of:
-                parts = map(_settlement, (*allocations, *_live_payments(row)))
-                remaining = open_amount(_amount(row, "RemainingCredit"), parts, as_of)
-                items.append(_make_item(books, kind, row, row[key], row.get(number), -remaining))
+        rows = books.iter_rows(path, shape, query, tolerant=True)
+        books.visit_rows(rows, partial(add, kind))
     return items, later
 
 
 def _is_counted(row: Row, side: Side, contact_id: str | None) -> bool:
     kind = str(row.get("Type"))
-    if row.get("Status") not in _COUNTED_STATES or not (
-        kind == side.credit_notes or kind.startswith(side.advance_prefixes)
-    ):
+    ours = kind == side.credit_notes or kind.startswith(side.advance_prefixes)
+    if row.get("Status") not in _COUNTED_STATES or not ours:
         return False
     return contact_id is None or _contact_of(row)[0] == contact_id
+
+
+def _credit_kind(kind: Kind, row: Row) -> tuple[Kind, str]:
+    """Return what a credit is by its type, whichever list it is from, and its id."""
+    if str(row.get("Type")).endswith("OVERPAYMENT"):
+        kind = "overpayment"
+    elif str(row.get("Type")).endswith("PREPAYMENT"):
+        kind = "prepayment"
+    own = _ID_FIELDS[kind]
+    key = row.get(own) or next((row[name] for name in _ID_FIELDS.values() if row.get(name)), None)
+    if key is None:
+        raise UnreadableRecord(record_name(row), own)
+    return kind, str(key)
+
+
+def _credit_uses(books: Books, row: Row, item: Item, as_of: date, allocations: list[Row]) -> Iterator[CreditUse]:
+    rate = _rate(books, row)
+    name = item.number or item.id
+    for part in allocations:
+        settlement = _settlement(part)
+        if settlement.date <= as_of:
+            base = to_base_currency(settlement.amount, rate)
+            yield CreditUse(name, item.dated, settlement.date, base, _allocated_invoice(part))
+    for settlement in map(_settlement, _live_payments(row)):
+        if settlement.date <= as_of:
+            yield CreditUse(name, item.dated, settlement.date, to_base_currency(settlement.amount, rate), None)
+
+
+def _allocated_invoice(part: Row) -> str:
+    return str((part.get("Invoice") or {}).get("InvoiceID")).lower()
 
 
 # ---------------------------------------------------------------- invoices
@@ -135,87 +212,161 @@ def _read_invoices(
 ) -> Iterator[Item]:
     past = as_of < books.today
     paid = {} if past else _read_later_payments(books, side, as_of, contact_id)
-    rows = {row["InvoiceID"].lower(): row for row in _read_candidates(books, side, as_of, contact_id, past=past)}
-    missing = sorted((credited.keys() | paid.keys()) - rows.keys())
-    for row in _read_by_ids(books, missing):
-        owner = _contact_of(row)[0]
+    rows: dict[str, Row] = {}
+    for row in _read_open_invoices(books, side, as_of, contact_id, past=past):
+        rows[row["InvoiceID"].lower()] = row
+    if past:
+        settled = _read_settled_invoices(books, side, as_of, contact_id)
+        rows |= settled if settled is not None else {}
+        if settled is None:
+            paid = _read_later_payments(books, side, as_of, contact_id)
+
+    def add(row: Row) -> None:
         matches = row.get("Type") == side.invoices and row.get("Status") in _COUNTED_STATES
-        if matches and _day(row, "Date") <= as_of and contact_id in {None, owner}:
+        if matches and _day(row, "Date") <= as_of and contact_id in {None, _contact_of(row)[0]}:
             rows[row["InvoiceID"].lower()] = row
-    for key, row in rows.items():
+
+    missing = _read_by_ids(books, sorted((credited.keys() | paid.keys()) - rows.keys()))
+    books.visit_rows(missing, add)
+
+    def make(entry: tuple[str, Row]) -> Item:
+        key, row = entry
         amount = _amount(row, "AmountDue") + credited.get(key, ZERO)
         # the summary form has no payments; those dated after the day were read by themselves
         settlements = map(_settlement, _live_payments(row))
         amount = open_amount(amount, settlements, as_of) if past else amount + paid.get(key, ZERO)
-        yield _make_item(books, "invoice", row, row["InvoiceID"], row.get("InvoiceNumber"), amount)
+        return _make_item(books, "invoice", row, row["InvoiceID"], amount)
+
+    return books.convert_rows(rows.items(), make)
 
 
-def _read_candidates(books: Books, side: Side, as_of: date, contact_id: str | None, *, past: bool) -> Iterator[Row]:
-    upto = f"Date<={date_filter(as_of)}"
-    base = [f'Type=="{side.invoices}"', *_of_contact(contact_id), upto]
-    if past:
-        since = f"FullyPaidOnDate>={date_filter(as_of + DAY)}"
-        selections = [(*base, 'Status=="AUTHORISED"'), (*base, 'Status=="PAID"', since)]
-    else:
-        selections = [(*base, 'Status=="AUTHORISED"', "AmountDue>0")]
-    for conditions in selections:
-        query = {"where": " AND ".join(conditions), "order": "InvoiceID ASC"}
-        if not past:
-            query["summaryOnly"] = "true"
-        yield from books.iter_rows("Invoices", "Invoice", query)
+def _read_open_invoices(books: Books, side: Side, as_of: date, contact_id: str | None, *, past: bool) -> Iterator[Row]:
+    conditions = [*_invoice_conditions(side, contact_id), f"Date<={date_filter(as_of)}", 'Status=="AUTHORISED"']
+    query = {"order": "InvoiceID ASC"}
+    if not past:
+        conditions.append("AmountDue>0")
+        query["summaryOnly"] = "true"
+    return books.iter_rows("Invoices", "Invoice", {"where": " AND ".join(conditions), **query}, tolerant=True)
+
+
+def _read_settled_invoices(books: Books, side: Side, as_of: date, contact_id: str | None) -> dict[str, Row] | None:
+    """Return the invoices that were settled after the day; ``None`` if Xero refuses the filter for large books."""
+    conditions = [*_invoice_conditions(side, contact_id), f"Date<={date_filter(as_of)}", 'Status=="PAID"']
+    where = " AND ".join([*conditions, f"FullyPaidOnDate>={date_filter(as_of + DAY)}"])
+    try:
+        rows = list(books.iter_rows("Invoices", "Invoice", {"where": where, "order": "InvoiceID ASC"}, tolerant=True))
+    except Invalid as error:
+        if error.reason != HIGH_VOLUME:
+            raise
+        return None
+    return {row["InvoiceID"].lower(): row for row in rows}
 
 
 def _read_later_payments(books: Books, side: Side, as_of: date, contact_id: str | None) -> dict[str, Decimal]:
     """Return by invoice the payments that are recorded already and dated after the day."""
-    after = f"Date>={date_filter(as_of + DAY)}"
-    where = f'PaymentType=="{side.payments}" AND Status=="AUTHORISED" AND {after}'
+    where = f'PaymentType=="{side.payments}" AND Status=="AUTHORISED" AND Date>={date_filter(as_of + DAY)}'
     amounts: dict[str, Decimal] = defaultdict(lambda: ZERO)
-    pages = books.iter_rows("Payments", "Payment", {"where": where, "order": "PaymentID ASC"})
-    for row in _unique_rows(pages, "PaymentID"):
+    seen: set[str] = set()
+
+    def add(row: Row) -> None:
         invoice = row.get("Invoice") or {}
         owner = (invoice.get("Contact") or {}).get("ContactID")
-        if invoice.get("InvoiceID") and (not contact_id or not owner or owner.lower() == contact_id):
+        if row["PaymentID"] in seen or not invoice.get("InvoiceID"):
+            return
+        if not contact_id or not owner or owner.lower() == contact_id:
             amounts[invoice["InvoiceID"].lower()] += _amount(row, "Amount")
+            seen.add(row["PaymentID"])
+
+    rows = books.iter_rows("Payments", "Payment", {"where": where, "order": "PaymentID ASC"}, tolerant=True)
+    books.visit_rows(rows, add)
     return amounts
 
 
 def _read_by_ids(books: Books, ids: list[str]) -> Iterator[Row]:
     for start in range(0, len(ids), MAX_IDS_PER_CALL):
-        yield from books.iter_rows("Invoices", "Invoice", {"IDs": ",".join(ids[start : start + MAX_IDS_PER_CALL])})
+        query = {"IDs": ",".join(ids[start : start + MAX_IDS_PER_CALL])}
+        yield from books.iter_rows("Invoices", "Invoice", query, tolerant=True)
+
+
+# ---------------------------------------------------------------- settlements before their document
+
+
+@dataclass(frozen=True)
+class EarlySettlement:
+    """A settlement dated up to the day, of a document that is dated after it.
+
+    The ledger has it on the control account, but its document is not open yet.
+
+    Args:
+        document: The document's number, or its id.
+        dated: The date of the document.
+        settled: The date of the settlement.
+        base: What it adds to the control account, in base currency.
+    """
+
+    document: str
+    dated: date
+    settled: date
+    base: Decimal
+
+
+def read_early_settlements(books: Books, side: Side, as_of: date, uses: list[CreditUse]) -> list[EarlySettlement]:
+    """Return the payments, refunds and allocations up to a day whose document is dated after it.
+
+    Costs a call for each 1,000 invoices dated after the day.
+    """
+    early: list[EarlySettlement] = []
+    future: set[str] = set()
+
+    def add(row: Row) -> None:
+        if row.get("Status") not in _COUNTED_STATES:
+            return
+        future.add(row["InvoiceID"].lower())
+        rate, dated = _rate(books, row), _day(row, "Date")
+        for part in map(_settlement, _live_payments(row)):
+            if part.date <= as_of:
+                name = row.get("InvoiceNumber") or row["InvoiceID"]
+                early.append(EarlySettlement(str(name), dated, part.date, -to_base_currency(part.amount, rate)))
+
+    conditions = [*_invoice_conditions(side, None), f"Date>={date_filter(as_of + DAY)}"]
+    query = {"where": " AND ".join(conditions), "order": "InvoiceID ASC"}
+    books.visit_rows(books.iter_rows("Invoices", "Invoice", query, tolerant=True), add)
+    for use in uses:
+        invoice_open = use.invoice_id is not None and use.invoice_id not in future
+        if use.dated > as_of and (use.invoice_id is None or invoice_open):
+            early.append(EarlySettlement(use.document, use.dated, use.used, use.base))
+        elif use.dated <= as_of and use.invoice_id in future:
+            early.append(EarlySettlement(use.document, use.dated, use.used, -use.base))
+    return early
 
 
 # ---------------------------------------------------------------- fields
 
 
-def _make_item(books: Books, kind: Kind, row: Row, key: str, number: Any, amount: Decimal) -> Item:
-    currency = str(row.get("CurrencyCode") or books.base_currency)
-    rate = Decimal(1)
-    if currency != books.base_currency:
-        rate = _amount(row, "CurrencyRate")
-        if rate <= 0:
-            raise _unreadable(row, "CurrencyRate")
+def _make_item(books: Books, kind: Kind, row: Row, key: str, amount: Decimal) -> Item:
     contact_id, contact = _contact_of(row)
+    number = row.get("InvoiceNumber") or row.get("CreditNoteNumber") or row.get("Reference") or None
     return Item(
         kind=kind,
         id=key,
-        number=number or row.get("Reference") or None,
+        number=number,
         contact_id=contact_id,
         contact=contact,
         dated=_day(row, "Date"),
         due=row.get("DueDate"),
-        currency=currency,
+        currency=str(row.get("CurrencyCode") or books.base_currency),
         amount=amount,
-        base=to_base_currency(amount, rate),
+        base=to_base_currency(amount, _rate(books, row)),
     )
 
 
-def _unique_rows(rows: Iterator[Row], key: str) -> Iterator[Row]:
-    """Yield each row once: a row can come twice when the list grows while it is read."""
-    seen: set[str] = set()
-    for row in rows:
-        if row[key] not in seen:
-            seen.add(row[key])
-            yield row
+def _rate(books: Books, row: Row) -> Decimal:
+    if str(row.get("CurrencyCode") or books.base_currency) == books.base_currency:
+        return Decimal(1)
+    rate = _amount(row, "CurrencyRate")
+    if rate <= 0:
+        raise UnreadableRecord(record_name(row), "CurrencyRate", rate)
+    return rate
 
 
 def _live_payments(row: Row) -> list[Row]:
@@ -229,27 +380,26 @@ def _settlement(part: Row) -> Settlement:
 def _contact_of(row: Row) -> tuple[str, str]:
     contact = row.get("Contact") or {}
     if not contact.get("ContactID"):
-        raise _unreadable(row, "Contact")
+        raise UnreadableRecord(record_name(row), "Contact")
     return str(contact["ContactID"]).lower(), str(contact.get("Name") or "")
 
 
 def _day(row: Row, name: str) -> date:
-    value = row.get(name)
+    value = row[name]
     if not isinstance(value, date):
-        raise _unreadable(row, name)
+        raise UnreadableRecord(record_name(row), name, value)
     return value
 
 
 def _amount(row: Row, name: str) -> Decimal:
-    value = row.get(name)
+    value = row[name]
     if not isinstance(value, Decimal):
-        raise _unreadable(row, name)
+        raise UnreadableRecord(record_name(row), name, value)
     return value
 
 
-def _unreadable(row: Row, name: str) -> Unavailable:
-    key = next((row[field] for field in row if field.endswith("ID") and row[field]), "a record")
-    return Unavailable(f"{key} of Xero lacks {name}: it cannot be counted.", reason="unreadable_record")
+def _invoice_conditions(side: Side, contact_id: str | None) -> list[str]:
+    return [f'Type=="{side.invoices}"', *_of_contact(contact_id)]
 
 
 def _of_contact(contact_id: str | None) -> list[str]:

@@ -33,8 +33,10 @@ def to_markdown(report: PnlResult) -> str:
             text.append(f"| **{_TITLES[section.name]}** | |")
             text += [f"| {escape_markdown(figure.name)} | {figure.amount:,} |" for figure in section.accounts]
             text.append(f"| *Total* | *{section.total:,}* |")
-    if report.unrealised_currency:
-        text.append(f"| Unrealised currency gains | {report.unrealised_currency:,} |")
+    text += [f"| {escape_markdown(line.label)} | {line.amount:,} |" for line in report.other_lines]
+    if report.currency_gains is None or report.currency_gains:
+        gains = "unknown" if report.currency_gains is None else f"{report.currency_gains:,}"
+        text.append(f"| Currency gains | {gains} |")
     text.append(f"| **Net profit** | **{report.net_profit:,}** |")
     if report.not_tied_because:
         text += ["", f"Not tied: {escape_markdown(report.not_tied_because)}"]
@@ -49,7 +51,9 @@ def to_csv(report: PnlResult) -> str:
     for section in report.sections:
         for figure in section.accounts:
             writer.writerow([section.name, escape_csv(figure.code or ""), escape_csv(figure.name), figure.amount])
-    writer.writerow(["unrealised_currency", "", "", report.unrealised_currency])
+    for line in report.other_lines:
+        writer.writerow(["other_lines", "", escape_csv(line.label), line.amount])
+    writer.writerow(["currency_gains", "", "", "" if report.currency_gains is None else report.currency_gains])
     writer.writerow(["net_profit", "", "", report.net_profit])
     return out.getvalue()
 

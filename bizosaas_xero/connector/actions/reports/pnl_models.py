@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from bizosaas_xero.connector.actions.models import Money, Params, Result
+from bizosaas_xero.connector.actions.reports.days import ReportDay
 
 
 class Tracking(Params):
@@ -20,8 +21,8 @@ class Tracking(Params):
 class PnlParams(Params):
     """Which period, on which basis."""
 
-    from_date: date = Field(description="First day, as YYYY-MM-DD.")
-    to_date: date = Field(description="Last day, as YYYY-MM-DD.")
+    from_date: ReportDay = Field(description="First day, as YYYY-MM-DD.")
+    to_date: ReportDay = Field(description="Last day, as YYYY-MM-DD.")
     basis: Literal["accrual", "cash"] = Field(
         "accrual", description="`accrual` counts invoices when they are dated, `cash` when they are paid."
     )
@@ -55,18 +56,40 @@ class Section(Result):
     total: Money
 
 
+class OtherLine(Result):
+    """A line of the report whose account is not in the chart, or that has none."""
+
+    label: str
+    amount: Money = Field(description="As Xero shows it.")
+    share: Money | None = Field(
+        description="What it adds to the profit, by Xero's own total. `null` if the total does not decide it."
+    )
+
+
+class CurrencySplit(Result):
+    """Currency gains by Xero's own accounts in the trial balances. Gains are positive, losses negative."""
+
+    realised: Money
+    unrealised: Money = Field(description="Changes with the exchange rates of the hour.")
+    bank_revaluation: Money
+    unassigned: Money = Field(description="The part of `currency_gains` that the trial balances do not show.")
+
+
 class Piece(Result):
-    """One report that Xero made: financial years are read apart, and none is longer than 365 days."""
+    """One report of Xero: each financial year is read by itself, and no report is longer than 365 days."""
 
     from_date: date
     to_date: date
-    net_profit: Money = Field(description="Computed here by account class.")
-    net_profit_in_xero: Money = Field(description="The report's own last line.")
-    trial_balance_movement: Money | None = Field(description="Revenue less expense by the trial balances.")
+    net_profit: Money = Field(description="The report's own last line, or by accounts if it has none.")
+    net_profit_in_xero: Money | None = Field(description="The report's own last line.")
+    net_profit_by_accounts: Money = Field(description="Computed here by the class of each account.")
+    trial_balance_movement: Money | None = Field(
+        description="Revenue less expense by the trial balances; `null` if they could not be read."
+    )
 
 
 class PnlResult(Result):
-    """Profit and loss, and what it was checked against."""
+    """Profit and loss, and the figures it was checked against."""
 
     organisation: str
     currency: str
@@ -75,10 +98,20 @@ class PnlResult(Result):
     to_date: date
     ref: str = Field(description="Cite a figure as [REF:ACCOUNT_ID], or [REF:NAME] such as :net_profit.")
     sections: list[Section]
-    gross_profit: Money
-    unrealised_currency: Money = Field(description="Revaluation that belongs to no account; moves by the hour.")
-    net_profit: Money
-    ties: bool = Field(description="Every piece equals Xero's own total and the trial balances.")
+    other_lines: list[OtherLine] = Field(description="Lines without an account of the chart, in no section.")
+    gross_profit: Money = Field(description="Xero's own line if the report has one.")
+    currency_gains: Money | None = Field(
+        description="The row that groups realised and unrealised currency gains and bank revaluations, in no section. "
+        "Zero if the report lists their accounts. `null` if its sign cannot be established."
+    )
+    currency_split: CurrencySplit | None = Field(description="`null` if the trial balances could not be read.")
+    net_profit: Money = Field(description="Xero's own last line.")
+    net_profit_by_accounts: Money = Field(description="Computed here from sections, currency gains and other lines.")
+    difference: Money = Field(description="`net_profit` less `net_profit_by_accounts`.")
+    ties: bool | None = Field(
+        description="Every piece equals Xero's own total and the trial balances. `null`: the trial balances could not "
+        "be read."
+    )
     not_tied_because: str | None = None
     pieces: list[Piece]
-    texts: dict[str, str] = Field(default_factory=dict, description="By format, as asked for.")
+    texts: dict[str, str] = Field(default_factory=dict, description="By format, as requested.")

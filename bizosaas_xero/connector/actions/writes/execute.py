@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from bizosaas_xero.connector.actions.books import Books, Row
-from bizosaas_xero.connector.actions.typed_rows import check_types
+from bizosaas_xero.connector.actions.typed_rows import UnreadableRecord, check_types
 from bizosaas_xero.connector.actions.writes.plan import Draft, Step, Write, encode_json, fill_placeholders, to_json
 from bizosaas_xero.connector.http import errors
 from bizosaas_xero.connector.http.client import MAX_ATTEMPTS, ParsedResponse
@@ -174,7 +174,10 @@ def _written_element(response: ParsedResponse, step: Step) -> Row:
         )
     if str(row.get(step.id_field) or _ZERO_ID) == _ZERO_ID:
         raise Unavailable("Xero's answer does not contain the written element.", reason="garbled_answer")
-    return check_types(row, step.shape)
+    try:
+        return check_types(row, step.shape)
+    except UnreadableRecord as error:  # not a refusal: the record was written
+        raise Unavailable(error.message, reason="unreadable_record") from None
 
 
 # ---------------------------------------------------------------- History notes

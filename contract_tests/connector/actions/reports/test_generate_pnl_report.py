@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 
 from bizosaas_xero.connector.actions.books import Books
 from bizosaas_xero.connector.actions.reports import generate_pnl_report, layout
+from bizosaas_xero.connector.actions.reports.pnl_models import PnlParams
+from bizosaas_xero.spec.errors import MissingScope
 
 
 @pytest.mark.parametrize("basis", ["accrual", "cash"])
@@ -39,7 +41,7 @@ def test_the_profit_ties_to_xeros_total_and_to_the_trial_balances(ask, basis, fi
         + sections["other_income"]
         - sections["cost_of_sales"]
         - sections["expenses"]
-        + result["unrealised_currency"]
+        + result["currency_gains"]
     )
     assert result["gross_profit"] == sections["income"] - sections["cost_of_sales"]
     assert all(isinstance(figure["amount"], Decimal) for s in result["sections"] for figure in s["accounts"])
@@ -185,4 +187,139 @@ def test_totals_blank_cells_zero_ids_and_currency_rows_are_classified():
 def test_a_cell_that_is_not_a_number_is_refused():
     with pytest.raises(Exception, match="n/a") as caught:
         layout.lines({"Rows": [row("Sales", "n/a")]})
-    assert caught.value.code == "unavailable"
+    assert (caught.value.code, caught.value.recovery) == ("invalid", "fix")
+
+
+# ---------------------------------------------------------------- books of three accounts, report by report
+
+ACCOUNTS = {
+    "s": {"AccountID": "s", "Class": "REVENUE", "Type": "SALES", "Name": "Sales", "Code": "200"},
+    "r": {"AccountID": "r", "Class": "EXPENSE", "Type": "OVERHEADS", "Name": "Rent", "Code": "400"},
+    "499": {"AccountID": "499", "Class": "EXPENSE", "Type": "EXPENSE", "SystemAccount": "REALISEDCURRENCYGAIN"},
+    "498": {"AccountID": "498", "Class": "EXPENSE", "Type": "EXPENSE", "SystemAccount": "UNREALISEDCURRENCYGAIN"},
+    "497": {"AccountID": "497", "Class": "EXPENSE", "Type": "EXPENSE", "SystemAccount": "BANKCURRENCYGAIN"},
+}
+FX = "Foreign Currency Gains and Losses"
+GROUP = {"Id": "account", "Value": "FXGROUPID"}
+
+
+def account(guid, value):
+    return row(ACCOUNTS.get(guid, {"Name": "Lost"}).get("Name"), value, mark={"Id": "account", "Value": guid})
+
+
+def section(*rows, total=None):
+    summary = [row("Total", total, kind="SummaryRow")] if total is not None else []
+    return {"RowType": "Section", "Title": "", "Rows": [*rows, *summary]}
+
+
+def trial_balance(**credit):
+    rows = [
+        {
+            "RowType": "Row",
+            "Cells": [
+                {"Value": key, "Attributes": [{"Id": "account", "Value": key}]},
+                *({"Value": value} for value in ("", "", "", amount)),
+            ],
+        }
+        for key, amount in credit.items()
+    ]
+    return {"Rows": [{"RowType": "Section", "Rows": rows}]}
+
+
+def read_report(*sections, balances=None, **more):
+    """Run the action on one report and one trial balance, both made by hand."""
+
+    def read(name, _query):
+        if name == "ProfitAndLoss":
+            return {"Rows": list(sections)}
+        if balances is None:
+            raise MissingScope("'generate_pnl_report' needs a permission.")
+        return trial_balance(**balances)
+
+    books = SimpleNamespace(
+        accounts=ACCOUNTS, organisation={"Name": "X"}, base_currency="NZD", read_report=read,
+        year_end=lambda _: date(2027, 3, 31), year_start=lambda _: date(2026, 4, 1),
+    )  # fmt: skip
+    params = PnlParams(from_date=date(2026, 4, 1), to_date=date(2026, 4, 30), **more)
+    return generate_pnl_report.run(books, params)
+
+
+SALES = section(account("s", "100.00"), total="100.00")
+
+
+@pytest.mark.parametrize("mark", [GROUP, None, {"Id": "FXGROUPID", "Value": ""}], ids=["FXGROUPID", "no id", "as id"])
+@pytest.mark.parametrize(
+    ("costs", "net", "gains"),
+    [
+        ("-5.00", "105.00", "5.00"),  # a gain in a section of costs
+        ("5.00", "95.00", "-5.00"),
+        ("(5.00)", "105.00", "5.00"),
+        ("5.00", "105.00", "5.00"),  # a gain in a section of income
+    ],
+)
+def test_currency_gains_take_their_sign_from_xeros_own_total(mark, costs, net, gains):
+    currency = section(row(FX, costs, mark=mark), total=costs)
+    result = read_report(SALES, currency, section(row("Net Profit", net)), balances={"s": "100.00", "499": gains})
+    assert (result.net_profit, result.net_profit_by_accounts, result.difference) == (Decimal(net), Decimal(net), 0)
+    assert (result.currency_gains, result.ties) == (Decimal(gains), True), result.not_tied_because
+    assert result.currency_split.realised == Decimal(gains)
+    assert result.currency_split.unassigned == 0
+
+
+def test_currency_gains_are_split_by_the_trial_balance():
+    currency = section(row(FX, "-6.00", mark=GROUP), total="-6.00")
+    balances = {"s": "100.00", "499": "1.00", "498": "2.00", "497": "3.00"}
+    result = read_report(SALES, currency, section(row("Net Profit", "106.00")), balances=balances)
+    split = result.currency_split
+    assert (split.realised, split.unrealised, split.bank_revaluation, split.unassigned) == (1, 2, 3, 0)
+    assert (result.currency_gains, result.ties) == (6, True)
+
+
+def test_currency_gains_without_any_total_take_their_sign_from_the_trial_balance():
+    currency = section(row(FX, "-5.00", mark=GROUP), total="-5.00")
+    result = read_report(SALES, currency, balances={"s": "100.00", "498": "5.00"})
+    assert (result.net_profit, result.currency_gains) == (105, 5)
+
+
+def test_a_sign_that_nothing_decides_is_refused_once_with_the_cell():
+    currency = section(row(FX, "-5.00", mark=GROUP), total="-5.00")
+    with pytest.raises(Exception, match=FX) as caught:
+        read_report(SALES, currency, balances={"s": "100.00"})
+    assert (caught.value.code, caught.value.recovery) == ("invalid", "fix")
+
+
+@pytest.mark.parametrize(("net", "share"), [("70.00", "-30.00"), ("130.00", "30.00")])
+def test_an_account_that_the_chart_lacks_takes_its_sign_from_xeros_own_total(net, share):
+    lost = section(account("lost", "30.00"), total="30.00")
+    result = read_report(SALES, lost, section(row("Net Profit", net)), balances={"s": "100.00", "lost": share})
+    assert (result.net_profit, result.net_profit_by_accounts) == (Decimal(net), Decimal(net))
+    assert [(line.label, line.amount, line.share) for line in result.other_lines] == [("Lost", 30, Decimal(share))]
+    assert result.ties is False
+    assert "accounts that the chart lacks: lost" in result.not_tied_because
+
+
+def test_xeros_own_total_is_the_headline_and_a_difference_is_called_unexplained():
+    result = read_report(SALES, section(row("Net Profit", "90.00")), balances={"s": "90.00"})
+    assert (result.net_profit, result.net_profit_by_accounts, result.difference) == (90, 100, -10)
+    assert result.ties is False
+    assert "differs by -10.00, which is unexplained" in result.not_tied_because
+
+
+def test_xeros_own_gross_profit_is_the_headline():
+    gross = section(row("Gross Profit", "60.00"))
+    result = read_report(SALES, gross, section(row("Net Profit", "100.00")), balances={"s": "100.00"})
+    assert (result.gross_profit, result.ties) == (60, False)
+    assert "gross profit is 60.00" in result.not_tied_because
+
+
+def test_without_permission_for_the_trial_balance_the_profit_is_given_unchecked():
+    result = read_report(SALES, section(row("Net Profit", "100.00")))
+    assert (result.net_profit, result.ties, result.currency_split) == (100, None, None)
+    assert "trial balance could not be read" in result.not_tied_because
+    assert result.pieces[0].trial_balance_movement is None
+
+
+def test_percentages_dashes_and_brackets_are_read():
+    rows = [SALES, section(account("r", "(30.00)"), total="(30.00)"), section(row("Net Profit", "130.00"))]
+    result = read_report(*rows, section(row("Net Profit %", "130.0%")), balances={"s": "100.00", "r": "30.00"})
+    assert (result.net_profit, result.ties) == (130, True)

@@ -247,9 +247,10 @@ def test_the_calls_of_each_form_are_counted(book):
     result = book.run("get_aged_receivables")
     asked = calls(book.box)
     # the ninth reads, by its id, what is paid with a payment dated ahead
-    assert result.calls == 9 == len(asked)
+    # and the tenth the invoices dated ahead, because the control account differs
+    assert result.calls == 10 == len(asked)
     bulk = [line["query"] for line in asked if line["path"].endswith("/Invoices") and "IDs" not in line["query"]]
-    assert len(bulk) == 1
+    assert len(bulk) == 2
     assert "summaryOnly" in bulk[0]
     book.box.sandbox.log.clear()
     book.run("get_aged_receivables", as_of=f"{book.day(20)}")
@@ -376,7 +377,7 @@ def dollars(base):
         ("0", [], None, "0", "0", True),
         ("0.01", [], None, "0", "0", False),
         ("25", ["100"], None, "25", "0", False),
-        ("25.01", ["100"], None, "0", "0", False),
+        ("25.01", ["100"], None, "0", "0", False),  # it cannot be known
         ("-25.01", ["60", "-40"], None, "0", "0", False),
         ("5.01", ["100"], "5.00", "5.00", "0.01", True),
         ("5.02", ["100"], "5.00", "5.00", "0", False),

@@ -51,7 +51,10 @@ def test_its_earnings_equal_the_profit_of_the_year(ask):
 
 ACCOUNTS = {
     "a1": {"AccountID": "a1", "Class": "ASSET", "Name": "Bank", "Type": "BANK", "Code": "090"},
+    "a2": {"AccountID": "a2", "Class": "ASSET", "Name": "Card", "Type": "BANK", "Code": "091"},
     "l1": {"AccountID": "l1", "Class": "LIABILITY", "Name": "Loan", "Type": "TERMLIAB", "Code": ""},
+    "l2": {"AccountID": "l2", "Class": "LIABILITY", "Name": "Tax", "Type": "CURRLIAB", "Code": "820"},
+    "e1": {"AccountID": "e1", "Class": "EQUITY", "Name": "Capital", "Type": "EQUITY", "Code": "970"},
 }
 
 
@@ -98,7 +101,7 @@ def test_a_small_report_is_read_line_by_line():
     [
         (WHOLE[:4], "differ from equity by 40"),
         ((*WHOLE, row("Stranger", "1.00", "ff")), "Stranger"),
-        ((WHOLE[0], *WHOLE[2:]), "no total of 100"),
+        ((WHOLE[0], row("Total", "90.00", kind="SummaryRow"), *WHOLE[2:]), "Total is 90.00, its lines add up to 100"),
         ((*WHOLE, row("Gains", "1.00", "FXGROUPID")), "Gains"),
     ],
 )
@@ -109,6 +112,128 @@ def test_a_report_that_does_not_balance_gives_the_reason(rows, word):
 
 
 def test_a_column_without_a_date_is_refused():
-    with pytest.raises(Exception, match="no date") as caught:
+    with pytest.raises(Exception, match="FY27") as caught:
         read(report(*WHOLE, title="FY27"))
-    assert caught.value.code == "unavailable"
+    assert (caught.value.code, caught.value.recovery) == ("invalid", "fix")
+    assert "BalanceSheet" in caught.value.message
+
+
+@pytest.mark.parametrize("title", ["31 Oct 26", "Oct 31, 2026", "31 October 2026", "2026-10-31"])
+def test_a_column_is_dated_in_every_form(title):
+    assert read(report(*WHOLE, title=title)).sheets[0].as_of == date(2026, 10, 31)
+
+
+def test_a_column_without_a_date_takes_that_of_the_title():
+    made = report(*WHOLE, title="Total") | {"ReportTitles": ["Balance Sheet", "X", "As at 31 October 2026"]}
+    assert read(made).sheets[0].as_of == date(2026, 10, 31)
+
+
+# ---------------------------------------------------------------- dialects
+
+
+def parts(*sections):
+    header = {"RowType": "Header", "Cells": [{"Value": ""}, {"Value": "31 Oct 2026"}]}
+    return {"Rows": [header, *({"RowType": "Section", "Title": "", "Rows": list(rows)} for rows in sections)]}
+
+
+def total(label, value):
+    return row(label, value, kind="SummaryRow")
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [NOBODY, "abababab-abab-abab-abab-abababababab", "12345678-1234-1234-1234-123456789012", None],
+    ids=["zeros", "recorded", "any id", "no id"],
+)
+@pytest.mark.parametrize("equity", [(), (row("Capital", "-7961.99", "E1"),)], ids=["alone", "with capital"])
+def test_the_row_of_the_equity_section_that_is_in_no_chart_is_current_year_earnings(mark, equity):
+    capital = Decimal("-7961.99") if equity else Decimal(0)
+    earnings = row("Current Year Earnings", f"{40 - capital:.2f}", mark)
+    result = read(
+        parts(
+            (row("Bank", "100.00", "A1"), total("Total Bank", "100.00")),
+            (row("Loan", "60.00", "L1"), total("Total Liabilities", "60.00")),
+            (row("Net Assets", "40.00"),),
+            (earnings, *equity, total("Total Equity", "40.00")),
+        )
+    )
+    [sheet] = result.sheets
+    assert result.ties, result.not_tied_because
+    assert (sheet.current_year_earnings, sheet.equity.total) == (40 - capital, 40)
+
+
+def test_a_uk_statutory_sheet_without_total_assets_ties():
+    result = read(
+        parts(
+            (row("Bank", "100.00", "A1"), total("Total Current Assets", "100.00")),
+            (row("Loan", "60.00", "L1"), total("Total Creditors: amounts falling due within one year", "60.00")),
+            (row("Net Current Assets (Liabilities)", "40.00"),),
+            (row("Total Assets less Current Liabilities", "40.00"),),
+            (row("Net Assets", "40.00"),),
+            (row("Current Year Earnings", "40.00"), total("Total Capital and Reserves", "40.00")),
+        )
+    )
+    assert result.ties, result.not_tied_because
+    assert (result.sheets[0].assets.total, result.sheets[0].net_assets) == (100, 40)
+
+
+def test_a_us_sheet_of_2026_without_net_assets_ties():
+    result = read(
+        parts(
+            (row("Bank", "100.00", "A1"), total("Total Cash", "100.00")),
+            (total("Total Assets", "100.00"),),
+            (),
+            (row("Loan", "60.00", "L1"), total("Total Long Term Liabilities", "60.00")),
+            (total("Total Liabilities", "60.00"),),
+            (row("Current Year Earnings", "40.00", NOBODY), total("Total Equity", "40.00")),
+            (total("Total Liabilities and Equity", "100.00"),),
+        )
+    )
+    assert result.ties, result.not_tied_because
+
+
+@pytest.mark.parametrize("place", ["assets", "liabilities"])
+def test_an_account_that_the_chart_lacks_has_the_class_of_its_section(place):
+    lost = row("Lost", "10.00", "gone")
+    assets = (row("Bank", "100.00", "A1"), *([lost] if place == "assets" else []))
+    debts = (row("Loan", "60.00", "L1"), *([lost] if place == "liabilities" else []))
+    owned, owed = (110, 60) if place == "assets" else (100, 70)
+    net = owned - owed
+    result = read(
+        parts(
+            (*assets, total("Total Assets", f"{owned}.00")),
+            (*debts, total("Total Liabilities", f"{owed}.00")),
+            (row("Current Year Earnings", f"{net}.00", NOBODY), total("Total Equity", f"{net}.00")),
+        )
+    )
+    [sheet] = result.sheets
+    assert result.ties, result.not_tied_because
+    assert (sheet.assets.total, sheet.liabilities.total, sheet.current_year_earnings) == (owned, owed, net)
+
+
+def test_an_overdrawn_bank_account_may_be_listed_as_a_liability():
+    result = read(
+        parts(
+            (row("Bank", "100.00", "A1"), total("Total Assets", "100.00")),
+            (row("Card", "25.00", "A2"), row("Loan", "60.00", "L1"), row("Tax", "5.00", "L2"),
+             total("Total Liabilities", "90.00")),
+            (row("Current Year Earnings", "10.00", NOBODY), total("Total Equity", "10.00")),
+        )
+    )  # fmt: skip
+    [sheet] = result.sheets
+    assert result.ties, result.not_tied_because
+    assert (sheet.liabilities.total, sheet.net_assets) == (90, 10)
+
+
+def test_xeros_own_total_is_the_headline_and_a_contradiction_is_reported():
+    result = read(
+        parts(
+            (row("Bank", "100.00", "A1"), total("Total Bank", "100.00")),
+            (total("Total Assets", "120.00"),),
+            (row("Loan", "60.00", "L1"), total("Total", "60.00")),
+            (row("Current Year Earnings", "40.00", NOBODY), total("Total Equity", "40.00")),
+        )
+    )
+    [sheet] = result.sheets
+    assert (sheet.assets.total, result.ties) == (120, False)
+    assert "Total Assets is 120.00, its accounts add up to 100.00" in result.not_tied_because
