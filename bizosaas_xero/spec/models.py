@@ -203,6 +203,9 @@ class Stats(Model):
     read: int = Field(0, description="Distinct records read in this run.")
     day_left: int | None = Field(None, description="Calls left today for this organisation.")
     minute_left: int | None = Field(None, description="Calls left this minute for this organisation.")
+    warnings: list[str] = Field(
+        default_factory=list, description="What this run could not do as asked, such as a refused re-check."
+    )
 
 
 class Batch(Model):

@@ -35,6 +35,7 @@ class Page:
         server_time: The service's time of the response.
         last: No page follows, according to this response.
         content: The raw body.
+        damaged: The body is damaged; its rows were salvaged.
     """
 
     number: int
@@ -43,6 +44,7 @@ class Page:
     server_time: datetime | None
     last: bool
     content: bytes = b""
+    damaged: bool = False
 
 
 class RestartRead(Exception):

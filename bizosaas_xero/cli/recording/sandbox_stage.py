@@ -63,7 +63,7 @@ FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "role-may-not-read": ("status", {"match": {"path": "BankTransactions"}, "status": 403, "body": "json"}),
     "invoices-bad-row": (
         "bad_row",
-        {"match": {"path": "Invoices"}, "field": "Total", "value": "12,5x", "row": 1},
+        {"match": {"path": "Invoices"}, "field": "Total", "value": "12,5x", "row": 1, "times": 2},
     ),
     "sign-in-service-down": (
         "status",

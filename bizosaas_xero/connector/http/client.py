@@ -43,11 +43,19 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class ParsedResponse:
-    """A successful response: parsed body (``{}`` for a 304), Xero's time, and the raw body."""
+    """A successful response.
+
+    Args:
+        body: The parsed body; ``{}`` for a 304.
+        server_time: Xero's time.
+        content: The raw body.
+        damaged: The body is not valid JSON, and was parsed by :mod:`bizosaas_xero.connector.records.salvage`.
+    """
 
     body: dict[str, Any]
     server_time: datetime | None
     content: bytes = b""
+    damaged: bool = False
 
 
 class Client:
@@ -84,7 +92,7 @@ class Client:
         """Like :meth:`get`, but return a function that parses the response.
 
         A compressed response waiting to be parsed takes a fiftieth of the memory. The function requests a
-        damaged response again.
+        damaged response again; if that one is damaged too, its rows are salvaged.
 
         Raises:
             ConnectorError: as :meth:`get`; the returned function raises it too.
@@ -95,7 +103,7 @@ class Client:
             try:
                 return _parse_response(response)
             except Unavailable:
-                return self._get_with_retries(path, params, since, _parse_response, MAX_ATTEMPTS - 1)
+                return self._get_with_retries(path, params, since, _salvage_response, MAX_ATTEMPTS - 1)
 
         return parse
 
@@ -198,21 +206,28 @@ def _limits(connection: Connection, settings: Settings, client_id: str) -> Limit
     )
 
 
-def _parse_response(response: httpx.Response) -> ParsedResponse:
+def _salvage_response(response: httpx.Response) -> ParsedResponse:
+    try:
+        return _parse_response(response)
+    except Unavailable:
+        return _parse_response(response, salvage=True)
+
+
+def _parse_response(response: httpx.Response, *, salvage: bool = False) -> ParsedResponse:
     if response.status_code != httpx.codes.OK:  # a 304 or a 204 has no body
         return ParsedResponse({}, _http_date(response))
     try:
-        body = decode.parse_json(response.content)
+        body = decode.parse_json(response.content, salvage=salvage)
     except ValueError:
         raise damaged_response(XERO, response) from None
     if not isinstance(body, dict):
         raise damaged_response(XERO, response)
     at = body.get("DateTimeUTC")
     try:
-        moment = decode.parse_timestamp(at) if at else None
-    except (ValueError, TypeError):
+        moment = decode.parse_timestamp(str(at)) if at else None
+    except ValueError:
         moment = None
-    return ParsedResponse(body, moment or _http_date(response), response.content)
+    return ParsedResponse(body, moment or _http_date(response), response.content, salvage)
 
 
 def _http_date(response: httpx.Response) -> datetime | None:

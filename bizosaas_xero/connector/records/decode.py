@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Clamped, Context, Decimal, Inexact, InvalidOperation, Overflow, Underflow
 from functools import cache, lru_cache
 from typing import Any
@@ -17,12 +17,12 @@ from typing import Any
 import msgspec
 
 from bizosaas_xero.connector.records.fields import SHAPES
+from bizosaas_xero.connector.records.salvage import parse_damaged
 
 Row = dict[str, Any]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# The milliseconds are UTC already; the offset that may follow is decoration (Xero's date documentation).
-_MS_DATE = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")
+_MS_DATE = re.compile(r"/Date\((-?\d+)([+-]\d{4})?\)/")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 _BOOLEANS = {"true": True, "false": False}
 
@@ -38,12 +38,18 @@ class DecodeError(ValueError):
     """A field's value cannot be decoded. The message names the field."""
 
 
-def parse_json(body: bytes) -> Any:
+def parse_json(body: bytes, *, salvage: bool = False) -> Any:
     """Parse JSON; numbers with a point become exact ``Decimal``.
+
+    Args:
+        body: The body.
+        salvage: Parse a damaged body as well, as :func:`.salvage.parse_damaged`.
 
     Raises:
         ValueError: The body is not JSON.
     """
+    if salvage:
+        return parse_damaged(body, _exact)
     # A page makes 20,000 objects and no garbage; garbage collection during parsing would add a third of the time.
     # No other thread runs in between: msgspec keeps the interpreter lock.
     collecting = gc.isenabled()
@@ -59,6 +65,8 @@ def parse_json(body: bytes) -> Any:
 
 def parse_timestamp(text: str) -> datetime:
     """Parse a timestamp: ``/Date(ms+0000)/``, or ISO 8601, in which a missing zone means UTC.
+
+    The milliseconds are UTC; an offset after them does not change the time (Xero's date documentation).
 
     Raises:
         ValueError: The text has neither form, or is beyond the calendar.
@@ -78,13 +86,21 @@ def parse_timestamp(text: str) -> datetime:
 
 @lru_cache(maxsize=8192)
 def parse_date(text: str) -> date:
-    """Parse a business date; Xero writes it as midnight UTC, so no zone is applied.
+    """Parse a business date.
+
+    Xero writes it as midnight UTC, or as midnight of the organisation with its offset: 24 recorded invoices have
+    ``/Date(1397390400000+1200)/`` with a DateString of 14 April, which is 13 April in UTC. The local day counts.
 
     Raises:
         ValueError: The text is not a date.
     """
     if text.startswith("/Date("):
-        return parse_timestamp(text).date()
+        moment = parse_timestamp(text)
+        match = _MS_DATE.fullmatch(text)
+        if match and match[2] and moment.time() != time.min:
+            hours, minutes = int(match[2][:3]), int(match[2][0] + match[2][3:])
+            moment += timedelta(hours=hours, minutes=minutes)
+        return moment.date()
     return datetime.fromisoformat(text).date()
 
 

@@ -1,8 +1,9 @@
 """The cursor: a host stores it between runs, and only this connector interprets it.
 
-``since`` is Xero's time at the start of the last complete read, ``full_at`` that of the last complete read of all
-records, ``read`` the position of an unfinished read. A list that Xero does not page has the ``keys`` of its rows and
-a ``digest`` of its content instead.
+``since`` is the time up to which all changes are read. ``checked_at`` is Xero's time at the start of the last complete
+read, ``full_at`` that of the last complete read of all records, ``read`` the position of an unfinished read,
+``set_apart`` the ids of rows that could not be decoded and are requested again. A list that Xero does not page has the
+``keys`` of its rows and a ``digest`` of its content instead.
 """
 
 from __future__ import annotations
@@ -28,14 +29,15 @@ class _Strict(BaseModel):
 class ReadPosition(_Strict):
     """The position of an unfinished read.
 
-    ``since`` is the lower bound that is sent (``None``: everything), ``started`` Xero's time at its start,
-    ``page`` the next page of ``size`` rows, ``first_count`` and ``count`` the totals that the first and the last
-    accepted page announced, ``rows`` the number of rows read, repeated rows included.
+    ``since`` is the lower bound that is sent (``None``: everything), ``started`` Xero's time at its start, ``newest``
+    the newest timestamp of its rows, ``page`` the next page of ``size`` rows, ``first_count`` and ``count`` the totals
+    that the first and the last accepted page announced, ``rows`` the number of rows read, repeated rows included.
     """
 
     kind: ReadKind
     since: ServerTime | None = None
     started: ServerTime | None = None
+    newest: ServerTime | None = None
     page: int = Field(1, ge=1, le=10**9)
     size: int = Field(ge=1, le=1000)
     first_count: int | None = None
@@ -51,7 +53,9 @@ class Cursor(_Strict):
     org: str
     since: ServerTime | None = None
     full_at: ServerTime | None = None
+    checked_at: ServerTime | None = None
     read: ReadPosition | None = None
+    set_apart: list[str] | None = None
     keys: list[str] | None = None
     digest: str | None = None
 

@@ -24,11 +24,15 @@ def parse_page(number: int, rows: list[Any], response: ParsedResponse, size: int
         pagination = {}
     count, used = pagination.get("itemCount"), pagination.get("pageSize")
     if isinstance(count, int) and count >= 0:
-        last = number >= math.ceil(count / (used if isinstance(used, int) and used > 0 else size))
+        size = min(used, size) if isinstance(used, int) and used > 0 else size
+        last = number >= math.ceil(count / size)
         if not rows and not last:
             # Otherwise an announcement of a billion rows would make the read endless.
             raise Unavailable(f"Xero announced {count} records and sent an empty page.", reason="garbled_answer")
+        if rows and count < (number - 1) * size + len(rows):
+            # Believed, the announcement would end the list before its rows: here a short page ends it.
+            last, count = len(rows) < size, (number - 1) * size + len(rows)
     else:
         last = len(rows) < size
         count = len(rows) if last and number == 1 else None
-    return Page(number, rows, count, response.server_time, last, response.content)
+    return Page(number, rows, count, response.server_time, last, response.content, response.damaged)

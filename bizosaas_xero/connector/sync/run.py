@@ -13,12 +13,13 @@ from typing import Any
 import msgspec
 
 from bizosaas_xero.connector.http.client import Client, ParsedResponse
-from bizosaas_xero.connector.records import decode
+from bizosaas_xero.connector.records.salvage import readable
 from bizosaas_xero.connector.settings import Settings
 from bizosaas_xero.connector.sync.cursor import Cursor, ReadKind, ReadPosition
 from bizosaas_xero.connector.sync.entities import Entity
 from bizosaas_xero.connector.sync.paging import parse_page
-from bizosaas_xero.spec.errors import Invalid, Unavailable
+from bizosaas_xero.connector.sync.rows import decode_rows
+from bizosaas_xero.spec.errors import ConnectorError, Invalid, NotFound, Unavailable
 from bizosaas_xero.spec.models import Batch, Record, Rejected, Stats, SyncOptions
 from bizosaas_xero.toolkit import paging
 
@@ -28,9 +29,11 @@ MAX_RESTARTS = 3
 MAX_IDS_PER_FILTER = 15
 """Ids in one filter; the address must stay well under 2,000 characters."""
 
+MAX_RECHECK_IDS = 300
+"""Keys read by their ids in one run when Xero refuses the list of a re-check: 20 calls."""
+
 logger = logging.getLogger("bizosaas_xero.sync")
 
-_NO_ID = "00000000-0000-0000-0000-000000000000"
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -62,6 +65,7 @@ class SyncRun:
         self._now = now
         self._batches = 0
         self._clock_went_back = False
+        self._set_apart: dict[str, None] = {}
 
     def batches(self) -> Iterator[Batch]:
         """Yield at least one batch; each batch's cursor resumes after it.
@@ -105,10 +109,11 @@ class SyncRun:
     def _reread_is_due(self) -> bool:
         # Some changes do not move UpdatedDateUTC; only reading everything again finds them. Both times are
         # Xero's, so this machine's clock does not matter.
-        days, since, full_at = self._settings.reread_days, self._cursor.since, self._cursor.full_at
-        if not days or since is None:
+        days, full_at = self._settings.reread_days, self._cursor.full_at
+        checked_at = self._cursor.checked_at or self._cursor.since
+        if not days or checked_at is None:
             return False
-        return full_at is None or since - full_at >= timedelta(days=days)
+        return full_at is None or checked_at - full_at >= timedelta(days=days)
 
     def _read_paged(self, reading: ReadPosition, *, may_restart: bool) -> Iterator[Batch]:
         resumed_from, seen = reading, paging.DistinctKeys()
@@ -116,26 +121,28 @@ class SyncRun:
         for page in paging.read_pages(self._page_fetcher(reading), reading.page, reading.count, ahead):
             if reading.started is None:
                 self._check_clock(reading, page.server_time)
-            records, rejected = self._decode(page.rows, page.content, seen)
+            records, rejected = self._decode_page(page, seen)
             self._log_page(page, reading.size, len(rejected))
             reading = reading.model_copy(
                 update={
                     "started": reading.started or page.server_time,
+                    "newest": _newest(reading.newest, records),
                     "page": page.number + 1,
                     "first_count": page.count if reading.first_count is None else reading.first_count,
                     "count": page.count,
                     "rows": reading.rows + len(page.rows),
                 }
             )
+            self._note_rejected(rejected)
+            set_apart = list({**dict.fromkeys(self._cursor.set_apart or ()), **self._set_apart})[:MAX_IDS_PER_FILTER]
             stats = self._make_stats(reading, resumed_from)
             paused = not page.last and self._must_stop()
             if not page.last:
                 stats.complete = False if paused else None
                 stats.missing = _missing_count(reading.first_count, reading.rows) if paused else None
                 stats.paused = paused
-                yield self._make_batch(
-                    records, rejected, self._cursor.with_changes(read=reading), stats, has_more=not paused
-                )
+                cursor = self._cursor.with_changes(read=reading, set_apart=set_apart or None)
+                yield self._make_batch(records, rejected, cursor, stats, has_more=not paused)
                 if paused:
                     return
                 del page, records  # frees them while the next page is fetched
@@ -150,10 +157,14 @@ class SyncRun:
                 if restart:
                     raise paging.RestartRead
                 return
-            if self._options.recheck and self._entity.recheck and reading.kind == "incremental":
-                self._read_recheck(records, rejected)
-                stats = stats.model_copy(update=self._client.counter.cost())
-            yield self._make_batch(records, rejected, self._finished_cursor(reading), stats, has_more=False)
+            error = self._read_again(reading, records, rejected, stats)
+            self._note_rejected(rejected)
+            stats = stats.model_copy(update=self._client.counter.cost())
+            cursor = self._finished_cursor(reading, not_modified=not page.content)
+            # What was read is delivered before an error of what is read again.
+            yield self._make_batch(records, rejected, cursor, stats, has_more=error is not None)
+            if error:
+                raise error
 
     def _log_page(self, page: paging.Page, size: int, rejected: int) -> None:
         pages = None if page.count is None else max(1, math.ceil(page.count / size))
@@ -164,6 +175,21 @@ class SyncRun:
             rejected,
             extra={**details, "rejected": rejected},
         )
+
+    def _decode_page(self, page: paging.Page, seen: paging.DistinctKeys) -> tuple[list[Record], list[Rejected]]:
+        """Decode a page; rows that cannot be decoded are requested once more, as they may be damaged in transit."""
+        records, rejected = decode_rows(self._entity, page.rows, page.content, damaged=page.damaged, seen=seen)
+        keys = [row.key for row in rejected if row.key and _GUID.fullmatch(row.key)][:MAX_IDS_PER_FILTER]
+        if not keys:
+            return records, rejected
+        again: list[Record] = []
+        try:
+            self._read_ids(keys, again, [])
+        except (Invalid, NotFound, Unavailable):
+            return records, rejected
+        repaired = {record.key for record in again if record.key in keys}
+        records += [record for record in again if record.key in repaired]
+        return records, [row for row in rejected if row.key not in repaired]
 
     def _check_clock(self, reading: ReadPosition, at: datetime | None) -> None:
         # Timestamps set while Xero's clock was ahead are later than now: only reading everything is safe.
@@ -195,10 +221,29 @@ class SyncRun:
             raise Unavailable(f"Xero's answer holds no list of {self._entity.path}.", reason="garbled_answer")
         return rows
 
-    def _finished_cursor(self, reading: ReadPosition) -> Cursor:
-        started = reading.started or self._cursor.since
-        full_at = self._cursor.full_at if reading.kind == "incremental" else started
-        return self._cursor.with_changes(since=started, full_at=full_at, read=None)
+    def _finished_cursor(self, reading: ReadPosition, *, not_modified: bool) -> Cursor:
+        cursor, started = self._cursor, reading.started or self._cursor.since
+        since = started
+        if reading.kind == "incremental":
+            # A 304 says nothing of rows: the next read begins where this one did, which costs nothing.
+            since = cursor.since if not_modified else max(filter(None, (cursor.since, self._bound(reading))))
+        elif started is not None:
+            since = self._bound(reading)
+        full_at = cursor.full_at if reading.kind == "incremental" else started
+        set_apart = list(self._set_apart)[:MAX_IDS_PER_FILTER] or None
+        return cursor.with_changes(since=since, checked_at=started, full_at=full_at, read=None, set_apart=set_apart)
+
+    def _note_rejected(self, rejected: list[Rejected]) -> None:
+        self._set_apart |= dict.fromkeys(row.key for row in rejected if row.key and _GUID.fullmatch(row.key))
+
+    def _bound(self, reading: ReadPosition) -> datetime | None:
+        """Return the time up to which a complete read has all changes.
+
+        That is Xero's time at its start. A response whose time is ahead of both the rows and this machine's clock is
+        not believed: changes made before that time would never be read.
+        """
+        latest = max(filter(None, (reading.newest, self._now())))
+        return min(reading.started, latest) if reading.started else self._cursor.since
 
     def _must_stop(self) -> bool:
         options = self._options
@@ -207,27 +252,69 @@ class SyncRun:
 
     # ------------------------------------------------------------ changes without a new timestamp
 
-    def _read_recheck(self, records: list[Record], rejected: list[Rejected]) -> None:
+    def _read_again(
+        self, reading: ReadPosition, records: list[Record], rejected: list[Rejected], stats: Stats
+    ) -> ConnectorError | None:
+        """Add the records that a change without a new timestamp, or a damaged row, may have hidden from this read.
+
+        Returns:
+            The error that ended it; what was read before is right.
+        """
+        try:
+            known = {record.key for record in records} | {row.key for row in rejected}
+            self._read_ids([key for key in self._cursor.set_apart or () if key not in known], records, rejected)
+            if self._options.recheck and self._entity.recheck and reading.kind == "incremental":
+                self._read_recheck(records, rejected, stats)
+        except ConnectorError as error:
+            self._set_apart |= dict.fromkeys(self._cursor.set_apart or ())
+            return error
+        return None
+
+    def _read_recheck(self, records: list[Record], rejected: list[Rejected], stats: Stats) -> None:
         """Add the records whose flag may have changed without a new timestamp.
 
-        One list holds those with the old value; keys that are not in it have changed and are read by id.
+        One list holds those with the old value; keys that are not in it have changed and are read by id. Xero refuses
+        that list when an organisation has more than 100,000 records (HighVolumeException): then all keys are read by
+        id, some in each run.
         """
         assert self._entity.recheck is not None  # noqa: S101 (the caller checked)
-        unchanged = self._read_where(self._entity.recheck[1], records, rejected)
-        changed = [key for key in dict.fromkeys(map(str.lower, self._options.recheck)) if key not in unchanged]
-        for start in range(0, len(changed), MAX_IDS_PER_FILTER):
-            ids = changed[start : start + MAX_IDS_PER_FILTER]
+        keys = list(dict.fromkeys(map(str.lower, self._options.recheck)))
+        try:
+            unchanged = self._read_where(self._entity.recheck[1], records, rejected)
+        except Invalid as error:
+            part = _part_of_today(keys, self._now())
+            stats.warnings.append(
+                f"Xero refused the list of records to check again ({error.message} "
+                f"{len(part)} of {len(keys)} were read by their ids instead."
+            )
+            self._read_ids(part, records, rejected)
+            return
+        self._read_ids([key for key in keys if key not in unchanged], records, rejected)
+
+    def _read_ids(self, keys: list[str], records: list[Record], rejected: list[Rejected]) -> None:
+        for start in range(0, len(keys), MAX_IDS_PER_FILTER):
+            ids = keys[start : start + MAX_IDS_PER_FILTER]
             where = " OR ".join(f'{self._entity.key}==Guid("{key}")' for key in ids)
             self._read_where(where, records, rejected)
 
     def _read_where(self, where: str, records: list[Record], rejected: list[Rejected]) -> set[str]:
         size = self._settings.page_size
-        params = {"order": f"{self._entity.order} ASC", "pageSize": str(size), "where": where}
+        params = {
+            **self._entity.params,
+            "order": f"{self._entity.order} ASC",
+            "pageSize": str(size),
+            "where": where,
+        }
         keys: set[str] = set()
-        number, last = 1, False
+        number, last, counted = 1, False, False
         while not last:
             page = self._request_page(number, params, size)()
-            page_records, page_rejected = self._decode(page.rows, page.content)
+            if counted and page.count is None:
+                raise Unavailable(
+                    "A page of the list came without the count that earlier pages had.", reason="garbled_answer"
+                )
+            counted = page.count is not None
+            page_records, page_rejected = decode_rows(self._entity, page.rows, page.content, damaged=page.damaged)
             records += page_records
             rejected += page_rejected
             keys.update(record.key for record in page_records)
@@ -237,13 +324,18 @@ class SyncRun:
     # ------------------------------------------------------------ lists without pages
 
     def _read_unpaged(self) -> Batch:
-        answer = self._client.get(self._entity.path, self._entity.params)
+        answer = self._client.get_deferred(self._entity.path, self._entity.params)()
         rows = self._rows(answer)
         previous = self._cursor
+        if not rows and previous.keys:
+            # Believed, it would delete every record.
+            raise Unavailable(f"Xero's list of {self._entity.path} came empty.", reason="garbled_answer")
         digest = hashlib.sha256(
-            b"\n".join(sorted(msgspec.json.encode(row, order="sorted") for row in rows))
+            b"\n".join(sorted(msgspec.json.encode(readable(row), order="sorted") for row in rows))
+            if answer.damaged
+            else b"\n".join(sorted(msgspec.json.encode(row, order="sorted") for row in rows))
         ).hexdigest()
-        records, rejected = self._decode(rows, answer.content)
+        records, rejected = decode_rows(self._entity, rows, answer.content, damaged=answer.damaged)
         self._log_page(paging.Page(1, rows, len(rows), None, last=True), max(1, len(rows)), len(rejected))
         keys = sorted({record.key for record in records} | {row.key for row in rejected if row.key})
         first = previous.digest is None
@@ -265,32 +357,6 @@ class SyncRun:
         )
         cursor = previous.with_changes(since=answer.server_time or previous.since, keys=keys, digest=digest)
         return self._make_batch(records, rejected, cursor, stats, has_more=False)
-
-    # ------------------------------------------------------------ rows
-
-    def _decode(
-        self, rows: list[Any], content: bytes, seen: paging.DistinctKeys | None = None
-    ) -> tuple[list[Record], list[Rejected]]:
-        convert = decode.row_converter(self._entity.shape)
-        stamp, names = self._entity.timestamp, (self._entity.key, *self._entity.other_keys)
-        records: list[Record] = []
-        undecodable: list[tuple[int, str | None, str]] = []
-        for index, row in enumerate(rows):
-            key = _row_key(row, names)
-            if seen is not None:
-                seen.add(key or f"{index} {content!r}")
-            if key is None:
-                undecodable.append((index, key, f"{names[0]}: missing"))
-                continue
-            try:
-                convert(row)
-            except decode.DecodeError as error:
-                undecodable.append((index, key, str(error)))
-                continue
-            records.append(_make_record(key, row, row.get(stamp)))
-        # Conversion works in place; parse again to report the row as received.
-        raw = decode.parse_json(content)[self._entity.path] if undecodable else []
-        return records, [Rejected(key=key, reason=reason, raw=raw[index]) for index, key, reason in undecodable]
 
     # ------------------------------------------------------------ batches
 
@@ -322,34 +388,16 @@ class SyncRun:
         )
 
 
-def _make_record(key: str, data: decode.Row, updated_at: datetime | None) -> Record:
-    """Build a record from decoded values without validating them again.
-
-    Validation would cost more than decoding, and so would pydantic's ``model_construct``, which sets the fields one by
-    one. Unpickling builds a record in the same way.
-    """
-    record = Record.__new__(Record)
-    record.__setstate__(
-        {
-            "__dict__": {"key": key, "op": "upsert", "data": data, "updated_at": updated_at},
-            "__pydantic_fields_set__": _RECORD_FIELDS,
-            "__pydantic_extra__": None,
-            "__pydantic_private__": None,
-        }
-    )
-    return record
+def _newest(newest: datetime | None, records: list[Record]) -> datetime | None:
+    return max((time for time in (newest, *(record.updated_at for record in records)) if time), default=None)
 
 
-_RECORD_FIELDS = set(Record.model_fields)
-
-
-def _row_key(row: Any, names: tuple[str, ...]) -> str | None:
-    if isinstance(row, dict):
-        for name in names:
-            value = row.get(name)
-            if isinstance(value, str) and value and value != _NO_ID:
-                return value.lower()
-    return None
+def _part_of_today(keys: list[str], now: datetime) -> list[str]:
+    """Return at most :data:`MAX_RECHECK_IDS` keys, others on each day."""
+    if len(keys) <= MAX_RECHECK_IDS:
+        return keys
+    start = now.toordinal() * MAX_RECHECK_IDS % len(keys)
+    return (keys[start:] + keys[:start])[:MAX_RECHECK_IDS]
 
 
 def _missing_count(expected: int | None, read: int) -> int | None:

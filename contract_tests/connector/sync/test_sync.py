@@ -233,7 +233,7 @@ def test_a_batch_crosses_a_process_as_json(account):
 
 
 def test_one_bad_row_is_set_aside_and_stops_nothing(box, account):
-    box.sandbox.faults.add("bad_row", match={"path": "Invoices"}, field="Date", value="/Date(oops)/", row=2)
+    box.sandbox.faults.add("bad_row", match={"path": "Invoices"}, field="Date", value="/Date(oops)/", row=2, times=None)
     batches = list(account.sync("invoices"))
     [bad] = batches[0].rejected
     assert "Date" in bad.reason
