@@ -37,7 +37,7 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Write a record; control characters in it are made visible."""
-        from bizosaas_xero.host.actions.plan_markdown import make_visible
+        from bizosaas_xero.host.text import make_visible
 
         moment = datetime.fromtimestamp(record.created, UTC)
         line = f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d} {record.name} {record.getMessage()}"

@@ -132,7 +132,7 @@ class Output:
         from rich.markdown import Markdown
         from rich.text import Text
 
-        from bizosaas_xero.host.actions.plan_markdown import make_visible
+        from bizosaas_xero.host.text import make_visible
 
         safe = make_visible(text, lines=True)
         if rendered:
@@ -201,7 +201,7 @@ def _assemble(*parts: str | Styled, style: str = "") -> Text:
     """Return a text for rich, in one line, with control and other invisible characters made visible."""
     from rich.text import Text
 
-    from bizosaas_xero.host.actions.plan_markdown import make_visible
+    from bizosaas_xero.host.text import make_visible
 
     text = Text(style=style)
     for part in parts:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from bizosaas_xero.cli.output import Output, Styled
 from bizosaas_xero.cli.render import show_data
-from bizosaas_xero.host.actions.plan_markdown import make_visible
+from bizosaas_xero.host.text import make_visible
 from bizosaas_xero.spec import Invalid
 from contract_tests.helpers.paths import ROOT
 

@@ -26,8 +26,9 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
 from bizosaas_xero.host import StoredPlan
-from bizosaas_xero.host.actions.plan_markdown import make_visible, plan_to_markdown
+from bizosaas_xero.host.actions.plan_markdown import plan_to_markdown
 from bizosaas_xero.host.actions.policy import PolicyDecision
+from bizosaas_xero.host.text import make_visible
 
 Context = ServerRequestContext[Any, Any]
 Decision = Literal["approve", "refuse"]

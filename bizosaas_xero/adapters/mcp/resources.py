@@ -25,8 +25,8 @@ from mcp_types import (
 from bizosaas_xero.adapters.mcp.elicitation import Context
 from bizosaas_xero.adapters.mcp.results import to_json
 from bizosaas_xero.host import Host, StoredConnection
-from bizosaas_xero.host.actions.plan_markdown import make_visible
 from bizosaas_xero.host.sync.reader import RecordPage, RecordReader
+from bizosaas_xero.host.text import make_visible
 from bizosaas_xero.spec import ConnectorError, Invalid, NotFound
 
 SCHEME = "bizosaas"

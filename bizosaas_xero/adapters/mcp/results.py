@@ -14,8 +14,9 @@ from mcp_types import CallToolResult, TextContent
 
 from bizosaas_xero.adapters.mcp.tools import COMMIT
 from bizosaas_xero.host import Outcome
-from bizosaas_xero.host.actions.plan_markdown import make_visible, plan_to_markdown
+from bizosaas_xero.host.actions.plan_markdown import plan_to_markdown
 from bizosaas_xero.host.actions.policy import PolicyDecision
+from bizosaas_xero.host.text import make_visible
 from bizosaas_xero.spec import ConnectorError
 
 MAX_TEXT = 25_000

@@ -25,8 +25,8 @@ from bizosaas_xero.adapters.mcp.tools import COMMIT, HOST_ARGUMENTS, ORGANISATIO
 from bizosaas_xero.host import Host, Outcome, StoredConnection, StoredPlan
 from bizosaas_xero.host.actions.agent_limits import AgentLimits
 from bizosaas_xero.host.actions.audit import to_canonical_json
-from bizosaas_xero.host.actions.plan_markdown import make_visible
 from bizosaas_xero.host.actions.policy import PolicyDecision
+from bizosaas_xero.host.text import make_visible
 from bizosaas_xero.spec import (
     Action,
     ConnectorError,

@@ -8,7 +8,7 @@ from typing import Any
 from mcp_types import Tool, ToolAnnotations
 
 from bizosaas_xero.host import StoredConnection
-from bizosaas_xero.host.actions.plan_markdown import make_visible
+from bizosaas_xero.host.text import make_visible
 from bizosaas_xero.spec import Action, Misconfigured
 
 COMMIT = "commit_plan"

@@ -22,6 +22,7 @@ from bizosaas_xero.host.connections.organisation_details import business_day, ti
 from bizosaas_xero.host.storage.database import AUDIT_LOCK, Database
 from bizosaas_xero.host.storage.models import StoredConnection
 from bizosaas_xero.host.storage.store import Store
+from bizosaas_xero.host.text import is_visible
 from bizosaas_xero.spec import Conflict, Invalid, Misconfigured
 
 MAX_NAME_LENGTH = 200
@@ -35,20 +36,20 @@ def validate_name(name: str, field: str) -> str:
         Invalid: It is empty, too long, or holds what cannot be seen.
     """
     stripped = name.strip()
-    hidden = any(unicodedata.category(each)[0] == "C" or each in "\u2028\u2029" for each in stripped)
-    if stripped and len(stripped) <= MAX_NAME_LENGTH and not hidden:
+    if 0 < len(stripped) <= MAX_NAME_LENGTH and all(each == " " or is_visible(each) for each in stripped):
         return stripped
     complaint = f"must be 1 to {MAX_NAME_LENGTH} characters that can be seen"
     raise Invalid(f"{field} {complaint}.", reason="bad_name", problems=[{"field": field, "message": complaint}])
 
 
 def is_same_name(one: str, other: str) -> bool:
-    """Tell whether two names are one: in whatever letters, width and spacing."""
+    """Return whether two names are one: whatever their letter case, width, spacing and invisible characters."""
     return _normalise(one) == _normalise(other)
 
 
 def _normalise(name: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return "".join(filter(is_visible, "".join(folded.split())))
 
 
 class Approvals:

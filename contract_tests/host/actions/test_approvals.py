@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from bizosaas_xero.host.actions.approvals import is_same_name
 from bizosaas_xero.spec import Conflict, ConnectorError, Invalid, Misconfigured, NotFound
 from contract_tests.helpers.ledger_connector import Payer
 
@@ -52,7 +53,34 @@ def test_all_who_asked_count_also_after_the_yes(host, pay, connected):
     assert commit(host, connected, asked).status == "done"
 
 
-@pytest.mark.parametrize("name", ["", "  ", "x" * 201, "A\nB", "A\u202eB", "A\u200bnn", "A\u2028B", "\x1b[1mA"])
+IGNORABLE = (
+    "\u034f\ufe0f\u3164\u115f\u1160\uffa0\u180b\u180e\u2800\u17b4\u17b5\u00ad\u200d\u2064\ufeff\U000e0100\U000e0041"
+)
+"""Characters that take no room on a screen, or are blank."""
+
+
+@pytest.mark.parametrize("ignorable", IGNORABLE)
+def test_an_invisible_character_in_a_name_makes_it_no_other_name(host, pay, connected, ignorable):
+    assert is_same_name(f"b{ignorable}ot", "Bot")
+    with pytest.raises(Invalid) as caught:
+        pay(requester=f"bot{ignorable}")
+    assert caught.value.problems[0]["field"] == "requester"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "  ",
+        "x" * 201,
+        "A\nB",
+        "A\u202eB",
+        "A\u200bnn",
+        "A\u2028B",
+        "\x1b[1mA",
+        *(f"bot{each}" for each in IGNORABLE),
+    ],
+)
 def test_a_name_must_hold_only_visible_characters(host, pay, name):
     with pytest.raises(Invalid) as caught:
         host.approvals.approve(pay().stored_plan, name)

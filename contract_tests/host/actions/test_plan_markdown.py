@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.markdown import Markdown
 
-from bizosaas_xero.host.actions.plan_markdown import REPLACEMENT, escape_markdown, make_visible, plan_to_markdown
+from bizosaas_xero.host.actions.plan_markdown import escape_markdown, plan_to_markdown
 from bizosaas_xero.host.actions.plans import StoredPlan
 from bizosaas_xero.host.actions.policy import PolicyDecision
+from bizosaas_xero.host.text import REPLACEMENT, make_visible
 from bizosaas_xero.spec import Plan
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -1,0 +1,38 @@
+"""Text of others made safe to show: every line for a terminal, a log, a page or a file passes :func:`make_visible`."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+# Printable to Python, and invisible or blank on a screen: Unicode's Default_Ignorable_Code_Point, and blank letters.
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+
+
+def make_visible(text: str, *, lines: bool = False) -> str:
+    """Return a text in which everything can be seen: no control, direction, zero-width or blank characters.
+
+    Args:
+        text: From any source.
+        lines: Line feeds may stay.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        each if is_visible(each) or (lines and each == "\n") else " " if _is_space(each) else REPLACEMENT
+        for each in text
+    )
+
+
+def is_visible(character: str) -> bool:
+    """Return whether a character shows something on a screen."""
+    return character.isprintable() and not _INVISIBLE.match(character)
+
+
+def _is_space(character: str) -> bool:
+    return character == "\t" or unicodedata.category(character) == "Zs"
