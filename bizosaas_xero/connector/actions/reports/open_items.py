@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -212,9 +212,7 @@ def _read_invoices(
 ) -> Iterator[Item]:
     past = as_of < books.today
     paid = {} if past else _read_later_payments(books, side, as_of, contact_id)
-    rows: dict[str, Row] = {}
-    for row in _read_open_invoices(books, side, as_of, contact_id, past=past):
-        rows[row["InvoiceID"].lower()] = row
+    rows = _by_id(books, _read_open_invoices(books, side, as_of, contact_id, past=past))
     if past:
         settled = _read_settled_invoices(books, side, as_of, contact_id)
         rows |= settled if settled is not None else {}
@@ -259,7 +257,11 @@ def _read_settled_invoices(books: Books, side: Side, as_of: date, contact_id: st
         if error.reason != HIGH_VOLUME:
             raise
         return None
-    return {row["InvoiceID"].lower(): row for row in rows}
+    return _by_id(books, rows)
+
+
+def _by_id(books: Books, rows: Iterable[Row]) -> dict[str, Row]:
+    return dict(books.convert_rows(rows, lambda row: (row["InvoiceID"].lower(), row)))
 
 
 def _read_later_payments(books: Books, side: Side, as_of: date, contact_id: str | None) -> dict[str, Decimal]:
