@@ -25,7 +25,6 @@ MEANINGS = {
     "Organisation.kind": "The vendor's word; other kinds than organisations are not listed.",
     "Organisation.country": "Two letters. Known after `check`.",
     "Organisation.currency": "The base currency, three letters. Known after `check`.",
-    "Organisation.timezone": "The vendor's name of the time zone. Known after `check`.",
     "Organisation.is_demo": "Whether it is the vendor's demo company. Known after `check`.",
     "Organisation.short_code": "For links into the vendor's pages. Known after `check`.",
     "Organisation.connected_at": "When the link was made.",

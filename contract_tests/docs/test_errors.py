@@ -48,6 +48,13 @@ def _words(node, module):
         for part in module.body
         if isinstance(part, ast.Assign) and isinstance(part.value, ast.Dict)
     }
+    constants = [
+        part.value.value
+        for part in module.body
+        if isinstance(part, ast.Assign) and part.targets[0].id == node.id and isinstance(part.value, ast.Constant)
+    ]
+    if constants:
+        return constants
     for look_up in ast.walk(module):
         if isinstance(look_up, ast.Subscript) and getattr(look_up.slice, "id", None) == node.id:
             return [key.value for key in tables[look_up.value.id].keys]
