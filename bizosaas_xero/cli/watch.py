@@ -14,7 +14,7 @@ from bizosaas_xero.cli.common import (
 )
 from bizosaas_xero.cli.output import OK, Output
 from bizosaas_xero.host import Host, StoredConnection, SyncOutcome
-from bizosaas_xero.host.storage.database_errors import is_own
+from bizosaas_xero.host.storage.database_errors import is_database_error
 from bizosaas_xero.spec import Invalid, Unavailable
 
 DATABASE_RETRY_SECONDS = 30.0
@@ -59,7 +59,7 @@ def _run_due(output: Output, host: Host) -> float:
         host.webhooks.deliver_due()
         return host.scheduler.seconds_until_due()
     except Unavailable as error:
-        if not is_own(error):
+        if not is_database_error(error):
             raise
         output.write_json({"error": error.to_dict()})
         output.show_problem(error.to_dict(), subject=time.strftime("%H:%M:%S"))

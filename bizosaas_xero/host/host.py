@@ -151,7 +151,7 @@ def open_host(
     *,
     report: DiscoveryReport | None = None,
     environ: Mapping[str, str] = os.environ,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    now: Callable[[], datetime] | None = None,
     sleep: Callable[[float], None] = time.sleep,
     chance: Callable[[], float] = random.random,
 ) -> Host:
@@ -161,7 +161,7 @@ def open_host(
         home: Its folder; by default ``BIZOSAAS_HOME`` or the platform's place for such data.
         report: The connectors; by default all that are installed.
         environ: Where ``BIZOSAAS_HOME``, ``BIZOSAAS_DATABASE_URL`` and ``BIZOSAAS_SECRET_KEY`` are looked up.
-        now: The clock.
+        now: The clock; by default this machine's, and for leases the database's.
         sleep: Waits, in seconds.
         chance: Gives a number from 0 to 1, to spread runs in time.
 
@@ -170,6 +170,8 @@ def open_host(
         Unavailable: if the database cannot be used at the moment.
     """
     folder = home or home_folder(environ)
+    clock = now
+    now = now or (lambda: datetime.now(UTC))
     database = Database(database_url(folder, environ))
     with ExitStack() as undo:  # a host that cannot be opened leaves no database open
         undo.callback(database.close)
@@ -178,7 +180,7 @@ def open_host(
     connectors = report or discover()
     events = Events(database, now=now)
     sink = Sink(database, events, now=now)
-    leases = Leases(database, now=now, sleep=sleep)
+    leases = Leases(database, now=clock, sleep=sleep)
     grants = Grants(store, now=now, sleep=sleep, environ=environ)
     webhooks = OutgoingWebhooks(store, leases, now=now)
     runner = Runner(store, sink, grants, connectors, leases, now=now, sleep=sleep, chance=chance)

@@ -131,7 +131,7 @@ class Approvals:
         """
         who = validate_name(approver, "approver")
         connection = self._store.connection(stored_plan.connection_id)
-        with self._database.write_transaction() as transaction:
+        with self._database.write_transaction(durable=True) as transaction:
             self._database.advisory_lock(transaction, AUDIT_LOCK)
             current = self._current_plan(transaction, stored_plan)
             if any(is_same_name(who, name) for name in current.requesters):
@@ -164,7 +164,7 @@ class Approvals:
         """
         who = validate_name(approver, "approver")
         connection = self._store.connection(stored_plan.connection_id)
-        with self._database.write_transaction() as transaction:
+        with self._database.write_transaction(durable=True) as transaction:
             self._database.advisory_lock(transaction, AUDIT_LOCK)
             current = self._current_plan(transaction, stored_plan)
             decision = ApprovalDecision("refused", who, self._now(), current.expires_at)

@@ -17,6 +17,7 @@ from bizosaas_xero.host.actions.call import ActionCall, ConnectorCaller
 from bizosaas_xero.host.actions.idempotency import ClaimKey, Claims, StoredClaim
 from bizosaas_xero.host.actions.outcome import Outcome
 from bizosaas_xero.host.actions.plans import ApprovalDecision, Plans, StoredPlan, plan_refused_error
+from bizosaas_xero.host.storage import leases
 from bizosaas_xero.host.storage.database import AUDIT_LOCK, Database
 from bizosaas_xero.spec import ActionResult, Conflict, ConnectorError
 
@@ -59,7 +60,7 @@ class PlanExecutor:
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
         """Open a write transaction that holds the lock of claims, decisions and the audit."""
-        with self._database.write_transaction() as transaction:
+        with self._database.write_transaction(durable=True) as transaction:
             self._database.advisory_lock(transaction, AUDIT_LOCK)
             yield transaction
 
@@ -127,7 +128,10 @@ class PlanExecutor:
             owner = self._claims.acquire(transaction, key, stored_plan.params, stored_plan.plan)
             approver = approval.approver if approval else None
             self._audit.add(transaction, "commit", **call.audit_fields(stored_plan.key), **details, approver=approver)
-        result = self._run_commit(call, key, owner, stored_plan, approval)
+        try:
+            result = self._run_commit(call, key, owner, stored_plan, approval)
+        finally:
+            leases.forget_owner(owner)
         status: Literal["done", "partial"] = "done" if result.status == "done" else "partial"
         return Outcome(status, call.action, call.connection, result, stored_plan, policy_decision)
 

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -25,10 +25,10 @@ from bizosaas_xero.host.storage.database import Database, where_equals
 from bizosaas_xero.host.storage.heartbeat import heartbeat
 from bizosaas_xero.spec import ActionResult, Conflict, Plan
 
-LEASE_DURATION = timedelta(seconds=90)
+LEASE_DURATION = leases.LEASE_DURATION
 """How long a claim lasts without a heartbeat."""
 
-HEARTBEATS_PER_LEASE = 3
+HEARTBEATS_PER_LEASE = 4.5
 """Heartbeats in the time of a lease: one may be lost."""
 
 RETRY_AFTER_SECONDS = 5.0
@@ -103,7 +103,10 @@ class Claims:
         Raises:
             Conflict: Another process works on it.
         """
-        claim, now, owner = self.get(transaction, key, params), self._now(), leases.new_owner()
+        claim, now = self.get(transaction, key, params), self._now()
+        if claim is not None and not leases.is_available(claim.owner, claim.until, now):
+            raise _in_progress_error(claim)
+        owner = leases.new_owner()
         values = {
             "plan_hash": plan.hash,
             "amount": None if plan.amount is None else format(plan.amount, "f"),
@@ -115,8 +118,6 @@ class Claims:
             first = sa.insert(t.writes).values(**vars(key), params=params, state="begun", unsure=False, **values)
             transaction.execute(first)
             return owner
-        if not leases.is_available(claim.owner, claim.until, now):
-            raise _in_progress_error(claim)
         # An owner that died may have written.
         unsure = claim.unsure or claim.owner is not None
         change = sa.update(t.writes).values(unsure=unsure, **values)

@@ -26,7 +26,7 @@ from bizosaas_xero.host.connections.grants import Grants
 from bizosaas_xero.host.plugins.connector import Connector
 from bizosaas_xero.host.plugins.discovery import DiscoveryReport
 from bizosaas_xero.host.storage.database import Database
-from bizosaas_xero.host.storage.database_errors import is_own
+from bizosaas_xero.host.storage.database_errors import is_database_error
 from bizosaas_xero.host.storage.store import Store
 from bizosaas_xero.spec import Action, Conflict, ConnectorError, Invalid, NotFound
 
@@ -225,7 +225,7 @@ class ActionService:
         try:
             yield
         except ConnectorError as error:
-            if not is_own(error):
+            if not is_database_error(error):
                 names = call.audit_fields(call.business_key or plan_hash)
                 details = {name: error.to_dict()[name] for name in ("code", "reason", "message", "problems")}
                 stored_plan = {"mode": mode, "plan_hash": plan_hash, "params": json.loads(call.params)}

@@ -20,10 +20,10 @@ from bizosaas_xero.spec import ConnectorError, Grant, Unavailable
 REFRESH_MARGIN = timedelta(minutes=5)
 """A token is renewed so long before its end; it also covers clocks that differ."""
 
-LEASE_DURATION = timedelta(seconds=90)
+LEASE_DURATION = leases.LEASE_DURATION
 """How long a refresh lock lasts without a heartbeat. A process that waits measures this with its own clock."""
 
-HEARTBEATS_PER_LEASE = 3
+HEARTBEATS_PER_LEASE = 4.5
 """Heartbeats in the time of a lease: one may be lost, such as to a database that is busy."""
 
 MAX_WAIT = timedelta(minutes=3)
@@ -71,6 +71,12 @@ class Grants:
             ConnectorError: any other of ``auth``.
         """
         owner = leases.new_owner()
+        try:
+            return self._wait_or_refresh(connector, identity, refused, owner)
+        finally:
+            leases.forget_owner(owner)
+
+    def _wait_or_refresh(self, connector: Connector, identity: str, refused: int | None, owner: str) -> StoredGrant:
         waited, unchanged = timedelta(), timedelta()
         last_lease: tuple[object, object] | None = None
         while True:

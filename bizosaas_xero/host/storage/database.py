@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -73,7 +74,9 @@ class Database:
             self._create_file()
         else:
             event.listen(self.engine, "connect", _configure_server)
+            event.listen(self.engine, "begin", _begin_server)
         self._writer = self.engine.execution_options(writes=True)
+        self._durable_writer = self.engine.execution_options(writes=True, durable=True)
 
     @property
     def place(self) -> str:
@@ -94,10 +97,22 @@ class Database:
             yield connection
 
     @contextmanager
-    def write_transaction(self) -> Iterator[sa.Connection]:
-        """Open a write transaction: committed at the end, undone by an exception."""
-        with self._writer.begin() as connection:
+    def write_transaction(self, *, durable: bool = False) -> Iterator[sa.Connection]:
+        """Open a write transaction: committed at the end, undone by an exception.
+
+        Args:
+            durable: It survives a power cut from its commit on, as what cannot be repaired must: a rotated token, a
+                claim. Other transactions may be lost in one, in order, never in part.
+        """
+        with (self._durable_writer if durable else self._writer).begin() as connection:
             yield connection
+
+    def now(self, transaction: sa.Connection) -> datetime:
+        """Return the time by the clock that all processes of this database share."""
+        if self._sqlite:
+            return datetime.now(UTC)
+        moment: datetime = transaction.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+        return moment
 
     @contextmanager
     def schema_transaction(self) -> Iterator[sa.Connection]:
@@ -192,8 +207,18 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
 
 def _begin_sqlite(connection: sa.Connection) -> None:
     # A transaction that reads and then writes must lock first: SQLite fails a late upgrade without waiting.
-    writes = connection.get_execution_options().get("writes")
+    options = connection.get_execution_options()
+    writes = options.get("writes")
+    if writes:
+        connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if options.get('durable') else 'NORMAL'}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_server(connection: sa.Connection) -> None:
+    if connection.get_execution_options().get("durable"):  # where the server is set up to lose the last commits
+        connection.exec_driver_sql(
+            "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
+        )
 
 
 def _configure_server(connection: Any, _record: Any) -> None:

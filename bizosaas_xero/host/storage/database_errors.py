@@ -5,7 +5,7 @@ from __future__ import annotations
 from bizosaas_xero.spec import ConnectorError, Misconfigured, Unavailable
 
 
-def is_own(error: ConnectorError) -> bool:
+def is_database_error(error: ConnectorError) -> bool:
     """Return whether an error comes from the host's database, not from a connector."""
     return error.reason.startswith("database_")
 

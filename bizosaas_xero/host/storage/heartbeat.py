@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from bizosaas_xero.host.storage.database_errors import is_own
+from bizosaas_xero.host.storage.database_errors import is_database_error
 from bizosaas_xero.spec import ConnectorError
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def heartbeat(sign: Callable[[], object], every: timedelta, name: str) -> Iterat
             try:
                 sign()
             except ConnectorError as error:
-                if not is_own(error):
+                if not is_database_error(error):
                     raise
                 log.debug("heartbeat failed: %s", error.reason)
 

@@ -121,7 +121,7 @@ class Vault:
             "lease_until": None,
         }
         keys = {"connector": connector, "identity": grant.identity}
-        with self.database.write_transaction() as transaction:
+        with self.database.write_transaction(durable=True) as transaction:
             upsert(
                 self.database,
                 transaction,
@@ -180,7 +180,7 @@ class Vault:
     def delete_grant(self, connector: str, identity: str) -> None:
         """Forget a grant, with its connections and how far they were read."""
         c = t.connections.c
-        with self.database.write_transaction() as transaction:
+        with self.database.write_transaction(durable=True) as transaction:
             transaction.execute(sa.delete(t.connections).where(c.connector == connector, c.identity == identity))
             keys = {"connector": connector, "identity": identity}
             transaction.execute(where_equals(sa.delete(t.grants), t.grants, **keys))
@@ -196,7 +196,7 @@ class Vault:
             identity=held.grant.identity,
             version=held.version,
         )
-        with self.database.write_transaction() as transaction:
+        with self.database.write_transaction(durable=True) as transaction:
             return transaction.execute(statement.where(unless).values(values)).rowcount == 1
 
     # ------------------------------------------------------------ consents under way
@@ -213,7 +213,7 @@ class Vault:
             "expires_at": self._now() + ttl,
             "settings": dict(settings),
         }
-        with self.database.write_transaction() as transaction:
+        with self.database.write_transaction(durable=True) as transaction:
             transaction.execute(sa.delete(t.pendings).where(t.pendings.c.expires_at < self._now()))
             transaction.execute(sa.insert(t.pendings).values(row))
 
@@ -224,7 +224,7 @@ class Vault:
             Invalid: if no such consent was begun here, or it is used or too old.
         """
         statement = sa.delete(t.pendings).where(t.pendings.c.id == _hash(state))
-        with self.database.write_transaction() as transaction:
+        with self.database.write_transaction(durable=True) as transaction:
             row = transaction.execute(statement.returning(t.pendings)).one_or_none()
         if row is None or row.expires_at < self._now():
             raise Invalid(

@@ -13,7 +13,7 @@ from bizosaas_xero.host.connections.organisation_details import refresh_details
 from bizosaas_xero.host.plugins.connector import Connector
 from bizosaas_xero.host.plugins.discovery import DiscoveryReport
 from bizosaas_xero.host.plugins.validation import Unstorable
-from bizosaas_xero.host.storage.database_errors import is_own
+from bizosaas_xero.host.storage.database_errors import is_database_error
 from bizosaas_xero.host.storage.leases import LEASE_WAIT_SECONDS, LOST, RUNNING, Leases
 from bizosaas_xero.host.storage.models import StoredConnection
 from bizosaas_xero.host.storage.store import Store
@@ -140,7 +140,7 @@ class Runner:
             try:
                 self._run_attempt(run, connector, connection, on_progress)
             except ConnectorError as error:
-                if is_own(error) or error.reason == LOST:
+                if is_database_error(error) or error.reason == LOST:
                     raise
                 problem, pause = run.recover(error, self._max_wait)
                 if problem is not None:

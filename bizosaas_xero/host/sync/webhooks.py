@@ -103,11 +103,9 @@ class OutgoingWebhooks:
                         failed += 1
                         break  # order holds: the later ones wait with it
                     done += 1
-                    with self._store.database.write_transaction() as transaction:
-                        lease.renew(transaction)
+                    self._leases.renew(lease)
             finally:
-                with self._store.database.write_transaction() as transaction:
-                    lease.release(transaction)
+                self._leases.release(lease)
         return DeliveryResult(done, failed)
 
     def backlog(self, connection_id: str) -> Backlog:

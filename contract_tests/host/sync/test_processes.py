@@ -8,9 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
+from bizosaas_xero.host import DiscoveryReport, open_host
 from bizosaas_xero.host.storage import leases
+from bizosaas_xero.host.storage.tables import stamp
 from bizosaas_xero.sandbox import serve
+from bizosaas_xero.spec import Unavailable
 from contract_tests.helpers import processes
 
 MANY = 8
@@ -161,3 +165,63 @@ def test_whoever_lost_the_lease_stores_nothing_more(host, box):
 def _owner(host):
     with host.database.read_transaction() as connection:
         return connection.exec_driver_sql("SELECT owner FROM host_leases").scalar_one_or_none()
+
+
+def test_a_process_takes_over_a_lease_that_it_failed_to_release(home, environ):
+    with processes.opened(home, environ) as host, processes.opened(home, environ) as other:
+        lease = host.leases.try_acquire("sync:x")
+        assert other.leases.try_acquire("sync:x") is None
+        leases.forget_owner(lease.owner)  # as release does before it meets a database that is away
+        assert host.leases.try_acquire("sync:x")
+
+
+def test_a_database_that_is_away_at_the_end_leaves_no_lock(home, environ, monkeypatch):
+    with processes.opened(home, environ) as host:
+        with host.leases.hold("sync:x", "Beans"), monkeypatch.context() as patch:
+            patch.setattr(leases.Lease, "release", _raise_unavailable)
+        with host.leases.hold("sync:x", "Beans", patience=0):
+            pass
+
+
+def _raise_unavailable(*_):
+    raise Unavailable("away", reason="database_unreachable")
+
+
+def test_by_default_leases_go_by_the_clock_of_the_database(home, environ, monkeypatch):
+    with open_host(home, report=DiscoveryReport(), environ=environ) as host:
+        held = host.leases.try_acquire("sync:x")
+        with host.database.write_transaction() as transaction:
+            transaction.execute(
+                sa.text("UPDATE host_leases SET owner = 'elsewhere:1:2:3'"),
+            )
+        assert host.leases.try_acquire("sync:x") is None
+        with host.database.write_transaction() as transaction:
+            end = stamp(host.database.now(transaction) - timedelta(seconds=1))
+            transaction.execute(sa.text("UPDATE host_leases SET until = :end"), {"end": end})
+        assert held is not None
+        assert host.leases.try_acquire("sync:x")
+
+
+def test_a_heartbeat_keeps_a_lease_for_as_long_as_the_work_takes(home, environ, monkeypatch):
+    monkeypatch.setattr(leases, "LEASE_DURATION", timedelta(seconds=0.3))
+    monkeypatch.setattr(leases, "HEARTBEAT_INTERVAL", timedelta(seconds=0.05))
+    with open_host(home, report=DiscoveryReport(), environ=environ) as host, host.leases.hold("sync:x", "Beans"):
+        with host.database.read_transaction() as transaction:
+            first = transaction.execute(sa.text("SELECT until FROM host_leases")).scalar_one()
+        processes.until(lambda: _end_of_lease(host) > first)
+
+
+def _end_of_lease(host):
+    with host.database.read_transaction() as transaction:
+        return transaction.execute(sa.text("SELECT until FROM host_leases")).scalar_one()
+
+
+def test_rotated_tokens_and_claims_are_durable_when_they_are_committed(home, environ):
+    with open_host(home, report=DiscoveryReport(), environ=environ) as host:
+        if host.database.path is None:
+            with host.database.write_transaction(durable=True) as transaction:
+                assert transaction.execute(sa.text("SHOW synchronous_commit")).scalar_one() != "off"
+            return
+        for durable, level in ((True, 2), (False, 1), (True, 2)):  # 2: FULL, 1: NORMAL
+            with host.database.write_transaction(durable=durable) as transaction:
+                assert transaction.execute(sa.text("PRAGMA synchronous")).scalar_one() == level
