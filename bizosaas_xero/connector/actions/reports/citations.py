@@ -8,7 +8,8 @@
                                                          net_profit or currency_gains
 ``balance_sheet:DATE:BASIS:WHAT``                        an account's id, assets, liabilities, equity,
                                                          net_assets or current_year_earnings
-``aged_receivables:DATE:WHO:WHAT``, ``aged_payables:…``  WHO a contact's id or ``all``; total, overdue (all)
+``aged_receivables:DATE:WHO:WHAT``, ``aged_payables:…``  WHO a contact's id or ``all``; total; for ``all`` also
+                                                         overdue, documents, contacts, overdue_documents
 ======================================================= =====================================================
 """
 
@@ -39,6 +40,7 @@ INVOICE_FIELDS = {
     "amount_paid": "AmountPaid",
     "amount_credited": "AmountCredited",
 }
+AGED_FIGURES = ("total", "overdue", "documents", "contacts", "overdue_documents")
 FORMS = (
     "invoice:ID.FIELD, contact:ID.owes, pnl:FROM..TO:BASIS:WHAT, balance_sheet:DATE:BASIS:WHAT, "
     "aged_receivables:DATE:WHO:WHAT or aged_payables:DATE:WHO:WHAT"
@@ -49,10 +51,10 @@ _ZERO = Decimal(0)
 
 @dataclass(frozen=True)
 class Cited:
-    """The figure that a citation names, read now."""
+    """The figure that a citation names, read now. A count has no currency."""
 
     amount: Decimal
-    currency: str
+    currency: str | None
 
 
 class Reader:
@@ -168,12 +170,21 @@ class Reader:
         day, who, what = _split_parts(rest, f"{kind}:DATE:WHO:WHAT")
         side = RECEIVABLES if kind == "aged_receivables" else PAYABLES
         contact = None if who == "all" else parse_guid(who, "ref")
-        if what not in ({"total", "overdue"} if contact is None else {"total"}):
-            raise _unknown_citation(f"{kind} has the figures all:total, all:overdue and CONTACT_ID:total.")
+        if what not in (AGED_FIGURES if contact is None else {"total"}):
+            named = ", ".join(f"all:{name}" for name in AGED_FIGURES)
+            raise _unknown_citation(f"{kind} has the figures {named} and CONTACT_ID:total.")
         params = AgedParams(as_of=_parse_day(day), contact_limit=500, overdue_limit=0)
         report: AgedResult = self._read_once(kind, day, read=lambda: get_aged.run(self._books, params, side))
         if contact is None:
-            return Cited(report.total if what == "total" else report.overdue.base, report.currency)
+            amounts = {"total": report.total, "overdue": report.overdue.base}
+            if what in amounts:
+                return Cited(amounts[what], report.currency)
+            counts = {
+                "documents": sum(row.documents for row in report.by_currency),
+                "contacts": len(report.contacts) + report.others.contacts,
+                "overdue_documents": report.overdue.documents,
+            }
+            return Cited(Decimal(counts[what]), None)
         totals = {each.contact_id.lower(): each.total for each in report.contacts}
         if contact in totals:
             return Cited(totals[contact], report.currency)

@@ -12,6 +12,15 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
+from bizosaas_xero.connector.actions.reports.currency_words import (
+    CODES,
+    PREFIX_PATTERN,
+    SIGN_PATTERN,
+    WORD_PATTERN,
+    combine,
+    currency_of,
+)
+
 Kind = Literal["amount", "citation", "date", "time", "percentage", "identifier", "count", "item"]
 
 SCALES = {
@@ -25,12 +34,6 @@ SCALES = {
 }
 """The power of ten by which a word or letter after a number multiplies it."""
 
-SIGNS = {"NZ$": "NZD", "A$": "AUD", "AU$": "AUD", "US$": "USD", "C$": "CAD", "CA$": "CAD", "S$": "SGD"}
-SIGNS |= {"HK$": "HKD", "£": "GBP", "€": "EUR", "$": "$"}
-"""Currency signs; a bare ``$`` is any dollar."""
-
-DOLLARS = frozenset({"AUD", "CAD", "HKD", "NZD", "SGD", "USD", "FJD", "TWD"})
-
 _COUNTED_NOUNS = (
     "days?|weeks?|months?|years?|hours?|min(?:ute)?s?|calls?|invoices?|bills?|contacts?|customers?|suppliers?|"
     "accounts?|documents?|payments?|credit\\s+notes?|items?|lines?|people|persons?|organisations?"
@@ -40,12 +43,6 @@ _MONTH = (
     "(?:[Jj]an(?:uary)?|[Ff]eb(?:ruary)?|[Mm]ar(?:ch)?|[Aa]pr(?:il)?|May|[Jj]une?|[Jj]uly?|[Aa]ug(?:ust)?|"
     "[Ss]ept?(?:ember)?|[Oo]ct(?:ober)?|[Nn]ov(?:ember)?|[Dd]ec(?:ember)?)\\b\\.?"
 )
-_CODES = (
-    "AED|ARS|AUD|BDT|BGN|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EGP|EUR|FJD|GBP|HKD|HUF|IDR|ILS|INR|ISK|JPY|KES|"
-    "KRW|KWD|LKR|MAD|MUR|MXN|MYR|NGN|NOK|NZD|OMR|PEN|PGK|PHP|PKR|PLN|QAR|RON|SAR|SBD|SEK|SGD|THB|TOP|TRY|"
-    "TWD|UAH|USD|VND|VUV|WST|XPF|ZAR"
-)
-_SIGN = "|".join(re.escape(sign) for sign in sorted(SIGNS, key=len, reverse=True))
 MAX_DIGITS = 30
 """Digits of an amount; longer numbers are account numbers or noise."""
 
@@ -56,7 +53,7 @@ _TOKENS = re.compile(
         https?://\S+ | (?<![\w.+-])[\w.+-]{{1,64}}@[\w.-]+
       | (?<![\w-])[0-9a-fA-F]{{8}}(?:-[0-9a-fA-F]{{4}}){{3}}-[0-9a-fA-F]{{12}}(?![\w-])
       | \#\d[\w-]*
-      | (?<![\w/-])(?!(?:{_SIGN}|{_CODES})[\d(.-])(?=[\w/-]*\d)[^\W\d][\w/-]*
+      | (?<![\w/-])(?!(?:{SIGN_PATTERN}|{CODES}|(?i:rs|kr))[\d(.-])(?=[\w/-]*\d)[^\W\d][\w/-]*
     )
   | (?P<date>
         (?<![\d.,])\d{{4}}-\d{{2}}(?:-\d{{2}})?(?:T[\d:.]+Z?)?(?![\w-])
@@ -65,20 +62,22 @@ _TOKENS = re.compile(
       | \b{_MONTH}\s+\d{{1,2}}(?:st|nd|rd|th)?(?:,?\s+\d{{4}})?(?![\d,.]*\d)
       | \b{_MONTH}\s+\d{{4}}(?![\d,.]*\d)
       | (?<![\w.,$£€-])(?:19|20)\d{{2}}(?:[-/\u2013]\d{{2}}(?:\d{{2}})?)?
-        (?!\w|[.,]?\d|\s*%|\ ?(?i:k|m|mn|bn|thousand|million|billion|{_CODES})\b)
+        (?!\w|[.,]?\d|\s*%|\ ?(?i:k|m|mn|bn|thousand|million|billion|{CODES})\b)
     )
   | (?P<time>(?<![\d.,])\d{{1,2}}:\d{{2}}(?::\d{{2}})?(?![\d:]))
   | (?P<item>^[ \t]*\d{{1,2}}[.)](?=\s))
   | (?P<number>
         (?P<open>\()?
         (?P<minus>(?<![\w)])[-\u2212\u2013])?
-        (?:(?P<before>{_SIGN}|(?<!\w)(?:{_CODES}))[ \u00a0]?)?
+        (?:(?P<before>{SIGN_PATTERN}|(?<!\w)(?:{CODES}|(?i:nzd|aud|usd|gbp|eur)|{PREFIX_PATTERN}))[ \u00a0]?)?
         (?P<minus2>(?<![\w)])[-\u2212]|(?<=[A-Z$£€])[-\u2212])?
-        (?P<digits>\d+(?:[,.'\u2019\u00a0\u202f]\d+)*|(?<!\d)\.\d+)
+        (?P<digits>(?<![\d.,])\d{{1,3}}(?:[ ]\d{{3}})+(?:[.,]\d+)?(?![\d.,]*\d)
+          |\d+(?:[,.'\u2019\u00a0\u202f]\d+)*|(?<!\d)\.\d+)
         (?:[ \u00a0]?(?P<scale>(?i:thousand|million|billion|mn|bn|k|m))(?!\w))?
         (?P<close>\))?
-        (?:[ \u00a0]?(?P<percent>%|(?i:percent|per\ cent)\b))?
-        (?(before)|(?:[ \u00a0]?(?P<after>€|£|(?:{_CODES})\b))?)
+        (?P<behind>-(?=\s|$))?
+        (?:[ \u00a0]?(?P<percent>[%‰]|(?i:percent(?:age\s+points?)?|per\ cent|pct|pp|bps|basis\s+points?)\b))?
+        (?:[ \u00a0]?(?P<after>{SIGN_PATTERN}(?![\d.])|(?:(?:{CODES})|(?i:{WORD_PATTERN}))(?!\w)))?
         (?P<rest>[^\W\d][\w-]*)?
         (?P<things>\s+(?:(?:{_ADJECTIVES})\s+)?(?:{_COUNTED_NOUNS})\b)?
     )
@@ -87,6 +86,7 @@ _TOKENS = re.compile(
 )
 
 
+_CITABLE = {"amount", "count", "percentage"}
 _KINDS: tuple[Kind, ...] = ("citation", "identifier", "date", "time", "item")
 
 
@@ -98,9 +98,9 @@ class Token:
         kind: The kind of token.
         text: As written.
         start: The position of its first character.
-        value: Of an amount.
+        value: Of an amount, a count or a percentage.
         step: Of an amount: the value of one unit of its last digit, such as 0.01, or 100 for ``12.3k``.
-        currency: Of an amount: its code, ``$`` for any dollar, or ``None`` without a currency.
+        currency: Of an amount: a code, a name of several codes such as ``$``, or ``None`` without a currency.
     """
 
     kind: Kind
@@ -113,7 +113,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Figure:
-    """An amount, and the citation that follows it in its line before any other amount."""
+    """A figure, and the citation that follows it in its line before any other figure."""
 
     token: Token
     ref: str | None
@@ -130,33 +130,44 @@ def find_tokens(text: str) -> Iterator[Token]:
 
 
 def find_figures(text: str) -> tuple[list[Figure], list[Token], list[Token]]:
-    """Return the amounts with their citations, the other tokens, and the citations without an amount."""
+    """Return the figures with their citations, the other tokens, and the citations without a figure.
+
+    A count or a percentage is a figure only if a citation follows it.
+    """
     figures: list[Figure] = []
     rest: list[Token] = []
     stray: list[Token] = []
     waiting: Token | None = None
     for token in find_tokens(text):
         if waiting is not None and "\n" in text[waiting.start + len(waiting.text) : token.start]:
-            figures.append(Figure(waiting, None))
+            _add_uncited(waiting, figures, rest)
             waiting = None
-        if token.kind == "amount":
-            if waiting is not None:
-                figures.append(Figure(waiting, None))
+        if token.kind in _CITABLE:
+            _add_uncited(waiting, figures, rest)
             waiting = token
         elif token.kind == "citation":
-            if waiting is None and rest and _is_year(rest[-1], text, token):
-                year = rest.pop()
-                figures.append(Figure(replace(year, kind="amount", value=Decimal(year.text)), token.text[1:-1]))
-            elif waiting is None:
-                stray.append(token)
-            else:
+            if waiting is not None:
                 figures.append(Figure(waiting, token.text[1:-1]))
                 waiting = None
+            elif rest and _is_year(rest[-1], text, token):
+                year = rest.pop()
+                figures.append(Figure(replace(year, kind="amount", value=Decimal(year.text)), token.text[1:-1]))
+            else:
+                stray.append(token)
         else:
             rest.append(token)
-    if waiting is not None:
-        figures.append(Figure(waiting, None))
+    _add_uncited(waiting, figures, rest)
+    rest.sort(key=lambda token: token.start)
     return figures, rest, stray
+
+
+def _add_uncited(token: Token | None, figures: list[Figure], rest: list[Token]) -> None:
+    if token is None:
+        return
+    if token.kind == "amount":
+        figures.append(Figure(token, None))
+    else:
+        rest.append(token)
 
 
 def _is_year(token: Token, text: str, citation: Token) -> bool:
@@ -167,42 +178,39 @@ def _is_year(token: Token, text: str, citation: Token) -> bool:
 
 def _number(match: re.Match[str]) -> Token:
     text, start = match[0], match.start()
-    if match["percent"]:
-        return Token("percentage", text.strip(), start)
-    if match["rest"] or len(match["digits"]) > MAX_DIGITS:
+    if (match["rest"] and not match["percent"]) or len(match["digits"]) > MAX_DIGITS:
         return Token("identifier", text.strip(), start)
-    money = match["before"] or match["after"]
-    if match["things"] and not money and "." not in match["digits"] and not match["scale"]:
-        return Token("count", text.strip(), start)
+    before, after = (currency_of(match[name]) if match[name] else "" for name in ("before", "after"))
+    money = combine(before, after) if before and after else before or after
     value, decimals = _digits(match["digits"])
     power = SCALES.get((match["scale"] or "").lower(), 0)
-    scale = Decimal(10) ** power
     bracketed = bool(match["open"] and match["close"])
-    negative = bool(match["minus"] or match["minus2"]) != bracketed
+    minus = [match["minus"] or match["minus2"], bracketed, match["behind"]]
+    negative = sum(map(bool, minus)) % 2
+    value = (-value if negative else value) * Decimal(10) ** power
+    step = Decimal(1).scaleb(power - decimals)
+    if match["percent"]:
+        return Token("percentage", text.strip(), start, value=value, step=step)
+    if match["things"] and not money and "." not in match["digits"] and not match["scale"]:
+        return Token("count", text.strip(), start, value=value, step=step)
     shown = text[: match.start("things") - start] if match["things"] else text
     if match["open"] and not match["close"]:
         shown, start = shown[1:], start + 1
     elif match["close"] and not match["open"]:
-        shown = shown.replace(")", "", 1)
-    return Token(
-        "amount",
-        shown.strip(),
-        start,
-        value=(-value if negative else value) * scale,
-        step=Decimal(1).scaleb(power - decimals),
-        currency=SIGNS.get(money, money) if money else None,
-    )
+        shown = text[: match.start("close") - match.start()]
+    return Token("amount", shown.strip(), start, value=value, step=step, currency=money or None)
 
 
 def _digits(text: str) -> tuple[Decimal, int]:
     """Return a number and how many decimals it shows. Of two kinds of separators the last is decimal."""
-    plain = re.sub("['\u2019\u00a0\u202f]", "", text)
+    plain = re.sub("[ '\u2019\u00a0\u202f]", "", text)
+    grouped = plain != text  # another sign groups the thousands, so a comma is the decimal mark
     comma, point = plain.rfind(","), plain.rfind(".")
     if comma >= 0 and point >= 0:
         mark = max(comma, point)
     elif plain.count(".") == 1:
         mark = point
-    elif plain.count(",") == 1 and len(plain) - comma - 1 != 3:  # noqa: PLR2004 - a group of thousands
+    elif plain.count(",") == 1 and (grouped or len(plain) - comma - 1 != 3):  # noqa: PLR2004 - a group of thousands
         mark = comma
     else:
         mark = -1

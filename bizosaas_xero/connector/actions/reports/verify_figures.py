@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Literal
 
@@ -11,7 +12,8 @@ from bizosaas_xero.connector.actions.books import Books
 from bizosaas_xero.connector.actions.definition import ReadAction
 from bizosaas_xero.connector.actions.models import Money, Params, Result
 from bizosaas_xero.connector.actions.reports.citations import Cited, Reader
-from bizosaas_xero.connector.actions.reports.figures import DOLLARS, Token, find_figures
+from bizosaas_xero.connector.actions.reports.currency_words import may_mean
+from bizosaas_xero.connector.actions.reports.figures import Token, find_figures
 from bizosaas_xero.spec.errors import Invalid, NotFound
 
 MAX_CITATIONS = 40
@@ -56,11 +58,12 @@ class VerifyResult(Result):
     """Every figure, and whether the books support it."""
 
     organisation: str
-    ok: bool = Field(description="Every figure is supported.")
+    ok: bool = Field(description="Every figure is supported, and no count or percentage is unchecked.")
     supported: int
     unsupported: int
+    unchecked: int = Field(description="Counts and percentages without a citation, except durations.")
     figures: list[CheckedFigure]
-    not_checked: list[NotChecked] = Field(description="Not amounts. Compute percentages again yourself.")
+    not_checked: list[NotChecked] = Field(description="Check counts and percentages yourself, or cite counts.")
     stray_citations: list[str] = Field(description="They do not follow a figure in their line.")
 
 
@@ -81,11 +84,13 @@ def run(books: Books, params: VerifyParams) -> VerifyResult:
             citations[ref] = error.message
     checked = [_check_figure(figure.token, figure.ref, citations) for figure in figures]
     supported = sum(each.state == "supported" for each in checked)
+    unchecked = sum(_is_claim(token) for token in rest)
     return VerifyResult(
         organisation=str(books.organisation.get("Name")),
-        ok=supported == len(checked) and not stray,
+        ok=supported == len(checked) and not stray and not unchecked,
         supported=supported,
         unsupported=len(checked) - supported,
+        unchecked=unchecked,
         figures=checked,
         not_checked=[NotChecked(text=token.text[:80], kind=token.kind) for token in rest],
         stray_citations=[token.text for token in stray],
@@ -118,14 +123,35 @@ def compare(token: Token, cited: Cited) -> str | None:
 
     It may be rounded: by at most half a unit of its last digit. Its sign must be the same.
     """
-    currency = token.currency
-    if currency not in {None, cited.currency} and not (currency == "$" and cited.currency in DOLLARS):
-        return f"The books say {cited.currency}, the text {currency}."
+    problem = _unit_problem(token, cited)
+    if problem:
+        return problem
     if abs(token.value - cited.amount) <= token.step / 2:
         return None
     if abs(abs(token.value) - abs(cited.amount)) <= token.step / 2:
         return f"The sign is wrong: the books say {_format_amount(cited.amount)}."
     return f"The books say {_format_amount(cited.amount)}."
+
+
+def _unit_problem(token: Token, cited: Cited) -> str | None:
+    currency = token.currency
+    if token.kind == "percentage":
+        return "A percentage cannot be cited: cite the amounts that it is computed from."
+    if cited.currency is None and (currency or (token.kind == "amount" and token.step != 1)):
+        return f"The books say {cited.amount:f}, which is a count."
+    if token.kind == "count" and cited.currency is not None:
+        return f"The books say {cited.currency} {_format_amount(cited.amount)}, which is not a count."
+    if currency and cited.currency and not may_mean(currency, cited.currency):
+        return f"The books say {cited.currency}, the text {currency}."
+    return None
+
+
+_DURATION = re.compile(r"(?:days?|weeks?|months?|years?|hours?|min(?:ute)?s?)$")
+
+
+def _is_claim(token: Token) -> bool:
+    """Return whether a token without a citation claims something about the books."""
+    return token.kind == "percentage" or (token.kind == "count" and not _DURATION.search(token.text))
 
 
 def _format_amount(amount: Decimal) -> str:

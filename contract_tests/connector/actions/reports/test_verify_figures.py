@@ -11,7 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bizosaas_xero.connector.actions.reports.citations import Cited
-from bizosaas_xero.connector.actions.reports.figures import SCALES, SIGNS, find_figures, find_tokens
+from bizosaas_xero.connector.actions.reports.currency_words import SIGNS
+from bizosaas_xero.connector.actions.reports.figures import SCALES, find_figures, find_tokens
 from bizosaas_xero.connector.actions.reports.verify_figures import compare
 
 REF = "[invoice:INV-1.total]"
@@ -25,7 +26,7 @@ def only(text):
 
 # ---------------------------------------------------------------- the parser
 
-GROUPS = st.sampled_from(["", ",", "\u00a0", "\u202f", "'"])
+GROUPS = st.sampled_from(["", ",", " ", "\u00a0", "\u202f", "'"])
 
 
 @st.composite
@@ -152,6 +153,61 @@ def test_a_citation_belongs_to_the_figure_before_it_in_its_line():
     assert found[-1].token.value == -8
     assert [token.text for token in stray] == [REF]
     assert [token.kind for token in rest] == ["item"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u00a51234", "1234 euros", "Rs 1234", "Rs. 1234", "Rs1234", "1234 eur", "\u20bf1234", "1234 \u20bd", "R 1234",
+        "1234 US dollars", "$1234 USD", "US$1234", "1234 pounds", "kr 1234", "1234 z\u0142", "1234 yen", "1234 cents",
+        "A$ 1234", "1234 Australian dollars", "KES 1234", "1234 DR", "$1234 CAD", "NZD 1234 USD", "gbp 1234",
+    ],
+)  # fmt: skip
+def test_another_currency_than_the_documents_is_unsupported(text):
+    assert "The books say NZD" in compare(only(text), Cited(Decimal(1234), "NZD"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1234", "$1234", "NZ$1234", "NZD 1234", "1234 NZD", "1234 nzd", "1234 dollars", "$1234 NZD", "1234 NZ dollars"],
+)
+def test_the_documents_own_currency_is_supported_in_every_form(text):
+    assert compare(only(text), Cited(Decimal(1234), "NZD")) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1 234,50", "1234.50"), ("1 234.50", "1234.50"), ("12 345 678", "12345678"), ("1'234,50", "1234.50"),
+        ("1.234,50", "1234.50"), ("1 234,500", "1234.500"), ("1234-", "-1234"), ("(1 234,50)", "-1234.50"),
+    ],
+)  # fmt: skip
+def test_a_figure_is_read_whatever_groups_its_thousands(text, value):
+    assert only(text).value == Decimal(value)
+
+
+@pytest.mark.parametrize("text", ["7000 overdue invoices", "12 customers", "12.5%", "50 bps", "5 percentage points"])
+def test_a_count_or_percentage_without_a_citation_is_unchecked_and_not_ok(ask, text):
+    result = checked(ask, f"There are {text}.")
+    assert (result["ok"], result["unchecked"], len(result["not_checked"])) == (False, 1, 1)
+
+
+def test_a_duration_is_not_a_claim(ask):
+    assert checked(ask, "In the last 30 days nothing was paid.")["ok"]
+
+
+def test_a_cited_count_is_compared_and_a_cited_percentage_is_refused(ask):
+    found = ask("get_aged_receivables", as_of="2026-10-31").data
+    late, ref = found["overdue"]["documents"], found["ref"]
+    right = f"{late} overdue invoices [{ref}:all:overdue_documents]"
+    assert checked(ask, right)["ok"]
+    wrong = checked(
+        ask,
+        f"{late + 1} overdue invoices [{ref}:all:overdue_documents]\n{late} invoices [{ref}:all:overdue]\n"
+        f"NZD {late} [{ref}:all:overdue_documents]\n12% [{ref}:all:overdue]",
+    )
+    assert states(wrong) == ["differs"] * 4
+    assert wrong["ok"] is False
 
 
 # ---------------------------------------------------------------- against the books
