@@ -53,6 +53,7 @@ class ConnectorError(Exception):
         correlation_id: The provider's id of the failed request, for its support.
         problems: For :class:`Invalid`: pairs of field path and complaint.
         scopes: For :class:`MissingScope`: the permissions that are missing.
+        features: The entities or actions that the error concerns; others may still work. Empty: the whole connection.
         cost: What the call had cost when it failed: ``calls`` and ``bytes``, and where the provider said it
             ``day_left``, as in :class:`~bizosaas_xero.spec.models.Stats`. ``None`` where it made no calls.
 
@@ -64,7 +65,7 @@ class ConnectorError(Exception):
     recovery: Recovery = "none"
     default_remedy: ClassVar[str] = "Contact support and name the correlation id."
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (all but the message are given by name)
         self,
         message: str,
         *,
@@ -74,6 +75,7 @@ class ConnectorError(Exception):
         correlation_id: str | None = None,
         problems: Iterable[Mapping[str, str]] = (),
         scopes: Iterable[str] = (),
+        features: Iterable[str] = (),
         cost: Mapping[str, int | None] | None = None,
     ) -> None:
         super().__init__(message)
@@ -84,6 +86,7 @@ class ConnectorError(Exception):
         self.correlation_id = correlation_id
         self.problems = [dict(problem) for problem in problems]
         self.scopes = list(scopes)
+        self.features = list(features)
         self.cost = dict(cost) if cost else None
 
     def __str__(self) -> str:
@@ -107,6 +110,7 @@ class ConnectorError(Exception):
             "correlation_id": self.correlation_id,
             "problems": self.problems,
             "scopes": self.scopes,
+            "features": self.features,
             "cost": self.cost,
         }
 
@@ -245,6 +249,7 @@ def error_from_dict(data: Mapping[str, Any]) -> ConnectorError:
         correlation_id=data.get("correlation_id"),
         problems=data.get("problems") or (),
         scopes=data.get("scopes") or (),
+        features=data.get("features") or (),
         cost=data.get("cost"),
     )
     error.code = str(data.get("code") or kind.code)

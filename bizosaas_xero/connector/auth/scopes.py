@@ -149,4 +149,5 @@ def missing_scope_error(scopes: Sequence[str], feature: str | None = None) -> Mi
         remedy="In Settings → Integrations → Xero choose Authorize with Xero again and allow everything. "
         "Apps made since 2 March 2026 need the granular scopes.",
         scopes=scopes,
+        features=[feature] if feature else (),
     )

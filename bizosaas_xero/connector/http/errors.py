@@ -59,6 +59,9 @@ def _unauthorized(response: httpx.Response, feature: str | None) -> ConnectorErr
     detail = _detail(response)
     if _mentions_role(detail):
         return not_permitted(response, feature)
+    if feature and "authorizationunsuccessful" in detail.lower():
+        # The token is good, but not for this: the caller looks whether the organisation is still connected.
+        return organisation_unavailable(XERO.correlation_id(response))
     expired = "tokenexpired" in detail.lower()
     return AuthExpired(
         "The access to Xero has run out." if expired else "Xero did not accept the access token.",
@@ -100,6 +103,7 @@ def not_permitted(response: httpx.Response, feature: str | None = None) -> Misco
         "or let such a user choose Authorize with Xero.",
         reason="user_role",
         correlation_id=XERO.correlation_id(response),
+        features=[feature] if feature else (),
     )
 
 

@@ -67,8 +67,8 @@ def _problems(value: Any) -> list[dict[str, str]]:
     return [{str(_text(str(name))): str(_text(str(told))) for name, told in each.items()} for each in named]
 
 
-def _scopes(value: Any) -> list[str]:
-    return [scope for each in _as_list(value) if (scope := _text(each))]
+def _texts(value: Any) -> list[str]:
+    return [text for each in _as_list(value) if (text := _text(each))]
 
 
 def _as_list(value: Any) -> Iterable[Any]:
@@ -91,7 +91,8 @@ _READ = {
     "retry_after": _wait,
     "correlation_id": _text,
     "problems": _problems,
-    "scopes": _scopes,
+    "scopes": _texts,
+    "features": _texts,
     "cost": parse_cost,
 }
 

@@ -236,4 +236,5 @@ def interval(connection: StoredConnection, info: EntityInfo) -> int:
 
 def blocks_connection(problem: ConnectorError) -> bool:
     """Return whether an error blocks every entity of the connection, not just the one that met it."""
-    return problem.recovery in {"reconnect", "fix"} and problem.code not in {"missing_scope", "invalid"}
+    of_one_entity = problem.features or problem.code in {"missing_scope", "invalid"}
+    return problem.recovery in {"reconnect", "fix"} and not of_one_entity

@@ -65,6 +65,16 @@ def test_each_refusal_of_a_refresh_has_its_error(answer_with, error, outcome, st
         httpx.Response(200, json={}),
         httpx.Response(200, json={"access_token": 7}),
         httpx.Response(302, headers={"Location": "https://elsewhere.example"}),
+        httpx.Response(403, text="<html>Access Denied</html>"),
+        httpx.Response(403),
+        httpx.Response(403, json={"Title": "Forbidden"}),
+        httpx.Response(401, text="<html>"),
+        httpx.Response(400, text="invalid_grant"),
+        httpx.Response(400, json=["invalid_grant"]),
+        httpx.Response(404, text="<html>"),
+        httpx.Response(200, text="<html>invalid_grant</html>"),
+        httpx.Response(400, json={"error": "temporarily_unavailable"}),
+        httpx.Response(400, json={"error": "server_error"}),
     ],
 )
 def test_a_failing_token_endpoint_is_unavailable_and_keeps_the_grant(answer_with, answer):

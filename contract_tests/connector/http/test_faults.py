@@ -6,7 +6,7 @@ import pytest
 
 from bizosaas_xero.connector.sync.entities import ENTITIES
 from contract_tests.connector.sync.test_sync import collect, held
-from contract_tests.helpers.xero_account import calls
+from contract_tests.helpers.xero_account import calls, refused
 
 PATHS = {entity.name: entity.path for entity in ENTITIES.values()}
 
@@ -172,3 +172,31 @@ def test_long_limits_raise_at_once(box, account, monkeypatch):
         list(account.sync("invoices"))
     assert caught.value.retry_after == 66_975
     assert not slept
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refusal_of_one_entity_names_it_and_leaves_the_others(box, account, status):
+    details = {"status": status, "body": "json", "text": "AuthorizationUnsuccessful"}
+    box.sandbox.faults.add("status", match={"path": "BankTransactions"}, times=None, **details)
+    with pytest.raises(Exception, match="may not read") as caught:
+        list(account.sync("bank_transactions"))
+    assert (caught.value.code, caught.value.features) == ("misconfigured", ["bank_transactions"])
+    assert caught.value.to_dict()["features"] == ["bank_transactions"]
+    assert list(account.sync("invoices"))
+
+
+def test_an_error_of_the_whole_connection_names_no_entity(box, account):
+    box.sandbox.faults.add("disconnect", match={"path": "Invoices"})
+    with pytest.raises(Exception, match="not connected") as caught:
+        list(account.sync("invoices"))
+    assert caught.value.features == []
+
+
+@pytest.mark.parametrize("body", ["html", "text", "empty"])
+@pytest.mark.parametrize("entity", ENTITIES)
+def test_a_403_that_is_not_xeros_json_passes_and_is_no_verdict(box, account, entity, body):
+    details = {"status": 403, "body": body, "text": "Access Denied: role not permitted"}
+    box.sandbox.faults.add("status", match={"path": PATHS[entity]}, times=1, **details)
+    assert list(account.sync(entity))[-1].stats.complete, "once: the next attempt overcomes it"
+    box.sandbox.faults.add("status", match={"path": PATHS[entity]}, times=None, **details)
+    assert refused(lambda: list(account.sync(entity))) == ("unavailable", "retry", "intercepted")
