@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
+from unittest import mock
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # A busy machine is no failure: no deadlines, and slow drawing is allowed. The quick tier draws the same
@@ -12,3 +15,26 @@ _CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, Hea
 settings.register_profile("steady", _CALM, derandomize=True)
 settings.register_profile("search", _CALM, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+
+_FAULTS_MODULE = "bizosaas_xero.sandbox.http.faults"
+
+
+@pytest.fixture(autouse=True)
+def _every_fault_strikes(request):
+    """Fail a test whose sandbox faults struck no request; the marker `unstruck_faults` allows it."""
+    module = sys.modules.get(_FAULTS_MODULE)
+    if module is None:  # the sandbox is not imported: nothing of it can be used
+        yield
+        return
+    added, add = [], module.Faults.add
+
+    def record(self, *args, **details):
+        added.append(add(self, *args, **details))
+        return added[-1]
+
+    with mock.patch.object(module.Faults, "add", record):
+        yield
+    unstruck = [fault.to_public() for fault in added if not fault.struck]
+    if unstruck and not request.node.get_closest_marker("unstruck_faults"):
+        pytest.fail(f"these faults struck no request: {unstruck}", pytrace=False)

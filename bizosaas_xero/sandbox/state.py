@@ -3,11 +3,12 @@
 import random
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bizosaas_xero.sandbox.core.clock import Clock
 from bizosaas_xero.sandbox.core.countries import Organisation, organisation_row, organisations
+from bizosaas_xero.sandbox.core.mutate import mutate_rows
 from bizosaas_xero.sandbox.http.faults import Faults
 from bizosaas_xero.sandbox.http.idempotency import IdempotencyKeys
 from bizosaas_xero.sandbox.http.rate_limits import RateLimits
@@ -66,8 +67,8 @@ class SandboxState:
         self.lists = ListSelector()
         self.idempotency = IdempotencyKeys(self.clock)
         self.log: deque[dict[str, Any]] = deque(maxlen=MAX_LOG_ENTRIES)
-        self.faults = Faults(self)
-        self.webhooks = Webhooks(self, rng=rng)
+        self.faults = Faults(self.clock)
+        self.webhooks = Webhooks(self.clock, self.apps, self.switches, self.tokens, rng=rng)
         self.store()
         for app in self.apps.values():
             if app.organisation_id:
@@ -98,6 +99,14 @@ class SandboxState:
                     by_id = {o.id: o for o in self.organisations}
                     self._stores[guid] = self._make_company(by_id[guid])
         return self._stores[guid]
+
+    def mutate(self, details: Mapping[str, Any], tenant: str) -> list[str]:
+        """Change rows as the fault `mutate` asks, and return their ids.
+
+        Raises:
+            KeyError: The organisation, entity or row is unknown.
+        """
+        return mutate_rows(self.store(details.get("organisation") or tenant), details)
 
     def custom_grant(self, app: App) -> Grant:
         """Return the grant of a custom connection."""

@@ -18,7 +18,8 @@ import httpx
 from bizosaas_xero.connector.http import transport
 from bizosaas_xero.connector.http.transport import XERO
 from bizosaas_xero.sandbox import SandboxServer
-from bizosaas_xero.sandbox.http.middleware import fault_response
+from bizosaas_xero.sandbox.http.fault_effects import change_tokens, fault_response
+from bizosaas_xero.sandbox.http.faults import Fault as SandboxFault
 from bizosaas_xero.toolkit.errors import no_response
 
 BEFORE, BODY, AFTER = "before", "body", "after"
@@ -128,7 +129,13 @@ class Strike:
         self._box, self._fault, self._moment, self._number = box, fault, moment, number
         self._count = 0
         self._lock = Lock()
-        self.struck = 0
+        self._added: list[SandboxFault] = []
+        self._struck_afterwards = 0
+
+    @property
+    def struck(self) -> int:
+        """How many requests the fault really changed, as the sandbox counts them."""
+        return self._struck_afterwards + sum(fault.struck for fault in self._added)
 
     @contextmanager
     def striking(self) -> Iterator[None]:
@@ -144,7 +151,7 @@ class Strike:
             if self._moment == BODY and self._fault.kind == "cut":
                 details["where"] = "body"
             match = {"path": "/api.xro/"} if self._fault.kind != "clock_shift" else {}
-            self._box.sandbox.faults.add(self._fault.kind, match=match, **details)
+            self._added.append(self._box.sandbox.faults.add(self._fault.kind, match=match, **details))
             return real(method, url, *given, **more)
 
         with mock.patch.object(transport, "send", send):
@@ -153,31 +160,22 @@ class Strike:
     def _due(self) -> bool:
         with self._lock:
             self._count += 1
-            due = self._count >= self._number if self._fault.lasting else self._count == self._number
-            self.struck += due
-            return due
+            return self._count >= self._number if self._fault.lasting else self._count == self._number
 
     def _afterwards(self, answer: httpx.Response, headers: dict[str, str]) -> httpx.Response:
-        sandbox, kind = self._box.sandbox, self._fault.kind
+        sandbox, fault = self._box.sandbox, SandboxFault(0, self._fault.kind, {}, details=self._fault.details)
         token, tenant = headers["Authorization"].partition(" ")[2], headers["Xero-Tenant-Id"].lower()
-        if kind == "cut":
+        if fault.kind == "cut":
+            self._struck_afterwards += 1
             raise no_response(XERO, httpx.ReadError("cut"))
-        if kind == "mutate":
-            sandbox.faults.mutate(self._fault.details, tenant)
+        if fault.kind == "mutate":
+            self._struck_afterwards += bool(sandbox.mutate(fault.details, tenant))
             return answer
-        planned = sandbox.faults.add(kind, **self._fault.details)
-        sandbox.faults.clear()
-        refused = fault_response(planned)
-        if refused is not None:
-            return httpx.Response(
-                refused.status, headers=dict(refused.headers), content=refused.body, request=answer.request
-            )
-        family = sandbox.tokens.access_tokens[token].grant
-        if kind == "expire_token":
-            sandbox.tokens.expire(token)
-        elif kind == "revoke_grant":
-            sandbox.tokens.revoke(family)
-        else:
-            assert kind == "disconnect", kind
-            family.connections = {k: c for k, c in family.connections.items() if c.tenant_id != tenant}
-        return answer
+        refused = fault_response(fault)
+        if refused is None:
+            self._struck_afterwards += change_tokens(fault, sandbox.tokens, token, tenant)
+            return answer
+        self._struck_afterwards += 1
+        return httpx.Response(
+            refused.status, headers=dict(refused.headers), content=refused.body, request=answer.request
+        )

@@ -172,7 +172,7 @@ def _find_errors(cell: Cell, ending: Ending) -> list[str]:
     """Say what is wrong with the way that led to the end."""
     fault, wrong = FAULTS[cell.fault], []
     allowed = fault.ends if fault.lasting is False or cell.moment != "after" else (*fault.ends, NOTHING)
-    if ending.struck == 0:
+    if ending.struck == 0 and cell.moment != "body":  # an answer may have no body to damage
         wrong.append("nothing was struck")
     if ending.ended not in {*allowed, PARTIAL}:
         wrong.append(f"ended in {ending.ended or 'nothing'}")
@@ -194,7 +194,11 @@ def _find_errors(cell: Cell, ending: Ending) -> list[str]:
 
 
 def table(endings: dict[Cell, Ending]) -> str:
-    """Return the matrix, one row a fault and moment, and what was struck, as Markdown."""
+    """Return the matrix, one row a fault and moment, and the calls that were struck, as Markdown.
+
+    A cell whose fault struck no request is not counted.
+    """
+    endings = {cell: ending for cell, ending in endings.items() if ending.struck}
     lines = ["| Fault | Moment | Overcome by the call itself | Else it ends in | By a person | Cells |"]
     lines.append("| --- | --- | --- | --- | --- | --- |")
     for name, moment in STRIKES:
@@ -219,7 +223,8 @@ def try_all(processes: int = 0, names: Iterable[str] = SUBJECTS) -> tuple[dict[C
     for cell, complaints in bad.items():
         sys.stderr.write(f"{cell}: {complaints}\n")
     seconds = time.monotonic() - began
-    sys.stderr.write(f"{len(endings):,} cells, {len(bad)} wrong, in {seconds:.0f} s\n")
+    struck = sum(ending.struck > 0 for ending in endings.values())
+    sys.stderr.write(f"{len(endings):,} cells, {struck:,} struck, {len(bad)} wrong, in {seconds:.0f} s\n")
     return endings, not bad
 
 

@@ -58,7 +58,8 @@ class ControlApi:
         return [Route(f"/_sandbox{path}", _answer_errors(handler), methods=[verb]) for path, verb, handler in table]
 
     async def _get_info(self, request: Request) -> Response:
-        return JSONResponse(self._state.describe(str(request.base_url).rstrip("/")))
+        info = self._state.describe(str(request.base_url).rstrip("/"))
+        return JSONResponse({**info, "faults": [fault.to_public() for fault in self._state.faults.added]})
 
     async def _get_log(self, _: Request) -> Response:
         return JSONResponse({"peak_in_flight": self._state.limits.peak, "requests": list(self._state.log)})

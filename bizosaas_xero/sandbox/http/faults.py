@@ -4,10 +4,9 @@ import itertools
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from bizosaas_xero.sandbox.state import SandboxState
+from bizosaas_xero.sandbox.core.clock import Clock
 
 # every kind: its details, and the path it matches by default
 FAULT_KINDS: dict[str, tuple[frozenset[str], str]] = {
@@ -43,9 +42,10 @@ class Fault:
         kind: What goes wrong.
         match: The requests it strikes: `path` and `query` (parts of them), `method`, `tenant`, `page`.
         after: How many matching requests pass first.
-        times: How many it strikes; None means all.
+        times: How many matching requests it takes; None means all.
         details: The settings of the kind.
-        struck: How many requests it has struck.
+        matched: How many matching requests it has taken.
+        struck: How many of them it has changed. A damaged row, for example, needs an answer with rows.
     """
 
     id: int
@@ -54,6 +54,7 @@ class Fault:
     after: int = 0
     times: int | None = 1
     details: dict[str, Any] = field(default_factory=dict)
+    matched: int = 0
     struck: int = 0
 
     def matches(self, method: str, path: str, query: Mapping[str, str], tenant: str) -> bool:
@@ -79,11 +80,15 @@ class Faults:
     """The faults of a sandbox.
 
     Args:
-        state: The sandbox they strike.
+        clock: The clock that `clock_shift` makes wrong.
+
+    Attributes:
+        added: Every fault so far, also those that were removed.
     """
 
-    def __init__(self, state: "SandboxState") -> None:
-        self._state = state
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.added: list[Fault] = []
         self._pending: list[Fault] = []
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
@@ -124,8 +129,10 @@ class Faults:
             raise ValueError(f"body is one of {', '.join(sorted(_BODY_KINDS))}")
         fault = Fault(next(self._numbers), kind, {"path": path, **(match or {})}, after, times, details)
         if kind == "clock_shift":
-            self._state.clock.shift = float(details.get("seconds", 0))
+            self._clock.shift = float(details.get("seconds", 0))
+            fault.struck = 1
         with self._lock:
+            self.added.append(fault)
             self._pending.append(fault)
         return fault
 
@@ -133,15 +140,20 @@ class Faults:
         """Remove every fault and reset the server's clock."""
         with self._lock:
             self._pending.clear()
-        self._state.clock.shift = 0.0
+        self._clock.shift = 0.0
 
     def pending(self) -> list[dict[str, Any]]:
         """Return the faults that have strikes left."""
         with self._lock:
             return [fault.to_public() for fault in self._pending]
 
+    def unstruck(self) -> list[dict[str, Any]]:
+        """Return the faults so far that struck no request: a test with such a fault has tested nothing."""
+        with self._lock:
+            return [fault.to_public() for fault in self.added if not fault.struck]
+
     def take(self, method: str, path: str, query: Mapping[str, str], tenant: str) -> list[Fault]:
-        """Return the faults that strike this request."""
+        """Return the faults that match this request; the caller counts those that really strike it."""
         matching = []
         with self._lock:
             for fault in list(self._pending):
@@ -150,37 +162,8 @@ class Faults:
                 if fault.after > 0:
                     fault.after -= 1
                     continue
-                fault.struck += 1
+                fault.matched += 1
                 matching.append(fault)
-                if fault.times is not None and fault.struck >= fault.times:
+                if fault.times is not None and fault.matched >= fault.times:
                     self._pending.remove(fault)
         return matching
-
-    def mutate(self, details: Mapping[str, Any], tenant: str) -> list[str]:
-        """Change rows as another user of the organisation would, and return their ids.
-
-        `which` chooses among rows in the order of their ids: `first` (already read by a client that pages by id),
-        `last` (not read yet), or `spread` (every n-th); `ids` names the rows.
-
-        Raises:
-            KeyError: The organisation, entity or row is unknown.
-        """
-        store = self._state.store(details.get("organisation") or tenant)
-        entity, op, count = details["entity"], details["op"], int(details.get("count", 1))
-        changes = details.get("changes") or {}
-        if op == "insert":
-            return [store.insert(entity, changes) for _ in range(count)]
-        table = store.table(entity)
-        with table.lock:
-            order = table.by_id
-            step = max(1, len(order) // max(1, count)) if details.get("which") == "spread" else 1
-            slots = order[::step][:count] if details.get("which") != "last" else order[-count:]
-            ids = list(details.get("ids") or [table.id(slot) for slot in slots])
-            for guid in ids:
-                if op == "edit":
-                    store.edit(entity, guid, changes, blind=bool(details.get("blind")))
-                elif op == "archive":
-                    store.archive(entity, guid)
-                else:
-                    store.delete(entity, guid)
-        return ids

@@ -2,13 +2,10 @@
 
 import asyncio
 import gzip
-import json
-import re
 import socket
 import time
-from collections.abc import Callable, Mapping
-from html import escape
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Callable
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -16,32 +13,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bizosaas_xero.sandbox.core.clock import format_utc
+from bizosaas_xero.sandbox.http.fault_effects import BufferedResponse, change_tokens, damage_body, fault_response
 from bizosaas_xero.sandbox.http.faults import Fault
-from bizosaas_xero.sandbox.oauth.tokens import Grant
 from bizosaas_xero.sandbox.state import SandboxState
 
 _MIN_GZIP_BYTES = 512
 _GZIP_LEVEL = 3  # speed matters more than size
-_BODY_LAYOUTS: dict[str, tuple[str, Callable[[str], str]]] = {
-    "json": ("application/json", lambda message: json.dumps({"Title": message, "Detail": message})),
-    "text": ("text/plain", lambda message: message),
-    "html": ("text/html", lambda message: f"<html><body><h1>{escape(message)}</h1></body></html>"),
-    "empty": ("", lambda _: ""),
-}
-_STATUS_TEXTS = {
-    429: "You have exceeded the rate limit",
-    500: "An error occurred in Xero. Check the API Status page",
-    503: "The Organisation is offline",
-}
-_DAMAGED_FIELDS = ("Date", "Total", "Amount", "UpdatedDateUTC")
-
-
-class BufferedResponse(NamedTuple):
-    """A response that is not sent yet."""
-
-    status: int
-    headers: MutableHeaders
-    body: bytes
 
 
 class TrackedProtocol(H11Protocol):
@@ -104,7 +81,7 @@ class SandboxMiddleware:
             "if_modified_since": headers.get("if-modified-since"),
             "idempotency_key": headers.get("idempotency-key"),
             "user_agent": headers.get("user-agent"),
-            "faults": [fault.kind for fault in faults],
+            "faults": [],  # the kinds that struck
         }
         start = time.perf_counter()
 
@@ -137,22 +114,21 @@ class SandboxMiddleware:
         tenant: str,
         entry: dict[str, Any],
     ) -> None:
-        refused: BufferedResponse | None = None
-        for fault in faults:
-            if fault.kind == "latency":
-                await asyncio.sleep(float(fault.details.get("seconds", 1)))
-            elif fault.kind == "cut" and fault.details.get("where", "headers") == "headers":
-                await _hang_up(scope, receive)
-                return
-            else:
-                self._apply_before(fault, token, tenant)
-                refused = refused or fault_response(fault)
-        answer = refused or await self._call_app(scope, receive)
-        for fault in faults:
-            if fault.kind == "mutate":
-                self._state.faults.mutate(fault.details, tenant)
-            answer = answer._replace(body=_damage_body(fault, answer.body))
-        if any(fault.kind == "lost_refresh" for fault in faults):
+        def count_strike(fault: Fault) -> None:
+            fault.struck += 1
+            entry["faults"].append(fault.kind)
+
+        if (cut := _find_cut(faults, "headers")) is not None:
+            count_strike(cut)
+            await _hang_up(scope, receive)
+            return
+        refused = await self._strike_before(faults, token, tenant, count_strike)
+        answer = self._strike_after(faults, refused or await self._call_app(scope, receive), tenant, count_strike)
+        cut, lost = _find_cut(faults, "body"), _lost_refresh(faults)
+        if lost is None and not answer.body:
+            lost = cut  # an answer without a body, such as a 204, has no middle: it is lost as a whole
+        if lost is not None:
+            count_strike(lost)
             await _hang_up(scope, receive)
             return
         answer = await _compress(answer, Headers(scope=scope).get("accept-encoding", ""))
@@ -162,7 +138,8 @@ class SandboxMiddleware:
         answer.headers["date"] = format_utc(self._state.clock.server_ms() / 1000, "%a, %d %b %Y %H:%M:%S GMT")
         entry["status"], entry["bytes"] = answer.status, len(answer.body)
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers.raw})
-        if any(fault.kind == "cut" for fault in faults):
+        if cut is not None:
+            count_strike(cut)
             # uvicorn closes the connection of an application that returns in the middle of a body
             await send(
                 {
@@ -173,6 +150,32 @@ class SandboxMiddleware:
             )
             return
         await send({"type": "http.response.body", "body": answer.body})
+
+    async def _strike_before(
+        self, faults: list[Fault], token: str, tenant: str, count_strike: Callable[[Fault], None]
+    ) -> BufferedResponse | None:
+        """Apply what happens before the application, and return the response that takes its place, if any."""
+        refused: BufferedResponse | None = None
+        for fault in faults:
+            response = fault_response(fault) if refused is None else None
+            if fault.kind == "latency":
+                await asyncio.sleep(float(fault.details.get("seconds", 1)))
+                count_strike(fault)
+            elif response is not None or change_tokens(fault, self._state.tokens, token, tenant):
+                count_strike(fault)
+            refused = refused or response
+        return refused
+
+    def _strike_after(
+        self, faults: list[Fault], answer: BufferedResponse, tenant: str, count_strike: Callable[[Fault], None]
+    ) -> BufferedResponse:
+        """Change rows and damage the answer as faults ask."""
+        for fault in faults:
+            body = damage_body(fault, answer.body)
+            if body != answer.body or (fault.kind == "mutate" and self._state.mutate(fault.details, tenant)):
+                count_strike(fault)
+            answer = answer._replace(body=body)
+        return answer
 
     async def _call_app(self, scope: Scope, receive: Receive) -> BufferedResponse:
         started: dict[str, Any] = {}
@@ -186,68 +189,6 @@ class SandboxMiddleware:
 
         await self._app(scope, receive, collect)
         return BufferedResponse(started["status"], MutableHeaders(raw=list(started["headers"])), b"".join(parts))
-
-    def _apply_before(self, fault: Fault, token: str, tenant: str) -> None:
-        tokens = self._state.tokens
-        access = tokens.access_tokens.get(token)
-        grants: list[Grant] = [access.grant] if access else tokens.grants()
-        if fault.kind == "expire_token":
-            tokens.expire(token)
-        elif fault.kind == "revoke_grant":
-            for grant in grants:
-                tokens.revoke(grant)
-        elif fault.kind == "disconnect":
-            organisation = str(fault.details.get("organisation") or tenant).lower()
-            for grant in grants:
-                grant.connections = {k: c for k, c in grant.connections.items() if c.tenant_id != organisation}
-
-
-def fault_response(fault: Fault) -> BufferedResponse | None:
-    """Return the response that a fault gives instead of the application's, or None when it gives none."""
-    details = fault.details
-    if fault.kind == "rate_limit":
-        answer = _plain_response(429, details.get("body", "text"), _STATUS_TEXTS[429])
-        answer.headers["X-Rate-Limit-Problem"] = str(details.get("problem", "minute"))
-        if details.get("retry_after") is not None:
-            answer.headers["Retry-After"] = str(details["retry_after"])
-        return answer
-    if fault.kind == "status":
-        status = int(details.get("status", 500))
-        message = details.get("text", _STATUS_TEXTS.get(status, "Something went wrong"))
-        return _plain_response(status, details.get("body", "text"), message, details.get("headers"))
-    if fault.kind == "redirect":
-        location = details.get("location", "http://elsewhere.example/api.xro/2.0/Invoices")
-        return BufferedResponse(302, MutableHeaders({"Location": location}), b"")
-    return None
-
-
-def _plain_response(status: int, body: str, message: str, headers: Mapping[str, str] | None = None) -> BufferedResponse:
-    kind, layout = _BODY_LAYOUTS[body]
-    response_headers = MutableHeaders(dict(headers or {}))
-    if kind:
-        response_headers["Content-Type"] = kind
-    return BufferedResponse(status, response_headers, layout(message).encode())
-
-
-def _damage_body(fault: Fault, body: bytes) -> bytes:
-    if fault.kind == "malformed":
-        return body[: len(body) // 2] + b'"<<,}' + body[len(body) // 2 :]
-    if fault.kind == "truncated":
-        return body[: int(len(body) * float(fault.details.get("share", 0.5)))]
-    if fault.kind == "bad_row":
-        return _damage_row(fault.details, body)
-    return body
-
-
-def _damage_row(details: Mapping[str, Any], body: bytes) -> bytes:
-    # six spaces: a field of a row, not of something inside it
-    for name in [str(details["field"])] if "field" in details else _DAMAGED_FIELDS:
-        fields = list(re.finditer(rf'\r\n      "{name}": ([^\r\n]*?)(?=,?\r\n)'.encode(), body))
-        if fields:
-            field = fields[int(details.get("row", 0)) % len(fields)]
-            value = details.get("value", r"\/Date(oops)\/" if "Date" in name else "12,5x")
-            return body[: field.start(1)] + f'"{value}"'.encode() + body[field.end(1) :]
-    return body
 
 
 async def _compress(answer: BufferedResponse, accepted: str) -> BufferedResponse:
@@ -265,3 +206,12 @@ async def _hang_up(scope: Scope, receive: Receive) -> None:
         transport.abort()
         while (await receive())["type"] != "http.disconnect":
             pass
+
+
+def _find_cut(faults: list[Fault], place: str) -> Fault | None:
+    cuts = (fault for fault in faults if fault.kind == "cut")
+    return next((fault for fault in cuts if fault.details.get("where", "headers") == place), None)
+
+
+def _lost_refresh(faults: list[Fault]) -> Fault | None:
+    return next((fault for fault in faults if fault.kind == "lost_refresh"), None)

@@ -9,13 +9,11 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.xero_json import Row
-
-if TYPE_CHECKING:
-    from bizosaas_xero.sandbox.ledger.company import Company
+from bizosaas_xero.sandbox.ledger.books import LedgerBooks
 
 ACCRUAL, CASH, BOTH = "accrual", "cash", "both"
 ZERO = Decimal("0.00")
@@ -66,7 +64,7 @@ class Ledger:
         store: The books.
     """
 
-    def __init__(self, store: "Company") -> None:
+    def __init__(self, store: LedgerBooks) -> None:
         self._store = store
         self._entries: dict[tuple[str, str], tuple[Posting, ...]] = {}
         self._read: dict[str, int] = {}

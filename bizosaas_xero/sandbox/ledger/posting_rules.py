@@ -9,14 +9,12 @@ import datetime as dt
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.xero_json import Row
+from bizosaas_xero.sandbox.ledger.books import LedgerBooks
 from bizosaas_xero.sandbox.ledger.ledger import ACCRUAL, BOTH, CASH, ZERO, Posting
-
-if TYPE_CHECKING:
-    from bizosaas_xero.sandbox.ledger.company import Company
 
 LIVE = {"AUTHORISED", "PAID"}
 # +1 where the control account is debited
@@ -112,7 +110,7 @@ def to_base(amount: Decimal, rate: Decimal) -> Decimal:
     return amount if rate == _ONE else xero_json.round_to_cents(amount / rate)
 
 
-def read_document(store: "Company", entity: str, row: Row) -> SettledDocument:
+def read_document(store: LedgerBooks, entity: str, row: Row) -> SettledDocument:
     """Read a document (invoice, credit note, prepayment, overpayment) with its settlements."""
     id_field = store.table(entity).id_field
     kind, guid = row["Type"], row[id_field]
@@ -148,7 +146,7 @@ def read_document(store: "Company", entity: str, row: Row) -> SettledDocument:
 
 
 def _line_postings(
-    store: "Company", entity: str, row: Row, guid: str, sign: int, total: Decimal, currency: str | None
+    store: LedgerBooks, entity: str, row: Row, guid: str, sign: int, total: Decimal, currency: str | None
 ) -> Iterator[Posting]:
     """Post lines, tax by code, and the rounding difference to base currency."""
     rate, date = row.get("CurrencyRate") or _ONE, xero_json.calendar_day(row["Date"])
@@ -189,7 +187,7 @@ def _line_postings(
         )
 
 
-def document_postings(store: "Company", row: Row, entity: str) -> Iterator[Posting]:
+def document_postings(store: LedgerBooks, row: Row, entity: str) -> Iterator[Posting]:
     """Post an invoice or credit note, with its payments and allocations."""
     if row["Status"] not in LIVE:
         return
@@ -205,7 +203,7 @@ def document_postings(store: "Company", row: Row, entity: str) -> Iterator[Posti
             yield from _allocation_postings(store, this, allocation)
 
 
-def _payment_postings(store: "Company", this: SettledDocument, payment: Row) -> Iterator[Posting]:
+def _payment_postings(store: LedgerBooks, this: SettledDocument, payment: Row) -> Iterator[Posting]:
     guid, date = payment["PaymentID"], xero_json.calendar_day(payment["Date"])
     yield from this.settlement_postings(guid, "Payments")
     amount, rate = payment["Amount"], payment.get("CurrencyRate") or _ONE
@@ -224,7 +222,7 @@ def _payment_postings(store: "Company", this: SettledDocument, payment: Row) -> 
     yield from _gain_postings(store, this, date, this.sign * (this.carrying_amount(guid) - value), "Payments", guid)
 
 
-def _allocation_postings(store: "Company", this: SettledDocument, allocation: Row) -> Iterator[Posting]:
+def _allocation_postings(store: LedgerBooks, this: SettledDocument, allocation: Row) -> Iterator[Posting]:
     guid, date = allocation["AllocationID"], xero_json.calendar_day(allocation["Date"])
     invoice = read_document(store, "Invoices", store.peek("Invoices", allocation["Invoice"]["InvoiceID"]))
     yield from this.settlement_postings(guid, "Allocations")
@@ -234,7 +232,7 @@ def _allocation_postings(store: "Company", this: SettledDocument, allocation: Ro
 
 
 def _gain_postings(
-    store: "Company", this: SettledDocument, date: dt.date, amount: Decimal, source: str, guid: str
+    store: LedgerBooks, this: SettledDocument, date: dt.date, amount: Decimal, source: str, guid: str
 ) -> Iterator[Posting]:
     if amount:
         account = store.system_account("REALISEDCURRENCYGAIN")
@@ -244,7 +242,7 @@ def _gain_postings(
         )  # fmt: skip
 
 
-def bank_transaction_postings(store: "Company", row: Row) -> Iterator[Posting]:
+def bank_transaction_postings(store: LedgerBooks, row: Row) -> Iterator[Posting]:
     """Post money received or spent; an overpayment goes to the control account, not to its line."""
     if row["Status"] != "AUTHORISED":
         return
@@ -271,7 +269,7 @@ def bank_transaction_postings(store: "Company", row: Row) -> Iterator[Posting]:
         yield line._replace(basis=BOTH)
 
 
-def bank_transfer_postings(store: "Company", row: Row) -> Iterator[Posting]:
+def bank_transfer_postings(store: LedgerBooks, row: Row) -> Iterator[Posting]:
     """Post a transfer between two bank accounts of the organisation."""
     if row.get("Status") == "DELETED":
         return
@@ -287,7 +285,7 @@ def bank_transfer_postings(store: "Company", row: Row) -> Iterator[Posting]:
         )  # fmt: skip
 
 
-def journal_postings(store: "Company", row: Row) -> Iterator[Posting]:
+def journal_postings(store: LedgerBooks, row: Row) -> Iterator[Posting]:
     """Post a manual journal: lines with their sign, tax on its own account."""
     if row["Status"] != "POSTED":
         return
@@ -308,13 +306,13 @@ def journal_postings(store: "Company", row: Row) -> Iterator[Posting]:
             )  # fmt: skip
 
 
-def conversion_postings(store: "Company") -> Iterator[Posting]:
+def conversion_postings(store: LedgerBooks) -> Iterator[Posting]:
     """Post the opening balances; they net to zero."""
     for code, amount in store.opening_balances:
         yield Posting(store.conversion_date, store.account_id(code), amount, "ConversionBalances", "")
 
 
-POSTING_RULES: dict[str, Callable[["Company", Row], Iterator[Posting]]] = {
+POSTING_RULES: dict[str, Callable[[LedgerBooks, Row], Iterator[Posting]]] = {
     **{
         name: partial(document_postings, entity=name)
         for name in ("Invoices", "CreditNotes", "Prepayments", "Overpayments")
@@ -330,7 +328,7 @@ _SETTLED = (("Invoice", "Invoices", "InvoiceID"), ("CreditNote", "CreditNotes", 
 
 
 def affected_documents(
-    store: "Company", entity: str, guid: str, slot: int, *, first: bool
+    store: LedgerBooks, entity: str, guid: str, slot: int, *, first: bool
 ) -> dict[tuple[str, str], None]:
     """Return the documents to post again because a row changed."""
     if first or entity not in {"Invoices", "Payments"}:

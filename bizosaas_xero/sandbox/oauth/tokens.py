@@ -68,6 +68,13 @@ class Grant:
     scopes: dict[str, None] = field(default_factory=dict)
     connections: dict[str, Connection] = field(default_factory=dict)
 
+    def disconnect(self, tenant_id: str) -> bool:
+        """Remove the connections to a tenant, and return whether there were any."""
+        kept = {guid: each for guid, each in self.connections.items() if each.tenant_id != tenant_id}
+        removed = len(kept) < len(self.connections)
+        self.connections = kept
+        return removed
+
 
 @dataclass
 class AccessToken:
@@ -255,11 +262,13 @@ class TokenStore:
         self.refresh_tokens = {token: r for token, r in self.refresh_tokens.items() if r.grant is not grant}
         self.codes = {code: c for code, c in self.codes.items() if c.grant is not grant}
 
-    def expire(self, token: str) -> None:
-        """Expire an access token now."""
-        access_token = self.access_tokens.get(token)
-        if access_token is not None:
-            access_token.expires = min(access_token.expires, self._clock.now())
+    def expire(self, token: str) -> bool:
+        """Expire an access token now, and return whether it was valid."""
+        access_token, now = self.access_tokens.get(token), self._clock.now()
+        if access_token is None or access_token.expires <= now:
+            return False
+        access_token.expires = now
+        return True
 
     def _jwt(self, claims: dict[str, object]) -> str:
         def part(raw: bytes) -> str:

@@ -11,19 +11,18 @@ import random
 import string
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bizosaas_xero.sandbox.core import xero_json
-from bizosaas_xero.sandbox.core.clock import format_utc
+from bizosaas_xero.sandbox.core.clock import Clock, format_utc
+from bizosaas_xero.sandbox.core.store import Store
 from bizosaas_xero.sandbox.core.xero_json import Row
+from bizosaas_xero.sandbox.oauth.apps import App, Switches
+from bizosaas_xero.sandbox.oauth.tokens import TokenStore
 from bizosaas_xero.sandbox.webhooks import delivery as webhooks_delivery
 from bizosaas_xero.sandbox.webhooks.delivery import DeliveryAnswer, Sender
-
-if TYPE_CHECKING:
-    from bizosaas_xero.sandbox.core.store import Store
-    from bizosaas_xero.sandbox.state import SandboxState
 
 RETRY_SECONDS = 15 * 60
 GIVE_UP_SECONDS = 24 * 3600
@@ -98,7 +97,10 @@ class Webhooks:
     """The webhooks of every app.
 
     Args:
-        state: The state of the sandbox.
+        clock: The time of events and retries.
+        apps: The apps by name.
+        switches: The switches of the sandbox.
+        tokens: The grants, which hold the connected organisations.
         sender: Posts a delivery; the default does so over HTTP.
         rng: Makes keys and entropy, and decides which tests of intent are mis-signed.
 
@@ -107,9 +109,16 @@ class Webhooks:
     """
 
     def __init__(
-        self, state: "SandboxState", sender: Sender = webhooks_delivery.send, rng: random.Random | None = None
+        self,
+        clock: Clock,
+        apps: Mapping[str, App],
+        switches: Switches,
+        tokens: TokenStore,
+        sender: Sender = webhooks_delivery.send,
+        *,
+        rng: random.Random | None = None,
     ) -> None:
-        self._state = state
+        self._clock, self._apps, self._switches, self._tokens = clock, apps, switches, tokens
         self.sender = sender
         self._rng = rng or random.SystemRandom()
         self.base_url = "https://api.xero.com"
@@ -119,7 +128,7 @@ class Webhooks:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def watch_organisation(self, organisation: str, store: "Store") -> None:
+    def watch_organisation(self, organisation: str, store: Store) -> None:
         """Queue an event for each change in an organisation's books from now on."""
         for entity in CATEGORIES.keys() & store.tables.keys():
             table = store.tables[entity]
@@ -133,8 +142,8 @@ class Webhooks:
         Raises:
             ValueError: No such app or category, or the address is not on this machine.
         """
-        if app not in self._state.apps:
-            raise ValueError(f"app is one of {', '.join(self._state.apps)}")
+        if app not in self._apps:
+            raise ValueError(f"app is one of {', '.join(self._apps)}")
         category_names = [name for name, _ in CATEGORIES.values()]
         if not categories or set(categories) - set(category_names):
             raise ValueError(f"categories are some of {', '.join(category_names)}")
@@ -204,7 +213,7 @@ class Webhooks:
         def watch(before: Row | None, after: Row) -> None:
             if not self.subscriptions:
                 return
-            switches = self._state.switches
+            switches = self._switches
             if entity == "Invoices" and before is not None and not switches.webhook_invoice_on_payment:
                 changed = {n for n in before.keys() | after.keys() if before.get(n) != after.get(n)}
                 if "AmountPaid" in changed and changed <= _PAYMENT_FIELDS:
@@ -217,7 +226,7 @@ class Webhooks:
                 "tenantType": "ORGANISATION",
                 "eventCategory": category,
                 "eventType": "CREATE" if before is None else "UPDATE",
-                "eventDateUtc": _event_time(self._state.clock.server_ms()),
+                "eventDateUtc": _event_time(self._clock.server_ms()),
             }
             data = {name: after[name] for name in extra if name in after}
             if data:
@@ -227,7 +236,7 @@ class Webhooks:
         return watch
 
     def _queue_event(self, category: str, tenant: str, event: Row) -> None:
-        switches = self._state.switches
+        switches = self._switches
         if category == "PAYMENT":
             if switches.webhook_payment_category == "none":
                 return
@@ -241,19 +250,19 @@ class Webhooks:
                 is_active = subscription.status != "intent_required" or subscription.sequence
                 if is_active and category in subscription.categories and self._is_connected(subscription.app, tenant):
                     subscription.sequence += 1
-                    subscription.waiting.append((subscription.sequence, self._state.clock.now(), event))
+                    subscription.waiting.append((subscription.sequence, self._clock.now(), event))
 
     def _is_connected(self, app: str, tenant: str) -> bool:
-        client_id = self._state.apps[app].client_id
+        client_id = self._apps[app].client_id
         return any(
             grant.app.client_id == client_id
             and any(connection.tenant_id == tenant for connection in grant.connections.values())
-            for grant in self._state.tokens.grants()
+            for grant in self._tokens.grants()
         )
 
     def _deliver(self, subscription: Subscription) -> int:
         accepted = 0
-        while subscription.status in {"ok", "retrying"} and subscription.next_try <= (now := self._state.clock.now()):
+        while subscription.status in {"ok", "retrying"} and subscription.next_try <= (now := self._clock.now()):
             body, last = subscription.sending or self._next_delivery(subscription, now)
             if not body:
                 break
@@ -305,7 +314,7 @@ class Webhooks:
         answer = self.sender(subscription.url, body, webhooks_delivery.signed_headers(key, body))
         subscription.history.append(
             {
-                "at": format_utc(self._state.clock.now(), "%Y-%m-%dT%H:%M:%S.%fZ"),
+                "at": format_utc(self._clock.now(), "%Y-%m-%dT%H:%M:%S.%fZ"),
                 "last_sequence": last,
                 "signed": signed,
                 "status": answer.status,

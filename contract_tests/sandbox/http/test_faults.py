@@ -62,6 +62,34 @@ def test_cut_breaks_the_connection_before_or_in_the_answer(client, box, where, e
     clean(client)
 
 
+def test_cut_loses_an_answer_without_a_body(client, box):
+    invoice = next(r for r in client.rows("Invoices", page=1) if r["Type"] == "ACCREC" and r["Status"] == "AUTHORISED")
+    store = box.sandbox.store()
+    store.edit("Contacts", invoice["Contact"]["ContactID"], {"EmailAddress": "a@example.com"})
+    store.email_cap = 1
+    fault = box.sandbox.faults.add("cut", where="body", match={"path": "/Email"})
+    with pytest.raises(httpx.TransportError):
+        client.send("POST", f"Invoices/{invoice['InvoiceID']}/Email", {})
+    assert fault.struck == 1
+    assert store.emailed[store.today()] == 1, "the work was done before the answer was lost"
+
+
+@pytest.mark.unstruck_faults
+def test_a_fault_that_changes_nothing_has_not_struck(client, box):
+    box.sandbox.log.clear()
+    faults = box.sandbox.faults
+    faults.add("bad_row", field="Shoe", match={"path": "/Invoices"})
+    faults.add("disconnect", organisation="elsewhere", match={"path": "/Accounts"})
+    faults.add("mutate", entity="Contacts", op="edit", count=0, match={"path": "/Contacts"})
+    for name in ("Invoices", "Accounts", "Contacts"):
+        assert client.get(name, page=1).status_code == 200
+    assert [fault["struck"] for fault in faults.unstruck()] == [0, 0, 0]
+    assert faults.pending() == []
+    assert [entry["faults"] for entry in box.sandbox.log] == [[], [], []]
+    shown = client.http.get("/_sandbox/").json()["faults"]
+    assert [(fault["kind"], fault["struck"]) for fault in shown] == [("bad_row", 0), ("disconnect", 0), ("mutate", 0)]
+
+
 def test_cut_knows_only_two_places(box):
     with pytest.raises(ValueError, match="where is one of body, headers"):
         box.sandbox.faults.add("cut", where="before")
@@ -188,6 +216,7 @@ def test_clock_shift_makes_the_server_clock_wrong(client, box):
     assert int(client.get("Invoices").json()["DateTimeUTC"][6:-2]) / 1000 > stamp + 7000
 
 
+@pytest.mark.unstruck_faults
 def test_a_fault_strikes_where_and_as_often_as_asked(client, box):
     faults = box.sandbox.faults
     faults.add("status", status=500, match={"path": "/accounts", "method": "GET", "query": "a=1"}, after=1, times=2)
