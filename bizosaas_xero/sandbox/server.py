@@ -52,6 +52,7 @@ class Sandbox(SandboxState):
             Route("/api.xro/2.0/{endpoint}/{key}", api.handle, methods=verbs),
             Route("/api.xro/2.0/{endpoint}/{key}/{part}", api.handle, methods=verbs),
             Route("/api.xro/2.0/{endpoint}/{key}/{part}/{part_key}", api.handle, methods=verbs),
+            Route("/payroll.xro/{version}/{path:path}", _payroll_missing, methods=verbs),
             *ControlApi(self, identity).routes(),
         ]
         starlette = Starlette(routes=routes, exception_handlers={404: _not_found})
@@ -188,6 +189,7 @@ def serve(  # noqa: PLR0913 - each has a default, most callers give one
     per_day: int = 1000,
     clock: Clock | Callable[[], float] | None = None,
     rng: random.Random | None = None,
+    books: str = "plain",
     allow_remote: bool = False,
 ) -> Iterator[SandboxServer]:
     """Serve a new sandbox from a background thread until the block ends.
@@ -201,15 +203,20 @@ def serve(  # noqa: PLR0913 - each has a default, most callers give one
         per_day: Calls a day for each organisation.
         clock: The time: a `Clock`, or a function that gives seconds since the epoch.
         rng: Makes codes and tokens.
+        books: `plain` or `wild`: see `SandboxState`.
         allow_remote: Accept other machines.
 
     Raises:
         ValueError: The address is not a loopback one and `allow_remote` is not set.
         OSError: The port is taken.
     """
-    sandbox = Sandbox(invoices, seed, limits=limits, per_day=per_day, clock=clock, rng=rng)
+    sandbox = Sandbox(invoices, seed, limits=limits, per_day=per_day, clock=clock, rng=rng, books=books)
     with sandbox.serve(host, port, allow_remote=allow_remote) as box:
         yield box
+
+
+async def _payroll_missing(_: Request) -> Response:
+    return Response(status_code=403)  # payroll that is not set up: a 403 with an empty body
 
 
 async def _not_found(request: Request, error: Exception) -> Response:

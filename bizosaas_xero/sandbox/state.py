@@ -13,13 +13,16 @@ from bizosaas_xero.sandbox.http.faults import Faults
 from bizosaas_xero.sandbox.http.idempotency import IdempotencyKeys
 from bizosaas_xero.sandbox.http.rate_limits import RateLimits
 from bizosaas_xero.sandbox.ledger.company import Company
-from bizosaas_xero.sandbox.oauth.apps import App, Switches, demo_apps, demo_users
+from bizosaas_xero.sandbox.oauth.apps import App, demo_apps, demo_users
 from bizosaas_xero.sandbox.oauth.tokens import AccessToken, Grant, TokenStore
 from bizosaas_xero.sandbox.queries.lists import ListSelector
 from bizosaas_xero.sandbox.seed.documents import SeededBooks
 from bizosaas_xero.sandbox.seed.tables import build_tables
+from bizosaas_xero.sandbox.switches import Switches
 from bizosaas_xero.sandbox.webhooks.subscriptions import Webhooks
+from bizosaas_xero.sandbox.wild_books import add_wild_rows
 
+BOOKS = ("plain", "wild")
 MAX_LOG_ENTRIES = 20_000
 
 
@@ -33,6 +36,10 @@ class SandboxState:
         per_day: Calls a day for each organisation: 1,000 on Xero's Starter tier, 5,000 above.
         clock: A `Clock`, or a function that returns seconds since the epoch.
         rng: Makes codes and tokens; the default is the system's randomness.
+        books: `plain`, or `wild` for a few more rows of each kind that recordings of Xero hold.
+
+    Raises:
+        ValueError: `books` has another value.
 
     Attributes:
         log: One entry per request, newest last: see `docs/sandbox.md`. Never a token.
@@ -48,7 +55,11 @@ class SandboxState:
         per_day: int = 1000,
         clock: Clock | Callable[[], float] | None = None,
         rng: random.Random | None = None,
+        books: str = "plain",
     ) -> None:
+        if books not in BOOKS:
+            raise ValueError(f"books is one of {', '.join(BOOKS)}, not {books!r}")
+        self._books = books
         self.seed = seed
         self.clock = clock if isinstance(clock, Clock) else Clock(clock) if clock else Clock()
         self.organisations = organisations(seed)
@@ -78,6 +89,8 @@ class SandboxState:
         books = SeededBooks(self.seed, organisation, self._sizes[organisation.id], self._first_day)
         rows = build_tables(books, organisation_row(organisation, self._first_day))
         company = Company(books, rows, self.clock.server_ms)
+        if self._books == "wild":
+            add_wild_rows(company, self.seed)
         self.webhooks.watch_organisation(organisation.id, company)
         return company
 

@@ -7,7 +7,7 @@ import json
 import os
 
 from bizosaas_xero.sandbox import state
-from bizosaas_xero.sandbox.oauth.apps import Switches
+from bizosaas_xero.sandbox.switches import Switches
 
 _GIVEN = json.loads(os.environ["SANDBOX_SWITCHES"])
 _STARTED: list[Switches] = []

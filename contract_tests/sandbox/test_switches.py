@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from bizosaas_xero.sandbox.oauth.apps import Switches
+from bizosaas_xero.sandbox.switches import Switches
 from contract_tests.helpers.paths import ROOT
 
 CONNECT = (

@@ -38,7 +38,7 @@ def read_bank_entries(store: "Company") -> Iterator[BankEntry]:
     """Read the entries that moved money on bank accounts; the payments of a batch are one entry."""
     batches: dict[str, BankEntry] = {}
     for row in _iter_rows(store, "Payments"):
-        if row["Status"] != "AUTHORISED" or "Invoice" not in row:
+        if row["Status"] != "AUTHORISED":
             continue
         entry = _payment_entry(row)
         batch = row.get("BatchPaymentID") or (row.get("BatchPayment") or {}).get("BatchPaymentID")
@@ -50,7 +50,7 @@ def read_bank_entries(store: "Company") -> Iterator[BankEntry]:
             batches[batch] = entry._replace(entity="BatchPayments", id=batch, invoice="")
     yield from batches.values()
     for row in _iter_rows(store, "BankTransactions"):
-        if row["Status"] == "AUTHORISED":
+        if row["Status"] == "AUTHORISED" and not row["Type"].endswith("TRANSFER"):
             total: Decimal = row["Total"] if row["Type"].startswith("RECEIVE") else -row["Total"]
             yield BankEntry(
                 "BankTransactions", row["BankTransactionID"], row["BankAccount"]["AccountID"],
@@ -71,13 +71,17 @@ def _iter_rows(store: "Company", entity: str) -> Iterator[Row]:
     return map(table.peek, table.by_id)  # not copied: copying would take most of the time
 
 
+# payments of customers, and refunds of suppliers
+_MONEY_IN = ("ACCREC", "APCREDIT", "APPREPAYMENT", "APOVERPAYMENT")
+
+
 def _payment_entry(row: Row) -> BankEntry:
     invoice = row["Invoice"]
     amount: Decimal = row["BankAmount"] if "BankAmount" in row else row["Amount"]
     number = str(invoice.get("InvoiceNumber", ""))
     return BankEntry(
         "Payments", row["PaymentID"], row["Account"]["AccountID"], xero_json.calendar_day(row["Date"]),
-        amount if row.get("PaymentType", "").startswith("ACCREC") else -amount,
+        amount if row.get("PaymentType", "").startswith(_MONEY_IN) else -amount,
         str((invoice.get("Contact") or {}).get("Name", "")), number or str(row.get("Reference", "")), number,
     )  # fmt: skip
 

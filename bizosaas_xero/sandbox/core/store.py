@@ -86,6 +86,7 @@ class Table:
         self._ids: dict[int, str] = {}
         self._cache: OrderedDict[tuple[int, str], bytes] = OrderedDict()
         self._cached = 0
+        self._forms: set[str] = set()
         count = seeded.count
         self.timestamps = array("q", map(seeded.timestamps, range(count)))
         self.columns: dict[str, Column] = {}
@@ -190,6 +191,7 @@ class Table:
         if cached is None:
             cached = xero_json.row_text(shape(self.peek(slot))).encode()
             self._cache[slot, form] = cached
+            self._forms.add(form)
             self._cached += len(cached)
             while self._cached > CACHE_BYTES:
                 self._cached -= len(self._cache.popitem(last=False)[1])
@@ -212,11 +214,8 @@ class Table:
     def _changed(self, slot: int) -> None:
         self.version += 1
         self.touched.append(slot)
-        for cached in [key for form in ROW_FORMS if (key := (slot, form)) in self._cache]:
+        for cached in [key for form in self._forms if (key := (slot, form)) in self._cache]:
             self._cached -= len(self._cache.pop(cached))
-
-
-ROW_FORMS = ("full", "list", "summary", "full4", "list4", "summary4")
 
 
 class Store:

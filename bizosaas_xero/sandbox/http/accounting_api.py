@@ -8,15 +8,18 @@ from bizosaas_xero.sandbox.core.store import Table
 from bizosaas_xero.sandbox.http import errors, idempotency
 from bizosaas_xero.sandbox.oauth.tokens import AccessToken
 from bizosaas_xero.sandbox.queries import lists
+from bizosaas_xero.sandbox.queries.dialect import Dialect, dialect_of
 from bizosaas_xero.sandbox.queries.endpoints import ENDPOINTS, Endpoint, row_shaper
 from bizosaas_xero.sandbox.queries.filter_language import Comparison, QueryError
 from bizosaas_xero.sandbox.queries.lists import HighVolumeError
+from bizosaas_xero.sandbox.queries.mirrors import mirror_rows
 from bizosaas_xero.sandbox.reports.endpoint import ReportsApi
 from bizosaas_xero.sandbox.state import SandboxState
 from bizosaas_xero.sandbox.writes import dispatch, subresources
 from bizosaas_xero.sandbox.writes.dispatch import WriteAnswer, WriteRequest
 from bizosaas_xero.sandbox.writes.unit_of_work import UnitOfWork, WriteContext
 
+_MAX_NUMBER_SEARCH = 100_000  # above, a single row is found by id only
 MAX_URL_CHARS = 2100  # about 53 ids: reported to end as a 404
 
 
@@ -36,7 +39,9 @@ class AccountingApi:
         state = self._state
         access = state.find_token(request.headers.get("authorization", ""))
         if not isinstance(access, AccessToken):
-            return errors.token_expired(access) if access is not None else errors.unauthorised()
+            refusal = errors.token_expired(access) if access is not None else errors.unauthorised()
+            refusal.headers["Xero-Correlation-Id"] = state.tokens.new_guid()
+            return refusal
         app = access.grant.app
         tenant = (request.headers.get("xero-tenant-id") or app.organisation_id or "").lower()
         correlation = state.tokens.new_guid()
@@ -72,7 +77,7 @@ class AccountingApi:
         if name == "reports":
             return self._reports.answer(request, access, tenant, head)
         endpoint = ENDPOINTS.get(name)
-        if endpoint is None:
+        if endpoint is None or (endpoint.name == "Employees" and state.switches.employees == "404"):
             return errors.not_found()
         if not scopes_allow(endpoint, access.scopes, write=request.method != "GET"):
             return errors.missing_scope(state.switches.missing_scope_status)
@@ -84,10 +89,13 @@ class AccountingApi:
             return self._write(request, endpoint, access, tenant, body, head)
         if "application/json" not in request.headers.get("accept", ""):
             return Response(xero_json.xml_envelope(head), media_type="text/xml")
-        table = state.store(tenant).table(endpoint.name)
+        books = state.store(tenant)
+        mirror_rows(books, state.switches)
+        dialect = dialect_of(state.switches, books.organisation)
+        table = books.table(endpoint.name)
         with table.lock:
             own_ids = state.store(tenant).created_by.get((endpoint.name, access.grant.app.name), set())
-            return self._read_rows(request, endpoint, table, head, frozenset(own_ids))
+            return self._read_rows(request, endpoint, table, head, frozenset(own_ids), dialect)
 
     def _write(
         self,
@@ -140,7 +148,13 @@ class AccountingApi:
         return dispatch.answer_write(work, endpoint, write_request, head)
 
     def _read_rows(
-        self, request: Request, endpoint: Endpoint, table: Table, head: xero_json.Row, own_ids: frozenset[str]
+        self,
+        request: Request,
+        endpoint: Endpoint,
+        table: Table,
+        head: xero_json.Row,
+        own_ids: frozenset[str],
+        dialect: Dialect,
     ) -> Response:
         key = request.path_params.get("key")
         if key is not None:
@@ -148,8 +162,8 @@ class AccountingApi:
             if slot is None:
                 return errors.not_found()
             price_places = lists.unit_price_places(request.query_params)
-            form = "full" if price_places == 2 else "full4"  # noqa: PLR2004
-            rows = [table.render(slot, form, row_shaper(endpoint, "full", price_places))]
+            form = ("full" if price_places == 2 else "full4") + dialect.key  # noqa: PLR2004
+            rows = [table.render(slot, form, row_shaper(endpoint, "full", price_places, dialect))]
             return _json_response(xero_json.envelope(head, endpoint.plural_key, rows))
         switches = self._state.switches
         try:
@@ -160,6 +174,7 @@ class AccountingApi:
                 request.headers.get("if-modified-since"),
                 inclusive=switches.ims_inclusive,
                 own_ids=own_ids,
+                max_rows=switches.high_volume_rows,
             )
             slots = self._state.lists.select(endpoint, table, query)
         except QueryError as error:
@@ -168,8 +183,8 @@ class AccountingApi:
             return errors.high_volume()
         if not slots and query.since is not None and switches.not_modified_304:
             return Response(status_code=304)
-        rows, pagination = lists.render_page(endpoint, table, query, slots)
-        if pagination is not None:
+        rows, pagination = lists.render_page(endpoint, table, query, slots, dialect)
+        if pagination is not None and _sends_pagination(switches.pagination, pagination):
             head = {**head, "pagination": pagination}
         return _json_response(xero_json.envelope(head, endpoint.plural_key, rows))
 
@@ -179,6 +194,11 @@ def scopes_allow(endpoint: Endpoint, granted: tuple[str, ...], *, write: bool) -
     return any(scope in granted or (not write and f"{scope}.read" in granted) for scope in endpoint.scopes)
 
 
+def _sends_pagination(setting: str, pagination: xero_json.Row) -> bool:
+    last = pagination["page"] >= pagination["pageCount"]
+    return setting == "sent" or (setting == "missing_last" and not last)
+
+
 def _is_actions_path(endpoint: Endpoint, request: Request) -> bool:
     """Return whether the address is that of the organisation's actions."""
     return (endpoint.name, str(request.path_params.get("key")).lower()) == ("Organisation", "actions")
@@ -186,7 +206,7 @@ def _is_actions_path(endpoint: Endpoint, request: Request) -> bool:
 
 def _find_single(endpoint: Endpoint, table: Table, key: str) -> int | None:
     slot = table.find(key)
-    if slot is None and endpoint.number_field and len(table) <= lists.MAX_ROWS_AT_ONCE:
+    if slot is None and endpoint.number_field and len(table) <= _MAX_NUMBER_SEARCH:
         comparison = Comparison(endpoint.number_field, "==", key)
         slot = next((s for s in table.by_id if comparison.matches(table.peek(s))), None)
     return slot

@@ -8,6 +8,7 @@ from bizosaas_xero.sandbox.core.clock import format_utc
 from bizosaas_xero.sandbox.core.guids import stable_guid
 from bizosaas_xero.sandbox.http.rate_limits import Refusal
 
+_INVALID_TOKEN = {"WWW-Authenticate": "Bearer error=invalid_token"}
 _TITLES = {401: "Unauthorized", 403: "Forbidden"}
 
 
@@ -26,12 +27,13 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> 
 
 def token_expired(expired: float) -> Response:
     """401: the access token has expired."""
-    return problem(401, f"TokenExpired: token expired at {format_utc(expired, '%m/%d/%Y %H:%M:%S')}")
+    detail = f"TokenExpired: token expired at {format_utc(expired, '%m/%d/%Y %H:%M:%S')}"
+    return problem(401, detail, _INVALID_TOKEN)
 
 
 def unauthorised() -> Response:
     """401: the token is missing or was not issued here."""
-    return problem(401, "AuthenticationUnsuccessful")
+    return problem(401, "AuthenticationUnsuccessful", _INVALID_TOKEN)
 
 
 def not_connected() -> Response:
@@ -85,4 +87,4 @@ def too_many(refusal: Refusal) -> Response:
     headers = {"X-Rate-Limit-Problem": refusal.problem}
     if refusal.retry_after is not None:
         headers["Retry-After"] = str(refusal.retry_after)
-    return PlainTextResponse("You have exceeded the rate limit", 429, headers)
+    return Response(status_code=429, headers=headers)

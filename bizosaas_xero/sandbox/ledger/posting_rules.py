@@ -189,8 +189,8 @@ def _line_postings(
 
 def document_postings(store: LedgerBooks, row: Row, entity: str) -> Iterator[Posting]:
     """Post an invoice or credit note, with its payments and allocations."""
-    if row["Status"] not in LIVE:
-        return
+    if row["Status"] not in LIVE or (entity == "Prepayments" and row["Type"].endswith("OVERPAYMENT")):
+        return  # an overpayment among prepayments is a mirrored row
     this = read_document(store, entity, row)
     if entity in {"Invoices", "CreditNotes"}:  # the others are posted by their bank transaction
         yield from this.control
@@ -244,8 +244,8 @@ def _gain_postings(
 
 def bank_transaction_postings(store: LedgerBooks, row: Row) -> Iterator[Posting]:
     """Post money received or spent; an overpayment goes to the control account, not to its line."""
-    if row["Status"] != "AUTHORISED":
-        return
+    if row["Status"] != "AUTHORISED" or row["Type"].endswith("TRANSFER"):
+        return  # transfers are posted by their own row
     guid, date, received = (
         row["BankTransactionID"],
         xero_json.calendar_day(row["Date"]),
@@ -322,9 +322,13 @@ POSTING_RULES: dict[str, Callable[[LedgerBooks, Row], Iterator[Posting]]] = {
     "ManualJournals": journal_postings,
 }
 
-_SETTLED = (("Invoice", "Invoices", "InvoiceID"), ("CreditNote", "CreditNotes", "CreditNoteID"),
-            ("Prepayment", "Prepayments", "PrepaymentID"),
-            ("Overpayment", "Overpayments", "OverpaymentID"))  # fmt: skip
+_SETTLED_ENTITIES = {"CREDIT": "CreditNotes", "PREPAYMENT": "Prepayments", "OVERPAYMENT": "Overpayments"}
+
+
+def settled_entity(payment: Row) -> str:
+    """Return the entity of the document that a payment settles, by its PaymentType (`ARCREDITPAYMENT`, …)."""
+    kind = payment.get("PaymentType", "ACCRECPAYMENT").removesuffix("PAYMENT")[2:]
+    return _SETTLED_ENTITIES.get(kind, "Invoices")
 
 
 def affected_documents(
@@ -337,7 +341,7 @@ def affected_documents(
         return {(entity, guid): None} if entity == "Invoices" else {}
     row = store.table(entity).peek(slot)
     if entity == "Payments":
-        return {(name, row[key][id_field]): None for key, name, id_field in _SETTLED if key in row}
+        return {(settled_entity(row), row["Invoice"]["InvoiceID"]): None}
     changed: dict[tuple[str, str], None] = {(entity, guid): None}
     for name, id_field in CREDITS.items():
         changed |= {(name, credit[id_field]): None for credit in row.get(name, ())}

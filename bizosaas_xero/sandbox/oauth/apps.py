@@ -2,7 +2,7 @@
 
 import random
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bizosaas_xero.sandbox.core.guids import digest, stable_guid
 
@@ -25,6 +25,15 @@ def _with_read(names: tuple[str, ...]) -> set[str]:
     return {f"{name}{ending}" for name in names for ending in ("", ".read")}
 
 
+# families besides accounting: apps of either age may ask for them; their APIs are not part of the sandbox
+_PAYROLL = ("employees", "leaveapplications", "payitems", "payrollcalendars", "payruns", "payslip", "settings",
+            "superfundproducts", "superfunds", "timesheets")  # fmt: skip
+OTHER_SCOPES = _with_read((*(f"payroll.{name}" for name in _PAYROLL), "files", "assets", "projects")) | {
+    "bankfeeds", "paymentservices", "einvoicing", "finance.accountingactivity.read", "finance.bankstatementsplus.read",
+    "finance.cashvalidation.read", "finance.statements.read", "practicemanager", "practicemanager.read",
+}  # fmt: skip
+JOURNALS_SCOPE = "accounting.journals.read"  # since 2 March 2026 for apps of the Advanced tier only
+
 SHARED_SCOPES = _with_read(_READABLE) | {"accounting.budgets.read"}
 GRANULAR_SCOPES = _with_read(_GRANULAR_READABLE) | {f"accounting.reports.{name}.read" for name in _REPORTS}
 LEGACY_SCOPES = _with_read(("accounting.transactions",)) | {"accounting.reports.read"}
@@ -46,6 +55,19 @@ _SCOPE_SUBJECTS = {
     "accounting.transactions": "invoices, bills, payments and bank transactions",
     "accounting.attachments": "the files attached to documents",
     "accounting.budgets": "budgets",
+    "accounting.journals": "the general ledger",
+    **{f"payroll.{name}": f"payroll {name}" for name in _PAYROLL},
+    "files": "files",
+    "assets": "fixed assets",
+    "projects": "projects",
+    "bankfeeds": "bank feeds",
+    "paymentservices": "payment services",
+    "einvoicing": "electronic invoices",
+    "practicemanager": "the practice manager",
+    "finance.accountingactivity": "how the books are kept",
+    "finance.bankstatementsplus": "bank statements with their accounting",
+    "finance.cashvalidation": "cash validation",
+    "finance.statements": "financial statements",
     "accounting.reports": "all reports",
     "accounting.reports.profitandloss": "the profit and loss report",
     "accounting.reports.balancesheet": "the balance sheet",
@@ -122,9 +144,9 @@ class User:
 
 
 def demo_apps(seed: int, custom_organisation: str) -> dict[str, App]:
-    """Return the four apps; the same seed gives the same credentials."""
+    """Return the five apps; the same seed gives the same credentials."""
 
-    def made(name: str, kind: str, scopes: set[str], *, secret: bool = True, custom: bool = False) -> App:
+    def make_app(name: str, kind: str, scopes: set[str], *, secret: bool = True, custom: bool = False) -> App:
         rng = random.Random(digest(seed, "app", name))  # noqa: S311 - demo credentials, the same for a seed
         return App(
             name=f"Sandbox {name} app",
@@ -136,12 +158,14 @@ def demo_apps(seed: int, custom_organisation: str) -> dict[str, App]:
             organisation_id=custom_organisation if custom else None,
         )
 
-    new = SHARED_SCOPES | GRANULAR_SCOPES
+    new = SHARED_SCOPES | GRANULAR_SCOPES | OTHER_SCOPES
+    old = new | LEGACY_SCOPES | {JOURNALS_SCOPE}
     return {
-        "web": made("web", "web", new | set(IDENTITY_SCOPES)),
-        "pkce": made("pkce", "pkce", new | set(IDENTITY_SCOPES), secret=False),
-        "custom": made("custom", "custom", new, custom=True),
-        "legacy": made("legacy", "web", new | LEGACY_SCOPES | set(IDENTITY_SCOPES)),
+        "web": make_app("web", "web", new | set(IDENTITY_SCOPES)),
+        "pkce": make_app("pkce", "pkce", new | set(IDENTITY_SCOPES), secret=False),
+        "legacy_custom": make_app("legacy_custom", "custom", old, custom=True),
+        "custom": make_app("custom", "custom", new, custom=True),
+        "legacy": make_app("legacy", "web", old | set(IDENTITY_SCOPES)),
     }
 
 
@@ -155,91 +179,3 @@ def demo_users(seed: int) -> tuple[User, ...]:
         ),
         User(stable_guid(seed, "clerk"), "clerk", "Tane Pohatu", "tane@example.com", reports=False),
     )  # fmt: skip
-
-
-@dataclass
-class Switches:
-    """Behaviours that are unknown of Xero or that differ: each can be set either way.
-
-    Attributes:
-        ims_inclusive: If-Modified-Since returns rows with exactly that timestamp.
-        not_modified_304: An empty incremental answer is a 304 without a body.
-        invalid_client_status: HTTP status of `invalid_client` (400 or 401).
-        refused_scope_as: A refused scope ends on a `page`, or goes to the app as a `redirect`.
-        web_pkce: Web apps may use PKCE (`accepted`, with their secret) or not (`refused`).
-        missing_scope_status: HTTP status of a call that lacks its scope (401 or 403).
-        multi_select: One consent may connect several organisations.
-        custom_scope_required: Client credentials without `scope` are refused.
-        write_ms_dates: Writes may spell a date `/Date(…)/`.
-        reconciled_delete: Whether a reconciled payment can be deleted (`allowed`) or not (`refused`).
-        batch_delete: Whether a batch payment can be deleted.
-        allocation_moves_stamp: Allocating credit to an invoice moves the invoice's `UpdatedDateUTC`.
-        body_cap: Largest request body in bytes.
-        reports_role_status: HTTP status of a report for a person who may not see reports (401 or 403).
-        report_periods_max: Most comparison periods of a report (11 or 12).
-        report_blanks: The value of a blank cell of a report is `empty` or `absent`.
-        aged_dates: Dates in aged reports are written with a `T` or a `space` before the time.
-        webhook_casing: Event types and categories in `upper` or `title` case.
-        webhook_payment_category: The category of payments, or `none` for no such events.
-        webhook_invoice_on_payment: A payment is an event of its invoice too.
-    """
-
-    ims_inclusive: bool = True
-    not_modified_304: bool = False
-    invalid_client_status: int = 400
-    refused_scope_as: str = "page"
-    web_pkce: str = "accepted"
-    missing_scope_status: int = 401
-    multi_select: bool = False
-    custom_scope_required: bool = True
-    write_ms_dates: bool = True
-    reconciled_delete: str = "allowed"
-    batch_delete: str = "allowed"
-    allocation_moves_stamp: bool = True
-    body_cap: int = 3_500_000
-    reports_role_status: int = 403
-    report_periods_max: int = 11
-    report_blanks: str = "empty"
-    aged_dates: str = "T"
-    webhook_casing: str = "upper"
-    webhook_payment_category: str = "PAYMENT"
-    webhook_invoice_on_payment: bool = True
-    _choices: dict[str, tuple[object, ...]] = field(
-        default_factory=lambda: {
-            "invalid_client_status": (400, 401),
-            "refused_scope_as": ("page", "redirect"),
-            "web_pkce": ("accepted", "refused"),
-            "missing_scope_status": (401, 403),
-            "reconciled_delete": ("allowed", "refused"),
-            "batch_delete": ("allowed", "refused"),
-            "body_cap": (3_500_000, 10_000_000),
-            "reports_role_status": (401, 403),
-            "report_periods_max": (11, 12),
-            "report_blanks": ("empty", "absent"),
-            "aged_dates": ("T", "space"),
-            "webhook_casing": ("upper", "title"),
-            "webhook_payment_category": ("PAYMENT", "PAYMENTS", "none"),
-        },
-        repr=False,
-    )
-
-    def choices(self) -> dict[str, tuple[object, ...]]:
-        """Return every switch and what it can be set to."""
-        return {name: self._choices.get(name, (True, False)) for name in self.settings()}
-
-    def set(self, name: str, value: object) -> None:
-        """Set one switch.
-
-        Raises:
-            ValueError: The switch or its setting is unknown.
-        """
-        if name.startswith("_") or name not in self.__dataclass_fields__:
-            raise ValueError(f"no switch {name!r}; there are {', '.join(self.settings())}")
-        choices = self.choices()[name]
-        if value not in choices or isinstance(value, bool) != isinstance(choices[0], bool):
-            raise ValueError(f"{name} is one of {choices}")
-        setattr(self, name, value)
-
-    def settings(self) -> dict[str, object]:
-        """Return every switch and its setting."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__ if not name.startswith("_")}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from bizosaas_xero.sandbox.core.xero_json import CENT, Row
+from bizosaas_xero.sandbox.queries.dialect import PLAIN, Dialect
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ ENDPOINTS = {
             paging_params=("statuses", "summaryonly"), search_fields=("InvoiceNumber", "Reference"),
             optimised=(*_DOCUMENT_FIELDS, "AmountDue", "AmountPaid", "InvoiceNumber", "InvoiceID", "Contact.Name"),
             optional_fields=("DueDate", "DueDateString", "BrandingThemeID", "SentToContact", "FullyPaidOnDate",
-                      "ExpectedPaymentDate", "PlannedPaymentDate", "Url", "RepeatingInvoiceID"),
+                      "ExpectedPaymentDate", "PlannedPaymentDate", "Url", "RepeatingInvoiceID",
+                      "Contact.ContactNumber", "Contact.AccountNumber", "Contact.EmailAddress"),
         ),
         Endpoint(
             "Contacts", "ContactID", ("accounting.contacts",), number_field="ContactNumber",
@@ -92,7 +94,7 @@ ENDPOINTS = {
             paged=True, if_modified_since=True,
             optimised=("PaymentID", "PaymentType", "Status", "Date", "Invoice.InvoiceID", "Reference",
                        "UpdatedDateUTC"),
-            optional_fields=("Reference", "BatchPaymentID"),
+            optional_fields=("Reference", "BatchPaymentID", "Invoice.Contact.ContactID", "Invoice.Contact.Name"),
         ),
         Endpoint(
             "Accounts", "AccountID", _SETTINGS_SCOPES, if_modified_since=True,
@@ -140,6 +142,7 @@ ENDPOINTS = {
         Endpoint("RepeatingInvoices", "RepeatingInvoiceID", ("accounting.invoices", _LEGACY_SCOPE)),
         Endpoint("LinkedTransactions", "LinkedTransactionID", ("accounting.invoices", _LEGACY_SCOPE), paged=True,
                  always_paged=True),
+        Endpoint("Employees", "EmployeeID", _SETTINGS_SCOPES),
         Endpoint("ContactGroups", "ContactGroupID", ("accounting.contacts",)),
         Endpoint("Items", "ItemID", (*_SETTINGS_SCOPES, "accounting.invoices"), number_field="Code",
                  if_modified_since=True),
@@ -157,7 +160,7 @@ ENDPOINTS = {
 ENDPOINTS["organisations"] = ENDPOINTS["organisation"]
 
 
-def row_shaper(endpoint: Endpoint, form: str, price_places: int = 2) -> Callable[[Row], Row]:
+def row_shaper(endpoint: Endpoint, form: str, price_places: int = 2, dialect: Dialect = PLAIN) -> Callable[[Row], Row]:
     """Return the function that turns a full row into a form: `full`, `list` (no page) or `summary`.
 
     Unit prices have two decimal places unless `unitdp` asks for four.
@@ -176,7 +179,7 @@ def row_shaper(endpoint: Endpoint, form: str, price_places: int = 2) -> Callable
         return reduced_row
 
     def shaped(row: Row) -> Row:
-        row = reduced(row) if drops else row
+        row = dialect.apply(endpoint.name, reduced(row) if drops else row)
         if price_places > _CENTS or not any(_has_fine_price(line) for line in row.get("LineItems", ())):
             return row
         lines = [

@@ -1,8 +1,8 @@
 """Xero's `where` language, as far as clients of lists need it.
 
-Comparisons of fields (also of nested ones, `Contact.ContactID`) with strings, numbers, booleans, null,
-`Guid("…")` and `DateTime(y,m,d)`, joined by AND/OR (or `&&`/`||`) and parentheses. Syntax that Xero accepts and
-this does not is refused, never ignored.
+Comparisons of fields (also of nested ones, `Contact.ContactID`) with strings, numbers, booleans, null, `Guid("…")` and
+`DateTime(y,m,d)`; `.Contains("…")`, `.StartsWith("…")`, `.EndsWith("…")`, `.ToLower()`; joined by AND/OR (or
+`&&`/`||`) and parentheses. Syntax that Xero accepts and this does not is refused, never ignored.
 """
 
 import operator
@@ -21,7 +21,9 @@ _TOKEN = re.compile(
     | (?P<string>"[^"]*")
     | (?P<number>-?\d+(?:\.\d+)?)
     | (?P<op>==|!=|<>|>=|<=|&&|\|\||=|>|<|\(|\))
-    | (?P<word>[A-Za-z_][A-Za-z0-9_.]*)
+    | (?P<method>[A-Za-z_][A-Za-z0-9_.]*?(?:\.to(?:lower|upper)\(\))?\.(?:contains|startswith|endswith)(?=\s*\())
+    | (?P<word>[A-Za-z_][A-Za-z0-9_.]*?(?=\.to(?:lower|upper)\(\))|[A-Za-z_][A-Za-z0-9_.]*)
+      (?:\.to(?:lower|upper)\(\))?
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -68,6 +70,31 @@ class Comparison:
         return {self.field}
 
 
+_TEXT_METHODS: dict[str, Callable[[str, str], bool]] = {
+    "contains": lambda text, part: part in text,
+    "startswith": str.startswith,
+    "endswith": str.endswith,
+}
+
+
+@dataclass(frozen=True)
+class TextMethod:
+    """A text method of a field, such as `Name.Contains("x")`; letter case does not matter."""
+
+    field: str
+    method: str
+    text: str
+
+    def matches(self, row: Mapping[str, Any]) -> bool:
+        """Return whether a row matches; a missing field does not."""
+        value = lookup_field(row, self.field)
+        return isinstance(value, str) and _TEXT_METHODS[self.method](value.lower(), self.text.lower())
+
+    def fields(self) -> set[str]:
+        """Return the fields that the condition reads."""
+        return {self.field}
+
+
 @dataclass(frozen=True)
 class TextSearch:
     """A text that one of several fields holds, letter case aside (`searchTerm`)."""
@@ -100,7 +127,7 @@ class JoinedCondition:
         return set().union(*(part.fields() for part in self.parts))
 
 
-Condition = Comparison | JoinedCondition | TextSearch
+Condition = Comparison | TextMethod | JoinedCondition | TextSearch
 
 
 def lookup_field(row: Any, path: str) -> Any:
@@ -160,6 +187,8 @@ def _token(match: re.Match[str]) -> tuple[str, object]:  # noqa: PLR0911 - one r
         return "value", Decimal(match["number"])
     if match["op"]:
         return ("join", _JOIN[match["op"]]) if match["op"] in _JOIN else ("op", match["op"])
+    if match["method"]:
+        return "method", match["method"]
     word = match["word"]
     if word.lower() in _JOIN:
         return "join", _JOIN[word.lower()]
@@ -207,8 +236,20 @@ class _Reader:
             if not self.accept("op", ")"):
                 raise QueryError("A parenthesis is not closed")
             return inner
+        if self.at < len(self.tokens) and self.tokens[self.at][0] == "method":
+            return self.parse_method()
         field = str(self.expect("field"))
         op = str(self.expect("op"))
         if op not in _COMPARE:
             raise QueryError(f"Syntax error near '{op}'")
         return Comparison(field, op, self.expect("value"))
+
+    def parse_method(self) -> Condition:
+        field, _, method = str(self.expect("method")).rpartition(".")
+        field = re.sub(r"\.to(?:lower|upper)\(\)$", "", field, flags=re.IGNORECASE)  # case never matters here
+        if not self.accept("op", "("):
+            raise QueryError("Syntax error: a method needs its argument")
+        text = self.expect("value")
+        if not isinstance(text, str) or not self.accept("op", ")"):
+            raise QueryError(f"Syntax error near '{text}'")
+        return TextMethod(field, method.lower(), text)

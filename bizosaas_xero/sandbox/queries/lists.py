@@ -14,10 +14,10 @@ from bizosaas_xero.sandbox.core.guids import sql_sort_key
 from bizosaas_xero.sandbox.core.store import Table
 from bizosaas_xero.sandbox.core.xero_json import Row
 from bizosaas_xero.sandbox.queries import filter_language
+from bizosaas_xero.sandbox.queries.dialect import Dialect
 from bizosaas_xero.sandbox.queries.endpoints import Endpoint, row_shaper
 from bizosaas_xero.sandbox.queries.filter_language import Comparison, Condition, JoinedCondition, QueryError, TextSearch
 
-MAX_ROWS_AT_ONCE = 100_000
 _MAX_SELECTIONS = 32
 _MODIFIED = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?\s*(Z|[+-]\d\d:?\d\d)?", re.IGNORECASE)
 
@@ -41,6 +41,7 @@ class Query:
         value_filters: Field and the values it may have (`IDs`, `Statuses`, …).
         include_archived: Show archived rows.
         price_places: Decimal places of unit prices (`unitdp`).
+        max_rows: More rows than this are a HighVolumeException.
     """
 
     page: int | None
@@ -53,6 +54,7 @@ class Query:
     value_filters: tuple[tuple[str, frozenset[str]], ...]
     include_archived: bool
     price_places: int = 2
+    max_rows: int = 100_000
 
     @property
     def cache_form(self) -> str:
@@ -93,6 +95,7 @@ def parse_query(
     *,
     inclusive: bool,
     own_ids: frozenset[str] = frozenset(),
+    max_rows: int = 100_000,
 ) -> Query:
     """Parse the parameters of a request; unknown parameters are ignored, as at Xero.
 
@@ -137,6 +140,7 @@ def parse_query(
         include_archived="true"
         in {lower_params.get("includearchived", "").lower(), lower_params.get("includedeleted", "").lower()},
         price_places=unit_price_places(lower_params),
+        max_rows=max_rows,
     )
 
 
@@ -192,13 +196,14 @@ class ListSelector:
         key = (
             id(table), table.version, query.since, query.inclusive, query.order, query.condition, query.value_filters,
             query.include_archived,
+            query.max_rows,
         )  # fmt: skip
         selection = self._selected.get(key)
         if selection is None:
             selection = self._selected[key] = self._select(endpoint, table, query)
             if len(self._selected) > _MAX_SELECTIONS:
                 self._selected.popitem(last=False)
-        if query.page is None and len(selection) > MAX_ROWS_AT_ONCE:
+        if query.page is None and len(selection) > query.max_rows:
             raise HighVolumeError(f"{len(selection)} {endpoint.name}")
         return selection
 
@@ -217,7 +222,7 @@ class ListSelector:
                 slots = _filter_by_column(table, slots, column, str(part.value).upper(), equal=part.op in {"=", "=="})
             else:
                 remaining.append(part)
-        if len(slots) > MAX_ROWS_AT_ONCE:
+        if len(slots) > query.max_rows:
             queried_fields = set().union(*(part.fields() for part in remaining)) | (
                 {query.order[0]} if query.order else set()
             )
@@ -271,14 +276,14 @@ def _sort_key(row: Row, field: str) -> tuple[int, Any]:
 
 
 def render_page(
-    endpoint: Endpoint, table: Table, query: Query, selection: Sequence[int]
+    endpoint: Endpoint, table: Table, query: Query, selection: Sequence[int], dialect: Dialect
 ) -> tuple[list[bytes], Row | None]:
     """Return the rendered rows of the requested page, and its `pagination` object if paged."""
-    shaper = row_shaper(endpoint, query.form, query.price_places)
+    shaper, form = row_shaper(endpoint, query.form, query.price_places, dialect), query.cache_form + dialect.key
     if query.page is None:
-        return [table.render(slot, query.cache_form, shaper) for slot in selection], None
+        return [table.render(slot, form, shaper) for slot in selection], None
     start = (query.page - 1) * query.size
-    rows = [table.render(slot, query.cache_form, shaper) for slot in selection[start : start + query.size]]
+    rows = [table.render(slot, form, shaper) for slot in selection[start : start + query.size]]
     return rows, {
         "page": query.page,
         "pageSize": query.size,

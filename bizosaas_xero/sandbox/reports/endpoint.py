@@ -14,6 +14,7 @@ from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.xero_json import Row
 from bizosaas_xero.sandbox.http import errors
 from bizosaas_xero.sandbox.oauth.tokens import AccessToken
+from bizosaas_xero.sandbox.reports.dialect import apply_dialect
 from bizosaas_xero.sandbox.reports.layout import format_long_date
 from bizosaas_xero.sandbox.reports.registry import REPORTS, ReportError, ReportRequest
 from bizosaas_xero.sandbox.reports.sums import LedgerSums
@@ -101,9 +102,7 @@ class ReportsApi:
         report_request = ReportRequest(store, lower, self._state.switches, lambda basis: self._load_sums(store, basis))
         with store.lock:
             titles, rows = REPORTS[key].make(report_request)
-        if self._state.switches.report_blanks == "absent":
-            _drop_blanks(rows)
-        return {
+        report: Row = {
             "ReportID": key,
             "ReportName": REPORTS[key].name,
             "ReportType": key,
@@ -113,6 +112,10 @@ class ReportsApi:
             "Fields": [],
             "Rows": rows,
         }
+        apply_dialect(report, self._state.switches)
+        if self._state.switches.report_blanks == "absent":
+            _drop_blanks(report["Rows"])
+        return report
 
     def _load_sums(self, store: "Company", basis: str) -> LedgerSums:
         """Return the sums of a basis, computed again only after a write."""

@@ -166,7 +166,11 @@ def profit_and_loss(accounts: Mapping[str, Row], columns: Sequence[Column], *, g
 
 
 def balance_sheet(
-    accounts: Mapping[str, Row], columns: Sequence[Column], years: Sequence[dt.date], retained: str
+    accounts: Mapping[str, Row],
+    columns: Sequence[Column],
+    years: Sequence[dt.date],
+    retained: str,
+    earnings_id: str = EARNINGS_ID,
 ) -> list[Row]:
     """Lay out a balance sheet.
 
@@ -175,6 +179,7 @@ def balance_sheet(
         columns: Balances; `EARNINGS_ID` holds this year's profit so far, debit positive.
         years: The first day of each column's financial year.
         retained: Id of retained earnings.
+        earnings_id: The id that *Current Year Earnings* shows; none when empty.
     """
     width, report_rows = len(columns), [header(["", *(c.title for c in columns)])]
     net = [ZERO] * width
@@ -193,7 +198,7 @@ def balance_sheet(
     report_rows.append(section("", [_summary_row("Net Assets", net, "Row")]))
     holding = _section_accounts(EQUITY, accounts, columns)
     earnings = [-column.amounts.get(EARNINGS_ID, ZERO) for column in columns]
-    equity = [("Current Year Earnings", _earnings_row("Current Year Earnings", EARNINGS_ID, earnings, columns, years))]
+    equity = [("Current Year Earnings", _earnings_row("Current Year Earnings", earnings_id, earnings, columns, years))]
     for a, v in holding:
         name, guid = a["Name"], a["AccountID"]
         is_retained = guid == retained
@@ -217,7 +222,7 @@ def _earnings_row(
     since: Sequence[dt.date | None],
 ) -> Row:
     # only earnings have the attributes fromDate and toDate
-    mark = (("account", guid),)
+    mark: Attributes = (("account", guid),) if guid else ()
     cells = [
         cell(
             format_money(amount),

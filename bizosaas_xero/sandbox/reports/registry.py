@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bizosaas_xero.sandbox.core.xero_json import Row
 from bizosaas_xero.sandbox.ledger.ledger import ACCRUAL, CASH, ZERO, year_start
-from bizosaas_xero.sandbox.oauth.apps import Switches
 from bizosaas_xero.sandbox.reports import aged, layout, monthly
 from bizosaas_xero.sandbox.reports.layout import EARNINGS_ID, Column, format_long_date
 from bizosaas_xero.sandbox.reports.sums import DAY, LedgerSums, TrackingFilter, month_end, months_before
+from bizosaas_xero.sandbox.switches import Switches
 
 if TYPE_CHECKING:
     from bizosaas_xero.sandbox.ledger.company import Company
 
 MAX_PERIOD_DAYS = 365
 MAX_TRACKING_COLUMNS = 1000
+_EARNINGS_IDS = {"zero": EARNINGS_ID, "abababab": "abababab-abab-abab-abab-abababababab", "absent": ""}
 _MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
 
 
@@ -161,7 +162,8 @@ def _balance_sheet(request: ReportRequest) -> tuple[list[str], list[Row]]:
         amounts = sums.trial_balances(end, tracking_filter)
         amounts[EARNINGS_ID] = -sums.profit(years[-1], end, tracking_filter)
         columns.append(Column(f"{end.day} {end:%b %Y}", amounts, years[-1], end))
-    rows = layout.balance_sheet(sums.accounts, columns, years, store.system_account("RETAINEDEARNINGS"))
+    retained, earnings_id = store.system_account("RETAINEDEARNINGS"), _EARNINGS_IDS[request.switches.earnings_id]
+    rows = layout.balance_sheet(sums.accounts, columns, years, retained, earnings_id)
     return ["Balance Sheet", store.organisation["Name"], f"As at {format_long_date(day)}"], rows
 
 

@@ -15,6 +15,7 @@ _EMPTY_LISTS = {
     "Overpayments": "OverpaymentID",
     "ManualJournals": "ManualJournalID",
     "Quotes": "QuoteID",
+    "Employees": "EmployeeID",
     "PurchaseOrders": "PurchaseOrderID",
     "RepeatingInvoices": "RepeatingInvoiceID",
     "LinkedTransactions": "LinkedTransactionID",

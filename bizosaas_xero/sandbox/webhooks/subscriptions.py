@@ -19,8 +19,9 @@ from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.clock import Clock, format_utc
 from bizosaas_xero.sandbox.core.store import Store
 from bizosaas_xero.sandbox.core.xero_json import Row
-from bizosaas_xero.sandbox.oauth.apps import App, Switches
+from bizosaas_xero.sandbox.oauth.apps import App
 from bizosaas_xero.sandbox.oauth.tokens import TokenStore
+from bizosaas_xero.sandbox.switches import Switches
 from bizosaas_xero.sandbox.webhooks import delivery as webhooks_delivery
 from bizosaas_xero.sandbox.webhooks.delivery import DeliveryAnswer, Sender
 
@@ -46,8 +47,9 @@ _PAYMENT_FIELDS = {"AmountDue", "AmountPaid", "FullyPaidOnDate", "Payments", "St
          "UpdatedDateUTCString"}  # fmt: skip
 
 
-def _event_time(ms: int) -> str:
-    return f"{xero_json.iso_second(ms)[:-1]}.{ms % 1000:03d}"  # Xero sends no zone here
+def _event_time(ms: int, layout: str) -> str:
+    digits = f"{ms % 1000 // 10:02d}" if layout == "two_digits" else f"{ms % 1000:03d}"
+    return f"{xero_json.iso_second(ms)[:-1]}.{digits}{'Z' if layout == 'zulu' else ''}"
 
 
 @dataclass
@@ -226,7 +228,7 @@ class Webhooks:
                 "tenantType": "ORGANISATION",
                 "eventCategory": category,
                 "eventType": "CREATE" if before is None else "UPDATE",
-                "eventDateUtc": _event_time(self._clock.server_ms()),
+                "eventDateUtc": _event_time(self._clock.server_ms(), switches.webhook_times),
             }
             data = {name: after[name] for name in extra if name in after}
             if data:
@@ -307,6 +309,8 @@ class Webhooks:
             "lastEventSequence": last,
             "entropy": entropy,
         }
+        if self._switches.webhook_body == "indented":
+            return json.dumps(dict(reversed(delivery.items())), indent=2).encode()
         return json.dumps(delivery, separators=(",", ":")).encode()
 
     def _post(self, subscription: Subscription, body: bytes, last: int, *, signed: bool = True) -> DeliveryAnswer:

@@ -17,6 +17,7 @@ _TEXT_FIELDS = {
 }  # fmt: skip
 _ADDRESS_FIELDS = {"AddressLine1": 500, "AddressLine2": 500, "AddressLine3": 500, "AddressLine4": 500, "City": 255,
             "Region": 255, "PostalCode": 50, "Country": 50, "AttentionTo": 255}  # fmt: skip
+_DEFAULT_KINDS = {"PhoneType": "DEFAULT", "AddressType": "POBOX"}  # of an entry without its kind
 _PHONE_FIELDS = {"PhoneNumber": 50, "PhoneAreaCode": 10, "PhoneCountryCode": 20}
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _MAX_PERSONS = 5
@@ -159,7 +160,7 @@ def _merge_by_kind(
 ) -> list[Row]:
     by_kind = {row[kind]: row for row in old}
     for part in values.children(element, name):
-        kind_value = str(part.get(kind) or "")
+        kind_value = str(part.get(kind) or _DEFAULT_KINDS[kind])
         if kind_value not in by_kind and not (kind == "AddressType" and kind_value == "DELIVERY"):
             work.problems.append(f"The {kind} '{kind_value}' is not valid.")
             continue

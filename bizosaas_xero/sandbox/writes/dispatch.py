@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.xero_json import Row
+from bizosaas_xero.sandbox.queries.dialect import dialect_of
 from bizosaas_xero.sandbox.queries.endpoints import Endpoint, row_shaper
 from bizosaas_xero.sandbox.writes import (
     bank_transactions,
@@ -167,18 +168,21 @@ def write_elements(
             results.append((None, list(error.messages), []))
     failed = any(problems for _, problems, _ in results)
     if failed and request.summarise:
+        if work.context.switches.partial_batch:
+            work.commit()  # the refused elements were rolled back
         wrong = [
-            _echo_element(endpoint, element, problems)
+            _echo_element(work, endpoint, element, problems)
             for element, (_, problems, _) in zip(elements, results, strict=True)
             if problems
         ]
         return refusal_answer(10, "ValidationException", "A validation exception occurred", wrong)
     work.commit()
-    form = row_shaper(endpoint, "full", price_places=work.context.places)
+    dialect = dialect_of(work.context.switches, work.books.organisation)
+    form = row_shaper(endpoint, "full", work.context.places, dialect)
     rows = []
     for element, (written, problems, warnings) in zip(elements, results, strict=True):
         row = (
-            _echo_element(endpoint, element, problems)
+            _echo_element(work, endpoint, element, problems)
             if written is None
             else dict(form(work.books.peek(endpoint.name, written)))
         )
@@ -190,9 +194,12 @@ def write_elements(
     return 200, JSON, xero_json.envelope(head, endpoint.plural_key, rows)
 
 
-def _echo_element(endpoint: Endpoint, element: Row, problems: list[str]) -> Row:
+def _echo_element(work: UnitOfWork, endpoint: Endpoint, element: Row, problems: list[str]) -> Row:
     """Return a refused element as it was sent, with its problems."""
-    row: Row = xero_json.normalise({**element, endpoint.id_field: element.get(endpoint.id_field) or ZERO_ID})
+    guid = element.get(endpoint.id_field)
+    if not guid:
+        guid = work.new_id() if work.context.switches.refused_ids == "invented" else ZERO_ID
+    row: Row = xero_json.normalise({**element, endpoint.id_field: guid})
     if "LineItems" in element and isinstance(element["LineItems"], list):
         row["LineItems"] = [{**line, "ValidationErrors": []} for line in row["LineItems"] if isinstance(line, dict)]
     if "HasErrors" in row or endpoint.name in _HAVE_ERROR_FLAG:

@@ -8,6 +8,7 @@ from typing import Any
 from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.xero_json import Row
 from bizosaas_xero.sandbox.ledger.ledger import ZERO
+from bizosaas_xero.sandbox.ledger.posting_rules import settled_entity
 from bizosaas_xero.sandbox.writes import line_items, rules, values
 from bizosaas_xero.sandbox.writes.unit_of_work import NotFoundError, RefusedError, UnitOfWork
 
@@ -18,6 +19,14 @@ TARGETS = (
     ("Prepayment", "Prepayments", "PrepaymentID", "", "ARPREPAYMENTPAYMENT", "APPREPAYMENTPAYMENT"),
     ("Overpayment", "Overpayments", "OverpaymentID", "", "AROVERPAYMENTPAYMENT", "APOVERPAYMENTPAYMENT"),
 )
+
+# Invoice.Type of a prepayment or overpayment inside a payment (OpenAPI); credit notes keep their type
+_INVOICE_TYPES = {
+    "RECEIVE-PREPAYMENT": "ARPREPAYMENT",
+    "SPEND-PREPAYMENT": "APPREPAYMENT",
+    "RECEIVE-OVERPAYMENT": "AROVERPAYMENT",
+    "SPEND-OVERPAYMENT": "APOVERPAYMENT",
+}
 
 
 def save_payment(work: UnitOfWork, element: Mapping[str, Any], *, create: bool, key: str | None = None) -> str:
@@ -59,6 +68,15 @@ def find_target(work: UnitOfWork, element: Mapping[str, Any]) -> tuple[str, str,
     if row is None:
         raise RefusedError("The document with the supplied id was not found for this endpoint.")
     return name, entity, row
+
+
+def _settled_document(work: UnitOfWork, payment: Row) -> tuple[str, Row]:
+    """Return entity and row of the document that a stored payment settles."""
+    entity = settled_entity(payment)
+    document = work.get(entity, payment["Invoice"]["InvoiceID"])
+    if document is None:
+        raise RefusedError("The document with the supplied id was not found for this endpoint.")
+    return entity, document
 
 
 def get_payment_account(work: UnitOfWork, element: Mapping[str, Any]) -> Row:
@@ -106,9 +124,10 @@ def _payment_row(
         bank, rate = stated, (amount / stated).quantize(Decimal("0.0000000001"))
     _, _, id_field, number, sales, purchases = next(spec for spec in TARGETS if spec[0] == name)
     receivable = document["Type"].startswith(("ACCREC", "RECEIVE"))
-    inner: Row = {"Type": document["Type"], id_field: document[id_field]}
+    # recorded: a refund names its credit note, prepayment or overpayment by the key Invoice as well
+    inner: Row = {"Type": _INVOICE_TYPES.get(document["Type"], document["Type"]), "InvoiceID": document[id_field]}
     if number:
-        inner[number] = document.get(number, "")
+        inner["InvoiceNumber"] = document.get(number, "")
     if name == "Invoice":
         inner |= {"Payments": [], "CreditNotes": [], "Prepayments": [], "Overpayments": [],
                   "IsDiscounted": False,
@@ -129,7 +148,7 @@ def _payment_row(
         "HasAccount": True,
         "IsReconciled": values.parse_flag(element, "IsReconciled"),
         "Account": {name: account[name] for name in ("AccountID", "Code") if account.get(name)},
-        name: inner,
+        "Invoice": inner,
         "HasValidationErrors": False,
     }
 
@@ -172,8 +191,7 @@ def _delete_payment(work: UnitOfWork, guid: str, element: Mapping[str, Any], *, 
 
 def reverse_payment(work: UnitOfWork, row: Row) -> None:
     """Reverse a payment: its document is due again by that amount."""
-    name, entity, document = find_target(work, row)
-    del name
+    entity, document = _settled_document(work, row)
     rules.check_lock(work, xero_json.calendar_day(row["Date"]))
     work.raise_problems()
     row["Status"] = "DELETED"

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 import msgspec
 
 from bizosaas_xero.sandbox.core.xero_json import Row
+from bizosaas_xero.sandbox.writes.field_names import with_xero_names
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 # lists inside an element, which XML cannot distinguish from a single element
@@ -48,7 +49,7 @@ def parse_elements(raw: bytes, kind: str, plural: str) -> list[Row]:
         return []
     if not isinstance(body, list):
         raise BodyError("Invalid Json data")
-    return [item for item in body if isinstance(item, dict)]
+    return [with_xero_names(item) for item in body if isinstance(item, dict)]
 
 
 def _parse_json(raw: bytes) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.xero_json import Row
 from bizosaas_xero.sandbox.ledger.company import Company
-from bizosaas_xero.sandbox.oauth.apps import Switches
+from bizosaas_xero.sandbox.switches import Switches
 
 
 class RefusedError(Exception):
