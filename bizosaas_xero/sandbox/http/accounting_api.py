@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bizosaas_xero.sandbox.core import xero_json
+from bizosaas_xero.sandbox.core.guids import stable_guid
 from bizosaas_xero.sandbox.core.store import Table
 from bizosaas_xero.sandbox.http import errors, idempotency
 from bizosaas_xero.sandbox.oauth.tokens import AccessToken
@@ -40,7 +41,7 @@ class AccountingApi:
         access = state.find_token(request.headers.get("authorization", ""))
         if not isinstance(access, AccessToken):
             refusal = errors.token_expired(access) if access is not None else errors.unauthorised()
-            refusal.headers["Xero-Correlation-Id"] = state.tokens.new_guid()
+            refusal.headers["Xero-Correlation-Id"] = stable_guid(request.url.path, state.clock.now())
             return refusal
         app = access.grant.app
         tenant = (request.headers.get("xero-tenant-id") or app.organisation_id or "").lower()
