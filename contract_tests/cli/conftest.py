@@ -1,4 +1,4 @@
-"""The command as a person runs it: real processes, a home folder of their own, a sandbox beside them."""
+"""The command as a person runs it: real processes, a home folder of their own, and a sandbox."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Person:
                 try:
                     callback = pasted or self.consent(url, **given)
                 except httpx.HTTPStatusError:
-                    callback = ""  # the login showed an error page: nobody comes back
+                    callback = ""  # the login showed an error page: there is no callback
                 out, err = process.communicate(f"{callback}\n{after}", timeout=60)
                 break
         else:

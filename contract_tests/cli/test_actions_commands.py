@@ -32,14 +32,14 @@ def sandbox(box):
 
 @pytest.fixture
 def quick(quick):
-    """Nobody waits for Xero's limit of calls a minute."""
+    """A person whose calls do not wait for Xero's limit a minute."""
     quick.environ["XERO_CALLS_PER_MINUTE"] = "0"
     return quick
 
 
 @pytest.fixture
 def stranger(tmp_path):
-    """Somebody without a sandbox and without credentials, in this process."""
+    """A person without a sandbox and without credentials, in this process."""
     return Quick(tmp_path / "home")
 
 
@@ -261,7 +261,7 @@ def test_policies_are_told_in_words(quick):
 
 @pytest.fixture
 def lived(quick, invoice):
-    """Somebody who asked for three things."""
+    """A person who ran three actions."""
     quick.json("run", "get_organisation", "--as", "agent")
     quick.json("run", "create_invoice", "--params", invoice(reference="a"), "--business-key", "a", "--as", "agent")
     quick.json("run", "get_invoice", "--params", '{"invoice": "nothing"}', code=2)
@@ -292,7 +292,7 @@ def test_the_audit_is_shown_and_filtered(lived):
     assert lived.json("audit", "--verify", "--noted", "1:x", code=2)["error"]["reason"] == "bad_head"
 
 
-def test_an_export_can_be_verified_by_anybody(lived, tmp_path):
+def test_an_export_can_be_verified_without_our_code(lived, tmp_path):
     file = tmp_path / "audit.jsonl"
     assert lived.json("audit", "--export", str(file), "--limit", "1")["entries"] == 5, "all of it"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600

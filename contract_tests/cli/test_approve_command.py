@@ -35,7 +35,7 @@ def sandbox(box):
 
 @pytest.fixture
 def quick(quick):
-    """Nobody waits for Xero's limit of calls a minute."""
+    """A person whose calls do not wait for Xero's limit a minute."""
     quick.environ["XERO_CALLS_PER_MINUTE"] = "0"
     return quick
 
@@ -49,7 +49,7 @@ def customer(box):
 
 @pytest.fixture
 def asked(quick, customer):
-    """An invoice that somebody asked for; returns the hash of its plan."""
+    """A requested invoice; returns the hash of its plan."""
 
     def ask(key="k", **changes):
         line = {"description": "Advice", "quantity": 2, "unit_amount": 150.00, "account": "200"}

@@ -106,7 +106,7 @@ def test_not_connected_yet(stranger):
 def test_unknown_names(connected):
     told = connected.json("sync", "invoces", code=2)
     refused(2, told, exit_code=2, error="not_found", words="invoices, bills")
-    told = connected.json("sync", "-o", "Nobody Ltd", code=2)
+    told = connected.json("sync", "-o", "No Such Company Ltd", code=2)
     refused(2, told, exit_code=2, error="not_found", words="Demo Company")
     told = connected.json("organisations", "--connect", "nobody", code=3)
     refused(3, told, exit_code=3, error="organisation_unavailable", words="Demo Company")

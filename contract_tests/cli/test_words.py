@@ -66,7 +66,7 @@ def test_connecting_again_clears_what_waited_for_it(quick):
     watcher = quick.start("sync", "--watch")
     first = [watcher.stdout.readline() for _ in range(2)]
     assert first[0].startswith("Keeping up to date")
-    assert "not connected any more" in first[1], "what is not kept up to date is told"
+    assert "not connected any more" in first[1], "an organisation that is not kept up to date is named"
     watcher.terminate()
     watcher.communicate(timeout=20)
     shown = quick.json("status", code=PERSON)["connections"][0]
@@ -88,7 +88,7 @@ def test_each_wrong_decision_has_a_line_of_its_own(quick):
     starts = (
         "intervals.invoices: must be 0",
         "intervals.x: is none of",
-        "timezone: 'Nowhere/X' is no time zone",
+        "timezone: 'Nowhere/X' is not a time zone",
     )
     assert all(any(line.startswith(start) for line in lines) for start in starts)
 

@@ -1,4 +1,4 @@
-"""Recording from the real thing: signed in, scrubbed, and what has changed there is told."""
+"""Recording from the real Xero: signed in, scrubbed, and with a report of what changed there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing secret and nobody's data stay in a cassette, on neither side."""
+"""No secret and no personal data stay in a cassette, in requests or answers."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ import socket
 
 
 def refused(*args):
-    raise OSError("there is no network here")
+    raise OSError("the network is blocked here")
 
 
 socket.socket.connect = socket.socket.connect_ex = refused

@@ -26,7 +26,7 @@ COMMAND = [sys.executable, "-c", "from bizosaas_xero.cli import main; main()", "
 AT_ONCE = 2
 ENVIRONMENT = dict(os.environ)  # a copy: threads that start processes must not read one that changes
 QUICK_TIER = 11
-"""One breakage in so many is tried at every change; all of them in the long tier, which takes minutes."""
+"""Every 11th breakage is tried at every change; all of them in the long tier, which takes minutes."""
 
 XERO = """
 import importlib.util

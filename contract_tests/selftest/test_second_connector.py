@@ -1,4 +1,4 @@
-"""A connector that is not Xero: it keeps the contract, is found beside ``xero``, and a host syncs it."""
+"""A connector that is not Xero: it keeps the contract, is found together with ``xero``, and a host syncs it."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def test_without_allow_writes_nothing_that_writes_is_offered_or_done(agent, over
         given = {"plan": "0" * 64}
         return (
             tools,
-            await session.call_tool("create_contact", {"name": "Nobody Ltd", "business_key": "k"}),
+            await session.call_tool("create_contact", {"name": "No Such Company Ltd", "business_key": "k"}),
             await session.call_tool("commit_plan", given),
         )
 
@@ -102,10 +102,10 @@ def test_every_error_is_marked_and_says_code_reason_remedy_and_field(agent, way)
         ("no_such_tool", {}, "not_found", "unknown_tool", None),
         ("find_invoices", {"nonsense": 1}, "invalid", None, "params.nonsense"),
         ("get_invoice", {}, "invalid", None, "params.invoice"),
-        ("find_invoices", {"organisation": "Nobody Ltd"}, "not_found", "unknown_organisation", None),
+        ("find_invoices", {"organisation": "No Such Company Ltd"}, "not_found", "unknown_organisation", None),
         ("get_invoice", {"invoice": "INV-NONE"}, "not_found", None, None),
         ("list_organisations", {"x": 1}, "invalid", None, "x"),
-        ("create_contact", {"name": "Nobody Ltd"}, "invalid", None, "business_key"),
+        ("create_contact", {"name": "No Such Company Ltd"}, "invalid", None, "business_key"),
         ("commit_plan", {}, "invalid", None, "plan"),
         ("commit_plan", {"plan": "0" * 64}, "not_found", "unknown_plan", None),
     )

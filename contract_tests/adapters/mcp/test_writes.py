@@ -16,7 +16,7 @@ NUMBERS = itertools.count(1)
 
 @pytest.fixture
 def contact():
-    """A contact that nobody made before: making one needs a person's yes."""
+    """A contact that does not exist yet: creating one needs a person's approval."""
     number = next(NUMBERS)
     return {"name": f"Harbour Cafe {number} Ltd", "business_key": f"contact-{number}"}
 

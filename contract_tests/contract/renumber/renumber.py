@@ -63,7 +63,7 @@ def describe():
 def run_action(connection, action, params, control):
     connection, control = parse(Connection, connection, "connection"), parse(Control, control, "control")
     if action != ACTION.name:
-        raise NotFound(f"There is no action {action!r}.")
+        raise NotFound(f"Unknown action {action!r}.")
     given = parse(Params, params, "params")
     if control.mode is None:
         refuse("control.mode")

@@ -39,7 +39,7 @@ def sync_entity(connection, entity, cursor, options):
     connection = parse(spec.Connection, connection, "connection")
     options = parse(spec.SyncOptions, options, "options")
     if entity != "products":
-        raise spec.NotFound(f"There is no entity {entity!r}.")
+        raise spec.NotFound(f"Unknown entity {entity!r}.")
     if "file" not in connection.settings:
         raise spec.Misconfigured("The setting file is missing.")
     if cursor and not (set(cursor) == {"after"} and isinstance(cursor["after"], str)):
@@ -91,7 +91,7 @@ def list_actions(connection):
 
 @hookimpl
 def run_action(connection, action, params, control):
-    raise spec.NotFound(f"There is no action {action!r}.")
+    raise spec.NotFound(f"Unknown action {action!r}.")
 
 
 @hookimpl(optionalhook=True)
