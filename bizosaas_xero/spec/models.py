@@ -299,6 +299,17 @@ class EventRule(Model):
     again: str | None = Field(None, description="A path: while the rule holds, each new value is an event as well.")
 
 
+class Reference(Model):
+    """Where a record names a record of another entity.
+
+    A host that meets a new or changed record which names an unknown one syncs that entity at once.
+    """
+
+    path: str = Field(description="Dotted path in `data`; a list on the way means each of its elements.")
+    entity: str = Field(description="The entity of the record that is named.")
+    by: str = Field(description="Dotted path in the named record's `data` to the value that names it.")
+
+
 class EntityInfo(Model):
     """A kind of record that is synced."""
 
@@ -314,6 +325,9 @@ class EntityInfo(Model):
     scopes: dict[str, list[str]] = Field(default_factory=dict, description="Needed, by vocabulary.")
     recheck: Recheck | None = None
     events: list[EventRule] = Field(default_factory=list, description="The events of a record.")
+    references: list[Reference] = Field(
+        default_factory=list, description="Records of other entities that a record names, such as its accounts."
+    )
     deal: list[str] = Field(
         default_factory=list,
         description="Paths of `data` that may carry the key of the deal; the first that is not empty.",

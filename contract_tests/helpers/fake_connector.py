@@ -26,6 +26,7 @@ from bizosaas_xero.spec import (
     Organisation,
     Recheck,
     Record,
+    Reference,
     Stats,
     hookimpl,
     hooks,
@@ -87,6 +88,8 @@ class Fake:
     details: Organisation | None = None
     check_cost: dict[str, int | None] | None = None
     settings: dict[str, Any] = field(default_factory=dict)
+    more_entities: list[EntityInfo] = field(default_factory=list)
+    references: list[Reference] = field(default_factory=list)
     described: bool = True
     recheck: Recheck | None = None
     columns: dict[str, str] = field(default_factory=lambda: dict(COLUMNS))
@@ -126,7 +129,8 @@ class Fake:
         if step == "organisations":
             return AuthResult(step=step, organisations=self.organisations)
         if step == "check":
-            return AuthResult(step=step, status="ok", organisation=self.details, cost=self.check_cost)
+            status = "ok" if self.details else None
+            return AuthResult(step=step, status=status, organisation=self.details, cost=self.check_cost)
         return AuthResult(step=step)
 
     def sync_entity(self, connection: dict[str, Any], entity: str, cursor: Any, options: Any) -> Iterator[Batch]:
@@ -155,6 +159,7 @@ class Fake:
             recheck=self.recheck,
             events=self.events,
             deal=self.deal,
+            references=self.references,
         )
         return ConnectorInfo(
             name="fake",
@@ -163,7 +168,7 @@ class Fake:
             spec="1",
             summary="",
             auth=AuthInfo(kinds=["web"]),
-            entities=[things],
+            entities=[things, *self.more_entities],
             settings=self.settings,
         )
 

@@ -65,6 +65,7 @@ def _read_status(host: Host, connection: StoredConnection) -> dict[str, Any]:
     return connection_summary(connection) | {
         "state": connection.state,
         "problem": connection.problem,
+        "state_since": connection.state_since and connection.state_since.isoformat(),
         "entities": entities,
         "today": host.store.usage(connection.organisation_id),
         "resume_at": connection.resume_at and connection.resume_at.isoformat(),
@@ -86,6 +87,7 @@ def _read_entity(host: Host, connection: StoredConnection, info: EntityInfo, sta
         "next_due": state.next_due and state.next_due.isoformat(),
         "interval": interval(connection, info),
         "problem": outcome.get("problem"),
+        "blocked_since": state.blocked_since and state.blocked_since.isoformat(),
         "last": {key: value for key, value in outcome.items() if key not in {"entity", "problem"}} or None,
     }
 
@@ -105,7 +107,7 @@ def _show(output: Output, connection: StoredConnection, result: dict[str, Any], 
         complete = Styled("see below", "red") if entity["problem"] else completeness(entity["last"])
         rejected = Styled(f"{entity['rejected']:,}", "yellow" if entity["rejected"] else "")
         age = _format_age(entity["last_success"], now)
-        due = _format_due(entity, now) if connection.state == "active" else ""
+        due = _format_due(entity, now) if connection.state == "active" or entity["blocked_since"] else ""
         rows.append((entity["entity"], f"{entity['rows']:,}", rejected, age, due, complete))
     output.table(("Entity", "Records", "Rejected", "As of", "Due", "Complete"), rows, ("Records", "Rejected"))
     _show_late(output, connection, result["entities"], now)
@@ -119,6 +121,16 @@ def _show(output: Output, connection: StoredConnection, result: dict[str, Any], 
     problems = [(each["entity"], each["problem"]) for each in result["entities"] if each["problem"]]
     problems = [(name, problem) for name, problem in problems if problem["message"] != own]
     show_problems(output, [(connection.organisation, connection.problem), *problems])
+    _show_probes(output, result["entities"], now)
+
+
+def _show_probes(output: Output, entities: list[dict[str, Any]], now: datetime) -> None:
+    """Show since when problems need a person, and when the syncs are tried again all the same."""
+    for entity in entities:
+        if entity["blocked_since"]:
+            since = datetime.fromisoformat(entity["blocked_since"])
+            again = f"tried again {_format_due(entity, now)}" if entity["next_due"] else "no longer tried again"
+            output.say(f"{entity['entity']}: not synced since {since:%Y-%m-%d %H:%M} UTC; {again}.", style="yellow")
 
 
 def _show_usage(output: Output, connection: StoredConnection, today: dict[str, Any], now: datetime) -> None:

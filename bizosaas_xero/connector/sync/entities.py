@@ -8,7 +8,7 @@ from typing import Any
 
 from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.connector.records import fields
-from bizosaas_xero.spec.models import EntityInfo, EventRule, Recheck
+from bizosaas_xero.spec.models import EntityInfo, EventRule, Recheck, Reference
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
@@ -28,6 +28,7 @@ class Entity:
         other_keys: Ids that identify rows without ``key``.
         events: The changes of a record that a host reports.
         deal: The fields that can hold the key of a deal.
+        references: The fields that name accounts; an unknown one means that the chart of accounts has changed.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Entity:
     other_keys: tuple[str, ...] = ()
     events: tuple[EventRule, ...] = ()
     deal: tuple[str, ...] = ()
+    references: tuple[Reference, ...] = ()
 
     def info(self) -> EntityInfo:
         """Return what ``describe()`` publishes."""
@@ -60,6 +62,7 @@ class Entity:
             recheck=self.recheck[0] if self.recheck else None,
             events=list(self.events),
             deal=list(self.deal),
+            references=list(self.references),
         )
 
 
@@ -114,9 +117,19 @@ _BILL_EVENTS = (
     _event("bill_paid", "Bill paid", where={"Status": ["PAID"]}),
 )
 
+
+def _account_references(*paths: str) -> tuple[Reference, ...]:
+    by = {"AccountCode": "Code"}
+    names = {path: path.rpartition(".")[2] for path in paths}
+    return tuple(Reference(path=path, entity="accounts", by=by.get(name, name)) for path, name in names.items())
+
+
+_LINE_ACCOUNTS = ("LineItems.AccountID", "LineItems.AccountCode")
+
 _TABLE = (
     Entity(
         name="invoices",
+        references=_account_references(*_LINE_ACCOUNTS),
         title="Sales invoices",
         path="Invoices",
         key="InvoiceID",
@@ -130,6 +143,7 @@ _TABLE = (
     ),
     Entity(
         name="bills",
+        references=_account_references(*_LINE_ACCOUNTS),
         title="Bills to pay",
         path="Invoices",
         key="InvoiceID",
@@ -165,6 +179,7 @@ _TABLE = (
     ),
     Entity(
         name="bank_transactions",
+        references=_account_references(*_LINE_ACCOUNTS, "BankAccount.AccountID"),
         title="Bank transactions",
         path="BankTransactions",
         key="BankTransactionID",
@@ -207,6 +222,7 @@ _TABLE = (
     ),
     Entity(
         name="payments",
+        references=_account_references("Account.AccountID"),
         title="Payments",
         path="Payments",
         key="PaymentID",

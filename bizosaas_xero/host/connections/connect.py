@@ -191,7 +191,9 @@ class ConnectionService:
         for state in self.store.entity_states(connection.id):
             problem = (state.outcome or {}).get("problem")
             if problem and problem["recovery"] in {"reconnect", "fix"}:
-                self.store.update_entity(connection.id, state.entity, outcome=None, next_due=self.now(), failures=0)
+                self.store.update_entity(
+                    connection.id, state.entity, outcome=None, next_due=self.now(), failures=0, blocked_since=None
+                )
 
     def disconnect(self, connection_id: str, *, revoke: bool = False) -> list[StoredConnection]:
         """End access to an organisation, or with ``revoke`` everything this person granted the app.

@@ -24,9 +24,12 @@ def _from_2(connection: sa.Connection) -> None:
     _add(connection, t.pendings.c.settings)
     for column in (t.connections.c.timezone, t.connections.c.checked_at, t.connections.c.state_since):
         _add(connection, column)
-    _add(connection, t.connections.c.probes)
     _add(connection, t.entities.c.blocked_since)
-    _add(connection, t.entities.c.probes)
+    # What waited for a person is probed from now on.
+    c = t.entities.c
+    inactive = sa.select(t.connections.c.id).where(t.connections.c.state != "active")
+    blocked = sa.update(t.entities).where(c.connection_id.in_(inactive), c.last_run.is_not(None))
+    connection.execute(blocked.values(blocked_since=c.last_run, next_due=c.last_run))
 
 
 STEPS: dict[int, Callable[[sa.Connection], None]] = {1: _from_1, 2: _from_2}

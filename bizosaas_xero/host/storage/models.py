@@ -35,7 +35,7 @@ class StoredConnection:
 
     ``settings`` go to the connector, ``preferences`` are the host's (see ``configure``). Until ``resume_at``
     a limit of the provider is used up. ``timezone`` is the organisation's own. Since ``state_since`` the state is not
-    active, and ``probes`` counts how often it was tried again.
+    active.
     """
 
     id: str
@@ -53,7 +53,6 @@ class StoredConnection:
     timezone: str | None = None
     checked_at: datetime | None = None
     state_since: datetime | None = None
-    probes: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,4 +69,3 @@ class EntityState:
     failures: int = 0
     told_until: str | None = None
     blocked_since: datetime | None = None
-    probes: int = 0

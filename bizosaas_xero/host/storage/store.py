@@ -48,8 +48,13 @@ class Store(Vault):
             return [StoredConnection(**row) for row in transaction.execute(statement).mappings()]
 
     def set_state(self, connection_id: str, state: str, problem: Mapping[str, Any] | None = None) -> None:
-        """Note whether a connection works, and if not, why."""
-        values = {"state": state, "problem": sa.null() if problem is None else dict(problem)}
+        """Save whether a connection works, and if not, why and since when."""
+        since = None if state == "active" else sa.func.coalesce(t.connections.c.state_since, t.stamp(self._now()))
+        values = {
+            "state": state,
+            "problem": sa.null() if problem is None else dict(problem),
+            "state_since": since,
+        }
         with self.database.write_transaction() as transaction:
             transaction.execute(where_equals(sa.update(t.connections), t.connections, id=connection_id).values(values))
 

@@ -92,7 +92,6 @@ connections = sa.Table(
     sa.Column("timezone", sa.String(64), comment="the organisation's own, as an IANA name"),
     sa.Column("checked_at", Stamp, comment="when time zone and currency were last read"),
     sa.Column("state_since", Stamp, comment="since when the state is not active"),
-    sa.Column("probes", sa.Integer, nullable=False, server_default="0", comment="probes since the state changed"),
     sa.UniqueConstraint("connector", "organisation_id"),
     sa.ForeignKeyConstraint(["connector", "identity"], ["host_grants.connector", "host_grants.identity"]),
 )
@@ -115,7 +114,6 @@ entities = sa.Table(
     sa.Column("outcome", sa.JSON, comment="counts, kind, complete, calls, bytes and problem of the last run"),
     sa.Column("failures", sa.Integer, nullable=False, server_default="0", comment="runs that failed in a row"),
     sa.Column("blocked_since", Stamp, comment="since when a problem needs a person"),
-    sa.Column("probes", sa.Integer, nullable=False, server_default="0", comment="probes since the problem began"),
     sa.Column("told_until", sa.String(10), comment="the business day up to which events are derived"),
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -160,6 +160,17 @@ def get_path(data: Any, path: str) -> Any:
             return None
         data = data.get(name)
     return data
+
+
+def iter_path(data: Any, path: str) -> Iterator[Any]:
+    """Yield the values at a dotted path, of each element where a list is on the way."""
+    name, _, rest = path.partition(".")
+    value = data.get(name) if isinstance(data, Mapping) else None
+    for each in value if isinstance(value, list) else (value,):
+        if rest:
+            yield from iter_path(each, rest)
+        elif each is not None:
+            yield each
 
 
 def sql_type(schema: Mapping[str, Any], path: str) -> str:

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from bizosaas_xero.host.connections.organisation_details import business_day
 from bizosaas_xero.host.storage import tables as t
 from bizosaas_xero.host.storage.database import Database
-from bizosaas_xero.host.storage.models import StoredConnection
+from bizosaas_xero.host.storage.models import EntityState, StoredConnection
 from bizosaas_xero.host.sync.entity_tables import EntityTable, get_path
 from bizosaas_xero.spec import EntityInfo, EventRule
 
@@ -109,6 +109,18 @@ class Events:
                 mine = (c.connection_id == connection.id, c.entity == info.name)
                 transaction.execute(sa.update(t.entities).where(*mine).values(told_until=today.isoformat()))
 
+    def record_recovery(self, connection: StoredConnection, state: EntityState) -> None:
+        """Emit ``sync_recovered``: an entity syncs again after a problem that seemed to need a person."""
+        problem = (state.outcome or {}).get("problem") or {}
+        data = {
+            "blocked_since": state.blocked_since and t.stamp(state.blocked_since),
+            "code": problem.get("code"),
+            "reason": problem.get("reason"),
+        }
+        row = self._row(connection, state.entity, connection.organisation_id, "sync_recovered", "Sync recovered")
+        with self._database.write_transaction() as transaction:
+            self._insert_rows(transaction, [row | {"data": data}])
+
     def list_since(self, last: int = 0, organisation_id: str | None = None, limit: int = 1000) -> list[Event]:
         """Return the events after one, oldest first."""
         columns = [t.events.c[name] for name in Event.__dataclass_fields__]
@@ -133,26 +145,40 @@ class Events:
     ) -> None:
         if not found:
             return
-        now = self._now()
-        delivery = WAITING if connection.preferences.get("callback") else None
         rows = [
-            {
-                "connection_id": connection.id,
-                "organisation_id": connection.organisation_id,
-                "entity": info.name,
-                "key": key,
-                "name": rule.name,
-                "title": rule.title,
+            self._row(connection, info.name, key, rule.name, rule.title)
+            | {
                 "deal": next((str(get_path(data, path)) for path in info.deal if get_path(data, path)), None),
-                "day": business_day(connection, now).isoformat(),
-                "at": now,
                 "data": {name: get_path(data, path) for name, path in info.columns.items()},
-                "delivery": delivery,
             }
             for rule, key, data in found
         ]
+        self._insert_rows(transaction, rows)
+
+    def _row(self, connection: StoredConnection, entity: str, key: str, name: str, title: str) -> dict[str, Any]:
+        now = self._now()
+        return {
+            "connection_id": connection.id,
+            "organisation_id": connection.organisation_id,
+            "entity": entity,
+            "key": key,
+            "name": name,
+            "title": title,
+            "deal": None,
+            "day": business_day(connection, now).isoformat(),
+            "at": now,
+            "delivery": WAITING if connection.preferences.get("callback") else None,
+        }
+
+    def _insert_rows(self, transaction: sa.Connection, rows: list[dict[str, Any]]) -> None:
+        """Insert events under the next ids: milliseconds, or one more than the last.
+
+        So no id is given out again after an old backup was restored, and receivers may rely on ids.
+        """
         self._database.advisory_lock(transaction)
-        transaction.execute(sa.insert(t.events), rows)
+        last = transaction.execute(sa.select(sa.func.max(t.events.c.id))).scalar_one() or 0
+        first = max(last + 1, int(self._now().timestamp() * 1000))
+        transaction.execute(sa.insert(t.events), [row | {"id": first + n} for n, row in enumerate(rows)])
 
 
 def rule_fires(rule: EventRule, before: Any, after: Any, then: date, today: date) -> bool:

@@ -24,6 +24,9 @@ from bizosaas_xero.spec import ConnectorError, EntityInfo
 MAX_RETRY_SECONDS = 3_600.0
 """Seconds after which a run that keeps failing is tried again at the latest."""
 
+HOURLY_PROBES, DAILY_PROBES = timedelta(days=1), timedelta(days=30)
+"""How long a problem that needs a person is tried again hourly, and then daily."""
+
 INTERVAL_JITTER = 0.1
 """The part of an interval by which the next run may come later, so that not all come at once."""
 
@@ -206,27 +209,59 @@ class Runner:
     ) -> None:
         """Note the outcome with the entity, and with the connection what a person must do about it."""
         now = self._now()
-        failures = 0 if problem is None else self._store.entity_state(connection.id, run.entity).failures + 1
+        before = self._store.entity_state(connection.id, run.entity)
+        failures = 0 if problem is None else before.failures + 1
         noted: dict[str, Any] = {"outcome": outcome.to_dict(), "next_due": None, "failures": failures}
+        noted["blocked_since"] = None
         if problem is None:
             noted |= {"last_success": now, "next_due": self._next_due(connection, info)}
+            if before.blocked_since is not None:
+                self._sink.emit_recovery(connection, before)
             if run.recheck or (run.kind != "incremental" and outcome.complete):
                 noted["rechecked_at"] = now
             if connection.state != "active":
                 self._store.set_state(connection.id, "active")
+                for state in self._store.entity_states(connection.id):
+                    if state.blocked_since is not None and state.entity != run.entity:
+                        self._store.update_entity(connection.id, state.entity, next_due=now)
         elif problem.recovery in {"wait", "retry"}:
             growing = min(RETRY_DELAYS[-1] * 2 ** min(failures - 1, 20), MAX_RETRY_SECONDS)
             noted["next_due"] = now + timedelta(seconds=problem.retry_after or growing)
-        elif blocks_connection(problem):
-            self._store.set_state(connection.id, problem.recovery, problem.to_dict())
+        else:  # a person is needed; what heals by itself is found by a probe
+            since = before.blocked_since or now
+            noted |= {"blocked_since": since, "next_due": next_probe(since, now)}
+            if blocks_connection(problem) and not self._is_working(connection):
+                self._store.set_state(connection.id, problem.recovery, problem.to_dict())
         limited = problem is not None and problem.recovery == "wait"
         if limited or connection.resume_at is not None:
             self._store.set_resume_at(connection.id, noted["next_due"] if limited else None)
         self._store.update_entity(connection.id, run.entity, **noted)
 
+    def _is_working(self, connection: StoredConnection) -> bool:
+        """Ask whether the connection works although one entity was refused: then only this entity is stopped."""
+        connector = self._report.connector(connection.connector)
+        try:
+            request = {"step": "check", "connection": self._grants.get_access(connector, connection)[1]}
+            result = connector.auth(request)
+        except ConnectorError as error:
+            if is_database_error(error):
+                raise
+            return False
+        if result.cost:
+            self._store.add_cost(connection.organisation_id, result.cost)
+        return result.status in {"ok", "missing_scope"}
+
     def _next_due(self, connection: StoredConnection, info: EntityInfo | None) -> datetime | None:
         seconds = interval(connection, info) if info else 0
         return self._now() + timedelta(seconds=seconds * (1 + INTERVAL_JITTER * self._chance())) if seconds else None
+
+
+def next_probe(since: datetime, now: datetime) -> datetime | None:
+    """Return when a problem that needs a person is tried again: hourly for a day, then daily for 30 days."""
+    age = now - since
+    if age < HOURLY_PROBES:
+        return now + timedelta(hours=1)
+    return now + timedelta(days=1) if age < HOURLY_PROBES + DAILY_PROBES else None
 
 
 def interval(connection: StoredConnection, info: EntityInfo) -> int:

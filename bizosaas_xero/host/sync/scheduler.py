@@ -54,7 +54,8 @@ class Scheduler:
     def list_jobs(self) -> list[Job]:
         """Return every entity that is to be read, the one longest due first.
 
-        A connection that waits for a person is left out until it works again.
+        Of a connection that waits for a person only the entities that were refused are tried again (see
+        :func:`.runner.next_probe`), until it works.
         """
         found: list[Job | None] = []
         for connection in self._store.connections():
@@ -96,7 +97,8 @@ class Scheduler:
 
     def _job(self, connection: StoredConnection, info: EntityInfo, state: EntityState) -> Job | None:
         seconds = interval(connection, info)
-        if connection.state != "active" or not seconds:
+        blocked = state.blocked_since is not None
+        if not seconds or (connection.state != "active" and not blocked) or (blocked and state.next_due is None):
             return None
         if state.last_run is None:
             due = connection.created_at

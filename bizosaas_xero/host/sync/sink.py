@@ -17,10 +17,10 @@ from bizosaas_xero.host.plugins.validation import Unstorable
 from bizosaas_xero.host.storage import tables
 from bizosaas_xero.host.storage.database import Database, upsert
 from bizosaas_xero.host.storage.leases import Lease
-from bizosaas_xero.host.storage.models import StoredConnection
+from bizosaas_xero.host.storage.models import EntityState, StoredConnection
 from bizosaas_xero.host.sync import entity_tables
 from bizosaas_xero.host.sync.events import Events
-from bizosaas_xero.spec import Batch, EntityInfo, Recheck, Record, Rejected
+from bizosaas_xero.spec import Batch, EntityInfo, Recheck, Record, Reference, Rejected
 
 CHUNK_ROWS = 500
 
@@ -90,6 +90,9 @@ class Sink:
                 _execute_many(transaction, _upsert_statement(self._database, table.table), rows)
             if removed:
                 transaction.execute(_delete_statement(table.table), removed)
+            self._request_unknown_references(
+                transaction, connection, batch.entity, [newest[row["key"]] for row in rows]
+            )
             self._save_rejected(transaction, connection.organisation_id, batch, set(newest))
             keys = {"connection_id": connection.id, "entity": batch.entity}
             upsert(self._database, transaction, tables.entities, keys, {"cursor": batch.cursor})
@@ -100,6 +103,45 @@ class Sink:
         info = self._infos.get(entity)
         if info is not None:
             self._events.advance_day(connection, info, self._tables[entity])
+
+    def emit_recovery(self, connection: StoredConnection, state: EntityState) -> None:
+        """Emit the event that an entity syncs again after a problem that seemed to need a person."""
+        self._events.record_recovery(connection, state)
+
+    def _request_unknown_references(
+        self, transaction: sa.Connection, connection: StoredConnection, entity: str, changed: list[Record]
+    ) -> None:
+        """Make an entity due at once of which new or changed records name a record that is not stored."""
+        info = self._infos.get(entity)
+        for reference in info.references if info and changed else ():
+            values = {
+                value
+                for record in changed
+                for value in entity_tables.iter_path(record.data, reference.path)
+                if isinstance(value, str)
+            }
+            stored = values and self._stored_values(transaction, connection, reference)
+            if stored is not None and not values <= set(stored):
+                c = tables.entities.c
+                due = sa.update(tables.entities).where(
+                    c.connection_id == connection.id, c.entity == reference.entity, c.next_due > self._now()
+                )
+                transaction.execute(due.values(next_due=self._now()))
+
+    def _stored_values(
+        self, transaction: sa.Connection, connection: StoredConnection, reference: Reference
+    ) -> set[str] | None:
+        """Return the values by which stored records can be named; ``None`` if that entity was never synced."""
+        c = tables.entities.c
+        mine = (c.connection_id == connection.id, c.entity == reference.entity, c.last_success.is_not(None))
+        if transaction.execute(sa.select(c.entity).where(*mine)).one_or_none() is None:
+            return None
+        table = entity_tables.EntityTable.for_entity(reference.entity, None).table
+        records = sa.select(table.c.record).where(
+            table.c.organisation_id == connection.organisation_id, table.c.deleted_at.is_(None)
+        )
+        rows = transaction.execute(records).scalars()
+        return {str(value) for record in rows for value in entity_tables.iter_path(_decode(record), reference.by)}
 
     def _derive_events(
         self,
