@@ -34,13 +34,20 @@ def build_info() -> ConnectorInfo:
         summary="Invoices, bills, contacts, bank transactions, accounts and payments from Xero.",
         auth=AuthInfo(
             kinds=["web", "pkce", "custom"],
-            scope_profiles=scopes.PROFILES,
+            scope_profiles=scopes.build_profiles(build_needs()),
             default_profile=scopes.DEFAULT_PROFILE,
         ),
         entities=[entity.info() for entity in ENTITIES.values()],
         actions=actions.list_all(),
         settings=Settings.model_json_schema(),
     )
+
+
+def build_needs() -> scopes.Needs:
+    """Return what each entity and action needs, from their rows."""
+    from bizosaas_xero.connector.actions import registry as actions
+
+    return {each.name: each.permissions for each in (*ENTITIES.values(), *actions.ACTIONS.values())}
 
 
 def prepare_sync(

@@ -18,7 +18,7 @@ from typing import Any, get_args
 
 from bizosaas_xero.connector.actions.registry import ACTIONS, ActionClass
 from bizosaas_xero.connector.auth import scopes
-from bizosaas_xero.connector.describe import build_info
+from bizosaas_xero.connector.describe import build_info, build_needs
 from bizosaas_xero.connector.settings import Settings
 from bizosaas_xero.sandbox.switches import register
 from bizosaas_xero.spec import ERRORS, models
@@ -234,7 +234,7 @@ def _scopes() -> str:
             "entity" if feature in entities else "action",
             *(_wanted(needs, words) for words in get_args(scopes.Vocabulary)),
         ]
-        for feature, needs in scopes.REQUIRED_PERMISSIONS.items()
+        for feature, needs in build_needs().items()
     ]
     return table(["Feature", "Kind", "Granular scopes", "Legacy scopes"], rows)
 
@@ -242,14 +242,28 @@ def _scopes() -> str:
 def _profiles() -> str:
     return table(
         ["Profile", "Scopes asked for"],
-        [[code(name), " ".join(map(code, wanted))] for name, wanted in scopes.PROFILES.items()],
+        [[code(name), " ".join(map(code, wanted))] for name, wanted in build_info().auth.scope_profiles.items()],
     )
 
 
 def published() -> str:
-    """Return what ``published.json`` should hold; all but the version, which is kept in the code alone."""
-    told = build_info().model_dump(mode="json", exclude={"version"})
-    return json.dumps(told, ensure_ascii=False, indent=1) + "\n"
+    """Return what ``published.json`` should hold; all but the version, which is kept in the code alone.
+
+    Each entity, action and setting has a line of its own, so that a new one changes few lines.
+    """
+    content = build_info().model_dump(mode="json", exclude={"version"})
+    content["permissions"] = scopes.dump_needs(build_needs())
+    return f"{_one_line_each(content, 3)}\n"
+
+
+def _one_line_each(value: Any, depth: int) -> str:
+    """Return JSON whose values down to a depth have lines of their own."""
+    if depth and isinstance(value, dict) and value:
+        items = [f"{json.dumps(name)}: {_one_line_each(inner, depth - 1)}" for name, inner in value.items()]
+        return "{\n" + ",\n".join(items) + "\n}"
+    if depth > 1 and isinstance(value, list) and value:
+        return "[\n" + ",\n".join(_one_line_each(inner, 0) for inner in value) + "\n]"
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def main() -> None:

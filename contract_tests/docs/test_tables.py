@@ -103,8 +103,8 @@ def test_no_words_for_a_parameter_are_kept_for_nothing():
 
 def test_every_scope_and_profile_is_documented():
     text = read("scopes.md")
-    assert set(scopes.REQUIRED_PERMISSIONS) | set(scopes.PROFILES) <= first_cells(text)
-    for needs in scopes.REQUIRED_PERMISSIONS.values():
+    assert set(scopes.load_needs()) | set(build_info().auth.scope_profiles) <= first_cells(text)
+    for needs in scopes.load_needs().values():
         for need in needs:
             assert f"`{need.granular}`" in text
             assert f"`{need.legacy}`" in text
@@ -113,7 +113,7 @@ def test_every_scope_and_profile_is_documented():
 def test_the_scopes_that_the_owner_reads_are_those_that_are_asked_for():
     told = [cells for cells in rows(section(read("start.md"), "2. The scopes", 2)) if cells[0].startswith("`")]
     for column, vocabulary in enumerate(("granular", "legacy")):
-        assert {cells[column].strip("`") for cells in told} == set(scopes.PROFILES[vocabulary])
+        assert {cells[column].strip("`") for cells in told} == set(build_info().auth.scope_profiles[vocabulary])
 
 
 # ---------------------------------------------------------------- settings

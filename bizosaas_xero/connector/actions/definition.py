@@ -12,6 +12,7 @@ from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.models import Params, Result
 from bizosaas_xero.connector.actions.writes.execute import CommitResult
 from bizosaas_xero.connector.actions.writes.plan import Draft, Write
+from bizosaas_xero.connector.auth.scopes import Permission
 
 P = TypeVar("P", bound=Params)
 
@@ -22,6 +23,7 @@ class Action(ABC, Generic[P]):
     Class attributes:
 
     * ``name``: fixed, because agents and policies refer to it.
+    * ``permissions``: what it needs at Xero.
     * ``title``: for a button.
     * ``description``: for a language model: when to use it, when not, what it costs, what it changes.
     * ``position``: its place in ``list_actions()``; actions of equal position are sorted by name.
@@ -33,6 +35,7 @@ class Action(ABC, Generic[P]):
     """
 
     name: ClassVar[str]
+    permissions: ClassVar[tuple[Permission, ...]]
     title: ClassVar[str]
     description: ClassVar[str]
     position: ClassVar[int] = 1000

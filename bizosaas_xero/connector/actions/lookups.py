@@ -10,6 +10,7 @@ from pydantic import Field
 from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.definition import ReadAction
 from bizosaas_xero.connector.actions.models import Params, Result
+from bizosaas_xero.connector.auth import scopes
 
 
 class NoParams(Params):
@@ -110,6 +111,7 @@ class GetOrganisation(ReadAction[NoParams]):
     """``get_organisation``."""
 
     name = "get_organisation"
+    permissions = (scopes.SETTINGS,)
     title = "Get Organisation"
     description = (
         "Name, country, currency, today's date, financial year and lock dates of the organisation. Use it "
@@ -128,6 +130,7 @@ class ListAccounts(ReadAction[AccountsParams]):
     """``list_accounts``."""
 
     name = "list_accounts"
+    permissions = (scopes.SETTINGS,)
     title = "List Accounts"
     description = (
         "The chart of accounts, or one part of it. Use it to choose an account for a line "

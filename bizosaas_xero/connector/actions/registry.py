@@ -53,7 +53,7 @@ def list_all() -> list[Action]:
             result=action.result_model.model_json_schema(mode="serialization"),
             effect="write" if issubclass(action, WriteAction) else "read",
             destructive=issubclass(action, WriteAction) and action.destructive,
-            scopes=scopes.required_scopes(action.name),
+            scopes=scopes.scopes_by_vocabulary(action.permissions),
         )
         for action in ACTIONS.values()
     ]

@@ -264,7 +264,7 @@ def _grant_result(step: str, grant: Grant, settings: Settings) -> AuthResult:
         warnings.append(f"The organisations could not be listed yet: {error.message} Ask for them later.")
     if grant.kind != "custom" and grant.refresh_token is None:
         warnings.append(auth_errors.OFFLINE_ACCESS_WARNING)
-    for feature in scopes.REQUIRED_PERMISSIONS:
+    for feature in scopes.load_needs():
         lacking = scopes.missing_scopes(grant.scopes, feature)
         if lacking:
             warnings.append(f"'{feature}' will not work: {', '.join(lacking)} was not granted.")

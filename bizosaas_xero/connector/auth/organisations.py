@@ -92,11 +92,9 @@ def check_connection(connection: Connection) -> AuthResult:
             _add_details(result, result.organisation, connection, settings)
     except tuple(_STATUS) as error:
         result.status, result.problem = _STATUS[type(error)], error.to_dict()
-    lacking = (
-        {feature: scopes.missing_scopes(granted, feature) for feature in scopes.REQUIRED_PERMISSIONS} if granted else {}
-    )
+    lacking = {feature: scopes.missing_scopes(granted, feature) for feature in scopes.load_needs()} if granted else {}
     result.missing_scopes = {feature: names for feature, names in lacking.items() if names}
-    unsynced = [result.missing_scopes[feature] for feature in scopes.ENTITIES if feature in result.missing_scopes]
+    unsynced = [result.missing_scopes[feature] for feature in scopes.entity_names() if feature in result.missing_scopes]
     if result.status == "ok" and unsynced:
         every = sorted({name for names in unsynced for name in names})
         result.status, result.problem = "missing_scope", scopes.missing_scope_error(every).to_dict()

@@ -1,4 +1,7 @@
-"""Which entity and action needs which Xero scope, in both of Xero's vocabularies.
+"""Xero's scopes in both of its vocabularies, and what of them a grant lacks for an entity or action.
+
+The row of an entity and the class of an action carry their permissions; ``published.json`` has them for readers that
+load neither.
 
 Apps made since 2 March 2026 know only the *granular* names; older apps know the *legacy* ones too, until
 September 2027 (Xero's granular-scopes FAQ). Xero's OpenAPI file names only the legacy ones.
@@ -6,12 +9,17 @@ September 2027 (Xero's granular-scopes FAQ). Xero's OpenAPI file names only the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib import resources
+from typing import Any, Literal, NamedTuple, get_args
+
+from pydantic_core import from_json
 
 from bizosaas_xero.spec.errors import MissingScope
 
 OFFLINE = "offline_access"
+_WRITE = ":write"
 
 Vocabulary = Literal["granular", "legacy"]
 
@@ -22,6 +30,10 @@ class Permission(NamedTuple):
     granular: str
     legacy: str
     write: bool = False
+
+    def for_writing(self) -> Permission:
+        """Return the permission that allows writing."""
+        return self._replace(write=True)
 
     def granted_by(self, granted: Iterable[str]) -> bool:
         """Return whether the granted scopes include this permission, in either vocabulary."""
@@ -42,78 +54,77 @@ BALANCE_SHEET = Permission("accounting.reports.balancesheet.read", "accounting.r
 AGED = Permission("accounting.reports.aged.read", "accounting.reports.read")
 
 
-def _write(permission: Permission) -> Permission:
-    return permission._replace(write=True)
-
-
-_ENTITIES: dict[str, Sequence[Permission]] = {
-    "invoices": (INVOICES,),
-    "bills": (INVOICES,),
-    "contacts": (CONTACTS,),
-    "bank_transactions": (BANK,),
-    "accounts": (SETTINGS,),
-    "payments": (PAYMENTS,),
-}
-_ACTIONS: dict[str, Sequence[Permission]] = {
-    "create_invoice": (_write(INVOICES), _write(CONTACTS), SETTINGS),
-    # notes are left in the invoice's History; fees and surpluses are bank transactions
-    "mark_invoice_paid": (_write(PAYMENTS), _write(BANK), _write(INVOICES), CONTACTS, SETTINGS),
-    "delete_payment": (_write(PAYMENTS), _write(INVOICES), SETTINGS),
-    "create_contact": (_write(CONTACTS), SETTINGS),
-    "email_invoice": (_write(INVOICES), CONTACTS, SETTINGS),
-    "void_invoice": (_write(INVOICES), SETTINGS),
-    "create_credit_note": (_write(INVOICES), CONTACTS, SETTINGS),
-    # these and the profit and loss are compared with other reports only if the grant allows reading them
-    "get_aged_receivables": (INVOICES, PAYMENTS, SETTINGS),
-    "get_aged_payables": (INVOICES, PAYMENTS, SETTINGS),
-    "reconcile_bank_feeds": (BANK, PAYMENTS, INVOICES, SETTINGS),
-    "generate_pnl_report": (PROFIT_AND_LOSS, SETTINGS),
-    "get_balance_sheet": (BALANCE_SHEET, SETTINGS),
-    "get_organisation": (SETTINGS,),
-    "list_accounts": (SETTINGS,),
-    "find_contacts": (CONTACTS, SETTINGS),
-    "find_invoices": (INVOICES, SETTINGS),
-    "get_invoice": (INVOICES, SETTINGS),
-    "verify_figures": (
-        *(INVOICES, PAYMENTS, CONTACTS, SETTINGS),
-        *(AGED, TRIAL_BALANCE, PROFIT_AND_LOSS, BALANCE_SHEET),
-    ),
-}
-
-REQUIRED_PERMISSIONS = _ENTITIES | _ACTIONS
-"""Entity or action to the permissions it needs."""
-
-ENTITIES = tuple(_ENTITIES)
-"""The synced entities; a connection without one of their permissions has the status `missing_scope`."""
-
-
-def _profile(vocabulary: Vocabulary) -> list[str]:
-    needed = {getattr(permission, vocabulary) for needs in REQUIRED_PERMISSIONS.values() for permission in needs}
-    return [OFFLINE, *sorted(needed)]
-
-
-PROFILES: dict[str, list[str]] = {"granular": _profile("granular"), "legacy": _profile("legacy")}
-"""Scopes to request, by profile name: exactly those that the entities and actions need."""
+PERMISSIONS = (
+    *(INVOICES, PAYMENTS, BANK, CONTACTS, SETTINGS),
+    *(PROFIT_AND_LOSS, TRIAL_BALANCE, BALANCE_SHEET, AGED),
+)
 
 DEFAULT_PROFILE = "granular"
+
+Needs = Mapping[str, Sequence[Permission]]
+"""Entity or action to the permissions it needs."""
+
+
+# ---------------------------------------------------------------- from the rows of entities and actions
+
+
+def scopes_by_vocabulary(permissions: Iterable[Permission]) -> dict[str, list[str]]:
+    """Return the scopes of some permissions, by vocabulary."""
+    permissions = list(permissions)
+    return {name: sorted({getattr(each, name) for each in permissions}) for name in get_args(Vocabulary)}
+
+
+def build_profiles(needs: Needs) -> dict[str, list[str]]:
+    """Return the scopes to request, by profile name: exactly those that the entities and actions need."""
+    needed = scopes_by_vocabulary(permission for permissions in needs.values() for permission in permissions)
+    return {name: [OFFLINE, *scopes] for name, scopes in needed.items()}
+
+
+def dump_needs(needs: Needs) -> dict[str, list[str]]:
+    """Return what each entity and action needs as JSON values, for ``published.json``."""
+    return {
+        feature: [f"{each.granular}{_WRITE * each.write}" for each in each_needs]
+        for feature, each_needs in needs.items()
+    }
+
+
+# ---------------------------------------------------------------- from published.json, which is made of the rows
+
+
+@cache
+def _published() -> dict[str, Any]:
+    content: dict[str, Any] = from_json((resources.files("bizosaas_xero.connector") / "published.json").read_bytes())
+    return content
+
+
+@cache
+def load_needs() -> Needs:
+    """Return entity or action to the permissions it needs."""
+    by_name = {permission.granular: permission for permission in PERMISSIONS}
+    return {
+        feature: tuple(by_name[name.removesuffix(_WRITE)]._replace(write=name.endswith(_WRITE)) for name in names)
+        for feature, names in _published()["permissions"].items()
+    }
+
+
+def entity_names() -> list[str]:
+    """Return the synced entities; a connection that lacks the scopes of one has the status ``missing_scope``."""
+    return [entity["name"] for entity in _published()["entities"]]
 
 
 def requested_scopes(scopes: str | Sequence[str] | None) -> list[str]:
     """Return the scopes to request: those of a profile, or the given list or space-separated string."""
+    profiles = _published()["auth"]["scope_profiles"]
     if not scopes:
-        return PROFILES[DEFAULT_PROFILE]
+        return list(profiles[DEFAULT_PROFILE])
     if isinstance(scopes, str):
-        return PROFILES.get(scopes.strip(), scopes.split())
+        return list(profiles.get(scopes.strip(), scopes.split()))
     return list(scopes)
 
 
-def required_scopes(feature: str) -> dict[str, list[str]]:
-    """Return the scopes that an entity or action needs, by vocabulary."""
-    needs = REQUIRED_PERMISSIONS[feature]
-    return {
-        "granular": sorted({permission.granular for permission in needs}),
-        "legacy": sorted({permission.legacy for permission in needs}),
-    }
+def required_scopes(feature: str | None) -> dict[str, list[str]]:
+    """Return the scopes that an entity or action needs, by vocabulary; none for an unknown one."""
+    return scopes_by_vocabulary(load_needs().get(feature or "", ()))
 
 
 def missing_scopes(granted: Sequence[str], feature: str) -> list[str]:
@@ -121,7 +132,7 @@ def missing_scopes(granted: Sequence[str], feature: str) -> list[str]:
     legacy_names = {"accounting.transactions", "accounting.reports"}
     speaks_legacy = any(scope.removesuffix(".read") in legacy_names for scope in granted)
     vocabulary = "legacy" if speaks_legacy else "granular"
-    lacking = [permission for permission in REQUIRED_PERMISSIONS[feature] if not permission.granted_by(granted)]
+    lacking = [permission for permission in load_needs()[feature] if not permission.granted_by(granted)]
     return sorted({getattr(permission, vocabulary) for permission in lacking})
 
 

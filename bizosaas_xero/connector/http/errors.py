@@ -108,7 +108,7 @@ def not_permitted(response: httpx.Response, feature: str | None = None) -> Misco
 
 
 def _missing_scope(response: httpx.Response, feature: str | None) -> ConnectorError:
-    missing = scopes.required_scopes(feature)["granular"] if feature in scopes.REQUIRED_PERMISSIONS else []
+    missing = scopes.required_scopes(feature)["granular"]
     error = scopes.missing_scope_error(missing, feature)
     error.correlation_id = XERO.correlation_id(response)
     return error

@@ -21,6 +21,7 @@ class Entity:
         path: Under ``/api.xro/2.0/``; also the name of the list in the answer.
         key: The immutable id.
         interval: Default seconds between syncs.
+        permissions: What reading it needs at Xero.
         order: The name by which Xero sorts by id (its spelling differs from the field's); ``None`` for a
             list that Xero does not page.
         where: A filter whose result a row never leaves.
@@ -37,6 +38,7 @@ class Entity:
     key: str
     shape: str
     interval: int
+    permissions: tuple[scopes.Permission, ...]
     columns: Mapping[str, str]
     order: str | None = None
     where: str | None = None
@@ -58,7 +60,7 @@ class Entity:
             json_schema=fields.json_schema(self.shape, (self.key, *self.other_keys)),
             interval=self.interval,
             columns=dict(self.columns),
-            scopes=scopes.required_scopes(self.name),
+            scopes=scopes.scopes_by_vocabulary(self.permissions),
             recheck=self.recheck[0] if self.recheck else None,
             events=list(self.events),
             deal=list(self.deal),
@@ -135,6 +137,7 @@ _TABLE = (
         key="InvoiceID",
         shape="Invoice",
         interval=15 * MINUTE,
+        permissions=(scopes.INVOICES,),
         order="InvoiceID",
         where='Type=="ACCREC"',
         columns=_DOCUMENT_COLUMNS,
@@ -149,6 +152,7 @@ _TABLE = (
         key="InvoiceID",
         shape="Invoice",
         interval=30 * MINUTE,
+        permissions=(scopes.INVOICES,),
         order="InvoiceID",
         where='Type=="ACCPAY"',
         columns=_DOCUMENT_COLUMNS,
@@ -162,6 +166,7 @@ _TABLE = (
         key="ContactID",
         shape="Contact",
         interval=HOUR,
+        permissions=(scopes.CONTACTS,),
         order="ContactID",
         params={"includeArchived": "true"},
         events=(_event("contact_archived", "Contact archived", where={"ContactStatus": ["ARCHIVED"]}),),
@@ -186,6 +191,7 @@ _TABLE = (
         other_keys=("OverpaymentID", "PrepaymentID"),
         shape="BankTransaction",
         interval=DAY,
+        permissions=(scopes.BANK,),
         order="BankTransactionID",
         recheck=(Recheck(field="IsReconciled", equals=False, every=DAY), "IsReconciled==false"),
         columns={
@@ -209,6 +215,7 @@ _TABLE = (
         key="AccountID",
         shape="Account",
         interval=HOUR,
+        permissions=(scopes.SETTINGS,),
         columns={
             "code": "Code",
             "name": "Name",
@@ -228,6 +235,7 @@ _TABLE = (
         key="PaymentID",
         shape="Payment",
         interval=30 * MINUTE,
+        permissions=(scopes.PAYMENTS,),
         order="PaymentID",
         columns={
             "type": "PaymentType",

@@ -115,8 +115,6 @@ def test_warnings_name_only_features_that_exist(box):
     result = account.auth("callback", **callback(account, scopes=read))
     unread = {
         "generate_pnl_report",
-        "get_aged_receivables",
-        "get_aged_payables",
         "get_balance_sheet",
         "verify_figures",
     }

@@ -139,6 +139,6 @@ def test_no_error_shows_a_secret_or_a_token(box, account):
 
 
 def test_every_feature_is_covered_by_both_profiles():
-    for feature in scopes.REQUIRED_PERMISSIONS:
-        for profile in scopes.PROFILES.values():
+    for feature in scopes.load_needs():
+        for profile in plugin.describe().auth.scope_profiles.values():
             assert scopes.missing_scopes(profile, feature) == []

@@ -24,6 +24,7 @@ from bizosaas_xero.connector.actions.definition import ReadAction
 from bizosaas_xero.connector.actions.models import Money, Params, Result
 from bizosaas_xero.connector.actions.reports.days import ReportDay
 from bizosaas_xero.connector.actions.unreadable import Unreadable, describe_unreadable, list_unreadable
+from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.spec.errors import Invalid
 
 MAX_TEXT_LENGTH = 2_000_000
@@ -269,6 +270,7 @@ class ReconcileBankFeeds(ReadAction[ReconcileParams]):
     """``reconcile_bank_feeds``."""
 
     name = "reconcile_bank_feeds"
+    permissions = (scopes.BANK, scopes.PAYMENTS, scopes.INVOICES, scopes.SETTINGS)
     title = "Reconcile Bank Feeds"
     description = (
         "Entries in Xero without a matched bank line: by bank account and age, with suspected "

@@ -14,6 +14,7 @@ from bizosaas_xero.connector.actions.models import Params, Result
 from bizosaas_xero.connector.actions.writes import contact_lookup
 from bizosaas_xero.connector.actions.writes.execute import CommitResult, run_steps, try_history_note
 from bizosaas_xero.connector.actions.writes.plan import ZERO, Draft
+from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.spec.errors import Invalid
 
 # Xero takes no umlauts in an e-mail address (its OpenAPI file).
@@ -76,6 +77,7 @@ class CreateContact(WriteAction[CreateContactParams]):
     """``create_contact``."""
 
     name = "create_contact"
+    permissions = (scopes.CONTACTS.for_writing(), scopes.SETTINGS)
     title = "Create Contact"
     description = (
         "Make a new customer or supplier in Xero. Use it when find_contacts finds none and the contact is to be "

@@ -8,6 +8,7 @@ from bizosaas_xero.connector.actions.books import Books, Row, quote
 from bizosaas_xero.connector.actions.definition import ReadAction
 from bizosaas_xero.connector.actions.models import Money, Params, Result
 from bizosaas_xero.connector.actions.unreadable import Unreadable, list_unreadable
+from bizosaas_xero.connector.auth import scopes
 
 
 class FindContactsParams(Params):
@@ -74,6 +75,7 @@ class FindContacts(ReadAction[FindContactsParams]):
     """``find_contacts``."""
 
     name = "find_contacts"
+    permissions = (scopes.CONTACTS, scopes.SETTINGS)
     title = "Find Contacts"
     description = (
         "Contacts by exact name, e-mail or account number. Use it before anything that names a customer. If "

@@ -24,6 +24,7 @@ from bizosaas_xero.connector.actions.writes.execute import (
     try_history_note,
 )
 from bizosaas_xero.connector.actions.writes.plan import ZERO, Draft
+from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.spec.errors import ConnectorError
 
 
@@ -53,6 +54,7 @@ class CreateCreditNote(WriteAction[CreateCreditNoteParams]):
     """``create_credit_note``."""
 
     name = "create_credit_note"
+    permissions = (scopes.INVOICES.for_writing(), scopes.CONTACTS, scopes.SETTINGS)
     title = "Create Credit Note"
     description = (
         "Credit a customer: correct an invoice they have, wholly or in part, or credit lines without one. Use it "

@@ -16,6 +16,7 @@ from bizosaas_xero.connector.actions.writes import contact_lookup
 from bizosaas_xero.connector.actions.writes.document_lookup import document_reference
 from bizosaas_xero.connector.actions.writes.execute import CommitResult, check_outcome, run_steps, try_history_note
 from bizosaas_xero.connector.actions.writes.plan import Draft
+from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.spec.errors import Invalid, NotFound
 
 
@@ -45,6 +46,7 @@ class CreateInvoice(WriteAction[CreateInvoiceParams]):
     """``create_invoice``."""
 
     name = "create_invoice"
+    permissions = (scopes.INVOICES.for_writing(), scopes.CONTACTS.for_writing(), scopes.SETTINGS)
     title = "Create Invoice"
     description = (
         "Make a sales invoice for a customer, from a CRM deal or from lines; as a draft, or approved and "

@@ -17,6 +17,7 @@ from bizosaas_xero.connector.actions.writes.document_lookup import (
 )
 from bizosaas_xero.connector.actions.writes.execute import CommitResult
 from bizosaas_xero.connector.actions.writes.plan import Draft
+from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.spec.errors import Invalid
 
 _SENDABLE = {"SUBMITTED", "AUTHORISED", "PAID"}
@@ -54,6 +55,7 @@ class EmailInvoice(WriteAction[EmailInvoiceParams]):
     """``email_invoice``."""
 
     name = "email_invoice"
+    permissions = (scopes.INVOICES.for_writing(), scopes.CONTACTS, scopes.SETTINGS)
     title = "E-mail Invoice"
     description = (
         "E-mail a sales invoice that is already in Xero to its customer. Use it when a person asks to send or "

@@ -11,6 +11,7 @@ from bizosaas_xero.connector.actions.books import Books, Row, date_filter, parse
 from bizosaas_xero.connector.actions.definition import ReadAction
 from bizosaas_xero.connector.actions.models import Money, Params, Result
 from bizosaas_xero.connector.actions.unreadable import Unreadable, list_unreadable
+from bizosaas_xero.connector.auth import scopes
 
 
 class FindInvoicesParams(Params):
@@ -165,6 +166,7 @@ class FindInvoices(ReadAction[FindInvoicesParams]):
     """``find_invoices``."""
 
     name = "find_invoices"
+    permissions = (scopes.INVOICES, scopes.SETTINGS)
     title = "Find Invoices"
     description = (
         "Sales invoices or bills by number, reference, contact, status or date, newest first. Use it to find "
@@ -183,6 +185,7 @@ class GetInvoice(ReadAction[GetInvoiceParams]):
     """``get_invoice``."""
 
     name = "get_invoice"
+    permissions = (scopes.INVOICES, scopes.SETTINGS)
     title = "Get Invoice"
     description = "One invoice or bill with its lines, tax, and its payments. Reads only; two calls."
     position = 170

@@ -24,6 +24,7 @@ from bizosaas_xero.connector.actions.writes.document_lookup import (
 )
 from bizosaas_xero.connector.actions.writes.execute import CommitResult, add_history_note, run_steps
 from bizosaas_xero.connector.actions.writes.plan import ZERO, Draft, Step
+from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.spec.errors import Invalid
 
 _NEW_STATUS = {"DRAFT": "DELETED", "SUBMITTED": "DELETED", "AUTHORISED": "VOIDED", "PAID": "VOIDED"}
@@ -65,6 +66,7 @@ class VoidInvoice(WriteAction[VoidInvoiceParams]):
     """``void_invoice``."""
 
     name = "void_invoice"
+    permissions = (scopes.INVOICES.for_writing(), scopes.SETTINGS)
     title = "Void Invoice"
     description = (
         "Take back a sales invoice or bill that was made by mistake: a draft is deleted, an approved one voided at "

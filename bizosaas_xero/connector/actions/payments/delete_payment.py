@@ -20,6 +20,7 @@ from bizosaas_xero.connector.actions.writes.document_lookup import (
 )
 from bizosaas_xero.connector.actions.writes.execute import CommitResult, add_history_note, run_steps
 from bizosaas_xero.connector.actions.writes.plan import ONE, ZERO, Draft, Step
+from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.spec.errors import Invalid, NotFound
 
 _KINDS: dict[str, DocumentKind] = {"ACCRECPAYMENT": "invoice", "ACCPAYPAYMENT": "bill"}
@@ -62,6 +63,7 @@ class DeletePayment(WriteAction[DeletePaymentParams]):
     """``delete_payment``."""
 
     name = "delete_payment"
+    permissions = (scopes.PAYMENTS.for_writing(), scopes.INVOICES.for_writing(), scopes.SETTINGS)
     title = "Delete Payment"
     description = (
         "Delete a payment that was recorded by mistake; its invoice or bill is due again. Use it to take back "

@@ -31,6 +31,7 @@ from bizosaas_xero.connector.actions.writes.execute import (
     try_history_note,
 )
 from bizosaas_xero.connector.actions.writes.plan import Draft, Step
+from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.spec.errors import Conflict, ConnectorError
 
 
@@ -59,6 +60,14 @@ class MarkInvoicePaid(WriteAction[MarkInvoicePaidParams]):
     """``mark_invoice_paid``."""
 
     name = "mark_invoice_paid"
+    # notes are left in the invoice's History; fees and surpluses are bank transactions
+    permissions = (
+        scopes.PAYMENTS.for_writing(),
+        scopes.BANK.for_writing(),
+        scopes.INVOICES.for_writing(),
+        scopes.CONTACTS,
+        scopes.SETTINGS,
+    )
     title = "Mark Invoice Paid"
     description = (
         "Record that an invoice was paid by the customer (or, with kind `bill`, that the organisation paid a "

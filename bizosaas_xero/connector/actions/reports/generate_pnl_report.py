@@ -21,6 +21,7 @@ from bizosaas_xero.connector.actions.reports.pnl_models import (
     Section,
 )
 from bizosaas_xero.connector.actions.typed_rows import UnreadableRecord
+from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.spec.errors import Invalid
 
 ZERO = Decimal(0)
@@ -216,6 +217,8 @@ class GeneratePnlReport(ReadAction[PnlParams]):
     """``generate_pnl_report``."""
 
     name = "generate_pnl_report"
+    # compared with other reports only if the grant allows reading them
+    permissions = (scopes.PROFIT_AND_LOSS, scopes.SETTINGS)
     title = "Generate P&L Report"
     description = (
         "Profit and loss of the organisation for a period, on accrual or cash basis, by account, with exact "

@@ -26,6 +26,7 @@ from bizosaas_xero.connector.actions.reports.aged_models import (
 from bizosaas_xero.connector.actions.reports.ageing import ZERO
 from bizosaas_xero.connector.actions.reports.open_items import PAYABLES, RECEIVABLES, Item, Side
 from bizosaas_xero.connector.actions.unreadable import describe_unreadable, list_unreadable
+from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.spec.errors import Invalid
 
 COUNTED = (
@@ -199,6 +200,8 @@ class GetAgedReceivables(_GetAged):
     """``get_aged_receivables``."""
 
     name = "get_aged_receivables"
+    # compared with other reports only if the grant allows reading them
+    permissions = (scopes.INVOICES, scopes.PAYMENTS, scopes.SETTINGS)
     title = "Get Aged Receivables"
     description = _description(
         "Which customers owe the organisation how much, and for how long. Use it for open invoices and dunning."
@@ -211,6 +214,8 @@ class GetAgedPayables(_GetAged):
     """``get_aged_payables``."""
 
     name = "get_aged_payables"
+    # compared with other reports only if the grant allows reading them
+    permissions = (scopes.INVOICES, scopes.PAYMENTS, scopes.SETTINGS)
     title = "Get Aged Payables"
     description = _description(
         "What the organisation owes its suppliers, and for how long. Use it for open bills and payment runs."

@@ -15,6 +15,7 @@ from bizosaas_xero.connector.actions.reports import layout
 from bizosaas_xero.connector.actions.reports.days import ReportDay
 from bizosaas_xero.connector.actions.reports.sheet_lines import CLASSES, check_totals, place_lines
 from bizosaas_xero.connector.actions.typed_rows import UnreadableRecord
+from bizosaas_xero.connector.auth import scopes
 
 
 class BalanceSheetParams(Params):
@@ -161,6 +162,7 @@ class GetBalanceSheet(ReadAction[BalanceSheetParams]):
     """``get_balance_sheet``."""
 
     name = "get_balance_sheet"
+    permissions = (scopes.BALANCE_SHEET, scopes.SETTINGS)
     title = "Get Balance Sheet"
     description = (
         "What the organisation owns and owes at the end of a month, by account, on accrual or cash basis, "

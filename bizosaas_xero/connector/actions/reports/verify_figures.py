@@ -14,6 +14,7 @@ from bizosaas_xero.connector.actions.models import Money, Params, Result
 from bizosaas_xero.connector.actions.reports.citations import Cited, Reader
 from bizosaas_xero.connector.actions.reports.currency_words import may_mean
 from bizosaas_xero.connector.actions.reports.figures import Token, find_figures
+from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.spec.errors import Invalid, NotFound
 
 MAX_CITATIONS = 40
@@ -162,6 +163,10 @@ class VerifyFigures(ReadAction[VerifyParams]):
     """``verify_figures``."""
 
     name = "verify_figures"
+    permissions = (
+        *(scopes.INVOICES, scopes.PAYMENTS, scopes.CONTACTS, scopes.SETTINGS),
+        *(scopes.AGED, scopes.TRIAL_BALANCE, scopes.PROFIT_AND_LOSS, scopes.BALANCE_SHEET),
+    )
     title = "Verify Figures"
     description = (
         "Checks a text that you wrote: reads each cited figure again, and reports which figures are "
