@@ -182,18 +182,18 @@ class Books:
         Args:
             path: The list.
             shape: The shape of its rows.
-            conditions: Conditions that Xero optimises.
-            unoptimised: The other conditions.
+            conditions: The conditions.
+            unoptimised: Those of them that Xero does not optimise.
             matches: Whether a row fulfils the unoptimised conditions.
             order: The column by which the rows are ordered.
         """
-        where = [*conditions, *unoptimised]
         try:
-            return list(self.iter_rows(path, shape, _query(where, order), tolerant=True))
+            return list(self.iter_rows(path, shape, _query(conditions, order), tolerant=True))
         except Invalid as error:
             if error.reason != HIGH_VOLUME or not unoptimised:
                 raise
-        rows = self.iter_rows(path, shape, _query(conditions, order), tolerant=True)
+        optimised = [condition for condition in conditions if condition not in unoptimised]
+        rows = self.iter_rows(path, shape, _query(optimised, order), tolerant=True)
         return [row for row in rows if matches(row)]
 
     def convert_rows(self, rows: Iterable[S], convert: Callable[[S], T]) -> Iterator[T]:

@@ -94,8 +94,8 @@ def read_bank_entries(
         reconciled: Only entries that are matched to a bank line, or only those that are not.
     """
     accounts = bank_accounts(books)
-    optimised = ['Status=="AUTHORISED"', *conditions]
     by_flag = [] if reconciled is None else [f"IsReconciled=={str(reconciled).lower()}"]
+    common = ['Status=="AUTHORISED"', *by_flag, *conditions]
     by_account = [f'BankAccount.AccountID==Guid("{account_id}")'] if account_id else []
 
     def has_flag(row: Row) -> bool:
@@ -104,13 +104,13 @@ def read_bank_entries(
     transactions = books.read_filtered(
         "BankTransactions",
         "BankTransaction",
-        optimised,
+        common + by_account,
         unoptimised=by_flag + by_account,
         matches=lambda row: has_flag(row) and account_id in {None, _account_id(row.get("BankAccount"))},
         order="BankTransactionID ASC",
     )
     payments = books.read_filtered(
-        "Payments", "Payment", optimised, unoptimised=by_flag, matches=has_flag, order="PaymentID ASC"
+        "Payments", "Payment", common, unoptimised=by_flag, matches=has_flag, order="PaymentID ASC"
     )
     # transfers have a list of their own, so that they count once if they are in this one too
     moved = [row for row in transactions if not str(row.get("Type")).endswith("-TRANSFER")]

@@ -7,118 +7,25 @@ import io
 from datetime import date, timedelta
 from decimal import Decimal
 
-import httpx
 import pytest
 
-from bizosaas_xero import plugin
 from bizosaas_xero.connector.actions.reports import aged_tie_out
 from bizosaas_xero.connector.actions.reports.open_items import Item
 from bizosaas_xero.connector.http import transport
-from bizosaas_xero.sandbox import serve
-from contract_tests.helpers.xero_account import Account, calls
-
-TABLES = ("Invoices", "Payments", "CreditNotes", "BankTransactions", "Prepayments", "Overpayments")
-
-
-class Book:
-    """Books without documents, into which documents are written as an app writes them."""
-
-    def __init__(self, box):
-        self.box = box
-        self.account = Account(box).connect()
-        store = box.sandbox.store(self.account.organisation_id)
-        for entity in TABLES:
-            table = store.table(entity)
-            for guid in [table.id(slot) for slot in table.by_id]:
-                table.delete(guid)
-        self.today = self.run("get_organisation").data["today"]
-        self.url = f"{self.account.settings['api_url']}/api.xro/2.0/"
-
-    def run(self, action, **params):
-        return plugin.run_action(self.account.connection(), action, params, {})
-
-    def day(self, ago):
-        return self.today - timedelta(ago)
-
-    def write(self, path, body):
-        headers = {
-            "Authorization": f"Bearer {self.account.grant['access_token']}",
-            "Xero-Tenant-Id": self.account.organisation_id,
-            "Accept": "application/json",
-        }
-        answer = httpx.put(self.url + path, json=body, headers=headers)
-        assert answer.status_code == 200, answer.text
-        return next(rows for rows in answer.json().values() if isinstance(rows, list))[0]
-
-    def contact(self, name):
-        return {"ContactID": self.write("Contacts", {"Name": name})["ContactID"]}
-
-    def document(self, kind, who, amount, ago, due=None, status="AUTHORISED", **more):
-        body = {
-            "Type": kind, "Contact": who, "Date": f"{self.day(ago)}", "Status": status,
-            "LineAmountTypes": "NoTax",
-            "LineItems": [{"Description": "x", "UnitAmount": amount, "AccountCode": "200"}], **more,
-        }  # fmt: skip
-        if due is not None:
-            body["DueDate"] = f"{self.day(due)}"
-        return self.write("CreditNotes" if kind.endswith("CREDIT") else "Invoices", body)
-
-    def void(self, invoice):
-        return self.write_over(f"Invoices/{invoice['InvoiceID']}", {"Status": "VOIDED"})
-
-    def write_over(self, path, body):
-        headers = {
-            "Authorization": f"Bearer {self.account.grant['access_token']}",
-            "Xero-Tenant-Id": self.account.organisation_id,
-            "Accept": "application/json",
-        }
-        answer = httpx.post(self.url + path, json=body, headers=headers)
-        assert answer.status_code == 200, answer.text
-
-    def change(self, guid, **fields):
-        """Change an invoice behind the back of the rules, and return what it was."""
-        store = self.box.sandbox.store(self.account.organisation_id)
-        row = store.get("Invoices", guid)
-        before = {name: row[name] for name in fields}
-        store.put("Invoices", {**row, **fields})
-        return before
-
-    def pay(self, invoice, amount, ago, **more):
-        body = {
-            "Invoice": {"InvoiceID": invoice["InvoiceID"]}, "Account": {"Code": "090"}, "Amount": amount,
-            "Date": f"{self.day(ago)}", **more,
-        }  # fmt: skip
-        return self.write("Payments", body)
-
-    def in_advance(self, kind, who, amount, ago, bank="090", **more):
-        code = {} if kind.endswith("OVERPAYMENT") else {"AccountCode": "620"}
-        body = {
-            "Type": kind, "Contact": who, "BankAccount": {"Code": bank}, "Date": f"{self.day(ago)}",
-            "LineAmountTypes": "NoTax", "LineItems": [{"Description": "x", "UnitAmount": amount, **code}],
-            **more,
-        }  # fmt: skip
-        made = self.write("BankTransactions", body)
-        return made.get("OverpaymentID") or made["PrepaymentID"]
-
-    def allocate(self, entity, key, invoice, amount, ago):
-        body = {"Invoice": {"InvoiceID": invoice["InvoiceID"]}, "Amount": amount, "Date": f"{self.day(ago)}"}
-        self.write(f"{entity}/{key}/Allocations", {"Allocations": [body]})
-
-
-def empty():
-    return serve(invoices=30, seed=5, limits=False)
+from contract_tests.helpers.written_book import WrittenBook, serve_empty
+from contract_tests.helpers.xero_account import calls
 
 
 @pytest.fixture(scope="module")
 def book():
     """The book of the docstrings below; A is alder, B birch (pays in USD), C cedar."""
-    with empty() as box:
+    with serve_empty() as box:
         yield small_book(box)
     transport.close_clients()
 
 
 def small_book(box, sale="ACCREC"):
-    book = Book(box)
+    book = WrittenBook(box)
     alder, birch, cedar = (book.contact(name) for name in ("Alder", "Birch", "Cedar"))
     book.ids = {"Alder": alder["ContactID"], "Birch": birch["ContactID"], "Cedar": cedar["ContactID"]}
     way = "RECEIVE" if sale == "ACCREC" else "SPEND"
@@ -267,7 +174,7 @@ def test_a_future_day_is_refused(book):
 
 
 def test_payables_of_a_mirrored_book_equal_its_receivables():
-    with empty() as box:
+    with serve_empty() as box:
         book = small_book(box, "ACCPAY")
         for ago, (total, contacts, prepaid, _) in EXPECTED.items():
             result = book.run("get_aged_payables", as_of=f"{book.day(ago)}", bridge=True).data
@@ -278,8 +185,8 @@ def test_payables_of_a_mirrored_book_equal_its_receivables():
 
 
 def test_books_without_open_documents_give_zero():
-    with empty() as box:
-        book = Book(box)
+    with serve_empty() as box:
+        book = WrittenBook(box)
         who = book.contact("Alder")
         for sale in ("ACCREC", "ACCPAY"):
             book.pay(book.document(sale, who, 10, 9, 2), 10, 8)
@@ -293,8 +200,8 @@ def test_books_without_open_documents_give_zero():
 
 def test_an_invoice_known_only_by_an_allocation_is_found():
     """Should Xero call an invoice fully paid on an earlier day than that of the allocation that did it."""
-    with empty() as box:
-        book = Book(box)
+    with serve_empty() as box:
+        book = WrittenBook(box)
         who = book.contact("Alder")
         invoice = book.document("ACCREC", who, 100, 60, 40)
         note = book.document("ACCRECCREDIT", who, 100, 50)
@@ -350,8 +257,8 @@ def test_a_different_control_account_is_reported(book):
 
 
 def test_the_control_account_is_compared_without_contact_reports():
-    with empty() as box:
-        book = Book(box)
+    with serve_empty() as box:
+        book = WrittenBook(box)
         invoice = book.document("ACCREC", book.contact("Alder"), 100, 60, 40)
         book.pay(book.document("ACCPAY", book.contact("Birch"), 10, 9, 2), 10, 8)
         note = book.document("ACCRECCREDIT", book.contact("Cedar"), 5, 9, status="DRAFT")
