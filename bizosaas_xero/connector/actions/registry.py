@@ -100,9 +100,12 @@ def _read(action: ReadAction[Any], control: Control) -> ActionResult:
 def _write(action: WriteAction[Any], control: Control) -> ActionResult:
     books, write = action.books, action.write
     if control.mode == "plan":
-        plan = action.plan().to_plan(write, _name(books), books.base_currency)
-        return ActionResult(action=action.name, status="planned", plan=plan, warnings=plan.warnings, **_cost(books))
+        planned = action.plan().to_plan(write, _name(books), books.base_currency)
+        return ActionResult(
+            action=action.name, status="planned", plan=planned, warnings=planned.warnings, **_cost(books)
+        )
     ready: Draft | Row | None = action.find_existing()
+    draft: Draft | None = None
     if ready is None:
         ready = draft = action.plan()
         if control.mode == "commit" and draft.hash(write) != control.plan_hash:
@@ -116,10 +119,16 @@ def _write(action: WriteAction[Any], control: Control) -> ActionResult:
                 reason="stale_plan",
             )
     done = action.commit(ready)
+    plan: Plan | None = None
+    if draft is not None and ready is draft and not done.repeated:
+        done.warnings += [text for text in draft.warnings if text not in done.warnings]
+        # the caller of a commit has seen the plan
+        plan = draft.to_plan(write, _name(books), books.base_currency) if control.mode == "run" else None
     return ActionResult(
         action=action.name,
         status="partial" if done.partial else "done",
         data=action.to_result(done).model_dump(),
+        plan=plan,
         warnings=done.warnings,
         **_cost(books),
     )

@@ -60,6 +60,20 @@ SHAPES: dict[str, Shape] = {
         decimals="TaxPercentage TaxAmount TaxableAmount NonTaxableAmount ExemptAmount",
     ),
     "Item": Shape(text="ItemID Code Name"),
+    # Parts of documents, for lists in which only these fields matter: an odd value elsewhere blocks nothing.
+    "InvoiceMark": Shape(text="InvoiceID InvoiceNumber Reference Status Url"),
+    "InvoiceAmount": Shape(text="InvoiceID", decimals="Total", dates="Date"),
+    "CreditNoteSummary": Shape(
+        text="CreditNoteID CreditNoteNumber Reference Status CurrencyCode",
+        decimals="Total RemainingCredit",
+        dates="Date",
+    ),
+    "PriceListItem": Shape(
+        text="ItemID Code Name Description",
+        flags="IsSold IsTrackedAsInventory",
+        nested={"SalesDetails": "SalesDetails"},
+    ),
+    "SalesDetails": Shape(text="AccountCode TaxType", decimals="UnitPrice"),
     "Tracking": Shape(text="TrackingCategoryID TrackingOptionID Name Option"),
     "Message": Shape(text="Message"),
     "Attachment": Shape(text="AttachmentID FileName Url MimeType", integers="ContentLength", flags="IncludeOnline"),

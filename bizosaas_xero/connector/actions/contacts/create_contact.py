@@ -6,25 +6,22 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, field_validator
 
-from bizosaas_xero.connector.actions.books import Books, Row, quote
+from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.definition import WriteAction
 from bizosaas_xero.connector.actions.escaping import bullet_list, escape_markdown
 from bizosaas_xero.connector.actions.invoices import defaults
-from bizosaas_xero.connector.actions.models import Params, Result
+from bizosaas_xero.connector.actions.models import Result, WrittenParams
 from bizosaas_xero.connector.actions.writes import contact_lookup
 from bizosaas_xero.connector.actions.writes.execute import CommitResult, run_steps, try_history_note
 from bizosaas_xero.connector.actions.writes.plan import ZERO, Draft
 from bizosaas_xero.connector.auth import scopes
+from bizosaas_xero.connector.actions.writes.text import single_spaces
 from bizosaas_xero.spec.errors import Invalid
-
-# Xero takes no umlauts in an e-mail address (its OpenAPI file).
-_EMAIL = r"^[!-?A-~]+@[!-?A-~]+\.[!-?A-~]+$"
-_MAX_SHOWN, _MAX_SEARCHED = 5, 100
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
-class Address(Params):
+class Address(WrittenParams):
     """The contact's postal address."""
 
     street: Text | None = Field(None, max_length=500, description="Street and house number.")
@@ -38,11 +35,13 @@ class Address(Params):
     )
 
 
-class CreateContactParams(Params):
+class CreateContactParams(WrittenParams):
     """A new contact: its name, and further facts."""
 
     name: Text = Field(max_length=255, description="Of the company, or of a private person. Must be new.")
-    email: Text | None = Field(None, max_length=255, pattern=_EMAIL, description="Invoices are e-mailed there.")
+    email: Text | None = Field(
+        None, max_length=255, pattern=contact_lookup.EMAIL_PATTERN, description="Invoices are e-mailed there."
+    )
     phone: Text | None = Field(None, max_length=50)
     account_number: Text | None = Field(
         None, max_length=50, description="The customer's number in the CRM; find_contacts finds it by this."
@@ -58,7 +57,7 @@ class CreateContactParams(Params):
     @field_validator("name")
     @classmethod
     def _single_spaces(cls, name: str) -> str:
-        return " ".join(name.split())
+        return single_spaces(name)
 
 
 class CreatedContact(Result):
@@ -108,11 +107,9 @@ class CreateContact(WriteAction[CreateContactParams]):
 
     def _name_warnings(self) -> list[str]:
         warnings, name = [], self.params.name
-        for row in _find_by_name(self.books, name):
-            if row.get("ContactNumber") == self.write.mark:
-                continue
-            same = str(row.get("Name")).casefold() == name.casefold()
-            if same and row.get("ContactStatus") == "ACTIVE":
+        for row in self._others("name", name):
+            exact = single_spaces(str(row.get("Name"))).casefold() == name.casefold()
+            if exact and row.get("ContactStatus") == "ACTIVE":
                 raise Invalid.field(
                     "params.name",
                     f"the contact {row['Name']} exists already ({row['ContactID']})",
@@ -120,25 +117,21 @@ class CreateContact(WriteAction[CreateContactParams]):
                     reason="contact_exists",
                 )
             status = str(row.get("ContactStatus") or "").lower()
-            similarity = "has this name" if same else "has almost this name"
+            similarity = "has this name" if exact else "has almost this name"
             warnings.append(f"Possible duplicate: {row['Name']} ({row['ContactID']}, {status}) {similarity}.")
         return warnings
 
     def _other_warnings(self) -> list[str]:
-        warnings = []
-        for field, column, value in (
-            ("email", "EmailAddress", self.params.email),
-            ("account_number", "AccountNumber", self.params.account_number),
-        ):
-            if not value:
-                continue
-            query = {"where": f"{column}=={quote(value, f'params.{field}')}"}
-            warnings += [
-                f"Possible duplicate: {row['Name']} ({row['ContactID']}) has the same {field.replace('_', ' ')}."
-                for row in self.books.list_cached("Contacts", "Contact", query, limit=_MAX_SHOWN)
-                if row.get("ContactNumber") != self.write.mark
-            ]
-        return warnings
+        return [
+            f"Possible duplicate: {row['Name']} ({row['ContactID']}) has the same {field.replace('_', ' ')}."
+            for field, value in (("email", self.params.email), ("account_number", self.params.account_number))
+            if value
+            for row in self._others(field, value)
+        ]
+
+    def _others(self, fact: str, value: str) -> list[Row]:
+        rows = contact_lookup.find_by_fact(self.books, fact, value, "params")
+        return [row for row in rows if row.get("ContactNumber") != self.write.mark]
 
     def find_existing(self) -> Row | None:
         """Look for the contact that an earlier call of this write made, also if it was renamed since."""
@@ -190,15 +183,6 @@ def _fields(params: CreateContactParams) -> dict[str, Any]:
         parts = {name: value for name, value in address.items() if value}
         fields["Addresses"] = [{"AddressType": "POBOX", **parts}]
     return {name: value for name, value in fields.items() if value}
-
-
-def _find_by_name(books: Books, name: str) -> list[Row]:
-    if '"' in name or "\\" in name:  # a filter cannot hold them; a search can, and finds parts of names as well
-        query = {"searchTerm": name, "includeArchived": "true"}
-        rows = books.list_cached("Contacts", "Contact", query, limit=_MAX_SEARCHED)
-        return [row for row in rows if str(row.get("Name")).casefold() == name.casefold()]
-    query = {"where": f"Name=={quote(name, 'params.name')}", "includeArchived": "true"}
-    return books.list_cached("Contacts", "Contact", query, limit=_MAX_SHOWN)
 
 
 def _summary(books: Books, params: CreateContactParams, warnings: tuple[str, ...]) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from bizosaas_xero.connector.actions.books import Books, Row, quote
+from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.definition import ReadAction
 from bizosaas_xero.connector.actions.models import Money, Params, Result
 from bizosaas_xero.connector.actions.unreadable import Unreadable, list_unreadable
 from bizosaas_xero.connector.auth import scopes
+from bizosaas_xero.connector.actions.writes.contact_lookup import find_by_fact, has_fact
+from bizosaas_xero.connector.actions.writes.text import single_spaces
 
 
 class FindContactsParams(Params):
@@ -42,17 +44,21 @@ class ContactsResult(Result):
 
 def find_contacts(books: Books, params: FindContactsParams) -> ContactsResult:
     """Find contacts by name, e-mail address or account number."""
-    conditions = [
-        f"{column}=={quote(value, f'params.{field}')}"
-        for field, column, value in (
-            ("name", "Name", params.name),
-            ("email", "EmailAddress", params.email),
-            ("account_number", "AccountNumber", params.account_number),
+    facts = {
+        name: single_spaces(value) for name in ("name", "email", "account_number") if (value := getattr(params, name))
+    }
+    if not facts:
+        rows = list(
+            books.iter_rows("Contacts", "Contact", {"order": "Name ASC"}, limit=params.limit, tolerant=True)
         )
-        if value
-    ]
-    query = {"order": "Name ASC"} | ({"where": " AND ".join(conditions)} if conditions else {})
-    rows = books.iter_rows("Contacts", "Contact", query, limit=params.limit, tolerant=True)
+    else:
+        (first, value), *others = facts.items()
+        rows = [
+            row
+            for row in find_by_fact(books, first, value, "params")
+            if row.get("ContactStatus") == "ACTIVE" and all(has_fact(row, *fact) for fact in others)
+        ]
+        rows = sorted(rows, key=lambda row: str(row.get("Name")))[: params.limit]
     contacts = list(books.convert_rows(rows, lambda row: _contact_item(books, row)))
     return ContactsResult(contacts=contacts, unreadable=list_unreadable(books))
 

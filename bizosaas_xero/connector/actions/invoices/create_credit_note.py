@@ -93,6 +93,13 @@ class CreateCreditNote(WriteAction[CreateCreditNoteParams]):
         as_expected = not done.partial
         path, text = f"CreditNotes/{done.row['CreditNoteID']}", f"Credit note made by {self.write.action}"
         try_history_note(self.books, self.write, path, text, done, "Credit note created")
+        if invoice:
+            noted = CommitResult(done.row, repeated=done.repeated)
+            text = credit_notes.history_text(done.row, self.write.action)
+            path = f"Invoices/{invoice['InvoiceID']}"
+            try_history_note(self.books, self.write, path, text, noted, "Credit note created")
+            done.warnings += noted.warnings
+            done.partial = done.partial or noted.partial
         if self.params.apply and not self._is_used(done):
             self._apply(done, draft, as_expected=as_expected)
         return done

@@ -11,11 +11,12 @@ from pydantic import Field, model_validator
 from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.invoices import credit_notes, defaults, line_copies, lines
 from bizosaas_xero.connector.actions.invoices.credit_note_markdown import credit_note_summary
+from bizosaas_xero.connector.actions.invoices.items import apply_items
 from bizosaas_xero.connector.actions.invoices.lines import Line, PricedLine
 from bizosaas_xero.connector.actions.invoices.sales_document import NewStatus, SalesDocument
-from bizosaas_xero.connector.actions.models import Params
+from bizosaas_xero.connector.actions.models import WrittenParams
 from bizosaas_xero.connector.actions.writes import contact_lookup, dates, document_lookup
-from bizosaas_xero.connector.actions.writes.plan import MARK, ZERO, Draft, Step
+from bizosaas_xero.connector.actions.writes.plan import ZERO, Draft, Step
 from bizosaas_xero.spec.errors import Invalid
 
 _DUPLICATE_WINDOW = timedelta(days=60)
@@ -23,7 +24,7 @@ _ONLY_WITH_CONTACT = ("value_is", "currency")
 _ONLY_WITH_INVOICE = ("amount", "apply")
 
 
-class CreateCreditNoteParams(Params):
+class CreateCreditNoteParams(WrittenParams):
     """A credit note to a customer: for an invoice, or for a contact."""
 
     invoice: str | None = Field(
@@ -54,7 +55,7 @@ class CreateCreditNoteParams(Params):
         None, max_length=500, description="Why, for the line that `amount` makes; the customer reads it."
     )
     reference: str | None = Field(
-        None, max_length=200, description="The customer reads it. Default: the invoice's number."
+        None, max_length=200, description="The customer reads it. The invoice's number follows it."
     )
     status: NewStatus = Field("draft", description="`authorised` enters the ledger. A person approves that.")
     apply: bool = Field(False, description="Apply it to the invoice, up to the amount due; it must be authorised.")
@@ -128,7 +129,8 @@ class CreditNoteDraft:
 
     def _document(self, on: date) -> SalesDocument:
         books, params, row = self.books, self.params, self.contact.row
-        requested = [line_copies.without_discount(line) for line in params.lines]
+        completed, self.item_warnings = apply_items(books, params.lines)
+        requested = [line_copies.without_discount(line) for line in completed]
         rate = None
         if self.invoice is not None:
             self._check_invoice(self.invoice, on)
@@ -182,27 +184,17 @@ class CreditNoteDraft:
             raise Invalid.field(field, f"the total is {total}: a credit note needs a positive total")
         if not self.invoice:
             return
-        earlier = [*self._applied(self.invoice), *credit_notes.unapplied_credits(self.other_notes, self.number)]
-        left = self.invoice["Total"] - sum((amount for _, amount in earlier), ZERO)
-        if total > left:
-            credited = ", ".join(f"{amount} by {name}" for name, amount in earlier) or "nothing"
+        self.earlier_credits = credit_notes.credits_of_invoice(self.books, self.invoice, self._all_notes, self.mark)
+        self.left = self.invoice["Total"] - sum((amount for _, amount in self.earlier_credits), ZERO)
+        if total > self.left:
+            credited = ", ".join(f"{amount} by {name}" for name, amount in self.earlier_credits) or "nothing"
             raise Invalid.field(
                 field,
-                f"{currency} {total} is more than the {left} that is left to credit of "
+                f"{currency} {total} is more than the {self.left} that is left to credit of "
                 f"{self.number} (total {self.invoice['Total']}; credited before: {credited})",
                 "Credit less, or void the other credit note in Xero first.",
                 reason="credited_already",
             )
-
-    def _applied(self, invoice: Row) -> list[tuple[str, Decimal]]:
-        # what this write made itself counts as not made yet
-        others = {row["CreditNoteID"] for row in self.other_notes}
-        own = {row["CreditNoteID"] for row in self._all_notes} - others
-        return [
-            (credit_notes.credit_note_name(row), row["AppliedAmount"])
-            for row in invoice.get("CreditNotes") or ()
-            if row.get("AppliedAmount") and row.get("CreditNoteID") not in own
-        ]
 
     @property
     def _all_notes(self) -> list[Row]:
@@ -222,8 +214,8 @@ class CreditNoteDraft:
 
     @property
     def step(self) -> Step:
-        """The request that makes it. The mark follows the customer's reference, because there is no `Url`."""
-        reference = f"{self.params.reference or self.number} {MARK}".strip()
+        """The request that makes it. The mark is in the reference, because a credit note has no `Url`."""
+        reference = credit_notes.credit_note_reference(self.params.reference, self.number)
         body = self.document.body("ACCRECCREDIT", Reference=reference, CurrencyRate=self.document.rate)
 
         def find_made(books: Books, names: Mapping[str, str]) -> Row | None:
@@ -251,7 +243,7 @@ class CreditNoteDraft:
     def draft(self) -> Draft:
         """Return it as the draft of a write."""
         document = self.document
-        warnings = (*self.contact.warnings, *self._warnings())
+        warnings = (*self.contact.warnings, *self.item_warnings, *self._warnings())
         after: tuple[Step, ...] = ()
         if self.applied and self.invoice:
             after = (credit_notes.allocation_step(self.invoice["InvoiceID"], self.applied, document.date),)
@@ -287,6 +279,9 @@ class CreditNoteDraft:
     def _invoice_warnings(self, row: Row) -> list[str]:
         due, total, tax = row.get("AmountDue") or ZERO, self.document.total, self.document.tax
         warnings = []
+        if self.earlier_credits:
+            credited = ", ".join(f"{amount} by {name}" for name, amount in self.earlier_credits)
+            warnings.append(f"Credited before: {credited}. {self.left} of {self.number} is left to credit.")
         if self.params.apply and not due:
             warnings.append(f"Nothing is due of {self.number}: the credit is not applied to it and stays open.")
         elif self.params.apply and due < total:

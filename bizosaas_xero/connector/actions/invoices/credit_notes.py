@@ -5,21 +5,30 @@ A credit note has no `Url` (Xero's OpenAPI file), so the write's mark is at the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 
 from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.writes import document_lookup
-from bizosaas_xero.connector.actions.writes.plan import ZERO, Step
+from bizosaas_xero.connector.actions.writes.plan import MARK, ZERO, Step
+from bizosaas_xero.spec.errors import Invalid, NotFound
 
 UNAPPROVED = frozenset({"DRAFT", "SUBMITTED"})
+MAX_REFERENCE_LENGTH = 255
+"""Characters of a document's Reference (Xero's OpenAPI file)."""
+
+_MARK_LENGTH = 23
+_OWN_MARK = re.compile(r"\bbz-[0-9a-f]{20}\b")
+_HISTORY_TEXT = re.compile(r"Credited by .* \(([0-9a-fA-F-]{36})\): ")
 
 
 def list_credit_notes(books: Books, contact_id: str | None) -> list[Row]:
     """Return a customer's credit notes, latest change first; without a customer, all."""
     where = 'Type=="ACCRECCREDIT"' + (f' AND Contact.ContactID==Guid("{contact_id}")' if contact_id else "")
-    return books.list_cached("CreditNotes", "CreditNote", {"where": where, "order": "UpdatedDateUTC DESC"})
+    return books.list_cached("CreditNotes", "CreditNoteSummary", {"where": where, "order": "UpdatedDateUTC DESC"})
 
 
 def has_mark(row: Row, mark: str) -> bool:
@@ -63,13 +72,76 @@ def credit_note_name(row: Row) -> str:
     return str(row.get("CreditNoteNumber") or row.get("CreditNoteID"))
 
 
-def unapplied_credits(rows: list[Row], number: str) -> list[tuple[str, Decimal]]:
-    """Return the credit notes that name an invoice in their reference and are not wholly used, with what is left."""
-    unapplied = []
-    for row in rows:
-        if row.get("Status") in document_lookup.CANCELLED or f" {number} " not in f" {row.get('Reference') or ''} ":
+def credit_note_reference(text: str | None, number: str) -> str:
+    """Return a credit note's Reference: the person's text, the credited invoice's number, the write's mark.
+
+    The number stays in it whatever text a person gives, because by it later calls know what is credited already.
+
+    Raises:
+        Invalid: The text is too long to leave room for the number and the mark.
+    """
+    ending = f"{number} {MARK}".strip()
+    if not text:
+        return ending
+    if number and f" {number} " in f" {text} ":
+        ending = MARK
+    room = MAX_REFERENCE_LENGTH - len(ending.replace(MARK, "x" * _MARK_LENGTH)) - 1
+    if len(text) > room:
+        complaint = f"has {len(text)} characters, and {room} fit beside the invoice's number and the write's mark"
+        raise Invalid.field("params.reference", complaint, "Shorten it.")
+    return f"{text} {ending}"
+
+
+def history_text(done: Row, action: str) -> str:
+    """Return the note for the invoice's History, by which later calls find the credit note."""
+    return f"Credited by {credit_note_name(done)} ({done['CreditNoteID']}): {done['Total']}, made by {action}"
+
+
+def credits_of_invoice(books: Books, invoice: Row, rows: list[Row], mark: str) -> list[tuple[str, Decimal]]:
+    """Return what credits an invoice already: the name of each credit note, and how much of the invoice it takes.
+
+    A credit note that this connector made for the invoice counts with its whole total, wherever it was used: a note
+    that was paid out, or applied to another invoice, credits this one all the same. It is found by the invoice's
+    History, which cannot be edited, and by its Reference. Others count with what is applied to the invoice, and with
+    what is unused if their Reference names it.
+
+    Args:
+        books: The organisation's books.
+        invoice: The whole invoice.
+        rows: The customer's credit notes.
+        mark: The write's; the credit note that carries it counts as not made yet.
+    """
+    number, noted = document_lookup.document_number(invoice), _noted_ids(books, invoice)
+    applied = {row["CreditNoteID"]: row for row in invoice.get("CreditNotes") or () if row.get("AppliedAmount")}
+    known = {row["CreditNoteID"]: row for row in rows}
+    known |= _read_elsewhere(books, noted - {note_id.lower() for note_id in known})
+    credits_by_note = []
+    for note_id, row in known.items():
+        own_part = (applied.pop(note_id, None) or {}).get("AppliedAmount") or ZERO
+        names_invoice = f" {number} " in f" {row.get('Reference') or ''} "
+        if row.get("Status") in document_lookup.CANCELLED or has_mark(row, mark):
             continue
-        left = row["Total"] if row.get("Status") in UNAPPROVED else row.get("RemainingCredit") or ZERO
-        if left:
-            unapplied.append((f"{credit_note_name(row)} ({str(row['Status']).lower()}, not applied)", left))
-    return unapplied
+        name, status = credit_note_name(row), str(row["Status"]).lower()
+        if note_id.lower() in noted or (names_invoice and _OWN_MARK.search(str(row.get("Reference")))):
+            credits_by_note.append((f"{name} ({status})", max(row["Total"], own_part)))
+        elif own_part or names_invoice:
+            unused = row["Total"] if row.get("Status") in UNAPPROVED else row.get("RemainingCredit") or ZERO
+            amount = own_part + (unused if names_invoice else ZERO)
+            if amount:
+                credits_by_note.append((f"{name} ({status})", amount))
+    return credits_by_note + [(credit_note_name(row), row["AppliedAmount"]) for row in applied.values()]
+
+
+def _read_elsewhere(books: Books, note_ids: frozenset[str]) -> dict[str, Row]:
+    """Return credit notes that are no longer the customer's, such as after a merge of contacts."""
+    rows = {}
+    for note_id in note_ids:
+        with suppress(NotFound):
+            rows[note_id] = books.get("CreditNotes", note_id, "CreditNote")
+    return rows
+
+
+def _noted_ids(books: Books, invoice: Row) -> frozenset[str]:
+    records, _ = books.read_history(f"Invoices/{invoice['InvoiceID']}")
+    texts = (str(record.get("Details") or "") for record in records)
+    return frozenset(match[1].lower() for text in texts if (match := _HISTORY_TEXT.match(text)))

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from bizosaas_xero.connector.actions.invoices.lines import Line
+from bizosaas_xero.connector.actions.models import WrittenParams
 from bizosaas_xero.connector.actions.writes.plan import ZERO
 from bizosaas_xero.spec.errors import Invalid
 
 
-class Deal(BaseModel):
+class Deal(WrittenParams):
     """A won deal. Its other fields (stage, pipeline, close date) are ignored."""
 
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, defer_build=True)
+    model_config = ConfigDict(extra="ignore")
 
     id: str | None = Field(None, max_length=255, description="The deal's number; printed as the reference.")
     external_id: str | None = Field(None, max_length=255, description="The same, in the other shape.")
@@ -27,17 +27,6 @@ class Deal(BaseModel):
     currency: str | None = Field(
         None, description="Often a CRM's default, so it must agree with the customer's currency or be confirmed."
     )
-
-    @field_validator("id", "external_id", mode="before")
-    @classmethod
-    def _as_text(cls, value: Any) -> Any:
-        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-    @field_validator("value", "amount", mode="before")
-    @classmethod
-    def _exact(cls, value: Any) -> Any:
-        # A CRM stores money as float; the shortest form of the float is what a person typed.
-        return str(value) if isinstance(value, float) else value
 
     @model_validator(mode="after")
     def _has_one_value(self) -> Deal:

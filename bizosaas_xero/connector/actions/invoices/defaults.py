@@ -64,7 +64,7 @@ def line_defaults(
     }
     return lines.LineDefaults(
         account=(account, row.get("SalesDefaultAccountCode"), books.settings.sales_account),
-        tax_type=(tax_type, row.get("AccountsReceivableTaxType"), books.settings.tax_type),
+        tax_type=(tax_type, row.get("AccountsReceivableTaxType")),
         tracking=tracking or contact_tracking,
     )
 

@@ -8,7 +8,7 @@ from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.definition import WriteAction
 from bizosaas_xero.connector.actions.escaping import bullet_list, escape_markdown
 from bizosaas_xero.connector.actions.invoices import email
-from bizosaas_xero.connector.actions.models import Params, Result
+from bizosaas_xero.connector.actions.models import Result, WrittenParams
 from bizosaas_xero.connector.actions.writes.document_lookup import (
     base_total,
     document_number,
@@ -28,7 +28,7 @@ _REMEDY = {
 }
 
 
-class EmailInvoiceParams(Params):
+class EmailInvoiceParams(WrittenParams):
     """The invoice."""
 
     invoice: str = Field(
@@ -168,7 +168,7 @@ def _warnings(books: Books, row: Row, contact: Row) -> list[str]:
         warnings.append(f"{contact['Name']} is {str(contact['ContactStatus']).lower()} in Xero.")
     if row.get("Status") == "SUBMITTED":
         warnings.append("It is not approved yet.")
-    if row.get("Status") == "PAID":
+    if row.get("Status") == "PAID" and row.get("Total"):
         warnings.append("It is paid already.")
     return warnings
 

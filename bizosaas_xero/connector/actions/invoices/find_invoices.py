@@ -12,6 +12,8 @@ from bizosaas_xero.connector.actions.definition import ReadAction
 from bizosaas_xero.connector.actions.models import Money, Params, Result
 from bizosaas_xero.connector.actions.unreadable import Unreadable, list_unreadable
 from bizosaas_xero.connector.auth import scopes
+from bizosaas_xero.connector.actions.writes.document_lookup import TYPES, document_reference
+from bizosaas_xero.connector.actions.writes.text import single_spaces
 
 
 class FindInvoicesParams(Params):
@@ -64,11 +66,11 @@ class InvoicesResult(Result):
 
 def find_invoices(books: Books, params: FindInvoicesParams) -> InvoicesResult:
     """Find invoices or bills."""
-    conditions = [f'Type=="{"ACCREC" if params.kind == "invoice" else "ACCPAY"}"']
+    conditions = [f'Type=="{TYPES[params.kind]}"']
     if params.number:
-        conditions.append(f"InvoiceNumber=={quote(params.number, 'params.number')}")
+        conditions.append(f"InvoiceNumber=={quote(single_spaces(params.number), 'params.number')}")
     if params.reference:
-        conditions.append(f"Reference=={quote(params.reference, 'params.reference')}")
+        conditions.append(f"Reference=={quote(params.reference.strip(), 'params.reference')}")
     if params.contact_id:
         conditions.append(f'Contact.ContactID==Guid("{parse_guid(params.contact_id, "params.contact_id")}")')
     if params.unpaid:
@@ -88,21 +90,17 @@ def find_invoices(books: Books, params: FindInvoicesParams) -> InvoicesResult:
 
 def _summary(books: Books, row: Row) -> dict[str, Any]:
     contact = row.get("Contact") or {}
-    kind = "bill" if row.get("Type") == "ACCPAY" else "invoice"
     return {
-        "invoice_id": row["InvoiceID"],
+        **document_reference(books, row),
         "ref": f"invoice:{row['InvoiceID']}",
-        "number": row.get("InvoiceNumber") or None,
         "reference": row.get("Reference") or None,
         "contact_id": contact.get("ContactID"),
         "contact": contact.get("Name"),
-        "status": str(row.get("Status")),
         "invoice_date": row.get("Date"),
         "due_date": row.get("DueDate"),
         "currency": row.get("CurrencyCode"),
         "total": row.get("Total"),
         "amount_due": row.get("AmountDue"),
-        "link": books.link(kind, row["InvoiceID"]),
     }
 
 
@@ -138,7 +136,7 @@ class InvoiceResult(InvoiceItem):
 
 def get_invoice(books: Books, params: GetInvoiceParams) -> InvoiceResult:
     """Return one invoice or bill."""
-    row = books.get("Invoices", params.invoice, "Invoice")
+    row = books.get("Invoices", single_spaces(params.invoice), "Invoice")
     return InvoiceResult(
         **_summary(books, row),
         subtotal=row.get("SubTotal"),

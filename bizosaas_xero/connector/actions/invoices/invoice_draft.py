@@ -12,15 +12,16 @@ from bizosaas_xero.connector.actions.invoices import defaults, email, lines
 from bizosaas_xero.connector.actions.invoices.deal import Deal, deal_lines
 from bizosaas_xero.connector.actions.invoices.duplicates import duplicate_warnings, find_by_mark
 from bizosaas_xero.connector.actions.invoices.invoice_markdown import invoice_summary
+from bizosaas_xero.connector.actions.invoices.items import apply_items
 from bizosaas_xero.connector.actions.invoices.lines import Line
 from bizosaas_xero.connector.actions.invoices.sales_document import NewStatus, SalesDocument
-from bizosaas_xero.connector.actions.models import Params
+from bizosaas_xero.connector.actions.models import WrittenParams
 from bizosaas_xero.connector.actions.writes import contact_lookup, dates
 from bizosaas_xero.connector.actions.writes.plan import MARK, Draft, Step
 from bizosaas_xero.spec.errors import Invalid
 
 
-class CreateInvoiceParams(Params):
+class CreateInvoiceParams(WrittenParams):
     """A sales invoice: the customer, the lines, and how far it goes."""
 
     contact: contact_lookup.ContactRef
@@ -101,9 +102,9 @@ class InvoiceDraft:
         books, params, contact = self.books, self.params, self.contact
         currency = self._currency()
         mode = defaults.resolve_tax_mode(books, contact.row, params.value_is)
-        requested = params.lines
+        requested, self.item_warnings = apply_items(books, params.lines)
         if params.deal:
-            requested = deal_lines(params.deal, params.lines, params.rounding_line, params.account)
+            requested = deal_lines(params.deal, requested, params.rounding_line, params.account)
         line_defaults = defaults.line_defaults(books, contact.row, params.account, params.tax_type, params.tracking)
         priced = lines.price_lines(books, requested, mode, line_defaults)
         return SalesDocument(books, contact, priced, mode, currency, on, params.status)
@@ -144,7 +145,7 @@ class InvoiceDraft:
     def draft(self) -> Draft:
         """Return it as the draft of a write."""
         document, send = self.document, self.params.send
-        warnings = (*self.contact.warnings, *self._warnings())
+        warnings = (*self.contact.warnings, *self.item_warnings, *self._warnings())
         return Draft(
             steps=(*self.contact.steps(), self.step),
             after=(email.email_step("{invoice}"),) if send else (),
@@ -161,6 +162,7 @@ class InvoiceDraft:
     def _warnings(self) -> list[str]:
         document, contact = self.document, self.contact
         warnings = dates.date_warnings(self.books, document.date)
+        warnings += dates.far_date_warnings(self.books, self.due, "It is due on")
         if document.foreign:
             warnings.append(f"It is in {document.currency}; Xero turns it into {self.books.base_currency} itself.")
         if document.tax and defaults.is_abroad(self.books, contact.row):

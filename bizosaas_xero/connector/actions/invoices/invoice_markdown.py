@@ -44,7 +44,7 @@ def lines_and_totals(document: SalesDocument) -> Iterator[str]:
         account = f"{line.account.get('Code') or ''} {line.account.get('Name')}".strip()
         tax = f"{line.rate['Name']} ({line.rate['TaxType']})" if line.rate else "none"
         yield (
-            f"| {escape_markdown(line.line.description)} | {line.line.quantity} | {line.line.unit_amount} "
+            f"| {escape_markdown(str(line.line.description))} | {line.line.quantity} | {line.line.unit_amount} "
             f"| {escape_markdown(account)} | {escape_markdown(tax)} | {line.net} |"
         )
     yield ""

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bizosaas_xero.connector.actions.books import Books, Row, account_name
-from bizosaas_xero.connector.actions.models import Params
+from bizosaas_xero.connector.actions.models import WrittenParams
 from bizosaas_xero.connector.actions.money import round_to_cents
 from bizosaas_xero.connector.actions.writes.account_lookup import resolve_account
 from bizosaas_xero.connector.actions.writes.plan import ZERO
@@ -32,22 +32,34 @@ _SYSTEM_ONLY = {
 }
 
 
-class Line(Params):
+class Line(WrittenParams):
     """One line of an invoice or credit note."""
 
-    description: str = Field(min_length=1, max_length=4000)
+    description: str | None = Field(None, min_length=1, max_length=4000, description="Needed without `item_code`.")
     quantity: Decimal = Field(Decimal(1), max_digits=18, decimal_places=4)
-    unit_amount: Decimal = Field(max_digits=18, decimal_places=4, description="Price of one, in the currency.")
+    unit_amount: Decimal | None = Field(
+        None, max_digits=18, decimal_places=4, description="Price of one, in the currency. Needed without `item_code`."
+    )
     discount_percent: Decimal = Field(Decimal(0), ge=0, le=100, decimal_places=2)
-    account: str | None = Field(None, description="Code or id of the account.")
-    tax_type: str | None = Field(None, description="Such as OUTPUT2.")
-    item_code: str | None = Field(None, max_length=30)
+    account: str | None = Field(None, description="Code or id of the account. Default: the item's.")
+    tax_type: str | None = Field(None, description="Such as OUTPUT2. Default: the item's.")
+    item_code: str | None = Field(
+        None, max_length=30, description="An item of the price list; it gives what the line leaves out."
+    )
     tracking: dict[str, str] = Field(default_factory=dict, description="Tracking category to option, by their names.")
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Line:
+        missing = [name for name in ("description", "unit_amount") if getattr(self, name) is None]
+        if missing and not self.item_code:
+            raise ValueError(f"{' and '.join(missing)} must be given, because the line names no item_code")
+        return self
 
     @property
     def amount(self) -> Decimal:
         """Quantity times price less discount, in cents."""
-        return round_to_cents(self.quantity * self.unit_amount * (1 - self.discount_percent / _HUNDRED))
+        price = self.unit_amount or ZERO
+        return round_to_cents(self.quantity * price * (1 - self.discount_percent / _HUNDRED))
 
 
 @dataclass(frozen=True)
@@ -99,7 +111,7 @@ class LineDefaults:
 
     Args:
         account: The action's, the contact's, the settings'.
-        tax_type: The action's, the contact's, the settings'; then the account's.
+        tax_type: The action's, the contact's; then come the account's and the settings'.
         tracking: The action's, else the contact's.
     """
 
@@ -163,12 +175,16 @@ def _is_sales_account(row: Row) -> bool:
 def _resolve_tax_rate(books: Books, line: Line, account: Row, defaults: LineDefaults, field: str) -> Row:
     field = f"{field}.tax_type"
     tax_type = _first(line.tax_type, *defaults.tax_type)
-    if tax_type is None and books.organisation.get("CountryCode") == "US":
+    is_us = books.organisation.get("CountryCode") == "US"
+    if tax_type is None and not is_us:
+        tax_type = account.get("TaxType")
+    tax_type = tax_type or books.settings.tax_type
+    if tax_type is None and is_us:
         raise Invalid.field(
             field,
             f"US sales tax depends on the customer's address and is never guessed: name one of {_tax_types(books)}",
         )
-    tax_type = tax_type or str(account.get("TaxType") or "")
+    tax_type = str(tax_type or "")
     rate = books.tax_rates.get(tax_type)
     if rate is None or rate.get("Status") not in {None, "ACTIVE"}:
         raise Invalid.field(field, f"no tax type is called {tax_type!r}; use one of {_tax_types(books)}")

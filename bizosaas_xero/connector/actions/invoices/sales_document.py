@@ -89,12 +89,14 @@ class SalesDocument:
 
     def expected(self) -> Mapping[str, Any]:
         """Return the fields that Xero's answer must have."""
+        # Xero makes an approved invoice over nothing PAID at once
+        status = ("AUTHORISED", "PAID") if self.authorised and not self.total else self.status.upper()
         return {
             "SubTotal": self.net,
             "TotalTax": self.tax,
             "Total": self.total,
             "CurrencyCode": self.currency,
-            "Status": self.status.upper(),
+            "Status": status,
         }
 
     def postings(self, sign: int) -> tuple[dict[str, Any], ...]:

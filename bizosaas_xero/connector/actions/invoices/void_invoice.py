@@ -11,7 +11,7 @@ from bizosaas_xero.connector.actions.books import Books, Row, is_guid
 from bizosaas_xero.connector.actions.definition import WriteAction
 from bizosaas_xero.connector.actions.escaping import bullet_list, escape_markdown
 from bizosaas_xero.connector.actions.invoices import line_copies
-from bizosaas_xero.connector.actions.models import Money, Params, Result
+from bizosaas_xero.connector.actions.models import Money, Result, WrittenParams
 from bizosaas_xero.connector.actions.typed_rows import unreadable_record
 from bizosaas_xero.connector.actions.writes.document_lookup import (
     CANCELLED,
@@ -37,7 +37,7 @@ _CREDITS = (
 _INSTEAD = "Use create_credit_note: it corrects it with a date of today"
 
 
-class VoidInvoiceParams(Params):
+class VoidInvoiceParams(WrittenParams):
     """The invoice or bill."""
 
     invoice: str = Field(min_length=1, max_length=255, description="Its id, or its number.")

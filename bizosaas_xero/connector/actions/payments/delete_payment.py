@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from bizosaas_xero.connector.actions.books import Books, Row, account_name, parse_guid
 from bizosaas_xero.connector.actions.definition import WriteAction
 from bizosaas_xero.connector.actions.escaping import escape_markdown
-from bizosaas_xero.connector.actions.models import Money, Params, Result
+from bizosaas_xero.connector.actions.models import Money, Result, WrittenParams
 from bizosaas_xero.connector.actions.money import to_base_currency
 from bizosaas_xero.connector.actions.payments.find_payments import list_payments
 from bizosaas_xero.connector.actions.writes import dates, ledger_effect
@@ -27,7 +27,7 @@ _KINDS: dict[str, DocumentKind] = {"ACCRECPAYMENT": "invoice", "ACCPAYPAYMENT": 
 _MAX_SHOWN = 10
 
 
-class DeletePaymentParams(Params):
+class DeletePaymentParams(WrittenParams):
     """The payment: by its id, or as the only one of an invoice."""
 
     payment_id: str | None = Field(None, description="Xero's id of the payment: the surest.")

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import Field
 
 from bizosaas_xero.connector.actions.books import Books, Row, account_name
-from bizosaas_xero.connector.actions.models import Params
+from bizosaas_xero.connector.actions.models import WrittenParams
 from bizosaas_xero.connector.actions.money import round_to_cents
 from bizosaas_xero.connector.actions.payments.find_payments import find_transaction_by_mark, transaction_url
 from bizosaas_xero.connector.actions.writes import contact_lookup, ledger_effect
@@ -29,7 +29,7 @@ _HUNDRED = Decimal(100)
 _OVERPAYMENT_TYPES: dict[DocumentKind, str] = {"invoice": "RECEIVE-OVERPAYMENT", "bill": "SPEND-OVERPAYMENT"}
 
 
-class Fee(Params):
+class Fee(WrittenParams):
     """What the payment processor kept."""
 
     amount: Decimal = Field(

@@ -6,14 +6,15 @@ in the Url, because Xero keeps a Reference only on plain ones (its OpenAPI file)
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 from bizosaas_xero.connector.actions.books import Books, Row, date_filter
+from bizosaas_xero.connector.actions.writes.dates import shift
 from bizosaas_xero.connector.actions.writes.document_lookup import DocumentKind, contact_name
 from bizosaas_xero.connector.actions.writes.plan import MARK
 
-DUPLICATE_WINDOW = timedelta(days=14)
+DUPLICATE_DAYS = 14
 """A bank transaction of the same amount dated within this window may be the same money."""
 
 MAX_REFERENCE_LENGTH = 80
@@ -85,7 +86,7 @@ def duplicate_warnings(
         and not str(row.get("Reference") or "").endswith(mark)
     ]
     transaction_type = "RECEIVE" if kind == "invoice" else "SPEND"
-    earliest, latest = date_filter(on - DUPLICATE_WINDOW), date_filter(on + DUPLICATE_WINDOW)
+    earliest, latest = (date_filter(shift(on, days)) for days in (-DUPLICATE_DAYS, DUPLICATE_DAYS))
     where = f'Type=="{transaction_type}" AND Status=="AUTHORISED" AND Date>={earliest} AND Date<={latest}'
     query = {"where": where, "order": "BankTransactionID ASC"}
     for row in books.list_cached("BankTransactions", "BankTransaction", query):

@@ -148,6 +148,7 @@ class MarkInvoicePaid(WriteAction[MarkInvoicePaidParams]):
                     f"Payment recorded, but the {step.name} could not be saved: {error.message} Record it in Xero."
                 )
             else:
+                done.add_xero_warnings(row)
                 done.facts[step.name] = str(row[step.id_field])
 
     def _add_note(self, done: CommitResult) -> None:

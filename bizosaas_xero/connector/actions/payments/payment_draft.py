@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from bizosaas_xero.connector.actions.books import Books, Row, account_name
-from bizosaas_xero.connector.actions.models import Params
+from bizosaas_xero.connector.actions.models import WrittenParams
 from bizosaas_xero.connector.actions.money import to_base_currency
 from bizosaas_xero.connector.actions.payments.fee_and_overpayment import Fee, FeeAndOverpayment
 from bizosaas_xero.connector.actions.payments.find_payments import (
@@ -31,6 +31,9 @@ from bizosaas_xero.connector.actions.writes.document_lookup import (
 from bizosaas_xero.connector.actions.writes.plan import ONE, ZERO, Draft, Step
 from bizosaas_xero.spec.errors import Invalid
 
+_MAX_RATE_CHANGE = Decimal("0.25")
+"""A payment's rate further than this from the document's is more likely a mistake than a move of the market."""
+
 _UNPAYABLE = {
     "DRAFT": ("it is a draft", "Have it approved in Xero first."),
     "SUBMITTED": ("it is awaiting approval", "Have it approved in Xero first."),
@@ -39,7 +42,7 @@ _UNPAYABLE = {
 }
 
 
-class MarkInvoicePaidParams(Params):
+class MarkInvoicePaidParams(WrittenParams):
     """A payment: the document, the amount, and the account of the money."""
 
     invoice: str = Field(min_length=1, max_length=255, description="Its id, or its number.")
@@ -167,7 +170,7 @@ class PaymentDraft:
                 "params.account",
                 f"{account_name(self.account)} is in {self.account_currency}, and the "
                 f"{self.params.kind} in {self.currency}",
-                f"Name an account in {self.currency} or in {self.books.base_currency}.",
+                f"Name an account in {' or in '.join(dict.fromkeys((self.currency, self.books.base_currency)))}.",
                 reason="wrong_currency",
             )
         if self.params.currency_rate and not self.foreign:
@@ -256,6 +259,20 @@ class PaymentDraft:
         more = f" The {' and the '.join(parts)} would have to be removed in Xero." if parts else ""
         return f"delete_payment, until it is reconciled or its day is locked.{more}"
 
+    def _rate_warnings(self, rate: Decimal) -> list[str]:
+        base, own = self.books.base_currency, self.invoice.get("CurrencyRate")
+        meaning = f"a rate of {rate} means that 1 {base} is {rate} {self.currency}"
+        if not own:
+            return [f"Check currency_rate: {meaning}."] if rate == 1 else []
+        distance = abs(rate - own) / own
+        if abs(rate * own - 1) < distance:
+            return [
+                f"Check currency_rate: {meaning}; it looks like the inverse of the {self.params.kind}'s rate {own}."
+            ]
+        if distance > _MAX_RATE_CHANGE or rate == 1:
+            return [f"Check currency_rate: {meaning}; the {self.params.kind}'s own rate is {own}."]
+        return []
+
     def _warnings(self) -> list[str]:
         warnings, today = [], self.books.today
         dated = self.invoice.get("Date")
@@ -267,6 +284,8 @@ class PaymentDraft:
             warnings.append(f"It is dated before the {self.params.kind} itself, which is of {dated}.")
         if self.foreign and not self.params.currency_rate:
             warnings.append(f"It is in {self.currency}, and no currency_rate is given: Xero takes its rate of the day.")
+        elif self.foreign and self.params.currency_rate:
+            warnings += self._rate_warnings(self.params.currency_rate)
         received = self.amount + self.extras.surplus
         rate = self.params.currency_rate
         if self.account_currency == self.currency:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Literal
 
 from bizosaas_xero.connector.actions.books import Books, Row, is_guid, parse_guid, quote
 from bizosaas_xero.connector.actions.money import to_base_currency
-from bizosaas_xero.spec.errors import Invalid, NotFound
+from bizosaas_xero.connector.actions.writes.text import single_spaces
+from bizosaas_xero.spec.errors import ConnectorError, Invalid, NotFound
 
 DocumentKind = Literal["invoice", "bill"]
 
@@ -23,11 +25,12 @@ def find_candidates(books: Books, key: str, kind: DocumentKind, field: str = "pa
         NotFound: No document has it.
         Invalid: The id is that of the other kind.
     """
+    key = single_spaces(key)
     if is_guid(key):
         try:
             row = books.get("Invoices", parse_guid(key, field), "Invoice")
         except NotFound as error:
-            raise _unknown_document(key, kind, field) from error
+            raise _unknown_document(books, key, kind, field) from error
         if row.get("Type") != TYPES[kind]:
             other = "bill" if kind == "invoice" else "invoice"
             raise Invalid.field(
@@ -38,13 +41,13 @@ def find_candidates(books: Books, key: str, kind: DocumentKind, field: str = "pa
         return [row]
     rows = find_by_number(books, key, kind, field)
     if not rows:
-        raise _unknown_document(key, kind, field)
+        raise _unknown_document(books, key, kind, field)
     return [row for row in rows if row.get("Status") not in CANCELLED] or rows[:1]
 
 
 def find_by_number(books: Books, number: str, kind: DocumentKind, field: str = "params.invoice") -> list[Row]:
     """Return the documents that have a number, cancelled ones too."""
-    query = {"where": f'Type=="{TYPES[kind]}" AND InvoiceNumber=={quote(number, field)}'}
+    query = {"where": f'Type=="{TYPES[kind]}" AND InvoiceNumber=={quote(single_spaces(number), field)}'}
     return books.list_cached("Invoices", "Invoice", query, limit=_MAX_SHOWN + 1)
 
 
@@ -101,10 +104,21 @@ def document_reference(books: Books, row: Row) -> dict[str, Any]:
     }
 
 
-def _unknown_document(key: str, kind: DocumentKind, field: str) -> NotFound:
+def _unknown_document(books: Books, key: str, kind: DocumentKind, field: str) -> NotFound:
+    is_note = _is_credit_note(books, key)
+    complaint = f"this is a credit note, not {'an invoice' if kind == 'invoice' else 'a bill'}"
     return NotFound(
-        f"No {kind} has the id or number {key!r}.",
-        remedy="Look with find_invoices.",
+        f"{key!r} is a credit note." if is_note else f"No {kind} has the id or number {key!r}.",
+        remedy="Void or change credit notes in Xero." if is_note else "Look with find_invoices.",
         reason="unknown_document",
-        problems=[{"field": field, "message": f"no {kind} has this id or number"}],
+        problems=[{"field": field, "message": complaint if is_note else f"no {kind} has this id or number"}],
     )
+
+
+def _is_credit_note(books: Books, key: str) -> bool:
+    with suppress(ConnectorError):  # it only explains why the document was not found
+        if is_guid(key):
+            return bool(books.get("CreditNotes", key, "CreditNoteSummary"))
+        query = {"where": f"CreditNoteNumber=={quote(key, 'number')}"}
+        return bool(books.list_cached("CreditNotes", "CreditNoteSummary", query, limit=1))
+    return False

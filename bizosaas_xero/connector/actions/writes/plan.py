@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from bizosaas_xero.connector.actions.books import Books, Row
+from bizosaas_xero.connector.actions.models import is_control
 from bizosaas_xero.spec.errors import Invalid
 from bizosaas_xero.spec.models import Control, Plan
 
@@ -88,7 +89,9 @@ class Write:
         requester = f" asked for by {self.requester}" if self.requester else ""
         approver = f", approved by {self.approver}" if self.approver else ""
         key = f" Key: {self.business_key}." if self.business_key else ""
-        return f"{text}{requester}{approver}.{key} [{self.mark}]"[:MAX_NOTE_LENGTH]
+        ending = f"{requester}{approver}.{key} [{self.mark}]"
+        note = f"{text[: MAX_NOTE_LENGTH - len(ending)]}{ending}"
+        return "".join(character for character in note if not is_control(character))
 
 
 def _missing(name: str, message: str) -> Invalid:
@@ -149,7 +152,7 @@ class Draft:
         summary: A description for a person, as Markdown.
         acts: The parts that a policy may want a person to approve.
         amount: The money involved, in base currency; ``None``: not known.
-        expect: Fields of the written element and their expected values.
+        expect: Fields of the written element and their expected values; a tuple holds the values that may come.
         facts: What the draft depends on and no request shows; part of the hash.
     """
 

@@ -183,7 +183,7 @@ def test_a_credit_note_needs_a_positive_total(at, amount):
 
 def test_a_failed_history_note_does_not_lose_the_credit_note(at):
     row = invoice(at)
-    at.box.sandbox.faults.add("status", match={"path": "History"}, status=503, body="json", times=None)
+    at.box.sandbox.faults.add("status", match={"method": "PUT", "path": "History"}, status=503, body="json", times=None)
     result = at.act(CREDIT, of(row, apply=True), mode="run", business_key="k")
     assert (result.status, result.data["applied"]) == ("partial", Decimal("100.00"))
     assert "History note could not be saved" in result.warnings[0]

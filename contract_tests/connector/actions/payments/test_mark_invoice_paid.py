@@ -187,7 +187,7 @@ def test_a_refused_fee_or_overpayment_gives_a_warning_and_the_payment_stays(at, 
     )  # fmt: skip (twice: a refusal is tried once more under a fresh key)
     result = at.act(PAY, params, mode="run", business_key="k")
     assert result.status == "partial"
-    assert f"not the {what}" in result.warnings[0]
+    assert f"the {what} could not be saved" in result.warnings[0]
     assert "in Xero" in result.warnings[0]
     assert (result.data["status"], result.data[f"{what}_id"]) == ("PAID", None)
     again = at.act(PAY, params, mode="run", business_key="k")
