@@ -224,11 +224,13 @@ class Books:
             self._cache[name] = rows
         return self._cache[name][0]
 
-    def list_cached(self, path: str, shape: str, params: Mapping[str, str], limit: int | None = None) -> list[Row]:
+    def list_cached(
+        self, path: str, shape: str, params: Mapping[str, str], limit: int | None = None, *, tolerant: bool = False
+    ) -> list[Row]:
         """Return the rows of :meth:`iter_rows`, cached until :meth:`clear_cache`."""
         name = (path, *map(str, params.items()), str(limit))
         if name not in self._cache:
-            self._cache[name] = list(self.iter_rows(path, shape, params, limit))
+            self._cache[name] = list(self.iter_rows(path, shape, params, limit, tolerant=tolerant))
         return self._cache[name]
 
     def clear_cache(self) -> None:

@@ -48,9 +48,7 @@ def find_contacts(books: Books, params: FindContactsParams) -> ContactsResult:
         name: single_spaces(value) for name in ("name", "email", "account_number") if (value := getattr(params, name))
     }
     if not facts:
-        rows = list(
-            books.iter_rows("Contacts", "Contact", {"order": "Name ASC"}, limit=params.limit, tolerant=True)
-        )
+        rows = list(books.iter_rows("Contacts", "Contact", {"order": "Name ASC"}, limit=params.limit, tolerant=True))
     else:
         (first, value), *others = facts.items()
         rows = [

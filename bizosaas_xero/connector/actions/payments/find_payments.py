@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 
 from bizosaas_xero.connector.actions.books import Books, Row, date_filter
+from bizosaas_xero.connector.actions.unreadable import describe_unreadable
 from bizosaas_xero.connector.actions.writes.dates import shift
 from bizosaas_xero.connector.actions.writes.document_lookup import DocumentKind, contact_name
 from bizosaas_xero.connector.actions.writes.plan import MARK
@@ -89,7 +90,7 @@ def duplicate_warnings(
     earliest, latest = (date_filter(shift(on, days)) for days in (-DUPLICATE_DAYS, DUPLICATE_DAYS))
     where = f'Type=="{transaction_type}" AND Status=="AUTHORISED" AND Date>={earliest} AND Date<={latest}'
     query = {"where": where, "order": "BankTransactionID ASC"}
-    for row in books.list_cached("BankTransactions", "BankTransaction", query):
+    for row in books.list_cached("BankTransactions", "BankTransaction", query, tolerant=True):
         same_contact = _contact_id(row) == _contact_id(invoice)
         matched = row.get("IsReconciled") is True
         if row["Total"] not in banked or row.get("CurrencyCode", currency) != currency:
@@ -104,7 +105,8 @@ def duplicate_warnings(
             f"{(row.get('BankAccount') or {}).get('Name') or 'a bank account'}: it may be this payment, "
             "recorded once already."
         )
-    return warnings[:_MAX_WARNINGS]
+    left_out = describe_unreadable(books)
+    return warnings[:_MAX_WARNINGS] + ([f"Not compared with this payment: {left_out}"] if left_out else [])
 
 
 def _contact_id(row: Row) -> str:
