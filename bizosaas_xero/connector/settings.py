@@ -84,7 +84,7 @@ class Settings(BaseSettings):
     )
     tax_type: str | None = Field(
         None,
-        description="Tax type of sales where an action names none, such as `OUTPUT2`.",
+        description="Tax type of sales where action, contact and account name none, such as `OUTPUT2`.",
         json_schema_extra={
             "references": {
                 "entity": "accounts",
