@@ -26,6 +26,12 @@ def reasons_in_code():
     for path in CONNECTOR:
         module = ast.parse(path.read_text(encoding="utf-8"))
         for function in ast.walk(module):
+            if isinstance(function, ast.ClassDef) and function.bases:
+                base = ast.unparse(function.bases[0])
+                calls = (node for node in ast.walk(function) if isinstance(node, ast.Call))
+                for call in calls:
+                    if base in reasons.CLASSES and ast.unparse(call.func) == "super().__init__":
+                        found |= {(reasons.CLASSES[base], k.value.value) for k in call.keywords if k.arg == "reason"}
             if not isinstance(function, ast.FunctionDef):
                 continue
             for node in ast.walk(function):
