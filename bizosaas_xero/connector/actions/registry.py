@@ -120,10 +120,10 @@ def _write(action: WriteAction[Any], control: Control) -> ActionResult:
             )
     done = action.commit(ready)
     plan: Plan | None = None
-    if draft is not None and ready is draft and not done.repeated:
-        done.warnings += [text for text in draft.warnings if text not in done.warnings]
+    if control.mode == "run" and draft is not None and ready is draft and not done.repeated:
         # the caller of a commit has seen the plan
-        plan = draft.to_plan(write, _name(books), books.base_currency) if control.mode == "run" else None
+        done.warnings += [text for text in draft.warnings if text not in done.warnings]
+        plan = draft.to_plan(write, _name(books), books.base_currency)
     return ActionResult(
         action=action.name,
         status="partial" if done.partial else "done",

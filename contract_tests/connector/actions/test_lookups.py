@@ -127,7 +127,9 @@ def test_a_contact_is_found_by_name_and_by_e_mail(ask):
 
 
 def test_a_quotation_mark_cannot_escape_from_a_filter(reader, books):
-    for action, field in (("find_contacts", "name"), ("find_invoices", "number")):
+    found = plugin.run_action(reader.connection(), "find_contacts", {"name": 'x" OR Name!="'}, {}).data
+    assert found["contacts"] == []  # a name is searched for, because contacts may have quotation marks in their names
+    for action, field in (("find_contacts", "account_number"), ("find_invoices", "number")):
         books.sandbox.log.clear()
         with pytest.raises(Exception, match=field) as caught:
             plugin.run_action(reader.connection(), action, {field: 'x" OR Name!="'}, {})
