@@ -14,8 +14,8 @@ from bizosaas_xero.connector.actions.models import Result, WrittenParams
 from bizosaas_xero.connector.actions.writes import contact_lookup
 from bizosaas_xero.connector.actions.writes.execute import CommitResult, run_steps, try_history_note
 from bizosaas_xero.connector.actions.writes.plan import ZERO, Draft
-from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.connector.actions.writes.text import single_spaces
+from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.spec.errors import Invalid
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]

@@ -8,9 +8,9 @@ from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.definition import ReadAction
 from bizosaas_xero.connector.actions.models import Money, Params, Result
 from bizosaas_xero.connector.actions.unreadable import Unreadable, list_unreadable
-from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.connector.actions.writes.contact_lookup import find_by_fact, has_fact
 from bizosaas_xero.connector.actions.writes.text import single_spaces
+from bizosaas_xero.connector.auth import scopes
 
 
 class FindContactsParams(Params):

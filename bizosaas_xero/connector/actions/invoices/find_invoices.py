@@ -11,9 +11,9 @@ from bizosaas_xero.connector.actions.books import Books, Row, date_filter, parse
 from bizosaas_xero.connector.actions.definition import ReadAction
 from bizosaas_xero.connector.actions.models import Money, Params, Result
 from bizosaas_xero.connector.actions.unreadable import Unreadable, list_unreadable
-from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.connector.actions.writes.document_lookup import TYPES, document_reference
 from bizosaas_xero.connector.actions.writes.text import single_spaces
+from bizosaas_xero.connector.auth import scopes
 
 
 class FindInvoicesParams(Params):
