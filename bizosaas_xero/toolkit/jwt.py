@@ -23,7 +23,7 @@ def claims(access_token: str) -> dict[str, Any]:
 
 
 def scopes(access_token: str) -> list[str]:
-    """Return the granted scopes that a token names (Xero writes an array), or ``[]``."""
+    """Return the granted scopes that a token names (as an array or as one string), or ``[]``."""
     scope = claims(access_token).get("scope", [])
     if isinstance(scope, str):
         return scope.split()

@@ -16,7 +16,7 @@ MAX_AGE = timedelta(minutes=30)
 
 
 class Pending(BaseModel):
-    """What the callback needs when the user comes back from Xero's page."""
+    """What the callback needs when the user comes back from the service's page."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -28,7 +28,7 @@ class Pending(BaseModel):
     expires_at: AwareDatetime
 
 
-# A host deletes a pending consent once it is used, and Xero refuses a used code. For a host that keeps it, this
+# A host deletes a pending consent once it is used, and services refuse a used code. For a host that keeps it, this
 # remembers the states used in this process until they expire.
 _used_states: dict[str, datetime] = {}
 _lock = Lock()

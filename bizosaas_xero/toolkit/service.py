@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import httpx
+
+_COUNT = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -35,4 +38,4 @@ class Service:
     def remaining_calls(self, response: httpx.Response) -> dict[str, int]:
         """Return how many calls are left, by the names of ``remaining_headers``."""
         values = {name: response.headers.get(header, "") for name, header in self.remaining_headers.items()}
-        return {name: int(value) for name, value in values.items() if value.isascii() and value.isdigit()}
+        return {name: int(value) for name, value in values.items() if _COUNT.fullmatch(value)}

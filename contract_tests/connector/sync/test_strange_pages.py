@@ -347,7 +347,7 @@ def test_a_failed_recheck_delivers_the_increment_before_its_error(answer_with, c
 @pytest.mark.parametrize(
     ("text", "day"),
     [
-        ("/Date(1397390400000+1200)/", date(2014, 4, 14)),  # 24 recorded invoices, beside DateString 2014-04-14
+        ("/Date(1397390400000+1200)/", date(2014, 4, 14)),  # 24 recorded invoices, with DateString 2014-04-14
         ("/Date(1397433600000+0000)/", date(2014, 4, 14)),
         ("/Date(1397433600000-0500)/", date(2014, 4, 14)),  # midnight UTC: the day itself
         ("/Date(1397451600000-0500)/", date(2014, 4, 14)),  # midnight in New York
