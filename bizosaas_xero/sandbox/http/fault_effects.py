@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from starlette.datastructures import MutableHeaders
 
-from bizosaas_xero.sandbox.http.faults import Fault
+from bizosaas_xero.sandbox.http.faults import DAMAGES, Fault
 from bizosaas_xero.sandbox.oauth.tokens import Grant, TokenStore
 
 _BODY_LAYOUTS: dict[str, tuple[str, Callable[[str], str]]] = {
@@ -81,12 +81,25 @@ def damage_body(fault: Fault, body: bytes) -> bytes:
     if not body:
         return body
     if fault.kind == "malformed":
-        return body[: len(body) // 2] + b'"<<,}' + body[len(body) // 2 :]
+        return _damage_json(str(fault.details.get("how", "syntax")), body)
     if fault.kind == "truncated":
         return body[: int(len(body) * float(fault.details.get("share", 0.5)))]
     if fault.kind == "bad_row":
         return _damage_row(fault.details, body)
     return body
+
+
+def _damage_json(how: str, body: bytes) -> bytes:
+    damage = DAMAGES[how]
+    if how == "bom":
+        return damage + body
+    if how == "syntax":
+        return body[: len(body) // 2] + damage + body[len(body) // 2 :]
+    # six spaces: a field of a row; a number is replaced, a text gets the damage inside
+    value = rb"(-?\d[^,\r\n]*)" if how in {"nan", "huge"} else rb'"()[^\\"]'
+    pattern = rb'\r\n      "[A-Za-z]+": ' + value
+    field = re.search(pattern, body)
+    return body if field is None else body[: field.start(1)] + damage + body[field.end(1) :]
 
 
 def _damage_row(details: Mapping[str, Any], body: bytes) -> bytes:

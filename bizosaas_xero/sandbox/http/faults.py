@@ -14,7 +14,7 @@ FAULT_KINDS: dict[str, tuple[frozenset[str], str]] = {
     "rate_limit": (frozenset({"problem", "retry_after", "body"}), "/api.xro/"),
     "status": (frozenset({"status", "text", "body", "headers"}), ""),
     "cut": (frozenset({"where"}), ""),
-    "malformed": (frozenset(), "/api.xro/"),
+    "malformed": (frozenset({"how"}), "/api.xro/"),
     "truncated": (frozenset({"share"}), "/api.xro/"),
     "bad_row": (frozenset({"field", "value", "row"}), "/api.xro/"),
     "expire_token": (frozenset(), "/api.xro/"),
@@ -31,6 +31,16 @@ FAULT_KINDS: dict[str, tuple[frozenset[str], str]] = {
 _MATCH_KEYS = {"path", "method", "tenant", "page", "query"}
 _CUT_PLACES = {"headers", "body"}
 _BODY_KINDS = {"json", "text", "html", "empty"}
+# what makes the JSON of an answer unreadable or odd; each is inserted into the first text of a row
+DAMAGES = {
+    "syntax": b'"<<,}',
+    "surrogate": b"\\ud83d",
+    "utf8": b"\xff\xfe",
+    "control": b"\x02",
+    "bom": b"\xef\xbb\xbf",
+    "nan": b"NaN",
+    "huge": b"1e99999",
+}
 _MUTATE_OPS = {"edit", "insert", "archive", "delete"}
 
 
@@ -125,6 +135,8 @@ class Faults:
             raise ValueError(f"mutate needs entity and op, one of {', '.join(sorted(_MUTATE_OPS))}")
         if details.get("where", "headers") not in _CUT_PLACES:
             raise ValueError(f"where is one of {', '.join(sorted(_CUT_PLACES))}")
+        if details.get("how", "syntax") not in DAMAGES:
+            raise ValueError(f"how is one of {', '.join(DAMAGES)}")
         if details.get("body", "text") not in _BODY_KINDS:
             raise ValueError(f"body is one of {', '.join(sorted(_BODY_KINDS))}")
         fault = Fault(next(self._numbers), kind, {"path": path, **(match or {})}, after, times, details)

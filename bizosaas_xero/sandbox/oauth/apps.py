@@ -25,7 +25,7 @@ def _with_read(names: tuple[str, ...]) -> set[str]:
     return {f"{name}{ending}" for name in names for ending in ("", ".read")}
 
 
-# families besides accounting: apps of either age may ask for them; their APIs are not part of the sandbox
+# families other than accounting: apps of either age may ask for them; their APIs are not part of the sandbox
 _PAYROLL = ("employees", "leaveapplications", "payitems", "payrollcalendars", "payruns", "payslip", "settings",
             "superfundproducts", "superfunds", "timesheets")  # fmt: skip
 OTHER_SCOPES = _with_read((*(f"payroll.{name}" for name in _PAYROLL), "files", "assets", "projects")) | {

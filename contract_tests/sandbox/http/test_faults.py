@@ -5,7 +5,10 @@ import time
 from itertools import product
 
 import httpx
+import msgspec
 import pytest
+
+from bizosaas_xero.sandbox.http.faults import DAMAGES
 
 
 def clean(client):
@@ -111,6 +114,23 @@ def test_malformed_and_truncated_answers_are_not_json(client, box, kind):
     with pytest.raises(json.JSONDecodeError):
         answer.json()
     clean(client)
+
+
+@pytest.mark.parametrize("how", ["surrogate", "utf8", "control", "bom", "nan", "huge"])
+def test_malformed_damages_a_page_in_other_ways(client, box, how):
+    good = client.get("Invoices", {"Accept_Encoding": "identity"}, page=1).content
+    box.sandbox.faults.add("malformed", how=how)
+    bad = client.get("Invoices", {"Accept_Encoding": "identity"}, page=1).content
+    assert bad != good
+    assert DAMAGES[how] in bad
+    with pytest.raises((ValueError, msgspec.DecodeError)):
+        msgspec.json.decode(bad, type=dict[str, object])
+    clean(client)
+
+
+def test_malformed_refuses_unknown_damages(box):
+    with pytest.raises(ValueError, match="how is one of syntax, surrogate"):
+        box.sandbox.faults.add("malformed", how="upside down")
 
 
 @pytest.mark.parametrize("name", ["Invoices", "Contacts", "BankTransactions", "Accounts", "Payments"])
