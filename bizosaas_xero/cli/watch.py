@@ -15,6 +15,7 @@ from bizosaas_xero.cli.common import (
 from bizosaas_xero.cli.output import OK, Output
 from bizosaas_xero.host import Host, StoredConnection, SyncOutcome
 from bizosaas_xero.host.storage.database_errors import is_database_error
+from bizosaas_xero.host.sync.scheduler import DEFAULT_WORKERS
 from bizosaas_xero.spec import Invalid, Unavailable
 
 DATABASE_RETRY_SECONDS = 30.0
@@ -44,19 +45,21 @@ def watch_schedule(output: Output, *, other_options: bool, sleep: Callable[[floa
         output.say(f"Keeping up to date: {names}. Ctrl-C stops.", style="bold")
         _show_inactive(output, host, connections)
         try:
-            while True:
-                sleep(_run_due(output, host))
+            with host.webhooks.deliver_in_background():
+                while True:
+                    sleep(_run_due(output, host))
         except KeyboardInterrupt:
             output.say(STOPPED_MESSAGE)
+        finally:
+            host.scheduler.stop()
     return OK
 
 
 def _run_due(output: Output, host: Host) -> float:
     """Run the due syncs, and return the seconds until the next one can be due."""
     try:
-        for connection, outcome in host.scheduler.run_due():
+        for connection, outcome in host.scheduler.run_due(DEFAULT_WORKERS):
             _show_outcome(output, connection, outcome)
-        host.webhooks.deliver_due()
         return host.scheduler.seconds_until_due()
     except Unavailable as error:
         if not is_database_error(error):

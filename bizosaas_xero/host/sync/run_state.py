@@ -64,6 +64,7 @@ class SyncRun:
 
     entity: str
     full: bool
+    max_wait: float
     recheck: list[str] = field(default_factory=list)
     lease: Lease | None = None
     counts: Counts = field(default_factory=Counts)

@@ -83,6 +83,7 @@ class Runner:
         full: bool = False,
         on_progress: Callable[[Progress], None] = lambda _: None,
         patience: float = LEASE_WAIT_SECONDS,
+        max_wait: float | None = None,
     ) -> SyncOutcome:
         """Bring one entity of a connection up to date. One sync of an organisation runs at a time.
 
@@ -92,6 +93,7 @@ class Runner:
             full: Read everything again.
             on_progress: Called after each stored batch and before each wait.
             patience: Seconds to wait for another process that syncs this organisation.
+            max_wait: Seconds to wait for a limit; a longer one ends the run, and is a later due date.
 
         Returns:
             The outcome. An error of the connector ends in its ``problem``, and stays with the entity's state;
@@ -105,7 +107,7 @@ class Runner:
         connector = self._report.connector(connection.connector)
         info = connector.entity(entity)
         self._sink.prepare(entity, info)
-        run, started = SyncRun(entity, full=full), self._timer()
+        run, started = SyncRun(entity, full, self._max_wait if max_wait is None else max_wait), self._timer()
         try:
             with self._leases.hold(f"sync:{connection.id}", connection.organisation, patience) as run.lease:
                 return self._sync_with_lease(run, connector, connection, info, on_progress)
@@ -145,7 +147,7 @@ class Runner:
             except ConnectorError as error:
                 if is_database_error(error) or error.reason == LOST:
                     raise
-                problem, pause = run.recover(error, self._max_wait)
+                problem, pause = run.recover(error, run.max_wait)
                 if problem is not None:
                     return problem
                 if error.recovery == "restart":
@@ -163,7 +165,7 @@ class Runner:
         """Read from the stored cursor until the iterator ends or raises."""
         grant, connection = self._grants.get_access(connector, kept, run.refused)
         cursor = self._store.entity_state(kept.id, run.entity).cursor
-        options = {"full": run.full, "max_wait": self._max_wait, "recheck": run.recheck}
+        options = {"full": run.full, "max_wait": run.max_wait, "recheck": run.recheck}
         run.start_attempt(grant.version)
         try:
             with closing(connector.sync_entity(connection, run.entity, cursor, options)) as batches:

@@ -7,19 +7,31 @@ runs once, however late, in the process that takes the organisation's lease.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from queue import SimpleQueue
+from threading import Event
 
 from bizosaas_xero.host.plugins.discovery import DiscoveryReport
 from bizosaas_xero.host.storage.leases import LOST, RUNNING
 from bizosaas_xero.host.storage.models import EntityState, StoredConnection
 from bizosaas_xero.host.storage.store import Store
-from bizosaas_xero.host.sync.run_state import SyncOutcome
+from bizosaas_xero.host.sync.run_state import Progress, SyncOutcome
 from bizosaas_xero.host.sync.runner import Runner, interval
 from bizosaas_xero.spec import EntityInfo, NotFound
 
 MAX_SLEEP_SECONDS = 60.0
 """The longest sleep in seconds: a suspended machine must notice due syncs soon after it wakes."""
+
+DEFAULT_WORKERS = 4
+"""Organisations that are synced at once."""
+
+POOL_MAX_WAIT_SECONDS = 5.0
+"""Seconds that a sync in the pool waits for a limit; a longer one becomes a later due date, and frees the worker."""
+
+PATIENCE_SECONDS = 5.0
+"""Seconds after which organisations that still sync no longer hold up the loop."""
 
 BUSY_DELAY = timedelta(seconds=5)
 """After which an organisation that another process was syncing is looked at again."""
@@ -50,6 +62,10 @@ class Scheduler:
         self._report = report
         self._now = now
         self._busy: dict[str, datetime] = {}
+        self._pool: ThreadPoolExecutor | None = None
+        self._running: dict[str, Future[None]] = {}
+        self._outcomes: SimpleQueue[tuple[StoredConnection, SyncOutcome]] = SimpleQueue()
+        self._stopping = Event()
 
     def list_jobs(self) -> list[Job]:
         """Return every entity that is to be read, the one longest due first.
@@ -68,25 +84,69 @@ class Scheduler:
                 ]
         return sorted((job for job in found if job), key=lambda job: job.due)
 
-    def run_due(self) -> Iterator[tuple[StoredConnection, SyncOutcome]]:
-        """Run everything that is due now, each once, and give each outcome."""
-        for planned in self.list_jobs():
-            if planned.due > self._now():
-                return
-            job = self._reload(planned)
-            if job is None or job.due > self._now():
-                continue  # done by another process, or postponed or ended by what ran before it
-            outcome = self._runner.sync(job.connection.id, job.info.name, patience=0)
-            if outcome.problem and outcome.problem["reason"] in {RUNNING, LOST}:
-                self._busy[job.connection.id] = self._now() + BUSY_DELAY
-            else:
-                yield job.connection, outcome
+    def run_due(self, workers: int = 1) -> Iterator[tuple[StoredConnection, SyncOutcome]]:
+        """Run all due syncs, each once, and yield each outcome.
+
+        Args:
+            workers: Organisations that are synced at once. With several, one that takes longer than
+                :data:`PATIENCE_SECONDS` keeps running after this call; a later call yields its outcomes.
+        """
+        groups: dict[str, list[Job]] = {}
+        for job in self.list_jobs():
+            if job.due <= self._now():
+                groups.setdefault(job.connection.id, []).append(job)
+        if workers <= 1 or (len(groups) <= 1 and not self._running):
+            for job in sorted((job for jobs in groups.values() for job in jobs), key=lambda job: job.due):
+                yield from self._run_job(job)
+            return
+        self._pool = self._pool or ThreadPoolExecutor(workers, "sync")
+        for connection_id, jobs in groups.items():
+            if connection_id not in self._running:
+                self._running[connection_id] = self._pool.submit(self._run_jobs, jobs)
+        wait(self._running.values(), PATIENCE_SECONDS)
+        finished = {name: future for name, future in self._running.items() if future.done()}
+        for name in finished:
+            del self._running[name]
+        while not self._outcomes.empty():
+            yield self._outcomes.get()
+        for future in finished.values():
+            future.result()  # raises what ended it, such as a database that is away
+
+    def stop(self) -> None:
+        """End the syncs that still run in the pool, each after its current batch."""
+        self._stopping.set()
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def _run_jobs(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            for outcome in self._run_job(job, self._stop_if_requested, POOL_MAX_WAIT_SECONDS):
+                self._outcomes.put(outcome)
+
+    def _stop_if_requested(self, _progress: Progress) -> None:
+        if self._stopping.is_set():
+            raise KeyboardInterrupt
+
+    def _run_job(
+        self, planned: Job, on_progress: Callable[[Progress], None] = lambda _: None, max_wait: float | None = None
+    ) -> Iterator[tuple[StoredConnection, SyncOutcome]]:
+        job = self._reload(planned)
+        if job is None or job.due > self._now():
+            return  # done by another process, or postponed or ended by what ran before it
+        outcome = self._runner.sync(
+            job.connection.id, job.info.name, on_progress=on_progress, patience=0, max_wait=max_wait
+        )
+        if outcome.problem and outcome.problem["reason"] in {RUNNING, LOST}:
+            self._busy[job.connection.id] = self._now() + BUSY_DELAY
+        else:
+            yield job.connection, outcome
 
     def seconds_until_due(self) -> float:
         """Return the seconds until something may be due."""
-        jobs = self.list_jobs()
-        wait = (jobs[0].due - self._now()).total_seconds() if jobs else MAX_SLEEP_SECONDS
-        return min(MAX_SLEEP_SECONDS, max(1.0, wait))
+        jobs = [job for job in self.list_jobs() if job.connection.id not in self._running]
+        seconds = (jobs[0].due - self._now()).total_seconds() if jobs else MAX_SLEEP_SECONDS
+        longest = MAX_SLEEP_SECONDS if not self._running else PATIENCE_SECONDS
+        return min(longest, max(1.0, seconds))
 
     def _reload(self, planned: Job) -> Job | None:
         try:

@@ -7,13 +7,18 @@ until the receiver answers with a 2xx, for two days; then ``backlog`` counts it 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import http.client
 import json
+import logging
 import secrets
+import socket
 import ssl
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -21,11 +26,20 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 
 from bizosaas_xero.host.storage import tables as t
+from bizosaas_xero.host.storage.database_errors import is_database_error
 from bizosaas_xero.host.storage.leases import Leases
 from bizosaas_xero.host.storage.models import StoredConnection
 from bizosaas_xero.host.storage.store import Store
 from bizosaas_xero.host.sync.events import DONE, REFUSED, WAITING, Event
-from bizosaas_xero.spec import Invalid
+from bizosaas_xero.spec import ConnectorError, Invalid
+
+log = logging.getLogger(__name__)
+
+MAX_PARALLEL = 4
+"""Connections whose events are delivered at once."""
+
+DELIVERY_INTERVAL_SECONDS = 2.0
+"""The time between two rounds of deliveries in the background."""
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 TIMEOUT_SECONDS = 10.0
@@ -89,23 +103,54 @@ class OutgoingWebhooks:
         return secret
 
     def deliver_due(self) -> DeliveryResult:
-        """Send due events; a receiver that does not answer is tried again later."""
+        """Send due events; a receiver that does not answer is tried again later, and holds up no other."""
+        connections = [each for each in self._store.connections() if each.preferences.get("callback")]
+        if len(connections) <= 1:
+            results = list(map(self._deliver_connection, connections))
+        else:
+            with ThreadPoolExecutor(min(len(connections), MAX_PARALLEL), "webhooks") as pool:
+                results = list(pool.map(self._deliver_connection, connections))
+        return DeliveryResult(sum(each.done for each in results), sum(each.failed for each in results))
+
+    @contextlib.contextmanager
+    def deliver_in_background(self) -> Iterator[None]:
+        """Deliver due events in a thread of its own until the block ends, so that no receiver delays a sync."""
+        stopped = threading.Event()
+
+        def run() -> None:
+            while True:
+                last = stopped.wait(DELIVERY_INTERVAL_SECONDS)
+                try:
+                    self.deliver_due()
+                except ConnectorError as error:
+                    if not is_database_error(error):
+                        raise
+                    log.warning("events could not be delivered: %s", error.reason)
+                if last:
+                    return
+
+        thread = threading.Thread(target=run, name="webhooks", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stopped.set()
+            thread.join(2 * TIMEOUT_SECONDS)
+
+    def _deliver_connection(self, connection: StoredConnection) -> DeliveryResult:
+        lease = self._leases.try_acquire(f"deliver:{connection.id}")
+        if lease is None:
+            return DeliveryResult()
         done = failed = 0
-        for connection in self._store.connections():
-            if not connection.preferences.get("callback"):
-                continue
-            lease = self._leases.try_acquire(f"deliver:{connection.id}")
-            if lease is None:
-                continue
-            try:
-                while (event := self._next_event(connection)) is not None:
-                    if not self._deliver_event(connection, event):
-                        failed += 1
-                        break  # order holds: the later ones wait with it
-                    done += 1
-                    self._leases.renew(lease)
-            finally:
-                self._leases.release(lease)
+        try:
+            while (event := self._next_event(connection)) is not None:
+                if not self._deliver_event(connection, event):
+                    failed += 1
+                    break  # order holds: the later ones wait with it
+                done += 1
+                self._leases.renew(lease)
+        finally:
+            self._leases.release(lease)
         return DeliveryResult(done, failed)
 
     def backlog(self, connection_id: str) -> Backlog:
@@ -184,10 +229,25 @@ def http_post(url: str, body: bytes, headers: dict[str, str]) -> int:
         if parts.scheme == "https"
         else http.client.HTTPConnection(host, parts.port, timeout=TIMEOUT_SECONDS)
     )
+    expired = threading.Event()
+
+    def abort() -> None:  # a receiver that sends a byte a second meets no timeout of a single read
+        expired.set()
+        if connection.sock is not None:
+            with contextlib.suppress(OSError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+    deadline = threading.Timer(TIMEOUT_SECONDS, abort)
+    deadline.daemon = True
+    deadline.start()
     try:
         connection.request("POST", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), body, headers)
-        return connection.getresponse().status
+        status = connection.getresponse().status
+        if expired.is_set():
+            raise TimeoutError(f"no complete answer within {TIMEOUT_SECONDS:.0f} seconds")
+        return status
     finally:
+        deadline.cancel()
         connection.close()
 
 

@@ -1,0 +1,106 @@
+"""One slow organisation, or one slow receiver of events, holds up no other."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+import pytest
+
+from bizosaas_xero.host.sync import scheduler, webhooks
+from bizosaas_xero.spec import App, Organisation
+from contract_tests.helpers.fake_connector import batch
+from contract_tests.helpers.processes import until
+
+APP = App(client_id="app", client_secret="app-secret", redirect_uri="http://localhost/callback")
+
+
+@pytest.fixture
+def both(host, fake):
+    """Connect two organisations; ``slow`` waits until the event that is returned is set."""
+    fake.organisations = [Organisation(id=name, name=name) for name in ("slow", "quick")]
+    url = host.connections.begin_consent("fake", APP)
+    offer = host.connections.finish_consent(f"http://localhost/callback?code=c&{url.split('?')[1]}")
+    for organisation in fake.organisations:
+        host.connections.choose(offer, organisation.id)
+    released = threading.Event()
+
+    def sync_entity(connection, entity, cursor, options):
+        fake.calls.append({"organisation": connection["organisation_id"], **options})
+        if connection["organisation_id"] == "slow":
+            assert released.wait(20)
+        yield batch(1)
+
+    fake.sync_entity = sync_entity
+    yield released
+    released.set()
+    host.scheduler.stop()
+
+
+def names(outcomes):
+    return [connection.organisation for connection, _ in outcomes]
+
+
+def test_a_slow_organisation_holds_up_no_other_and_its_outcome_comes_later(host, both, fake, clock, monkeypatch):
+    monkeypatch.setattr(scheduler, "PATIENCE_SECONDS", 0.2)
+    until(lambda: names(host.scheduler.run_due(workers=4)) == ["quick"])
+    clock.sleep(1000)
+    until(lambda: names(host.scheduler.run_due(workers=4)) == ["quick"])  # again, while the slow one still runs
+    assert sum(call["organisation"] == "slow" for call in fake.calls) == 1
+    both.set()
+    assert until(lambda: "slow" in names(host.scheduler.run_due(workers=4)))
+
+
+def test_the_pool_waits_five_seconds_for_a_limit_and_a_single_sync_longer(host, both, fake):
+    both.set()
+    assert sorted(names(host.scheduler.run_due(workers=4))) == ["quick", "slow"]
+    assert {call["max_wait"] for call in fake.calls} == {5.0}
+    host.runner.sync("fake:quick", "things")
+    assert fake.calls[-1]["max_wait"] == 65.0
+
+
+def test_a_receiver_that_sends_a_byte_at_a_time_meets_a_deadline(monkeypatch):
+    monkeypatch.setattr(webhooks, "TIMEOUT_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        stopped = threading.Event()
+
+        def trickle():
+            connection, _ = server.accept()
+            with connection:
+                for byte in b"HTTP/1.1 200 OK\r\n" + b"X-A: " + b"a" * 10_000:
+                    if stopped.wait(0.05):
+                        return
+                    try:
+                        connection.send(bytes([byte]))
+                    except OSError:
+                        return
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        begin = time.monotonic()
+        with pytest.raises((OSError, webhooks.http.client.HTTPException)):
+            webhooks.http_post(f"http://127.0.0.1:{server.getsockname()[1]}/", b"{}", {})
+        assert time.monotonic() - begin < 5
+        stopped.set()
+        thread.join()
+
+
+def test_a_receiver_that_does_not_answer_delays_no_other_receiver(make_host, both, clock):
+    host = make_host()
+    gate, came = threading.Event(), []
+
+    def post(url, body, headers):
+        if "slow" in url:
+            assert gate.wait(20)
+        came.append(url)
+        return 200
+
+    host.webhooks._post = post
+    for name in ("slow", "quick"):
+        host.webhooks.set_url(f"fake:{name}", f"https://{name}.example/")
+        host.events.record_recovery(host.store.connection(f"fake:{name}"), host.store.entity_state(f"fake:{name}", "t"))
+    with host.webhooks.deliver_in_background():
+        until(lambda: came == ["https://quick.example/"])
+        gate.set()
+    assert sorted(came) == ["https://quick.example/", "https://slow.example/"]
