@@ -84,6 +84,7 @@ def run_action(connection, action, params, control):
             hash=mark(given.contact, given.number, before),
             organisation=connection.organisation_id,
             requests=[{"method": "POST", "path": place, "body": body}],
+            acts=["draft"],
         )
         if control.mode == "plan":
             return ActionResult(action=action, status="planned", plan=plan)
