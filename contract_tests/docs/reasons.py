@@ -18,8 +18,12 @@ PLACES = {
     "Temporal": "adapters/temporal.py",
 }
 HEAD = ["Code", "Reason", "What the person sees", "What to do"]
-CLASSES = {error.__name__: code for code, error in ERRORS.items()} | {"Invalid.field": "invalid"}
+CLASSES = {error.__name__: code for code, error in ERRORS.items()}
+CLASSES |= {"Invalid.field": "invalid", "UnreadableRecord": "invalid"}
 """Calls that make an error, by name; ``Invalid.field`` takes the field and the complaint."""
+
+DEFAULT_REASONS = {"UnreadableRecord": "unreadable_record"}
+"""The reasons of classes that do not use their code."""
 
 
 def modules(place: str) -> list[Path]:

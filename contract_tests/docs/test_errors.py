@@ -39,7 +39,10 @@ def reasons_in_code():
                 if name:
                     reason = next((k.value for k in node.keywords if k.arg == "reason"), None)
                     code = reasons.CLASSES[name]
-                    found |= {(code, word) for word in (_words(reason, module) if reason else [code])}
+                    found |= {
+                        (code, word)
+                        for word in (_words(reason, module) if reason else [reasons.DEFAULT_REASONS.get(name, code)])
+                    }
     return found
 
 

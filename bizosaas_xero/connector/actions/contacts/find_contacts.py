@@ -19,7 +19,7 @@ class FindContactsParams(Params):
     name: str | None = Field(None, min_length=1, description="The whole name; capitals and accents do not matter.")
     email: str | None = Field(None, min_length=3)
     account_number: str | None = Field(None, min_length=1)
-    limit: int = Field(20, ge=1, le=100)
+    limit: int = Field(20, ge=1, le=100, description="The maximum number of contacts.")
 
 
 class ContactItem(Result):

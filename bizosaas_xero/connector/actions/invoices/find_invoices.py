@@ -27,7 +27,7 @@ class FindInvoicesParams(Params):
     unpaid: bool = Field(False, description="Only approved ones with an amount due.")
     from_date: date | None = None
     to_date: date | None = None
-    limit: int = Field(20, ge=1, le=100)
+    limit: int = Field(20, ge=1, le=100, description="The maximum number of documents.")
 
     @field_validator("to_date")
     @classmethod
