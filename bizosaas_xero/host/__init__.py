@@ -1,89 +1,21 @@
 """The embedded host: for people who have no platform, and the example for those who write one.
 
 It imports the contract (:mod:`bizosaas_xero.spec`) and never a connector's insides; whatever is installed in
-the entry point group ``bizosaas.connectors`` runs in it.
+the entry point group ``bizosaas.connectors`` runs in it. Its public names are those of ``host.host.__all__``.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bizosaas_xero.host.host import (
-        ActionService,
-        ApprovalDecision,
-        Approvals,
-        Audit,
-        ConnectionService,
-        Connector,
-        Counts,
-        Database,
-        DiscoveryEntry,
-        DiscoveryReport,
-        Doctor,
-        EntityState,
-        Event,
-        Events,
-        Finding,
-        Grants,
-        Host,
-        Leases,
-        Offer,
-        Outcome,
-        OutgoingWebhooks,
-        Plans,
-        Progress,
-        Runner,
-        Scheduler,
-        Sink,
-        Store,
-        StoredConnection,
-        StoredPlan,
-        SyncOutcome,
-        discover,
-        open_host,
-    )
-
-__all__ = [
-    "ActionService",
-    "ApprovalDecision",
-    "Approvals",
-    "Audit",
-    "ConnectionService",
-    "Connector",
-    "Counts",
-    "Database",
-    "DiscoveryEntry",
-    "DiscoveryReport",
-    "Doctor",
-    "EntityState",
-    "Event",
-    "Events",
-    "Finding",
-    "Grants",
-    "Host",
-    "Leases",
-    "Offer",
-    "Outcome",
-    "OutgoingWebhooks",
-    "Plans",
-    "Progress",
-    "Runner",
-    "Scheduler",
-    "Sink",
-    "Store",
-    "StoredConnection",
-    "StoredPlan",
-    "SyncOutcome",
-    "discover",
-    "open_host",
-]
+    from bizosaas_xero.host.host import *  # noqa: F403 (its __all__ is the one list of public names)
 
 
 def __getattr__(name: str) -> Any:
-    # When it is asked for: who takes discovery or the key alone needs no SQLAlchemy.
-    if name not in __all__:
+    # Loaded on first use: discovery or the key alone need no SQLAlchemy.
+    host = import_module(f"{__name__}.host") if not name.startswith("_") else None
+    if host is None or name not in host.__all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from bizosaas_xero.host import host
-
     return getattr(host, name)
