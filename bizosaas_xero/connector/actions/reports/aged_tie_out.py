@@ -163,6 +163,9 @@ def _compare_control(
     if difference and not (foreign and _split_difference(difference, foreign, proof)[2]):
         early = read_early_settlements(books, side, as_of, open_items.credit_uses)
     early_total = sum((each.base for each in early), ZERO)
+    unproved = [_as_item(each) for each in early if each.currency != books.base_currency]
+    if unproved:  # the ledger revalues them too, and no report of a contact shows them
+        foreign, proof = foreign + unproved, None
     revaluation, rounding, proved, explanation = _split_difference(difference - early_total, foreign, proof)
     unexplained = difference - early_total - revaluation - rounding
     if early:
@@ -184,6 +187,11 @@ def _compare_control(
         ties=_control_ties(books, unexplained, foreign, proof, proved=proved),
         explanation=f"{explanation} {describe_unreadable(books)}".strip(),
     )
+
+
+def _as_item(early: EarlySettlement) -> Item:
+    name = early.document
+    return Item("invoice", name, name, "", "", early.dated, None, early.currency, early.base, early.base)
 
 
 def _control_ties(

@@ -85,6 +85,7 @@ class CreditUse:
         dated: The date of the credit.
         used: The date of the refund or allocation.
         base: The amount in base currency.
+        currency: Of the credit.
         invoice_id: The invoice of an allocation, in lower case; ``None`` for a refund.
     """
 
@@ -92,6 +93,7 @@ class CreditUse:
     dated: date
     used: date
     base: Decimal
+    currency: str
     invoice_id: str | None
 
 
@@ -194,10 +196,11 @@ def _credit_uses(books: Books, row: Row, item: Item, as_of: date, allocations: l
         settlement = _settlement(part)
         if settlement.date <= as_of:
             base = to_base_currency(settlement.amount, rate)
-            yield CreditUse(name, item.dated, settlement.date, base, _allocated_invoice(part))
+            yield CreditUse(name, item.dated, settlement.date, base, item.currency, _allocated_invoice(part))
     for settlement in map(_settlement, _live_payments(row)):
         if settlement.date <= as_of:
-            yield CreditUse(name, item.dated, settlement.date, to_base_currency(settlement.amount, rate), None)
+            base = to_base_currency(settlement.amount, rate)
+            yield CreditUse(name, item.dated, settlement.date, base, item.currency, None)
 
 
 def _allocated_invoice(part: Row) -> str:
@@ -303,13 +306,15 @@ class EarlySettlement:
         document: The document's number, or its id.
         dated: The date of the document.
         settled: The date of the settlement.
-        base: What it adds to the control account, in base currency.
+        base: What it adds to the control account, in base currency at the document's own rate.
+        currency: Of the document.
     """
 
     document: str
     dated: date
     settled: date
     base: Decimal
+    currency: str
 
 
 def read_early_settlements(books: Books, side: Side, as_of: date, uses: list[CreditUse]) -> list[EarlySettlement]:
@@ -328,7 +333,8 @@ def read_early_settlements(books: Books, side: Side, as_of: date, uses: list[Cre
         for part in map(_settlement, _live_payments(row)):
             if part.date <= as_of:
                 name = row.get("InvoiceNumber") or row["InvoiceID"]
-                early.append(EarlySettlement(str(name), dated, part.date, -to_base_currency(part.amount, rate)))
+                base = -to_base_currency(part.amount, rate)
+                early.append(EarlySettlement(str(name), dated, part.date, base, _currency(books, row)))
 
     conditions = [*_invoice_conditions(side, None), f"Date>={date_filter(as_of + DAY)}"]
     query = {"where": " AND ".join(conditions), "order": "InvoiceID ASC"}
@@ -336,9 +342,9 @@ def read_early_settlements(books: Books, side: Side, as_of: date, uses: list[Cre
     for use in uses:
         invoice_open = use.invoice_id is not None and use.invoice_id not in future
         if use.dated > as_of and (use.invoice_id is None or invoice_open):
-            early.append(EarlySettlement(use.document, use.dated, use.used, use.base))
+            early.append(EarlySettlement(use.document, use.dated, use.used, use.base, use.currency))
         elif use.dated <= as_of and use.invoice_id in future:
-            early.append(EarlySettlement(use.document, use.dated, use.used, -use.base))
+            early.append(EarlySettlement(use.document, use.dated, use.used, -use.base, use.currency))
     return early
 
 
@@ -356,14 +362,18 @@ def _make_item(books: Books, kind: Kind, row: Row, key: str, amount: Decimal) ->
         contact=contact,
         dated=_day(row, "Date"),
         due=row.get("DueDate"),
-        currency=str(row.get("CurrencyCode") or books.base_currency),
+        currency=_currency(books, row),
         amount=amount,
         base=to_base_currency(amount, _rate(books, row)),
     )
 
 
+def _currency(books: Books, row: Row) -> str:
+    return str(row.get("CurrencyCode") or books.base_currency)
+
+
 def _rate(books: Books, row: Row) -> Decimal:
-    if str(row.get("CurrencyCode") or books.base_currency) == books.base_currency:
+    if _currency(books, row) == books.base_currency:
         return Decimal(1)
     rate = _amount(row, "CurrencyRate")
     if rate <= 0:

@@ -135,6 +135,19 @@ def test_a_difference_beyond_the_early_payments_is_unexplained():
     assert "unexplained" in result.not_tied_because
 
 
+def test_a_foreign_payment_dated_before_its_invoice_leaves_the_revaluation_unknown():
+    def invoices(query):
+        rows = future(query)
+        return [row | {"CurrencyCode": "USD", "CurrencyRate": "0.5"} if row["InvoiceNumber"] == "INV-2" else row
+                for row in rows]  # fmt: skip
+
+    books = canned_books(Invoices=invoices, Reports__TrialBalance=trial_balance(a_debtors="37.00"))
+    result = receivables(books, bridge=True)
+    control = result.bridge.control
+    assert (result.total, control.early_settlements, control.revaluation, control.ties) == (100, -60, -3, None)
+    assert "INV-2" in control.explanation
+
+
 @pytest.mark.parametrize(
     ("balance", "ties"),
     [
