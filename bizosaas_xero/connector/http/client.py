@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -100,10 +101,9 @@ class Client:
         response = self._get_with_retries(path, params, since, lambda response: response)
 
         def parse() -> ParsedResponse:
-            try:
+            with suppress(Unavailable):  # left before the next request, so that its memory is free
                 return _parse_response(response)
-            except Unavailable:
-                return self._get_with_retries(path, params, since, _salvage_response, MAX_ATTEMPTS - 1)
+            return self._get_with_retries(path, params, since, _salvage_response, MAX_ATTEMPTS - 1)
 
         return parse
 
@@ -207,10 +207,10 @@ def _limits(connection: Connection, settings: Settings, client_id: str) -> Limit
 
 
 def _salvage_response(response: httpx.Response) -> ParsedResponse:
-    try:
+    _ = response.content  # one that cannot be read at all is not salvaged
+    with suppress(Unavailable):
         return _parse_response(response)
-    except Unavailable:
-        return _parse_response(response, salvage=True)
+    return _parse_response(response, salvage=True)
 
 
 def _parse_response(response: httpx.Response, *, salvage: bool = False) -> ParsedResponse:
