@@ -32,7 +32,7 @@ def test_info_lists_addresses_organisations_and_apps(box, control):
         "seed",
     ]
     assert len(info["organisations"]) >= 2
-    assert set(info["apps"]) == {"web", "pkce", "custom", "legacy"}
+    assert set(info["apps"]) == {"web", "pkce", "custom", "legacy_custom", "legacy"}
     assert info["apps"]["pkce"]["client_secret"] is None
     assert json.loads(json.dumps(info)) == info
 
