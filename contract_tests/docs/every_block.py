@@ -8,6 +8,7 @@ from __future__ import annotations
 from contract_tests.docs import ways
 from contract_tests.docs.ways import Console, Elsewhere, Python, Read, Saved, Sql, Way
 
+PATHS = "contract_tests/docs/test_architecture_page.py"
 HOOKS = "contract_tests/docs/test_hooks.py"
 HOSTS = "contract_tests/hosts/test_hosts.py"
 GATEWAY = "contract_tests/adapters/brain_gateway/test_docs.py"
@@ -69,6 +70,15 @@ WAYS: dict[str, dict[str, Way]] = {
         "XERO_CLIENT_ID=… XERO_CLIENT_SECRET=…": Read(
             "it needs a real Xero account; contract_tests/contract/test_record.py runs it with the sandbox",
             lambda block: ways.accepted(block.text.split("SECRET=… ")[1]),
+        ),
+    },
+    "architecture.md": {"text:*": Elsewhere(f"{PATHS}::test_every_folder_of_the_package_has_its_row")},
+    "contributing.md": {
+        "python3 -m venv": Read("README.md's second block installs the same", ways.is_installed_by_the_readme),
+        "just": Read("it runs the tests that run this", ways.recipes_exist),
+        "bizosaas-xero --debug": Read(
+            "contract_tests/cli/test_log.py runs it against the sandbox",
+            ways.logged_commands,
         ),
     },
     "contract.md": {

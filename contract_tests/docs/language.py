@@ -37,6 +37,8 @@ PHRASES = {
 }
 """A pattern, and what to write in its place."""
 
+_ANY = re.compile("|".join(PHRASES), re.IGNORECASE)
+
 ALLOWED: dict[str, tuple[str, ...]] = {}
 """A file, and the lines (their text) in which a phrase is right, such as a quotation of somebody else's words."""
 
@@ -83,6 +85,8 @@ def find_phrases(path: Path) -> Iterator[Finding]:
     shown = path.resolve().relative_to(ROOT)
     allowed = ALLOWED.get(shown.as_posix(), ())
     for number, line in lines:
+        if not _ANY.search(line):
+            continue
         for pattern, advice in PHRASES.items():
             if re.search(pattern, line, re.IGNORECASE) and not any(each in line for each in allowed):
                 yield Finding(shown, number, line, advice)

@@ -64,17 +64,15 @@ def test_commands_are_told_from_what_they_print():
     assert [command.words for command in commands_of("export A=1\ntrue\n")] == ["export A=1", "true"]
 
 
-@pytest.mark.parametrize(
-    "printed", ["CommitResult: 7 rows, 2026-01-02\nwell\n", "more\nDone:   12 rows, 2027-01-02\nwell"]
-)
+@pytest.mark.parametrize("printed", ["Done: 7 rows, 2026-01-02\nwell\n", "more\nDone:   12 rows, 2027-01-02\nwell"])
 def test_numbers_and_days_may_differ_from_what_is_shown(printed):
-    check_shown(Block("page", 1, "", ""), Command("x", ["CommitResult: 5 rows, 2026-11-22", "...", "we…"]), printed)
+    check_shown(Block("page", 1, "", ""), Command("x", ["Done: 5 rows, 2026-11-22", "...", "we…"]), printed)
 
 
-@pytest.mark.parametrize("printed", ["", "CommitResult: 7 lines\nwell\n", "well\nDone: 7 rows\n"])
+@pytest.mark.parametrize("printed", ["", "Done: 7 lines\nwell\n", "well\nDone: 7 rows\n"])
 def test_other_words_or_another_order_are_not_what_is_shown(printed):
     with pytest.raises(AssertionError, match="does not print"):
-        check_shown(Block("page", 1, "", ""), Command("x", ["CommitResult: 5 rows", "well"]), printed)
+        check_shown(Block("page", 1, "", ""), Command("x", ["Done: 5 rows", "well"]), printed)
 
 
 # ---------------------------------------------------------------- running

@@ -163,6 +163,32 @@ def a_unit(block: Block) -> None:
     assert unit["Service"]["EnvironmentFile"] in (DOCS / block.page).read_text(encoding="utf-8").replace(block.text, "")
 
 
+def is_installed_by_the_readme(block: Block) -> None:
+    """The commands that set up a checkout are those of the README, in an environment of their own."""
+    words = [command.words for command in commands_of(block.text)]
+    assert words[0] == "python3 -m venv .venv && . .venv/bin/activate"
+    assert all(word in (ROOT / "README.md").read_text(encoding="utf-8") for word in words[1:])
+
+
+def logged_commands(block: Block) -> None:
+    """Our command would take what follows the environment and precedes the comment."""
+    for command in commands_of(block.text):
+        words = command.words.split("#")[0].removeprefix("BIZOSAAS_LOG=info ")
+        accepted(words)
+
+
+def recipes_exist(block: Block) -> None:
+    """``just`` takes each command, and the tests that it names exist."""
+    for command in commands_of(block.text):
+        for words in (shlex.split(part, comments=True) for part in command.words.split("&&")):
+            dry = subprocess.run(  # noqa: S603 (our own documentation)
+                ["just", "--dry-run", *words[1:]],  # noqa: S607 (from the environment)
+                cwd=ROOT, capture_output=True, text=True, check=False, env=clean_environment(),
+            )  # fmt: skip
+            assert dry.returncode == 0, dry.stderr
+            assert all((ROOT / word).exists() for word in words if word.startswith("contract_tests/"))
+
+
 def a_payload(block: Block) -> None:
     from bizosaas_xero.adapters.brain_gateway.actions import CONTROL
 

@@ -9,7 +9,7 @@ SIGNS = {
     "R$": "BRL", "NT$": "TWD", "FJ$": "FJD", "£": "GBP", "€": "EUR", "₹": "INR", "₩": "KRW", "₪": "ILS", "₫": "VND",
     "₦": "NGN", "₱": "PHP", "฿": "THB", "₺": "TRY", "₴": "UAH", "$": "$", "¥": "¥", "￥": "¥",
 }  # fmt: skip
-"""Signs, and the code or the sign that stands for several codes."""
+"""Signs, and the code or the sign that several codes share."""
 
 DOLLARS = frozenset({"AUD", "CAD", "HKD", "NZD", "SGD", "USD", "FJD", "TWD", "BND", "JMD", "SBD", "TTD", "XCD"})
 _RUPEES = frozenset({"INR", "PKR", "LKR", "NPR", "MUR", "SCR"})
