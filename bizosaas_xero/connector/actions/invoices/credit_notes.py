@@ -87,7 +87,7 @@ def credit_note_reference(text: str | None, number: str) -> str:
         ending = MARK
     room = MAX_REFERENCE_LENGTH - len(ending.replace(MARK, "x" * _MARK_LENGTH)) - 1
     if len(text) > room:
-        complaint = f"has {len(text)} characters, and {room} fit beside the invoice's number and the write's mark"
+        complaint = f"has {len(text)} characters, and {room} fit next to the invoice's number and the write's mark"
         raise Invalid.field("params.reference", complaint, "Shorten it.")
     return f"{text} {ending}"
 
