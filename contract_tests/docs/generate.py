@@ -46,6 +46,7 @@ OUTPUTS = (
     "EventRule",
     "EntityInfo",
     "Recheck",
+    "Reference",
 )
 
 

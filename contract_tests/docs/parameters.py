@@ -26,7 +26,6 @@ PARAMETERS = {
     "from_date": "Dated on this day or later.",
     "include_archived": "Also those that are archived.",
     "kind": "Sales invoices or bills.",
-    "limit": "At most this number of results.",
     "lines[].date": "The day on the statement.",
     "lines[].payee": "Who paid or was paid.",
     "lines[].reference": "The reference on the statement.",

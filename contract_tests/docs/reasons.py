@@ -18,9 +18,12 @@ PLACES = {
     "Temporal": "adapters/temporal.py",
 }
 HEAD = ["Code", "Reason", "What the person sees", "What to do"]
+FIELD_ERRORS = {"Invalid.field": ": ", "invalid_field": " "}
+"""Calls that take a field and a complaint, and what is between them in the message."""
+
 CLASSES = {error.__name__: code for code, error in ERRORS.items()}
-CLASSES |= {"Invalid.field": "invalid", "UnreadableRecord": "invalid"}
-"""Calls that make an error, by name; ``Invalid.field`` takes the field and the complaint."""
+CLASSES |= dict.fromkeys((*FIELD_ERRORS, "UnreadableRecord"), "invalid")
+"""Calls that make an error, by name."""
 
 DEFAULT_REASONS = {"UnreadableRecord": "unreadable_record"}
 """The reasons of classes that do not use their code."""
@@ -55,8 +58,8 @@ def rows(place: str) -> list[list[str]]:
             if isinstance(words.get("reason"), ast.Constant) and call.args:
                 name = error_name(call)
                 code, reason = CLASSES[name], words["reason"].value
-                if name == "Invalid.field":
-                    message = ": ".join(map(said, call.args[:2]))
+                if name in FIELD_ERRORS:
+                    message = FIELD_ERRORS[name].join(map(said, call.args[:2]))
                     remedy = call.args[2] if len(call.args) > 2 else words.get("remedy")
                 else:
                     message, remedy = said(call.args[0]), words.get("remedy")
