@@ -147,10 +147,11 @@ def _refresh(request: AuthRequest, settings: Settings) -> AuthResult:
         # A Custom Connection has no refresh token: a new token is requested with the same scopes.
         fresh = _request_client_credentials(app, settings, list(grant.scopes) or None)
         return AuthResult(step=request.step, grant=fresh)
-    if grant.refresh_token is None:
+    stored = grant.refresh_token.get_secret_value() if grant.refresh_token else ""
+    if not stored:
         raise auth_errors.missing_refresh_token()
     _require_secret(app)
-    client, stored = _token_client(app, settings), grant.refresh_token.get_secret_value()
+    client = _token_client(app, settings)
     # A lost response does not lose the grant: Xero accepts the same token for 30 more minutes, so it is sent again.
     token = request_token(
         lambda: client.refresh_token(settings.identity_url + TOKEN_PATH, refresh_token=stored),

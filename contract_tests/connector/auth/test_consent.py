@@ -94,6 +94,8 @@ def test_without_offline_access_the_user_is_warned_and_a_refresh_fails(box):
     account.connect(scopes="accounting.contacts")
     assert account.grant["refresh_token"] is None
     assert refused(account.refresh) == ("missing_scope", "reconnect", "offline_access_missing")
+    account.grant["refresh_token"] = ""  # as a host may store the missing one
+    assert refused(account.refresh) == ("missing_scope", "reconnect", "offline_access_missing")
 
 
 def test_a_grant_is_kept_when_the_organisations_cannot_be_listed(box):
