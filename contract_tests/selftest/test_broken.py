@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -15,8 +16,9 @@ import pytest
 
 from bizosaas_xero.contract.clause_registry import list_clauses
 from contract_tests.helpers.paths import ROOT
+from contract_tests.selftest import broken_xeros
 from contract_tests.selftest.broken_toys import TOYS
-from contract_tests.selftest.broken_xeros import TOML, XEROS
+from contract_tests.selftest.broken_xeros import LEFT_OUT, MODULES, PATCHES, find_target
 
 TOY = Path(__file__).parent / "toy"
 TOY_MODULES = ("toyshop.py", "toyshop_auth.py", "toyshop_errors.py")
@@ -28,34 +30,23 @@ ENVIRONMENT = dict(os.environ)  # a copy: threads that start processes must not 
 QUICK_TIER = 11
 """Every 11th breakage is tried at every change; all of them in the long tier, which takes minutes."""
 
-XERO = """
-import importlib.util
-import sys
-from pathlib import Path
+HOOKS = f"from {MODULES['plugin']} import auth, describe, list_actions, run_action, sync_entity\n"
 
-import bizosaas_xero
+PATCHED = """
+import broken_xeros
 
-for name, old, new in {edits!r}:
-    name = "bizosaas_xero." + name
-    spec = importlib.util.find_spec(name)
-    source = Path(spec.origin).read_text(encoding="utf-8")
-    assert old in source, old
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    setattr(bizosaas_xero, name.rpartition(".")[2], module)
-    exec(compile(source.replace(old, new), spec.origin, "exec"), module.__dict__)
-
-from bizosaas_xero.plugin import *
-from bizosaas_xero.plugin import auth, describe, list_actions, run_action, sync_entity
+broken_xeros.break_connector({name!r})
 """
 
 
-def without_block(text, head):
-    begin = text.index(head)
-    return text[:begin] + text[text.index("\n\n", begin) + 2 :]
+def without_scenario(contract, name):
+    head = f'[[scenarios]]\nname = "{name}"\n'
+    assert head in contract, f"the contract has no scenario {name}"
+    begin = contract.index(head)
+    return contract[:begin] + contract[contract.index("\n\n", begin) + 2 :]
 
 
-def toy(folder, edits):
+def build_toy(folder, edits):
     shutil.copytree(TOY, folder, ignore=shutil.ignore_patterns("__pycache__"))
     for old, new in edits:
         path = next((path for path in map(folder.joinpath, TOY_MODULES) if old in path.read_text()), None)
@@ -64,16 +55,30 @@ def toy(folder, edits):
     return "toyshop"
 
 
-def xero(folder, edits):
+def build_patched_xero(folder, patch):
+    """Write a connector that is the Xero connector after a patch."""
+    find_target(patch.address)  # here as well: what cannot even be loaded breaks every clause
     folder.mkdir()
-    contract = (CASSETTES / TOML).read_text(encoding="utf-8")
-    for _, head, _ in [row for row in edits if row[0] == TOML]:
-        contract = without_block(contract, head)
-    contract = contract.replace("frozen =", f'cassettes = "{CASSETTES}"\nfrozen =', 1)
-    (folder / TOML).write_text(contract, encoding="utf-8")
-    modules = [row for row in edits if row[0] != TOML]
-    (folder / "broken_xero.py").write_text(XERO.format(edits=modules), encoding="utf-8")
+    shutil.copy(broken_xeros.__file__, folder)
+    write_xero(folder, PATCHED.format(name=patch.make.__name__) + HOOKS, read_contract())
     return "broken_xero"
+
+
+def build_xero_without_scenarios(folder, left_out):
+    """Write a connector that is the Xero connector, and a contract that lacks some scenarios."""
+    folder.mkdir()
+    write_xero(folder, HOOKS, functools.reduce(without_scenario, left_out, read_contract()))
+    return "broken_xero"
+
+
+def read_contract():
+    return (CASSETTES / "contract.toml").read_text(encoding="utf-8")
+
+
+def write_xero(folder, source, contract):
+    contract = contract.replace("frozen =", f'cassettes = "{CASSETTES}"\nfrozen =', 1)
+    (folder / "contract.toml").write_text(contract, encoding="utf-8")
+    (folder / "broken_xero.py").write_text(source, encoding="utf-8")
 
 
 def run(folder, name):
@@ -83,7 +88,7 @@ def run(folder, name):
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
         env=ENVIRONMENT,
     )
@@ -91,7 +96,11 @@ def run(folder, name):
     return done.returncode, json.loads(done.stdout)
 
 
-BROKEN = [("toy", toy, *row) for row in TOYS] + [("xero", xero, *row) for row in XEROS]
+BROKEN = [
+    *(("toy", build_toy, *row) for row in TOYS),
+    *(("xero", build_patched_xero, patch.clause, patch.wrong, patch) for patch in PATCHES),
+    *(("xero", build_xero_without_scenarios, *row) for row in LEFT_OUT),
+]
 IDS = [re.sub(r"[^a-z0-9.]+", "-", f"{kind} {clause} {wrong}".lower()) for kind, _, clause, wrong, _ in BROKEN]
 
 
