@@ -97,7 +97,7 @@ def test_each_drawing_is_as_it_is_drawn(name):
 def test_the_picture_of_the_demo_shows_its_steps():
     """If this fails: ``python -m contract_tests.docs.picture``."""
     shown = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", read("pictures/demo.svg"))).split())
-    source = (PACKAGE / "cli" / "demo.py").read_text(encoding="utf-8")
+    source = (PACKAGE / "cli" / "commands" / "demo.py").read_text(encoding="utf-8")
     steps = re.findall(r'_step\(output, (\d), "(.+?)"\)', source)
     assert [number for number, _ in steps] == ["1", "2", "3", "4", "5"]
     for number, text in steps:
