@@ -78,7 +78,8 @@ def test_a_database_of_the_release_before_goes_on(old, make_host, fake):
     assert host.runner.sync("fake:org-1", "things").new == 1
     assert fake.calls[0]["cursor"] == {"n": 4}
     kept = host.store.connection("fake:org-1")
-    assert (kept.preferences, kept.resume_at, kept.timezone, kept.probes) == ({}, None, None, 0)
+    assert (kept.preferences, kept.resume_at, kept.timezone, kept.state_since) == ({}, None, None, None)
+    assert host.store.entity_state("fake:org-1", "things").blocked_since is None
     again = make_host()  # the second opening finds nothing to do
     assert again.runner.sync("fake:org-1", "things").problem is None
 
