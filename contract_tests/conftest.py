@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from unittest import mock
 
@@ -15,6 +16,11 @@ _CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, Hea
 settings.register_profile("steady", _CALM, derandomize=True)
 settings.register_profile("search", _CALM, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+
+# A job in the background is started with SIGINT ignored, and its children inherit that: Ctrl-C could not be tested.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 _FAULTS_MODULE = "bizosaas_xero.sandbox.http.faults"

@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from importlinter.cli import lint_imports
+
+from contract_tests.helpers.paths import ROOT
 
 
 def fresh(code: str) -> dict:
@@ -20,9 +21,10 @@ def fresh(code: str) -> dict:
 MODULES = "import sys, json; print(json.dumps(sorted(sys.modules)))"
 
 
-def test_the_import_rules_hold(capsys):
-    code = lint_imports(config_filename="pyproject.toml", is_debug_mode=False)
-    assert code == 0, capsys.readouterr().out
+def test_the_import_rules_hold():
+    # In a process of its own: import-linter switches off every logger that exists when it starts.
+    done = subprocess.run(["lint-imports"], capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)  # noqa: S607 (from the environment)
+    assert done.returncode == 0, done.stdout
 
 
 def test_the_contract_brings_in_neither_http_nor_oauth():
