@@ -192,8 +192,12 @@ class SyncRun:
         return records, [row for row in rejected if row.key not in repaired]
 
     def _check_clock(self, reading: ReadPosition, at: datetime | None) -> None:
-        # Timestamps set while Xero's clock was ahead are later than now: only reading everything is safe.
-        if reading.since and at and at < reading.since:
+        # Timestamps set while Xero's clock was ahead are later than now: only reading everything is safe. `since` alone
+        # does not show it, as it may have been bounded by this machine's clock, which may be ahead as well.
+        if not reading.since or not at:
+            return
+        last_read = (self._cursor.checked_at or reading.since) - timedelta(seconds=self._settings.overlap)
+        if at < max(reading.since, last_read):
             self._clock_went_back = True
             raise paging.RestartRead
 
