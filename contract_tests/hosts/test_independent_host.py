@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bizosaas_xero.sandbox import serve
 
-HOST = Path(__file__).with_name("stranger_host.py")
+HOST = Path(__file__).with_name("independent_host.py")
 ENTITIES = ["invoices", "bills", "contacts", "bank_transactions", "accounts", "payments"]
 
 

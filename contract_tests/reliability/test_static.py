@@ -17,15 +17,15 @@ MODULE_NAMES = {"pickle", "marshal", "shelve", "dill", "telnetlib", "ftplib", "x
 KNOWN = {
     ("contract/clauses/test_auth.py", "pickle"): "the kit pickles what a connector gave, and loads that",
     ("contract/clauses/test_errors.py", "pickle"): "the kit pickles what a connector raised, and loads that",
-    ("contract/probe.py", "__import__"): "the kit imports the connector that it is asked to look at",
-    ("host/migrations.py", "column.table.name"): "names of the host's own tables, from its code",
-    ("host/migrations.py", "definition"): "compiled by SQLAlchemy from the host's own tables",
-    ("host/sink.py", "columns.checked"): "the name is checked, and values are bound",
-    ("host/columns.py", "SQL with name"): "the names of columns are checked; an ALTER binds nothing",
-    ("host/columns.py", "self.types[name]"): "one of six types, from the code",
-    ("host/columns.py", "self.name"): "the table's name is checked",
+    ("contract/import_probe.py", "__import__"): "the kit imports the connector that it is asked to look at",
+    ("host/storage/migrations.py", "column.table.name"): "names of the host's own tables, from its code",
+    ("host/storage/migrations.py", "definition"): "compiled by SQLAlchemy from the host's own tables",
+    ("host/sync/sink.py", "entity_tables.validate_identifier(entity)"): "the name is checked, and values are bound",
+    ("host/sync/entity_tables.py", "SQL with name"): "the names of columns are checked; an ALTER binds nothing",
+    ("host/sync/entity_tables.py", "self.types[name]"): "one of six types, from the code",
+    ("host/sync/entity_tables.py", "self.name"): "the table's name is checked",
     (
-        "sandbox/identity.py",
+        "sandbox/oauth/endpoints.py",
         "app.client_secret",
     ): "the sandbox imitates; its secrets are printed at its start",
 }

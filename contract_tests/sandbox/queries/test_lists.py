@@ -181,8 +181,8 @@ def test_a_long_url_is_not_found(client):
     assert client.get("Invoices", IDs=",".join([guid] * 60)).status_code == 404
 
 
-def test_too_many_rows_are_a_high_volume_exception(client, monkeypatch):
-    monkeypatch.setattr("bizosaas_xero.sandbox.queries.lists.MAX_ROWS_AT_ONCE", 50)
+def test_too_many_rows_are_a_high_volume_exception(client, box):
+    box.sandbox.switches.set("high_volume_rows", 50)
     answer = client.get("Invoices")
     assert (answer.status_code, answer.json()["ErrorNumber"]) == (400, 51)
     assert answer.json()["Type"] == "HighVolumeException"
