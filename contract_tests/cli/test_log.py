@@ -14,7 +14,13 @@ from bizosaas_xero.sandbox import Sandbox
 
 
 @pytest.fixture
-def reset_logging():
+def reset_logging(monkeypatch):
+    """Loggers as a new process has them, whatever ran in this one before, and none of it left behind."""
+    monkeypatch.setattr(logging.root.manager, "disable", logging.NOTSET)
+    for name in ("bizosaas_xero", "bizosaas_xero.http", "bizosaas_xero.sync"):
+        logger = logging.getLogger(name)
+        monkeypatch.setattr(logger, "disabled", False)
+        logger.setLevel(logging.NOTSET)
     yield
     configure_logging(None)
 
