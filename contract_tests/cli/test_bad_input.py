@@ -150,9 +150,15 @@ def test_a_home_that_cannot_be_used(person, tmp_path):
 
 
 def test_a_wrong_address(connected):
+    told = connected.json("connect", "--no-browser", code=3, XERO_API_URL="http://example.com")
+    refused(3, told, exit_code=3, error="misconfigured", words="must be an https:// address")
     told = connected.json("sync", "accounts", code=3, XERO_API_URL="http://example.com")
     problem = told["connections"][0]["entities"][0]["problem"]
-    assert (problem["code"], "https" in problem["message"]) == ("misconfigured", True)
+    assert (problem["code"], problem["reason"]) == ("misconfigured", "other_address")
+    assert "XERO_API_URL is http://example.com" in problem["message"]
+    assert connected.sandbox["api_url"] in problem["message"]
+    assert "Unset XERO_API_URL" in problem["remedy"]
+    assert connected.json("sync", "accounts")["exit_code"] == 0, "the connection keeps its own address"
 
 
 def test_a_revoked_grant_is_said_once_and_mended_by_connecting(connected):
@@ -178,10 +184,10 @@ def test_a_used_up_day_is_for_later(connected):
 
 
 def test_a_row_that_cannot_be_read_is_told_and_kept(connected):
-    connected.fault("bad_row")
+    # Rows that cannot be read are read again, so this one stays damaged.
+    connected.fault("bad_row", match={"path": "/Invoices"}, field="Date", value="/Date(oops)/", times=None)
     told = connected.json("sync", "invoices", code=5)["connections"][0]["entities"][0]
     assert (told["rejected"], told["problem"]) == (1, None)
-    connected.fault("bad_row")
     assert "the table 'rejected'" in connected.run("sync", "invoices", "--full").stdout
 
 

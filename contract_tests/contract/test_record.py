@@ -104,7 +104,7 @@ def test_a_person_reads_the_drift_in_a_table(box):
     lines = [line.split() for line in told.splitlines()]
     assert ["error", "GET", "/api.xro/2.0/Contacts", "Contacts[].IsSupplier", "is", "gone"] in lines
     assert ["info", "GET", "/api.xro/2.0/Contacts", "Contacts[].Mood", "is", "new"] in lines
-    assert "Scenarios recorded: 1. Removed or retyped fields: 1. New fields: 1." in told
+    assert "Scenarios recorded: 1. Fields removed or of another type: 1. New fields: 1." in told
     assert code == 5
 
 
@@ -159,7 +159,7 @@ def test_a_person_signs_in_by_pasting_the_address(box, tmp_path):
     [
         (lambda box: consent(box, allow=False), "reconnect_required", "consent"),
         (lambda _: lambda _url: "", "invalid", "No address was pasted."),
-        (lambda _: lambda _url: "http://localhost:8377/callback", "invalid", "not the whole address"),
+        (lambda _: lambda _url: "http://localhost:8377/callback", "invalid", "not the full address"),
         (lambda _: lambda _url: "http://localhost:8377/callback?code=x&state=y", "invalid", "callback_url"),
     ],
     ids=["refused", "nothing pasted", "half of it pasted", "an address of something else"],

@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import os
+import re
 import stat
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -327,13 +328,19 @@ def test_files_of_the_host_are_readable_by_their_owner_only(tmp_path):
 
 def test_children_get_no_secret_by_argument_or_environment():
     """What starts a process is known, and gives it no secret. ``cli/test_secrets.py`` watches it at work."""
-    package = Path(http_transport.__file__).parent
-    starts = {path for path in package.rglob("*.py") if "subprocess.run(" in path.read_text(encoding="utf-8")}
+    package = Path(plugin.__file__).parent
+    start = re.compile(
+        r"\b(subprocess\.\w+|os\.(system|popen|fork\w*|exec\w+|spawn\w+|posix_spawn\w*)|create_subprocess_\w+"
+        r"|pty\.\w+|multiprocessing\.\w+|ProcessPoolExecutor|Popen)\("
+    )
+    starts = {path for path in package.rglob("*.py") if start.search(path.read_text(encoding="utf-8"))}
     assert {path.relative_to(package).as_posix() for path in starts} == {
-        "contract/subject.py",
+        "contract/connector.py",
         "contract/report.py",
-        "cli/record.py",
+        "cli/recording/record.py",
     }, "a new place starts a process: check its arguments and environment"
     for path in starts:
         text = path.read_text(encoding="utf-8")
+        assert {found[1] for found in start.finditer(text)} == {"subprocess.run"}, path
+        assert text.count("subprocess.run(") == 1, path
         assert "get_secret_value" not in text.split("subprocess.run(")[1][:400], path
