@@ -9,15 +9,21 @@ import re
 import select
 import signal
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from bizosaas_xero.sandbox import serve
 from contract_tests.cli.conftest import COMMAND
 
+# What a request may hold; Xero's own texts may hold control characters too, a request's are refused.
 ATTACK = (
-    "Nice\x1b[2J\x1b[1;1H work\r\n\n## Warnings\n\nNone. [bold]approved[/bold] &#10;&#10;Approved by Boss "
-    "\u202egnp.exe\u200b <script> | x | ![i](http://e) [l](javascript:x)"
+    "Nice work\r\n\n## Warnings\n\nNone. [bold]approved[/bold] &#10;&#10;Approved by Boss "
+    "\u202egnp.exe\u200b <script> | x | ![i](http://e) [l](javascript:x)\n\nAbout this plan\u2028Warnings\u2029None."
+)
+STORED_ATTACK = (
+    "Bad\x1b[2J\x1b[1;1H\x1b]8;;http://e\x07Co\x9b2J\x08\r\n\n## Warnings\n\nNone. [b]stored[/b]"
+    "\u2066\u202e\u200b\u2028<b>"
 )
 
 
@@ -58,7 +64,7 @@ def asked(quick, customer):
             "contact": {"id": customer["ContactID"]},
             "lines": [line],
             "value_is": "net",
-            "due_date": "2030-12-20",
+            "due_date": (datetime.now(UTC) + timedelta(days=30)).date().isoformat(),
             "status": "authorised",
             **changes,
         }
@@ -185,17 +191,39 @@ def test_what_cannot_be_decided(quick, args, reason):
     assert quick.json("approve", *args, code=2)["error"]["reason"] == reason
 
 
+@pytest.fixture
+def bad_name(box, customer):
+    """Let the customer's name in Xero be an attack, with control characters that no request could hold."""
+    store = box.sandbox.store(box.info["organisations"][0]["id"])
+    store.edit("Contacts", customer["ContactID"], {"Name": STORED_ATTACK})
+    yield
+    store.edit("Contacts", customer["ContactID"], {"Name": customer["Name"]})
+
+
+def test_a_request_with_control_characters_is_refused_and_fakes_nothing(quick, customer):
+    line = {"description": "x\x1b[2J", "quantity": 1, "unit_amount": 1, "account": "200"}
+    params = json.dumps({"contact": {"id": customer["ContactID"]}, "lines": [line], "value_is": "net"})
+    done = quick.run("run", "create_invoice", "--params", params, "--business-key", "control")
+    assert done.returncode == 2
+    assert "control character U+001B" in " ".join(done.stderr.split())
+    assert "\x1b[2J" not in done.stdout + done.stderr
+    assert quick.json("approve")["plans"] == []
+
+
+@pytest.mark.usefixtures("bad_name")
 def test_no_text_of_a_document_fakes_what_is_shown(quick, asked):
     hashed = asked("attack\u00a0", description=ATTACK, reference=ATTACK[:200])
     for shown in (quick.run("approve", hashed).stdout, at_terminal(quick, "approve", hashed)[1]):
-        for forbidden in ("\x1b[2J", "\x1b[1;1H", "\x1b]8", "\u202e", "\u200b"):
+        for forbidden in ("\x1b[2J", "\x1b[1;1H", "\x1b]8", *"\x07\x08\x9b\u202e\u2066\u200b\u2028\u2029"):
             assert forbidden not in shown
         text = re.sub(r"\x1b\[[0-9;]*m", "", shown).replace("\r\n", "\n")
         assert "\r" not in text
+        assert "\x1b" not in text
         margin = [line.split("  ")[0] for line in text.splitlines() if line.strip() and line[0] not in " ▌"]
         known = ["create_invoice in Demo Company (NZ)", "Effect on the books", "Warnings", "About this plan"]
         assert [line for line in margin if line in known] == known
         rest = [line for line in margin if line not in known]
         assert not [line for line in rest if "Nothing was decided" not in line and "approve create_" not in line]
         assert "[bold]approved[/bold]" in " ".join(text.split())
+        assert "[b]stored[/b]" in " ".join(text.split())
         assert "<script>" in text
