@@ -91,7 +91,7 @@ WAYS: dict[str, dict[str, Way]] = {
     },
     "hosting.md": {
         "from bizosaas_xero.host import open_host": Elsewhere(
-            "contract_tests/host/test_docs.py::test_the_embedded_example_runs"
+            "contract_tests/host/test_docs.py::test_the_example_of_the_embedded_host_runs"
         ),
         "[Unit]": Read("systemd is not in our test machines", ways.a_unit),
     },
@@ -121,7 +121,7 @@ WAYS: dict[str, dict[str, Way]] = {
     },
     "temporal.md": {
         "from concurrent.futures": Elsewhere(f"{TEMPORAL}::test_the_worker_is_given_both_activities"),
-        "from datetime": Elsewhere(f"{TEMPORAL}::test_the_workflow_is_one"),
+        "from datetime": Elsewhere(f"{TEMPORAL}::test_the_documented_workflow_runs"),
     },
     "write-a-connector.md": {
         "python3 -m venv": Console(slow=True),

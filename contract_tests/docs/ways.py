@@ -190,9 +190,9 @@ def recipes_exist(block: Block) -> None:
 
 
 def a_payload(block: Block) -> None:
-    from bizosaas_xero.adapters.brain_gateway.actions import CONTROL
+    from bizosaas_xero.adapters.brain_gateway.actions import CONTROL_KEYS
 
-    assert set(json.loads(block.text)) <= set(CONTROL)
+    assert set(json.loads(block.text)) <= set(CONTROL_KEYS)
 
 
 def a_scenario(block: Block) -> None:

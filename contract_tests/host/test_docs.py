@@ -28,7 +28,7 @@ def test_the_example_of_the_embedded_host_runs(box, tmp_path, monkeypatch):
     source = source.replace('client_id="..."', f'client_id="{credentials["client_id"]}"')
     source = source.replace('client_secret="..."', f'client_secret="{credentials["client_secret"]}"')
     source = source.replace("https://shop.example/callback", "http://localhost:1/callback")
-    source = source.replace("finish(callback_url)", "finish(consent(url))")
+    source = source.replace("finish_consent(callback_url)", "finish_consent(consent(url))")
     known = {"consent": box.sandbox.consent, "organisation_id": box.info["organisations"][0]["id"]}
     exec(source, known)  # noqa: S102 (our own documentation)
     assert known["outcome"].problem is None

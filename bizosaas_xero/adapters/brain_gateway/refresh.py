@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from bizosaas_xero.adapters.brain_gateway.config import new_owner
-from bizosaas_xero.adapters.brain_gateway.stores import LEASE_DURATION, heartbeat_of, update_value
-from bizosaas_xero.spec import ConnectorError, Grant, ReconnectRequired, Unavailable, parse
-
-if TYPE_CHECKING:
-    from bizosaas_xero.adapters.brain_gateway.grants import TenantAccess
+from bizosaas_xero.adapters.brain_gateway.config import BridgeConfig, new_owner
+from bizosaas_xero.adapters.brain_gateway.stores import LEASE_DURATION, Key, heartbeat_of, update_value
+from bizosaas_xero.host.plugins.connector import Connector
+from bizosaas_xero.spec import AuthResult, ConnectorError, Grant, ReconnectRequired, Unavailable, parse
 
 REFRESH_MARGIN = timedelta(minutes=5)
 """A token is renewed so long before its end, or a fifth of its life before."""
@@ -33,14 +32,30 @@ class TenantConnection:
     lease: dict[str, str] | None
 
 
+class GrantHolder(Protocol):
+    """What a refresh needs of the holder of the tenants' grants."""
+
+    config: BridgeConfig
+    connector: Connector
+
+    def find(self, tenant: str) -> TenantConnection | None:
+        """Return the tenant's connection as it is stored."""
+
+    def key(self, kind: str, tenant: str) -> Key:
+        """Return the key of a tenant's value in the store."""
+
+    def auth(self, tenant: str, request: Mapping[str, Any]) -> AuthResult:
+        """Call the hook ``auth`` with the tenant's app."""
+
+
 class GrantRefresher:
     """Renews the grants of one connector.
 
     Args:
-        access: Whose.
+        access: Holds the grants.
     """
 
-    def __init__(self, access: TenantAccess) -> None:
+    def __init__(self, access: GrantHolder) -> None:
         self._access = access
 
     def get_valid(self, tenant: str, refused: str | None = None) -> dict[str, Any]:

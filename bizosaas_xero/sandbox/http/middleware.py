@@ -159,8 +159,8 @@ class SandboxMiddleware:
         for fault in faults:
             response = fault_response(fault) if refused is None else None
             if fault.kind == "latency":
+                count_strike(fault)  # before the pause: a client that gives up meanwhile was struck all the same
                 await asyncio.sleep(float(fault.details.get("seconds", 1)))
-                count_strike(fault)
             elif response is not None or change_tokens(fault, self._state.tokens, token, tenant):
                 count_strike(fault)
             refused = refused or response

@@ -96,7 +96,7 @@ def test_every_pain_of_the_table_has_its_test():
     numbers = re.findall(r"^\| (\d+) \|", TEXT, re.MULTILINE)
     assert numbers == [str(number) for number in range(1, 12)]
     here = Path(__file__).parent
-    files = (here / "test_pains.py", here.parent / "distribution" / "test_distribution.py")
+    files = (here / "test_pains.py", ROOT / "contract_tests" / "distribution" / "test_distribution.py")
     tests = "".join(path.read_text(encoding="utf-8") for path in files)
     assert [number for number in numbers if f"def test_pain_{number}_" not in tests] == []
 

@@ -21,14 +21,14 @@ def access():
     clock = Clock()
     fake, store = Fake(clock), MemoryStore()
     made = TenantAccess(fake.connector(), BridgeConfig(store=store, now=clock.now, sleep=clock.sleep))
-    made.keep_app("t", {"client_id": "app", "kind": "custom"})
-    made.granted("t", made.ask("t", {"step": "client_credentials"}))
+    made.save_app("t", {"client_id": "app", "kind": "custom"})
+    made.save_grant("t", made.auth("t", {"step": "client_credentials"}))
     made.fake, made.clock = fake, clock
     return made
 
 
 def test_a_renewal_that_takes_longer_than_its_lease_is_sent_once(access, monkeypatch):
-    monkeypatch.setattr(stores, "BEAT", timedelta(milliseconds=5))
+    monkeypatch.setattr(stores, "HEARTBEAT_INTERVAL", timedelta(milliseconds=5))
     refused = []
 
     def slowly():
@@ -60,7 +60,7 @@ def test_who_lost_the_lease_gives_no_signs_of_life_for_the_next(access):
     access.clock.sleep(LEASE_DURATION.total_seconds() + 1)
     assert renewal._lease("t", access.find("t"), "next")
     value = access.config.store.read(access.key("grant", "t")).value
-    assert renewal._longer(value, "slow") is None
-    assert renewal._longer(value, "next")["lease"]["owner"] == "next"
-    assert renewal._longer(value | {"lease": None}, "next") is None
-    assert renewal._longer(None, "next") is None
+    assert renewal._extend(value, "slow") is None
+    assert renewal._extend(value, "next")["lease"]["owner"] == "next"
+    assert renewal._extend(value | {"lease": None}, "next") is None
+    assert renewal._extend(None, "next") is None

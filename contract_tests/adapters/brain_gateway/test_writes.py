@@ -174,7 +174,7 @@ class Stumbling(MemoryStore):
 
 
 def test_a_write_that_takes_longer_than_its_lease_is_not_taken_over(monkeypatch):
-    monkeypatch.setattr(stores, "BEAT", timedelta(milliseconds=5))
+    monkeypatch.setattr(stores, "HEARTBEAT_INTERVAL", timedelta(milliseconds=5))
     clock, store, it = Clock(), Stumbling(), WriteIntent("t", "fake", "org-1", "pay", "k")
     kept = WriteClaims(BridgeConfig(store=store, now=clock.now))
 
@@ -197,7 +197,7 @@ def test_a_write_that_takes_longer_than_its_lease_is_not_taken_over(monkeypatch)
 
 
 def test_who_lost_the_claim_gives_no_signs_of_life_for_the_next(writes, monkeypatch):
-    monkeypatch.setattr(stores, "BEAT", timedelta(hours=1))  # suspended, as a machine asleep
+    monkeypatch.setattr(stores, "HEARTBEAT_INTERVAL", timedelta(hours=1))  # suspended, as a machine asleep
     slow = writes.claim(writes.it, PARAMS)
     slow.__enter__()
     owner = writes._config.store.read(_key(writes.it)).value["owner"]

@@ -132,10 +132,11 @@ def test_processes_that_sync_one_organisation_take_turns(host, home, environ, bo
 
 def test_the_second_says_who_syncs_and_a_killed_one_holds_nothing(host, home, environ, box):
     connection = processes.connect(host, box, page_size=20)
-    box.sandbox.faults.add("latency", seconds=0.5, times=None)
+    pause = box.sandbox.faults.add("latency", seconds=0.5, times=None)
     process, _ = processes.started(processes.sync, home, environ, connection, ["invoices"], 0)
     processes.until(lambda: _owner(host))
     refused = host.runner.sync(connection, "invoices", patience=0)
+    processes.until(lambda: pause.struck)
     assert (refused.problem["reason"], refused.calls) == (leases.RUNNING, 0)
     assert f"process {process.pid} on " in refused.problem["message"]
     assert host.store.entity_state(connection, "invoices").outcome is None, "only the running one writes its state"
