@@ -27,7 +27,8 @@ PARTS = {"History": "HistoryRecords", "Options": "TrackingOptions", "OnlineInvoi
 @cache
 def schema(name):
     """Compile one of Xero's published schemas."""
-    return jsonschema_rs.Draft4Validator({"$ref": f"#/components/schemas/{name}", "components": components()})
+    (published,) = [each for each in components()["schemas"] if each.lower() == name.lower()]
+    return jsonschema_rs.Draft4Validator({"$ref": f"#/components/schemas/{published}", "components": components()})
 
 
 @cache
