@@ -22,6 +22,13 @@ def test_latency_delays_the_answer(client, box):
     assert time.perf_counter() - start >= 0.2
 
 
+def test_latency_has_struck_as_soon_as_it_delays(client, box):
+    fault = box.sandbox.faults.add("latency", seconds=1, match={"path": "/Invoices"})
+    with pytest.raises(httpx.ReadTimeout):
+        client.http.get("/api.xro/2.0/Invoices", headers=client.headers(), timeout=0.3)
+    assert fault.struck == 1, "before the delay ends"
+
+
 def test_rate_limit_answers_429_with_the_given_headers(client, box):
     bodies = {"json": "application/json", "text": "text/plain", "html": "text/html", "empty": ""}
     for problem, retry_after, body in product(("minute", "day", "appminute", "concurrent"), (None, 7), bodies):
