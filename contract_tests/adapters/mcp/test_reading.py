@@ -27,24 +27,28 @@ def test_the_agent_of_the_documentation_runs(agent):
 
 
 def test_a_long_read_reports_progress_each_second_and_a_short_one_does_not(agent, way):
-    told = []
+    short, told = [], []  # on a busy machine the short one may take some seconds too
 
-    async def heard(progress, total, message):
-        told.append((progress, total, message))
+    def hear(into):
+        async def heard(progress, total, message):
+            into.append((progress, total, message))
+
+        return heard
 
     async def talk(session):
         begun = time.monotonic()
-        await session.call_tool("get_organisation", {}, progress_callback=heard)
-        seconds, short = time.monotonic() - begun, len(told)
+        await session.call_tool("get_organisation", {}, progress_callback=hear(short))
+        seconds = time.monotonic() - begun
         agent.person.fault("latency", seconds=3, match={"path": "Organisation"})
-        answer = await session.call_tool("get_organisation", {}, progress_callback=heard)
-        return seconds, short, answer
+        answer = await session.call_tool("get_organisation", {}, progress_callback=hear(told))
+        return seconds, answer
 
-    seconds, short, answer = agent.talk(talk, **way)
+    seconds, answer = agent.talk(talk, **way)
     assert not answer.is_error
-    assert short <= int(seconds), "none within a second"
+    assert len(short) <= int(seconds), "none within a second"
     assert len(told) >= 2
-    assert [each[0] for each in told] == sorted({each[0] for each in told})
+    for each_call in (short, told):
+        assert [each[0] for each in each_call] == sorted({each[0] for each in each_call})
     assert all("Working" in each[2] for each in told)
 
 
