@@ -25,15 +25,16 @@ class CallCounter:
 
     def count(self, send: Callable[[], httpx.Response]) -> httpx.Response:
         """Call ``send`` and count it, with or without a response, unless the service never saw the request."""
+        with self._lock:
+            self.calls += 1  # before the response: a page that is read ahead may still be under way when a run fails
         try:
             response = send()
         except ConnectorError as error:
-            if _was_sent(error):
+            if not _was_sent(error):
                 with self._lock:
-                    self.calls += 1
+                    self.calls -= 1
             raise
         with self._lock:
-            self.calls += 1
             self.bytes += response.num_bytes_downloaded
             self._left |= self._service.remaining_calls(response)
         return response
