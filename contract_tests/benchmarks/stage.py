@@ -41,7 +41,7 @@ def sales_of_three_lines() -> None:
         def type_and_status(self, number: int) -> tuple[bool, str]:
             return True, super().type_and_status(number)[1]
 
-    state.Books = Sales
+    state.SeededBooks = Sales
 
 
 def more_organisations(count: int) -> None:
