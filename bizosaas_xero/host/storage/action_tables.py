@@ -20,6 +20,9 @@ plans = sa.Table(
     sa.Column("state", sa.String(16), nullable=False, comment="open, stale or done"),
     sa.Column("created_at", Stamp, nullable=False),
     sa.Column("expires_at", Stamp, nullable=False),
+    sa.Column(
+        "in_person", sa.Boolean, nullable=False, server_default=sa.false(), comment="all asked at a terminal, no agent"
+    ),
 )
 
 decisions = sa.Table(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from bizosaas_xero.host.storage import tables as t
+from bizosaas_xero.host.storage.action_tables import plans
 from bizosaas_xero.host.storage.database import add_column
 from bizosaas_xero.spec import Misconfigured
 
@@ -32,7 +33,14 @@ def _from_2(connection: sa.Connection) -> None:
     connection.execute(blocked.values(blocked_since=c.last_run, next_due=c.last_run))
 
 
-STEPS: dict[int, Callable[[sa.Connection], None]] = {1: _from_1, 2: _from_2}
+def _from_3(connection: sa.Connection) -> None:
+    """Before owner mode: no plan is known to be asked for in person."""
+    present = {each["name"] for each in sa.inspect(connection).get_columns(plans.name)}
+    if plans.c.in_person.name not in present:  # where the step before made the whole table
+        add_column(connection, plans.c.in_person)
+
+
+STEPS: dict[int, Callable[[sa.Connection], None]] = {1: _from_1, 2: _from_2, 3: _from_3}
 """Each step by the version it starts from. New tables need no step: they are made where they lack."""
 
 

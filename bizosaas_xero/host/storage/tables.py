@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from bizosaas_xero.spec.models import utc
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raised with each change of the tables below; ``migrations`` leads from one to the next."""
 
 metadata = sa.MetaData()

@@ -189,7 +189,9 @@ class OutgoingWebhooks:
         statement = sa.select(t.events).where(c.id.in_(firsts), due).order_by(c.id).limit(1)
         with self._store.database.read_transaction() as transaction:
             row = transaction.execute(statement).mappings().one_or_none()
-        return None if row is None else (Event(**{name: row[name] for name in Event.__dataclass_fields__}), row["tries"])
+        if row is None:
+            return None
+        return Event(**{name: row[name] for name in Event.__dataclass_fields__}), row["tries"]
 
     def _deliver_event(self, connection: StoredConnection, waiting: tuple[Event, int]) -> bool:
         event, tries = waiting
@@ -224,10 +226,8 @@ class OutgoingWebhooks:
 
 def sign(secret: str, message_id: str, timestamp: str, body: bytes) -> str:
     """Sign a message: ``v1,`` and the base64 HMAC-SHA256 over id, timestamp (Unix seconds) and raw body, with dots."""
-    if secret.startswith(SECRET_PREFIX):
-        key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
-    else:  # made by an earlier checkout: a receiver writes it as whsec_ and its base64
-        key = secret.encode()
+    _, prefix, encoded = secret.rpartition(SECRET_PREFIX)
+    key = base64.b64decode(encoded) if prefix else secret.encode()  # one of an earlier checkout has no prefix
     signed = b".".join((message_id.encode(), timestamp.encode(), body))
     return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
 

@@ -234,7 +234,11 @@ def test_the_reference_library_of_standard_webhooks_verifies_what_is_posted(host
 
 def test_a_secret_of_an_earlier_checkout_still_signs():
     now = str(int(datetime.now(UTC).timestamp()))
-    headers = {"webhook-id": "evt_1", "webhook-timestamp": now, "webhook-signature": sign("old-one", "evt_1", now, b"{}")}
+    headers = {
+        "webhook-id": "evt_1",
+        "webhook-timestamp": now,
+        "webhook-signature": sign("old-one", "evt_1", now, b"{}"),
+    }
     assert Webhook(b"old-one").verify(b"{}", headers) == {}
 
 
