@@ -19,8 +19,11 @@ from temporalio.exceptions import ApplicationError, CancelledError
 
 from bizosaas_xero.host.plugins.connector import Connector
 from bizosaas_xero.spec import ERRORS, ConnectorError, CursorRejected, Invalid, NotFound, ReconnectRequired
+from bizosaas_xero.spec.reasons import Reason
 
 T = TypeVar("T")
+
+UNKNOWN_CONNECTOR = Reason("unknown_connector", NotFound, "This worker has no connector {connector!r}.")
 
 AGAIN = frozenset({"retry", "wait", "refresh"})
 """Recoveries after which the same activity may be tried again; all others end it."""
@@ -35,9 +38,6 @@ RETRY_POLICY = RetryPolicy(
 
 HEARTBEAT_TIMEOUT = timedelta(minutes=5)
 """For ``sync_entity``: longer than one batch takes, with all its waits and retries."""
-
-MAX_LIMIT_WAIT_SECONDS = 5.0
-"""Seconds that ``sync_entity`` waits for a limit; a longer one becomes a later attempt, and frees the worker."""
 
 _DELAYS = "next_retry_delay" in inspect.signature(ApplicationError.__init__).parameters
 """Whether this temporalio accepts a retry delay; otherwise the workflow sleeps, see :func:`failure`."""
@@ -139,7 +139,7 @@ class Activities:
         else:
             cursor = None if request.full else self._port.cursor(request.connection_id, request.entity)
             result = SyncResult()
-        options: dict[str, Any] = {"full": request.full and not known, "max_wait": MAX_LIMIT_WAIT_SECONDS}
+        options: dict[str, Any] = {"full": request.full and not known}
 
         def read(connection: Mapping[str, Any]) -> None:
             nonlocal cursor
@@ -200,7 +200,7 @@ class Activities:
 
     def _connector(self, request: SyncRequest | ActionRequest) -> Connector:
         if request.connector not in self._connectors:
-            raise NotFound(f"This worker has no connector {request.connector!r}.", reason="unknown_connector")
+            raise UNKNOWN_CONNECTOR(connector=request.connector)
         return self._connectors[request.connector]
 
 

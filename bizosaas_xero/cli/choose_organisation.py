@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, cast
 
+from bizosaas_xero.cli import reasons
 from bizosaas_xero.cli.output import Output
 from bizosaas_xero.spec import Invalid, Organisation
 
@@ -45,11 +46,7 @@ def _ask_for_number(output: Output, offer: Offer) -> str:
     number = sys.stdin.readline().strip()
     if number.isdecimal() and 0 < int(number) <= len(offer.organisations):
         return offer.organisations[int(number) - 1].id
-    raise Invalid(
-        f"{number!r} is not one of the numbers.",
-        remedy="Your sign-in is stored: choose with bizosaas-xero organisations --connect ID.",
-        reason="organisation_not_chosen",
-    )
+    raise reasons.NO_SUCH_NUMBER(number=number)
 
 
 def _id_of(offer: Offer, wanted: str | None) -> str | None:

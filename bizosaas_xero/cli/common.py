@@ -33,7 +33,8 @@ def handle_errors(command: Callable[P, int]) -> Callable[P, None]:
 
     @functools.wraps(command)
     def run_command(*args: P.args, **kwargs: P.kwargs) -> None:
-        from bizosaas_xero.spec import ConnectorError, Misconfigured
+        from bizosaas_xero.cli import reasons
+        from bizosaas_xero.spec import ConnectorError
 
         output = Output(as_json=bool(kwargs.get("as_json")))
         try:
@@ -46,13 +47,7 @@ def handle_errors(command: Callable[P, int]) -> Callable[P, None]:
         except ModuleNotFoundError as error:
             if (error.name or "").startswith("bizosaas_xero"):
                 raise
-            code = output.report_error(
-                Misconfigured(
-                    f"The library {error.name!r} that this command needs is not installed.",
-                    remedy='Install it with: pip install "bizosaas-xero[all]"',
-                    reason="extra_missing",
-                )
-            )
+            code = output.report_error(reasons.EXTRA_MISSING(library=error.name))
         except BrokenPipeError:
             raise  # the reader (such as head) has read enough: typer ends quietly
         except (typer.Exit, typer.Abort):
@@ -63,13 +58,7 @@ def handle_errors(command: Callable[P, int]) -> Callable[P, None]:
             frame = traceback.extract_tb(error.__traceback__)[-1]
             place = f"{type(error).__name__} in {PurePath(frame.filename).name}:{frame.lineno}"
             code = UNEXPECTED
-            output.report_error(
-                ConnectorError(
-                    f"This program failed: {place}.",
-                    remedy="Please report it. bizosaas-xero --debug shows more.",
-                    reason="unexpected",
-                )
-            )
+            output.report_error(reasons.UNEXPECTED(place=place))
         raise typer.Exit(code)
 
     return run_command
@@ -91,24 +80,16 @@ def find_connections(host: Host, organisation: str | None = None) -> list[Stored
         ReconnectRequired: nothing is connected.
         NotFound: this organisation is not connected.
     """
-    from bizosaas_xero.spec import NotFound, ReconnectRequired
+    from bizosaas_xero.cli import reasons
 
     connections = [each for each in host.store.connections() if each.connector == CONNECTOR]
     if not connections:
-        raise ReconnectRequired(
-            "No organisation is connected.",
-            remedy="Connect one: bizosaas-xero connect. Without a Xero account, try: bizosaas-xero demo.",
-            reason="not_connected",
-        )
+        raise reasons.NOT_CONNECTED()
     if organisation is None:
         return connections
     matches = [each for each in connections if organisation in {each.organisation_id, each.id, each.organisation}]
     if not matches:
-        raise NotFound(
-            f"The organisation {organisation!r} is not connected.",
-            remedy=f"Connected: {_list_names(connections)}.",
-            reason="unknown_organisation",
-        )
+        raise reasons.UNKNOWN_ORGANISATION(organisation=organisation, names=_list_names(connections))
     return matches
 
 
@@ -118,14 +99,10 @@ def require_one(connections: list[StoredConnection]) -> StoredConnection:
     Raises:
         Invalid: there are several.
     """
-    from bizosaas_xero.spec import Invalid
+    from bizosaas_xero.cli import reasons
 
     if len(connections) > 1:
-        raise Invalid(
-            "Several organisations are connected.",
-            remedy=f"Name one with --organisation: {_list_names(connections)}.",
-            reason="organisation_not_chosen",
-        )
+        raise reasons.ORGANISATION_NOT_CHOSEN(names=_list_names(connections))
     return connections[0]
 
 
@@ -150,20 +127,14 @@ def current_user(name: str | None = None) -> str:
     Raises:
         Invalid: the system has no name for its user.
     """
-    from bizosaas_xero.spec import Invalid
+    from bizosaas_xero.cli import reasons
 
     if name is not None:
         return name
     try:
         return getpass.getuser()
     except (OSError, KeyError):
-        message = "this system has no name for its user"
-        raise Invalid(
-            f"Your name is not known: {message}.",
-            remedy="Give it with --as NAME.",
-            reason="bad_name",
-            problems=[{"field": "as", "message": message}],
-        ) from None
+        raise reasons.BAD_NAME.field("as") from None
 
 
 def invalid_option(option: str, message: str) -> Invalid:

@@ -24,12 +24,12 @@ from mcp.server.stdio import stdio_server
 from bizosaas_xero import __version__
 from bizosaas_xero.adapters.mcp.elicitation import Elicitor
 from bizosaas_xero.adapters.mcp.http import MIN_TOKEN_LENGTH, BearerAuthMiddleware, local_host_names
-from bizosaas_xero.adapters.mcp.server import AgentServer, Options
+from bizosaas_xero.adapters.mcp.server import REQUESTER_PREFIX, AgentServer, Options
+from bizosaas_xero.cli import reasons
 from bizosaas_xero.cli.common import CONNECTOR, current_user, find_connections, open_cli_host, require_one
 from bizosaas_xero.cli.output import OK, Output
 from bizosaas_xero.host import Host
 from bizosaas_xero.host.actions.agent_limits import AgentLimits
-from bizosaas_xero.host.actions.names import AGENT_PREFIX
 from bizosaas_xero.spec import Invalid, Misconfigured
 
 TOKEN_VARIABLE = "BIZOSAAS_MCP_TOKEN"  # noqa: S105 (the variable's name)
@@ -113,7 +113,7 @@ def _agent_server(host: Host, options: ServerOptions, user_name: str | None) -> 
         host.audit,
         host.plans,
         now=now,
-        prefix=AGENT_PREFIX,
+        prefix=REQUESTER_PREFIX,
         same_calls=options.limits.same_calls,
         writes=options.limits.writes_per_hour,
         waiting=options.limits.plans_waiting,
@@ -171,9 +171,8 @@ def read_token(file: Path | None, environ: Mapping[str, str]) -> str:
     return token
 
 
-def _token_error(message: str, remedy: str = "") -> Misconfigured:
-    how = f"Make one with {_NEW_TOKEN_COMMAND}, and pass it in {TOKEN_VARIABLE} or a file (--token-file) of your own."
-    return Misconfigured(message, remedy=remedy or how, reason="mcp_token")
+def _token_error(message: str, remedy: str | None = None) -> Misconfigured:
+    return reasons.MCP_TOKEN(message, remedy=remedy, command=_NEW_TOKEN_COMMAND, variable=TOKEN_VARIABLE)
 
 
 def _serve_http(
@@ -183,10 +182,8 @@ def _serve_http(
     try:
         listener = socket.create_server((http.host, http.port), family=family)
     except OSError as error:
-        raise Misconfigured(
-            f"The address {http.host}, port {http.port}, cannot be used: {error.strerror}.",
-            remedy="Choose another with --port; 0 takes a free one.",
-            reason="port_taken",
+        raise reasons.PORT_TAKEN(
+            f"The address {http.host}, port {http.port}, cannot be used: {error.strerror}."
         ) from None
     port = listener.getsockname()[1]
     host_in_url = f"[{http.host}]" if ":" in http.host else http.host
@@ -234,9 +231,4 @@ def _is_loopback(host: str) -> bool:
 
 
 def _invalid(option: str, message: str) -> Invalid:
-    return Invalid(
-        f"--{option.replace('_', '-')} {message}.",
-        remedy="See: bizosaas-xero mcp --help",
-        reason="bad_configuration",
-        problems=[{"field": option, "message": message}],
-    )
+    return reasons.BAD_SERVER_OPTION.field(option, message, option=option.replace("_", "-"))

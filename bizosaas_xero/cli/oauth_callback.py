@@ -8,18 +8,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from bizosaas_xero.cli import reasons
 from bizosaas_xero.cli.output import Output
-from bizosaas_xero.spec import Invalid, Misconfigured, ReconnectRequired
 
 LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
 CONSENT_SECONDS = 600.0
 """How long a person may take to sign in and consent."""
-
-CONSENT_PAGE_HINT = (
-    "If Xero's page showed an error about redirect_uri, register exactly this redirect address with "
-    "your app at developer.xero.com; if about a scope, try --scopes legacy (or granular)."
-)
-"""Causes of an error page at Xero: only the person sees it, for the browser is not sent back."""
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
 <body style="font-family:sans-serif;margin:15vh auto;max-width:30em;padding:0 1em">
@@ -47,12 +41,7 @@ class Listener:
         try:
             self._server = _Server(("127.0.0.1", parts.port or 80), self)
         except OSError as error:
-            raise Misconfigured(
-                f"The port {parts.port or 80} of this machine cannot be listened on: {error.strerror}.",
-                remedy="Choose another with --port (and register its redirect address with your app), or use "
-                "--no-browser and paste the address.",
-                reason="port_taken",
-            ) from None
+            raise reasons.CALLBACK_PORT_TAKEN(port=parts.port or 80, cause=error.strerror) from None
         # Before ``wait`` is called: opening some browsers blocks until the callback has arrived.
         threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True).start()
 
@@ -68,11 +57,7 @@ class Listener:
             self._server.shutdown()
             self._server.server_close()
         if self.callback is None:
-            raise ReconnectRequired(
-                f"No consent was received within {seconds / 60:.0f} minutes.",
-                remedy=f"Run the command again; if no page opens here, use --no-browser. {CONSENT_PAGE_HINT}",
-                reason="consent_timeout",
-            )
+            raise reasons.CONSENT_TIMEOUT(minutes=seconds / 60)
         return self._origin + self.callback
 
 
@@ -139,12 +124,8 @@ def read_pasted_callback(output: Output, url: str, redirect_uri: str) -> str:
     output.prompt("Then paste the full address of that page here, even if the page is empty:")
     answer = sys.stdin.readline().strip()
     if "?" not in answer:
-        raise Invalid(
-            "That is not the full address: the part after the question mark is missing."
-            if answer
-            else "No address was pasted.",
-            remedy=f"Run the command again and paste what the browser's address bar shows. {CONSENT_PAGE_HINT}",
-            reason="no_callback",
-            problems=[{"field": "callback_url", "message": "is not complete" if answer else "is missing"}],
-        )
+        what = "That is not the full address: the part after the question mark is missing."
+        if not answer:
+            raise reasons.NO_CALLBACK.field("callback_url", "is missing", what="No address was pasted.")
+        raise reasons.NO_CALLBACK.field("callback_url", "is not complete", what=what)
     return answer

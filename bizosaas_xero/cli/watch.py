@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from bizosaas_xero.cli import reasons
 from bizosaas_xero.cli.common import (
     STOPPED_MESSAGE,
     connection_summary,
@@ -15,20 +16,18 @@ from bizosaas_xero.cli.common import (
 from bizosaas_xero.cli.output import OK, Output
 from bizosaas_xero.host import Host, StoredConnection, SyncOutcome
 from bizosaas_xero.host.storage.database_errors import is_database_error
-from bizosaas_xero.spec import Invalid, Unavailable
+from bizosaas_xero.host.sync.scheduler import DEFAULT_WORKERS
+from bizosaas_xero.spec import Unavailable
 
 DATABASE_RETRY_SECONDS = 30.0
 """Pause before a database that does not answer is tried again."""
 
 
-def watch_schedule(
-    output: Output, *, workers: int, other_options: bool, sleep: Callable[[float], None] = time.sleep
-) -> int:
+def watch_schedule(output: Output, *, other_options: bool, sleep: Callable[[float], None] = time.sleep) -> int:
     """Sync due entities, deliver events, and sleep, in a loop that Ctrl-C or SIGTERM ends.
 
     Args:
         output: Where outcomes are printed.
-        workers: Organisations that are synced at once.
         other_options: Whether an entity, an organisation or ``--full`` was given as well.
         sleep: Waits, in seconds.
 
@@ -36,11 +35,7 @@ def watch_schedule(
         Invalid: other options were given; ``configure`` decides what is synced, and how often.
     """
     if other_options:
-        raise Invalid(
-            "--watch takes no entity, no --full and no --organisation.",
-            remedy="Set what is synced, and how often, with: bizosaas-xero configure --interval NAME=SECONDS",
-            reason="watch_alone",
-        )
+        raise reasons.WATCH_ALONE()
     with open_cli_host() as host, stop_on_sigterm():
         connections = find_connections(host)
         names = ", ".join(connection.organisation for connection in connections)
@@ -49,7 +44,7 @@ def watch_schedule(
         try:
             with host.webhooks.deliver_in_background():
                 while True:
-                    sleep(_run_due(output, host, workers))
+                    sleep(_run_due(output, host))
         except KeyboardInterrupt:
             output.say(STOPPED_MESSAGE)
         finally:
@@ -57,10 +52,10 @@ def watch_schedule(
     return OK
 
 
-def _run_due(output: Output, host: Host, workers: int) -> float:
+def _run_due(output: Output, host: Host) -> float:
     """Run the due syncs, and return the seconds until the next one can be due."""
     try:
-        for connection, outcome in host.scheduler.run_due(workers):
+        for connection, outcome in host.scheduler.run_due(DEFAULT_WORKERS):
             _show_outcome(output, connection, outcome)
         return host.scheduler.seconds_until_due()
     except Unavailable as error:

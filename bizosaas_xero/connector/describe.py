@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from bizosaas_xero import __version__
+from bizosaas_xero.connector import reasons
 from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.connector.http.client import Client
 from bizosaas_xero.connector.settings import Settings, load_settings
 from bizosaas_xero.connector.sync import cursor
 from bizosaas_xero.connector.sync.entities import ENTITIES
 from bizosaas_xero.connector.sync.run import SyncRun
-from bizosaas_xero.spec.errors import Invalid, NotFound
+from bizosaas_xero.spec.errors import Invalid
 from bizosaas_xero.spec.hooks import SPEC_VERSION
 from bizosaas_xero.spec.models import AuthInfo, Connection, ConnectorInfo, SyncOptions
 from bizosaas_xero.toolkit import jwt
@@ -64,11 +65,7 @@ def prepare_sync(
     """
     entity_row = ENTITIES.get(entity) if isinstance(entity, str) else None
     if entity_row is None:
-        raise NotFound(
-            f"Unknown entity '{entity}'.",
-            remedy=f"Use one of: {', '.join(ENTITIES)}.",
-            reason="unknown_entity",
-        )
+        raise reasons.UNKNOWN_ENTITY(entity=entity, names=", ".join(ENTITIES))
     if stored_cursor is not None and not isinstance(stored_cursor, Mapping):
         raise Invalid("cursor must be a mapping.", problems=[{"field": "cursor", "message": "must be a mapping"}])
     settings = load_settings(connection.settings)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bizosaas_xero.spec.errors import Misconfigured
+from bizosaas_xero.connector import reasons
 from bizosaas_xero.toolkit.http import LOOPBACK
 
 _HOST = re.compile(r"([A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
@@ -157,9 +157,5 @@ def load_settings(values: Mapping[str, Any]) -> Settings:
     except ValidationError as error:
         items = error.errors(include_input=False, include_url=False, include_context=False)
         problems = [{"field": f"settings.{item['loc'][0]}", "message": item["msg"]} for item in items]
-        raise Misconfigured(
-            "A setting is wrong: " + "; ".join(f"{p['field']}: {p['message']}" for p in problems) + ".",
-            remedy="Correct it in the connection's settings or in the XERO_ environment variable.",
-            reason="bad_setting",
-            problems=problems,
-        ) from None
+        messages = "; ".join(f"{problem['field']}: {problem['message']}" for problem in problems)
+        raise reasons.BAD_SETTING(problems=problems, messages=messages) from None

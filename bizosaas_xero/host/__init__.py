@@ -7,6 +7,7 @@ the entry point group ``bizosaas.connectors`` runs in it. Its public names are t
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    # Loaded on first use: discovery or the key alone need no SQLAlchemy.
-    host = import_module(f"{__name__}.host") if not name.startswith("_") else None
+    # Loaded on first use: discovery or the key alone need no SQLAlchemy. Modules are not among them.
+    is_module = name.startswith("_") or find_spec(f"{__name__}.{name}")
+    host = None if is_module else import_module(f"{__name__}.host")
     if host is None or name not in host.__all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(host, name)

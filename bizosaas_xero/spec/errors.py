@@ -36,9 +36,12 @@ The tree::
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 Recovery = Literal["refresh", "reconnect", "wait", "retry", "restart", "fix", "none"]
+
+SUBJECT = "{path} {message}."
+"""The summary of :meth:`ConnectorError.field` for a message such as "must be a date"."""
 
 
 class ConnectorError(Exception):
@@ -88,6 +91,29 @@ class ConnectorError(Exception):
         self.scopes = list(scopes)
         self.features = list(features)
         self.cost = dict(cost) if cost else None
+
+    @classmethod
+    def field(
+        cls,
+        path: str,
+        message: str,
+        remedy: str | None = None,
+        *,
+        reason: str | None = None,
+        summary: str = "{path}: {message}.",
+    ) -> Self:
+        """Make the error for one wrong field; mostly an :class:`Invalid`.
+
+        Args:
+            path: The field's path, such as ``params.due_date``.
+            message: What is wrong, without a final period.
+            remedy: What the person should do.
+            reason: A finer, stable word.
+            summary: The error's own message, in which ``{path}`` and ``{message}`` are replaced. :data:`SUBJECT` for
+                a message of which the field is the subject.
+        """
+        text = summary.replace("{path}", path).replace("{message}", message)
+        return cls(text, remedy=remedy, reason=reason, problems=[{"field": path, "message": message}])
 
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}"
@@ -185,19 +211,6 @@ class Invalid(ConnectorError):
     code = "invalid"
     recovery = "fix"
     default_remedy = "Correct the named fields and try again."
-
-    @classmethod
-    def field(cls, path: str, message: str, remedy: str | None = None, *, reason: str | None = None) -> Invalid:
-        """Make the error for one wrong field.
-
-        Args:
-            path: The field's path, such as ``params.due_date``.
-            message: What is wrong, without a final period; it follows the path.
-            remedy: What the person should do.
-            reason: A finer, stable word.
-        """
-        problem = {"field": path, "message": message}
-        return cls(f"{path}: {message}.", remedy=remedy, reason=reason, problems=[problem])
 
 
 class NotFound(ConnectorError):

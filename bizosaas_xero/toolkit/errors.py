@@ -22,6 +22,7 @@ from bizosaas_xero.spec.errors import (
     RateLimited,
     Unavailable,
 )
+from bizosaas_xero.toolkit import reasons
 from bizosaas_xero.toolkit.service import Service
 
 OFFLINE_RETRY_SECONDS = 300.0
@@ -70,65 +71,42 @@ def _client_error(response: httpx.Response, service: Service) -> ConnectorError:
 
 
 def _redirected(response: httpx.Response, service: Service) -> Unavailable:
-    return Unavailable(
-        f"{service.name}'s address answered with a redirect, which was not followed.",
-        remedy=f"Check that no proxy or sign-in page intercepts requests from this machine to {service.name}.",
-        reason="redirected",
-        correlation_id=service.correlation_id(response),
-    )
+    return reasons.REDIRECTED(correlation_id=service.correlation_id(response), service=service.name)
 
 
 def _server_error(response: httpx.Response, service: Service) -> Unavailable:
     offline = response.status_code == httpx.codes.SERVICE_UNAVAILABLE
-    return Unavailable(
-        f"{service.name}, or this organisation in it, is offline for maintenance."
-        if offline
-        else f"{service.name} had an internal problem (status {response.status_code}).",
-        reason="offline" if offline else "server_error",
+    return (reasons.OFFLINE if offline else reasons.SERVER_ERROR)(
         retry_after=retry_after(response) or (OFFLINE_RETRY_SECONDS if offline else None),
         correlation_id=service.correlation_id(response),
+        service=service.name,
+        cause=f"status {response.status_code}",
     )
 
 
 def damaged_response(service: Service, response: httpx.Response | None = None) -> Unavailable:
     """Return the error for a successful response whose body cannot be parsed."""
-    return Unavailable(
-        f"{service.name}'s answer was damaged on its way.",
-        reason="garbled_answer",
-        correlation_id=None if response is None else service.correlation_id(response),
+    return reasons.GARBLED_ANSWER(
+        correlation_id=None if response is None else service.correlation_id(response), service=service.name
     )
 
 
 def intercepted_response(service: Service, response: httpx.Response) -> Unavailable:
     """Return the error for a refusal that the service itself did not write, such as a firewall's HTML page."""
-    return Unavailable(
-        f"The request was stopped on its way to {service.name} (status {response.status_code}, "
-        f"in a form that {service.name} does not use).",
-        remedy="Nothing to do: the platform tries again later. If it lasts, check that no proxy or firewall blocks "
-        "this machine.",
-        reason="intercepted",
-        correlation_id=service.correlation_id(response),
+    return reasons.INTERCEPTED(
+        correlation_id=service.correlation_id(response), service=service.name, status=response.status_code
     )
 
 
 def response_too_long(service: Service) -> Unavailable:
     """Return the error for a response longer than :data:`.http.MAX_BODY_BYTES`."""
-    return Unavailable(
-        f"An answer was longer than any that {service.name} gives, and was not read.",
-        remedy="If it lasts, set page_size lower, and check that no proxy intercepts requests from this machine to "
-        f"{service.name}.",
-        reason="answer_too_long",
-    )
+    return reasons.ANSWER_TOO_LONG(service=service.name)
 
 
 def no_response(service: Service, error: httpx.RequestError) -> Unavailable:
     """Return the error for a request without a complete response."""
     timed_out = isinstance(error, httpx.TimeoutException)
-    return Unavailable(
-        f"{service.name} did not answer in time." if timed_out else f"The connection to {service.name} failed.",
-        remedy="Nothing to do: the platform tries again later. If it lasts, check this machine's network.",
-        reason="timeout" if timed_out else "connection_failed",
-    )
+    return (reasons.TIMEOUT if timed_out else reasons.CONNECTION_FAILED)(service=service.name)
 
 
 def retry_after(response: httpx.Response, default: float | None = None) -> float | None:

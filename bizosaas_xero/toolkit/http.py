@@ -21,7 +21,7 @@ import httpcore
 import httpx
 
 from bizosaas_xero.spec.errors import Invalid
-from bizosaas_xero.toolkit import errors
+from bizosaas_xero.toolkit import errors, reasons
 from bizosaas_xero.toolkit.service import Service
 
 gzip_codec: ModuleType
@@ -116,12 +116,7 @@ def send(
 
 def _unsendable_request(service: Service) -> Invalid:
     # The characters may be part of a token: they are not shown.
-    return Invalid(
-        f"A request to {service.name} would hold characters that cannot be sent.",
-        remedy="Look for line breaks and stray characters in the access token, the organisation id and the "
-        "addresses among the settings.",
-        reason="unsendable",
-    )
+    return reasons.UNSENDABLE(service=service.name)
 
 
 class BoundedClient(httpx.Client):

@@ -11,8 +11,8 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.auth import ClientAuth
 from authlib.oauth2.client import OAuth2Client
 
-from bizosaas_xero.spec.errors import ConnectorError, Unavailable
-from bizosaas_xero.toolkit import errors, retries
+from bizosaas_xero.spec.errors import ConnectorError
+from bizosaas_xero.toolkit import errors, reasons, retries
 from bizosaas_xero.toolkit.service import Service
 
 MAX_ATTEMPTS = 3
@@ -70,7 +70,7 @@ def check_token_response(response: httpx.Response, service: Service) -> httpx.Re
     if response.status_code in {400, 401, 403} and isinstance(oauth_error, str) and oauth_error not in PASSING_ERRORS:
         return response
     if isinstance(oauth_error, str) and oauth_error in PASSING_ERRORS:
-        raise Unavailable(f"{service.name} had an internal problem ({oauth_error}).", reason="server_error")
+        raise reasons.SERVER_ERROR(service=service.name, cause=oauth_error)
     if response.is_success:
         if isinstance(body, dict):
             return response
@@ -99,7 +99,7 @@ def request_token(
         logger.debug("token refused: %s", error.error, extra={"oauth_error": str(error.error)})
         raise make_error(str(error.error), str(error.description or "")) from None
     if not isinstance(token, dict) or not isinstance(token.get("access_token"), str):
-        raise Unavailable(f"{service.name}'s sign-in service sent no token.", reason="garbled_answer")
+        raise reasons.GARBLED_ANSWER(f"{service.name}'s sign-in service sent no token.")
     logger.debug("token received")
     return dict(token)
 

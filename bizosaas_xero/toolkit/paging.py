@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bizosaas_xero.spec.errors import Unavailable
+from bizosaas_xero.toolkit import reasons
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _accept_page(page: Page, fetch: FetchPage, floor: int | None) -> Page:
     page = fetch(page.number)()
     if page.count is None:
         # Its number of rows would decide where the list ends, although the service counted them before.
-        raise Unavailable("A page of the list came without the count that earlier pages had.", reason="garbled_answer")
+        raise reasons.GARBLED_ANSWER("A page of the list came without the count that earlier pages had.")
     if page.count < floor:
         raise RestartRead
     return page

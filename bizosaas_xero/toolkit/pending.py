@@ -11,6 +11,7 @@ from threading import Lock
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from bizosaas_xero.spec.errors import Invalid, ReconnectRequired
+from bizosaas_xero.toolkit import reasons
 
 MAX_AGE = timedelta(minutes=30)
 
@@ -88,15 +89,8 @@ def mark_used(pending: Pending) -> None:
 
 
 def _invalid_pending(complaint: str, remedy: str) -> Invalid:
-    return Invalid(
-        f"request.pending {complaint}.",
-        remedy=remedy,
-        reason="pending_damaged",
-        problems=[{"field": "request.pending", "message": complaint}],
-    )
+    return reasons.PENDING_DAMAGED.field("request.pending", complaint, remedy=remedy)
 
 
 def _unusable(cause: str, remedy: str) -> ReconnectRequired:
-    return ReconnectRequired(
-        f"This authorisation can no longer be finished: {cause}.", remedy=remedy, reason="consent_spent"
-    )
+    return reasons.CONSENT_SPENT(remedy=remedy, cause=cause)

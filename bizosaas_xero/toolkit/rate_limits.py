@@ -11,7 +11,8 @@ from functools import lru_cache
 from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from bizosaas_xero.spec.errors import Misconfigured, RateLimited, Unavailable
+from bizosaas_xero.spec.errors import Misconfigured, RateLimited
+from bizosaas_xero.toolkit import reasons
 from bizosaas_xero.toolkit.retries import WaitBudget
 
 if TYPE_CHECKING:  # imports asyncio and multiprocessing, which describing does not need
@@ -132,21 +133,13 @@ def _reserve_in_redis(url: str, key: str, per_minute: int) -> float:
     except (redis.ConnectionError, redis.TimeoutError) as error:
         if isinstance(error, redis.AuthenticationError):
             raise _limiter_refused(error) from None
-        raise Unavailable(
-            f"The limiter at limiter_url does not answer ({type(error).__name__}).",
-            remedy="Start Redis, or correct or unset limiter_url. Nothing was sent; work continues when Redis is back.",
-            reason="limiter_unreachable",
-        ) from None
+        raise reasons.LIMITER_UNREACHABLE(cause=type(error).__name__) from None
     except (redis.RedisError, ValueError) as error:
         raise _limiter_refused(error) from None
 
 
 def _limiter_refused(error: Exception) -> Misconfigured:
-    return Misconfigured(
-        f"The limiter at limiter_url cannot be used ({type(error).__name__}).",
-        remedy="Correct limiter_url, its user and password, or unset it.",
-        reason="limiter_refused",
-    )
+    return reasons.LIMITER_REFUSED(cause=type(error).__name__)
 
 
 # Per process: a lock inherited over a fork might never be released. Made by setdefault: with a cached function
@@ -172,12 +165,7 @@ def _redis_bucket(_pid: int, url: str, key: str, per_minute: int) -> AbstractBuc
     from pyrate_limiter import Rate, RedisBucket
 
     if not url.startswith(("redis://", "rediss://")):
-        raise Misconfigured(
-            "The setting limiter_url is not a Redis address.",
-            remedy="Use redis://HOST:PORT/DB, or leave it unset to count within one process.",
-            reason="bad_setting",
-            problems=[{"field": "settings.limiter_url", "message": "must begin with redis:// or rediss://"}],
-        )
+        raise reasons.BAD_LIMITER_URL.field("settings.limiter_url")
     connection = _import_redis().Redis.from_url(
         url, socket_connect_timeout=REDIS_TIMEOUT_SECONDS, socket_timeout=REDIS_TIMEOUT_SECONDS
     )
@@ -188,11 +176,7 @@ def _import_redis() -> Any:
     try:
         import redis
     except ImportError:
-        raise Misconfigured(
-            "The setting limiter_url names Redis, but its client is not installed.",
-            remedy="Install bizosaas-xero[redis].",
-            reason="missing_extra",
-        ) from None
+        raise reasons.MISSING_REDIS() from None
     return redis
 
 

@@ -65,9 +65,8 @@ def parts() -> dict[str, str]:
             f"## {name}\n\n{about}\n\n{table(['Field', 'Type', 'Meaning'], rows)}\n"
             for name, about, rows in fields.sections()
         ),
-        "host_errors": "\n".join(
-            f"## {place}\n\n{table(reasons.HEAD, reasons.rows(at))}\n" for place, at in reasons.PLACES.items()
-        ),
+        "reasons": reasons.connector_errors(),
+        "host_errors": reasons.errors_around(),
         "field_holders": table(["Entity", "Its records", "Key"], fields.holders()),
         "scopes": _scopes(),
         "register": table(["Behaviour", "Source", "Default", "Otherwise"], register()),

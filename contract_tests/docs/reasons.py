@@ -1,32 +1,38 @@
-"""The reasons of errors that host, command line and adapters raise themselves, read from their source."""
+"""The reasons of errors, as the package registers them, for the pages of errors."""
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator
+import importlib
 from pathlib import Path
+from string import Formatter
 
 from bizosaas_xero.spec import ERRORS
+from bizosaas_xero.spec.reasons import Reason
+from contract_tests.docs.markdown import table
 from contract_tests.helpers.paths import ROOT
 
 PACKAGE = ROOT / "bizosaas_xero"
-PLACES = {
-    "The embedded host": "host",
-    "The command line": "cli",
-    "Agents (MCP)": "adapters/mcp",
-    "The brain-gateway": "adapters/brain_gateway",
-    "Temporal": "adapters/temporal.py",
+CONNECTOR = {"toolkit": "bizosaas_xero.toolkit.reasons", "connector": "bizosaas_xero.connector.reasons"}
+AROUND = {
+    "The embedded host": ("host", "bizosaas_xero.host.reasons"),
+    "The command line": ("cli", "bizosaas_xero.cli.reasons"),
+    "Agents (MCP)": ("adapters/mcp", "bizosaas_xero.adapters.mcp.reasons"),
+    "The brain-gateway": ("adapters/brain_gateway", "bizosaas_xero.adapters.brain_gateway.reasons"),
+    "Temporal": ("adapters/temporal.py", "bizosaas_xero.adapters.temporal"),
 }
-HEAD = ["Code", "Reason", "What the person sees", "What to do"]
-FIELD_ERRORS = {"Invalid.field": ": ", "invalid_field": " "}
-"""Calls that take a field and a complaint, and what is between them in the message."""
+"""By heading: the place that raises them, and the module that registers them."""
 
-CLASSES = {error.__name__: code for code, error in ERRORS.items()}
-CLASSES |= dict.fromkeys((*FIELD_ERRORS, "UnreadableRecord"), "invalid")
-"""Calls that make an error, by name."""
+REGISTRIES = CONNECTOR | dict(AROUND.values())
+"""The module that registers a place's reasons."""
 
-DEFAULT_REASONS = {"UnreadableRecord": "unreadable_record"}
-"""The reasons of classes that do not use their code."""
+SERVICE = {"service": "Xero"}
+"""What the braces stand for that are the same in every message."""
+
+
+def registered(place: str) -> dict[str, Reason]:
+    """Return the reasons of a place by the names of their constants."""
+    module = importlib.import_module(REGISTRIES[place])
+    return {name: row for name, row in vars(module).items() if isinstance(row, Reason) and name.isupper()}
 
 
 def modules(place: str) -> list[Path]:
@@ -35,50 +41,39 @@ def modules(place: str) -> list[Path]:
     return [path] if path.suffix else sorted(path.rglob("*.py"))
 
 
-def said(node: ast.expr | None) -> str:
-    """Return a text of the source; what is only known when it runs is ``…``."""
-    match node:
-        case ast.Constant(value=str(text)):
-            return text
-        case ast.JoinedStr(values=parts):
-            return "".join(said(part) for part in parts)
-        case ast.BinOp(left=left, right=right):
-            return said(left) + said(right)
-        case None:
-            return ""
-    return "…"
+def connector_errors() -> str:
+    """Return the tables of what the connector raises, by code."""
+    rows = [row for place in CONNECTOR for row in registered(place).values()]
+    sections = []
+    for code, error in ERRORS.items():
+        cells = [[f"`{row.name}`", *_cells(row)] for row in _sorted(rows) if row.error is error]
+        sections.append(f"### {code}\n\n{table(['Reason', 'What the person sees', 'What to do'], cells)}\n")
+    return "\n".join(sections)
 
 
-def rows(place: str) -> list[list[str]]:
-    """Return code, reason, message and remedy of each error that is made with a reason of its own."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for path in modules(place):
-        for call in calls(path):
-            words = {keyword.arg: keyword.value for keyword in call.keywords}
-            if isinstance(words.get("reason"), ast.Constant) and call.args:
-                name = error_name(call)
-                code, reason = CLASSES[name], words["reason"].value
-                if name in FIELD_ERRORS:
-                    message = FIELD_ERRORS[name].join(map(said, call.args[:2]))
-                    remedy = call.args[2] if len(call.args) > 2 else words.get("remedy")
-                else:
-                    message, remedy = said(call.args[0]), words.get("remedy")
-                told = [message, said(remedy)]
-                found.setdefault((code, reason), [f"`{code}`", f"`{reason}`", *map(_cell, told)])
-    return [found[key] for key in sorted(found)]
+def errors_around() -> str:
+    """Return the tables of what host, command line and adapters raise, by place."""
+    sections = []
+    for heading, (place, _) in AROUND.items():
+        cells = [[f"`{row.error.code}`", f"`{row.name}`", *_cells(row)] for row in _sorted(registered(place).values())]
+        sections.append(f"## {heading}\n\n{table(['Code', 'Reason', 'What the person sees', 'What to do'], cells)}\n")
+    return "\n".join(sections)
 
 
-def calls(path: Path) -> Iterator[ast.Call]:
-    """Return each call of an error's class in a module."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if error_name(node):
-            yield node
+def _sorted(rows):
+    return sorted(rows, key=lambda row: (row.error.code, row.name, row.message))
 
 
-def error_name(node: ast.AST) -> str:
-    """Return which of the :data:`CLASSES` a node calls; empty: none."""
-    name = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
-    return name if name in CLASSES else ""
+def _cells(row: Reason) -> list[str]:
+    parts = SERVICE | {"problem": row.problem or "…"}
+    seen = visible(row.message or row.problem, parts)
+    return [_cell(visible(seen, SERVICE)), _cell(visible(row.remedy or row.error.default_remedy, SERVICE))]
+
+
+def visible(template: str, parts: dict[str, str]) -> str:
+    """Return a template as a page shows it: what is only known when it happens is ``…``."""
+    found = Formatter().parse(template)
+    return "".join(text + ("" if name is None else parts.get(name, "…")) for text, name, _, _ in found)
 
 
 def _cell(text: str) -> str:

@@ -1,13 +1,22 @@
-"""Every code, recovery and reason that the connector can raise is documented, in its own words."""
+"""Every error with a reason is registered, raised as it is registered, and shown so on the pages of errors."""
 
 from __future__ import annotations
 
 import ast
-import re
+import importlib
+from string import Formatter
+
+import pytest
 
 from bizosaas_xero.spec import ERRORS, Recovery
+from bizosaas_xero.spec.reasons import Reason
 from contract_tests.docs import reasons
-from contract_tests.docs.pages import CONNECTOR, DOCS, PACKAGE, first_cells, read, rows, section
+from contract_tests.docs.pages import first_cells, read, rows, section
+
+CLASSES = {error.__name__: error for error in ERRORS.values()}
+ATTRIBUTES = {"message", "remedy", "retry_after", "correlation_id", "problems", "scopes", "features"}
+OWN_WORDS = ("host/storage",)
+"""Where errors are still written out in the words of their registered rows."""
 
 
 def test_every_code_and_recovery_is_documented():
@@ -16,112 +25,167 @@ def test_every_code_and_recovery_is_documented():
     assert {"message", "remedy", *ERRORS["invalid"]("").to_dict()} <= first_cells(text)
 
 
-def reasons_in_code():
-    """Return the pairs of code and reason that the connector's modules can raise.
+def sources(place):
+    """Return path and tree of each module of a place, without the one that registers its reasons."""
+    for path in reasons.modules(place):
+        if path.name != "reasons.py":
+            yield path, ast.parse(path.read_text(encoding="utf-8"))
 
-    Errors are made by calling their class; a reason is a string, a choice between two, or a name that is
-    looked up in a table of its module. Without one, the reason is the code. ``Invalid.field`` makes an ``Invalid``.
-    """
-    found = set()
-    for path in CONNECTOR:
-        module = ast.parse(path.read_text(encoding="utf-8"))
-        for function in ast.walk(module):
-            if isinstance(function, ast.ClassDef) and function.bases:
-                base = ast.unparse(function.bases[0])
-                calls = (node for node in ast.walk(function) if isinstance(node, ast.Call))
-                for call in calls:
-                    if base in reasons.CLASSES and ast.unparse(call.func) == "super().__init__":
-                        found |= {(reasons.CLASSES[base], k.value.value) for k in call.keywords if k.arg == "reason"}
-            if not isinstance(function, ast.FunctionDef):
+
+def everywhere():
+    """Return place, path and tree of each module that raises, and the rows that it can name."""
+    toolkit = reasons.registered("toolkit")
+    for place in reasons.REGISTRIES:
+        known = reasons.registered(place) | (toolkit if place == "connector" else {})
+        for path, tree in sources(place):
+            yield place, path, tree, known
+
+
+def row_named(node, rows_of_place):
+    """Return the registered row that an expression names, such as ``reasons.STALE_PLAN``."""
+    name = node.attr if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "reasons" else None
+    name = node.id if isinstance(node, ast.Name) else name
+    return rows_of_place.get(name)
+
+
+def raised_rows():
+    """Return every row that some module names outside its registry."""
+    return [
+        row
+        for _, _, tree, known in everywhere()
+        for node in ast.walk(tree)
+        if isinstance(getattr(node, "ctx", None), ast.Load) and (row := row_named(node, known))
+    ]
+
+
+def written_out():
+    """Return place, path, class and reason of each error that is made without its row."""
+    for place, path, tree, _ in everywhere():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call):
                 continue
-            for node in ast.walk(function):
-                name = reasons.error_name(node)
-                if name:
-                    reason = next((k.value for k in node.keywords if k.arg == "reason"), None)
-                    code = reasons.CLASSES[name]
-                    found |= {
-                        (code, word)
-                        for word in (_words(reason, module) if reason else [reasons.DEFAULT_REASONS.get(name, code)])
-                    }
-    return found
+            made = ast.unparse(node.func).removesuffix(".field")
+            for keyword in node.keywords:
+                passed_on = ast.unparse(keyword.value) == "error.reason"
+                if keyword.arg == "reason" and made in CLASSES and not passed_on:
+                    yield place, path, CLASSES[made], keyword.value
 
 
-def _words(node, module):
-    if isinstance(node, ast.Constant):
-        return [node.value]
-    if isinstance(node, ast.IfExp):
-        return _words(node.body, module) + _words(node.orelse, module)
-    assert isinstance(node, ast.Name), "a reason that this test cannot read"
-    tables = {
-        part.targets[0].id: part.value
-        for part in module.body
-        if isinstance(part, ast.Assign) and isinstance(part.value, ast.Dict)
-    }
-    constants = [
-        part.value.value
-        for part in module.body
-        if isinstance(part, ast.Assign) and part.targets[0].id == node.id and isinstance(part.value, ast.Constant)
-    ]
-    if constants:
-        return constants
-    for look_up in ast.walk(module):
-        if isinstance(look_up, ast.Subscript) and getattr(look_up.slice, "id", None) == node.id:
-            return [key.value for key in tables[look_up.value.id].keys]
-    raise AssertionError("a reason whose words are in no table")
+def test_every_error_with_a_reason_is_registered():
+    found = []
+    for place, path, error, reason in written_out():
+        assert path.relative_to(reasons.PACKAGE).as_posix().startswith(OWN_WORDS), f"{path}: use its row"
+        words = getattr(importlib.import_module(_module(path)), ast.unparse(reason), None) or ast.literal_eval(reason)
+        registered = {(row.error, row.name) for row in reasons.registered(place).values()}
+        assert (error, words) in registered, f"{path}: {words}"
+        found.append(words)
+    assert found
 
 
-def reasons_in_docs():
-    text = section(read("errors.md"), "Reasons", 2)
-    return {
-        (code, cells[0].strip("`")): cells
-        for code in ERRORS
-        for cells in rows(section(text, code, 3))
-        if cells[0] != "Reason"
-    }
+def _module(path):
+    return ".".join(path.relative_to(reasons.PACKAGE.parent).with_suffix("").parts)
 
 
-def test_every_reason_in_the_code_is_documented_and_no_other():
-    in_code = reasons_in_code()
-    assert len(in_code) > 30
-    assert set(reasons_in_docs()) == in_code
+def test_every_registered_reason_is_raised():
+    used = raised_rows()
+    assert len(used) > 150
+    for place in reasons.REGISTRIES:
+        words = {node.value for _, tree in sources(place) for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+        for name, row in reasons.registered(place).items():
+            told = {row.name, row.name.removeprefix("database_")} & words
+            assert row in used or (place == "host" and told), f"{place}: {name} is raised nowhere"
 
 
-def test_what_the_person_sees_is_what_the_code_says():
-    said = [
-        text
-        for path in [*CONNECTOR, PACKAGE / "spec" / "models.py"]
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if (text := _text_of(node))
-    ]
-    for cells in reasons_in_docs().values():
-        for piece in filter(None, (piece.strip(" .") for piece in cells[1].split("…"))):
-            assert any(piece in text for text in said), piece
-        assert len(cells) == 3
-        assert cells[2]
+def test_what_is_still_written_out_has_the_words_of_its_row():
+    texts = [_text(node) for path, tree in sources("host") if "storage" in path.parts for node in ast.walk(tree)]
+    used = raised_rows()
+    for row in reasons.registered("host").values():
+        if row not in used:
+            for piece in f"{row.message} {row.remedy}".split("{"):
+                for words in piece.partition("}")[2 if "}" in piece else 0].split(". "):
+                    assert any(words.strip(" .()") in text for text in texts), words
 
 
-def _text_of(node):
-    """Return a string of the source, in which the toolkit's `service.name` is Xero."""
+def _text(node):
     if isinstance(node, ast.JoinedStr):
-        parts = [part if isinstance(part, ast.Constant) else part.value for part in node.values]
-        return "".join({"service.name": "Xero"}.get(ast.unparse(part), _text_of(part) or "…") for part in parts)
+        return "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
-def test_every_reason_around_the_connector_is_told():
-    text = "".join(page.read_text(encoding="utf-8") for page in DOCS.rglob("*.md"))
-    raised = set()
-    for place in reasons.PLACES.values():
-        for path in reasons.modules(place):
-            raised |= set(re.findall(r'reason="(\w+)"', path.read_text(encoding="utf-8")))
-    assert len(raised) > 60
-    assert [reason for reason in sorted(raised) if f"`{reason}`" not in text] == []
+def test_every_error_that_is_made_of_a_row_fills_its_braces():
+    count = 0
+    for _, path, tree, known in everywhere():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call):
+                continue
+            by_field = isinstance(node.func, ast.Attribute) and node.func.attr == "field"
+            row = row_named(node.func.value if by_field else node.func, known)
+            choices = [row] if row else []
+            if not by_field and isinstance(node.func, ast.IfExp):
+                choices = [row_named(choice, known) for choice in (node.func.body, node.func.orelse)]
+            for choice in choices:
+                count += 1
+                missing = _missing_parts(choice, node, by_field=by_field)
+                assert missing == set(), f"{path}:{node.lineno}: {choice.name}"
+    assert count > 150
+
+
+def _missing_parts(row: Reason, call, *, by_field):
+    given = {keyword.arg for keyword in call.keywords}
+    own = set(given)
+    if len(call.args) > by_field:
+        own.add("problem" if by_field else "message")
+    templates = {"message": row.message or ("" if by_field else "{problem}"), "remedy": row.remedy}
+    templates |= {"problem": row.problem} if by_field else {}
+    needed = {
+        name
+        for attribute, template in templates.items()
+        if attribute not in own
+        for _, name, _, _ in Formatter().parse(template)
+        if name is not None
+    }
+    return needed - given - ({"path", "problem"} if by_field else set())
+
+
+@pytest.mark.parametrize("place", reasons.REGISTRIES)
+def test_a_row_is_made_an_error_of_its_class(place):
+    for row in reasons.registered(place).values():
+        names = {
+            name: 0
+            for text in (row.message, row.remedy, row.problem)
+            for _, name, _, _ in Formatter().parse(text)
+            if name
+        }
+        error = row("It happened.", remedy="Do this.", **names)
+        assert (type(error), error.reason, error.message, error.remedy) == (
+            row.error,
+            row.name,
+            "It happened.",
+            "Do this.",
+        )
+        assert row.name.isidentifier()
+        assert row.name == row.name.lower()
+
+
+def test_a_row_for_one_field_names_it_in_message_and_problems():
+    row = Reason("too_long", CLASSES["Invalid"], remedy="Give {most} at most.", problem="has more than {most}")
+    error = row.field("params.lines", most=3)
+    assert (
+        error.to_dict() | {"cost": None}
+        == CLASSES["Invalid"](
+            "params.lines: has more than 3.",
+            remedy="Give 3 at most.",
+            reason="too_long",
+            problems=[{"field": "params.lines", "message": "has more than 3"}],
+        ).to_dict()
+    )
 
 
 def test_what_the_owner_is_told_to_do_names_real_errors():
     text = section(read("start.md"), "If something does not work", 2)
     pairs = {tuple(cells[1].replace("`", "").split(" / ")) for cells in rows(text)[1:]}
     assert len(pairs) > 10
-    assert pairs <= set(reasons_in_docs())
+    raised = {(row.error.code, row.name) for place in reasons.CONNECTOR for row in reasons.registered(place).values()}
+    assert pairs <= raised
     for reason in ("invalid_client", "token_expired", "offline_access_missing", "organisation_not_connected"):
         assert reason in {pair[1] for pair in pairs}

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bizosaas_xero.adapters.brain_gateway import reasons
 from bizosaas_xero.adapters.brain_gateway.bridge import Bridge
 from bizosaas_xero.adapters.brain_gateway.config import ApprovalRequest, Approve, BridgeConfig
 from bizosaas_xero.adapters.brain_gateway.connector import Gateway, connector_class
 from bizosaas_xero.adapters.brain_gateway.stores import KeyValueStore, MemoryStore
 from bizosaas_xero.adapters.brain_gateway.webhooks import WebhookReceiver
 from bizosaas_xero.host.plugins.discovery import DiscoveryEntry, DiscoveryReport, discover
-from bizosaas_xero.spec import Misconfigured, NotFound
 
 __all__ = [
     "ApprovalRequest",
@@ -62,7 +62,7 @@ class Registration:
             ConnectorError: if the tenant is not connected, or its access is gone.
         """
         if name not in self.bridges:
-            raise NotFound(f"No connector {name!r} was registered.", reason="unknown_connector")
+            raise reasons.UNKNOWN_CONNECTOR(name=name)
         return self.bridges[name].connection(tenant_id, credentials, organisation_id, refused)
 
 
@@ -104,11 +104,7 @@ def register_connectors(  # noqa: PLR0913 (six things of the host's, by name)
         Misconfigured: if ``approve`` is asynchronous.
     """
     if inspect.iscoroutinefunction(approve):
-        raise Misconfigured(
-            "`approve` is asynchronous, and hooks run in threads.",
-            remedy="Give a plain function; it may block.",
-            reason="approve_is_async",
-        )
+        raise reasons.APPROVE_IS_ASYNC()
     config = BridgeConfig(store=store, apps=apps or {}, settings=settings or {}, approve=approve)
     gateway = Gateway(base_connector, connector_config, connector_type, connector_status, oauth_mixin)
     found = report or discover(names)

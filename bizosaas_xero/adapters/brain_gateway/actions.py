@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from bizosaas_xero.adapters.brain_gateway.config import ApprovalRequest, invalid_field
+from bizosaas_xero.adapters.brain_gateway import reasons
+from bizosaas_xero.adapters.brain_gateway.config import ApprovalRequest
 from bizosaas_xero.adapters.brain_gateway.grants import TenantAccess
 from bizosaas_xero.adapters.brain_gateway.idempotency import WriteClaims, WriteIntent
 from bizosaas_xero.adapters.brain_gateway.refresh import TenantConnection
 from bizosaas_xero.adapters.brain_gateway.stores import Key
-from bizosaas_xero.spec import Action, ActionResult, Conflict, Misconfigured, NotFound
+from bizosaas_xero.spec import Action, ActionResult
+from bizosaas_xero.spec.errors import SUBJECT, Invalid
 
 CONTROL_KEYS = ("organisation_id", "mode", "plan_hash", "business_key")
 """Keys of the payload that are the bridge's; all others are the action's parameters."""
@@ -56,11 +58,7 @@ class GatewayActions:
         """
         action = self.actions().get(name)
         if action is None:
-            raise NotFound(
-                f"{self._access.connector.name} has no action {name[:64]!r}.",
-                remedy="Run list_actions.",
-                reason="unknown_action",
-            )
+            raise reasons.UNKNOWN_ACTION(connector=self._access.connector.name, name=name[:64])
         control = {key: payload[key] for key in CONTROL_KEYS if payload.get(key) is not None}
         params = {key: floats_to_text(value, key) for key, value in payload.items() if key not in CONTROL_KEYS}
         organisation = self._access.organisation(held, control.get("organisation_id"))
@@ -68,18 +66,15 @@ class GatewayActions:
         write = WriteIntent(tenant, self._access.connector.name, organisation, name, control.get("business_key"))
         if action.effect == "read":
             if mode != "run":
-                raise invalid_field("payload.mode", "is not for an action that only reads", "Leave it out.")
+                raise Invalid.field(
+                    "payload.mode", "is not for an action that only reads", "Leave it out.", summary=SUBJECT
+                )
             return _to_payload(self._ask(write, params, {"mode": "run"}))
         if mode == "plan":
             return self._plan(write, params)
         if mode == "commit":
             return self._commit(write, params, control.get("plan_hash"))
-        raise invalid_field(
-            "payload.mode",
-            "must be plan or commit",
-            remedy="Plan first, look at the plan, then commit it with its plan_hash and business_key.",
-            reason="mode_not_allowed",
-        )
+        raise reasons.MODE_NOT_ALLOWED.field("payload.mode")
 
     def _plan(self, write: WriteIntent, params: dict[str, Any]) -> dict[str, Any]:
         result = self._ask(write, params, {"mode": "plan", "business_key": write.business_key})
@@ -100,21 +95,16 @@ class GatewayActions:
     def _commit(self, write: WriteIntent, params: dict[str, Any], plan_hash: object) -> dict[str, Any]:
         for name, value in {"plan_hash": plan_hash, "business_key": write.business_key}.items():
             if not isinstance(value, str) or not value:
-                raise invalid_field(f"payload.{name}", "is needed to commit", "Plan first, with a business_key.")
+                raise Invalid.field(
+                    f"payload.{name}", "is needed to commit", "Plan first, with a business_key.", summary=SUBJECT
+                )
         if self._config.approve is None:
-            raise Misconfigured(
-                "This gateway only plans writes: it has no way to approve one.",
-                remedy="The operator gives the bridge an `approve` function, as docs/brain-gateway.md shows.",
-                reason="commit_not_allowed",
-            )
+            raise reasons.COMMIT_NOT_ALLOWED()
         known = self._config.store.read(self._plan_key(write, str(plan_hash)))
         if known is None or datetime.fromisoformat(known.value["expires_at"]) <= self._config.now():
-            raise Conflict("No such plan was made here, or it is too old.", reason="plan_unknown")
+            raise reasons.PLAN_UNKNOWN()
         if known.value["write"] != write.to_dict() or (params and params != known.value["params"]):
-            raise Conflict(
-                "The plan is of another action, organisation, business key or parameters.",
-                reason="other_plan",
-            )
+            raise reasons.OTHER_PLAN()
         planned = known.value["params"]
         done = self._writes.find_result(write, planned)
         if done is not None:
@@ -144,11 +134,7 @@ class GatewayActions:
             )
         )
         if not isinstance(approver, str) or not approver:
-            raise Misconfigured(
-                f"This {write.action} is not approved yet. Nothing was written.",
-                remedy="Have the plan approved where the gateway asks a person, then commit it again.",
-                reason="not_approved",
-            )
+            raise reasons.NOT_APPROVED(action=write.action)
         return approver
 
     def _ask(self, write: WriteIntent, params: dict[str, Any], control: dict[str, Any]) -> ActionResult:
@@ -169,7 +155,7 @@ def floats_to_text(value: Any, path: str) -> Any:
     """
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise invalid_field(f"payload.{path}", "is not a number")
+            raise Invalid.field(f"payload.{path}", "is not a number", summary=SUBJECT)
         return repr(value)
     if isinstance(value, Mapping):
         return {key: floats_to_text(each, f"{path}.{key}") for key, each in value.items()}

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from threading import Event
 from typing import Any, Literal
 
+from bizosaas_xero.adapters.brain_gateway import reasons
 from bizosaas_xero.adapters.brain_gateway.actions import CONTROL_KEYS, GatewayActions
-from bizosaas_xero.adapters.brain_gateway.config import REFERENCE, BridgeConfig, invalid_field, require_tenant
+from bizosaas_xero.adapters.brain_gateway.config import REFERENCE, BridgeConfig, require_tenant
 from bizosaas_xero.adapters.brain_gateway.consent import ConsentFlow
 from bizosaas_xero.adapters.brain_gateway.grants import TenantAccess
 from bizosaas_xero.adapters.brain_gateway.refresh import TenantConnection
@@ -19,10 +20,10 @@ from bizosaas_xero.spec import (
     AuthExpired,
     ConnectorError,
     Organisation,
-    OrganisationUnavailable,
     ReconnectRequired,
     parse,
 )
+from bizosaas_xero.spec.errors import SUBJECT, Invalid
 
 Status = Literal["CONNECTED", "DISCONNECTED", "ERROR", "PENDING"]
 
@@ -84,7 +85,9 @@ class Bridge:
         if self.connector.name in self.config.apps:
             app = self._access.app(tenant)
         if app is None:
-            raise invalid_field("credentials.client_id", "is missing", "Enter the client id of your app.")
+            raise Invalid.field(
+                "credentials.client_id", "is missing", "Enter the client id of your app.", summary=SUBJECT
+            )
         if app.get("kind") == "custom":
             given = self._access.save_grant(tenant, self._access.auth(tenant, {"step": "client_credentials"}, app))
         else:
@@ -190,19 +193,16 @@ class Bridge:
         wanted = payload.get("organisation_ids", payload.get("organisation_id"))
         ids = [wanted] if isinstance(wanted, str) else wanted
         if not isinstance(ids, list) or not ids or not all(isinstance(each, str) for each in ids):
-            raise invalid_field(
+            raise Invalid.field(
                 "payload.organisation_id",
                 "must be the id of an organisation (or organisation_ids a list of them)",
                 "Run list_organisations.",
+                summary=SUBJECT,
             )
         offered = self._list_reachable(tenant)
         foreign = sorted(set(ids) - {each.id for each in offered})
         if foreign:
-            raise OrganisationUnavailable(
-                f"This sign-in does not reach the organisation {foreign[0][:64]!r}.",
-                remedy="Run list_organisations. Or authorise again and choose it there.",
-                reason="organisation_not_offered",
-            )
+            raise reasons.ORGANISATION_NOT_OFFERED(organisation=foreign[0][:64])
         self._access.choose(tenant, offered, list(dict.fromkeys(ids)))
         return self._organisations_payload(tenant)
 
@@ -276,9 +276,9 @@ class Bridge:
     def _require_connection(self, tenant: str, credentials: Mapping[str, Any]) -> TenantConnection:
         held = self._access.find_referenced(tenant, credentials)
         if held is None:
-            raise ReconnectRequired(f"This tenant is not connected to {self.connector.name}.", reason="not_connected")
+            raise reasons.NOT_CONNECTED(connector=self.connector.name)
         return held
 
     def _require_grant(self, held: TenantConnection) -> None:
         if held.grant is None:
-            raise ReconnectRequired("Access was not given yet.", reason="no_grant")
+            raise reasons.NO_GRANT("Access was not given yet.", remedy=ReconnectRequired.default_remedy)

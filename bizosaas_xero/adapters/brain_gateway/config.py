@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from bizosaas_xero.adapters.brain_gateway import reasons
 from bizosaas_xero.adapters.brain_gateway.stores import KeyValueStore
-from bizosaas_xero.spec import Invalid, Misconfigured
 
 Approve = Callable[["ApprovalRequest"], str | None]
 """Returns the name of the person who approved a plan; ``None`` if it is not approved. Called in a thread; may block."""
@@ -83,19 +83,5 @@ def require_tenant(tenant_id: object) -> str:
         Misconfigured: if the gateway names no tenant; data of tenants would mix.
     """
     if not isinstance(tenant_id, str) or not tenant_id.strip():
-        raise Misconfigured(
-            "The gateway named no tenant.",
-            remedy="Sign in as a user who belongs to a tenant.",
-            reason="no_tenant",
-        )
+        raise reasons.NO_TENANT()
     return tenant_id
-
-
-def invalid_field(name: str, complaint: str, remedy: str | None = None, reason: str | None = None) -> Invalid:
-    """Make the error that names a wrong input."""
-    return Invalid(
-        f"{name} {complaint}.",
-        remedy=remedy,
-        reason=reason,
-        problems=[{"field": name, "message": complaint}],
-    )

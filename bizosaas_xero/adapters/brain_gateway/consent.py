@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from bizosaas_xero.adapters.brain_gateway.config import invalid_field
+from bizosaas_xero.adapters.brain_gateway import reasons
 from bizosaas_xero.adapters.brain_gateway.grants import TenantAccess
 from bizosaas_xero.adapters.brain_gateway.stores import Key, update_value
-from bizosaas_xero.spec import Invalid, Misconfigured
+from bizosaas_xero.spec.errors import SUBJECT, Invalid
 
 CONSENT_LIFETIME = timedelta(minutes=30)
 """How long a person may take."""
@@ -49,12 +49,7 @@ class ConsentFlow:
         """
         app = self._access.app(tenant)
         if app.get("redirect_uri", redirect_uri) != redirect_uri:
-            raise invalid_field(
-                "redirect_uri",
-                "is not the one with which this app was set up",
-                remedy=f"Use {app['redirect_uri']}, or set the app up with the other one.",
-                reason="foreign_redirect_uri",
-            )
+            raise reasons.FOREIGN_REDIRECT_URI.field("redirect_uri", redirect_uri=app["redirect_uri"])
         result = self._access.auth(tenant, {"step": "authorize"}, app | {"redirect_uri": redirect_uri})
         query = dict(parse_qsl(urlsplit(result.url or "").query, keep_blank_values=True))
         if not result.url or not query.get("state") or result.pending is None:
@@ -86,11 +81,7 @@ class ConsentFlow:
             ConnectorError: of ``auth``.
         """
         if not state:
-            raise Misconfigured(
-                "The gateway did not hand the state over with the code: who began this is unknown.",
-                remedy="Change two lines of the gateway's callback route, as docs/brain-gateway.md shows.",
-                reason="state_not_passed",
-            )
+            raise reasons.STATE_NOT_PASSED()
         nonce = state.rpartition(":")[2]
         pending = self._take(tenant, nonce, redirect_uri)
         query = urlencode({"code": code, "state": nonce})
@@ -115,7 +106,7 @@ class ConsentFlow:
             if self._config.store.write(key, rest, kept.version):
                 break
         if found["redirect_uri"] != redirect_uri:
-            raise invalid_field("redirect_uri", "is not the one with which this sign-in was begun")
+            raise Invalid.field("redirect_uri", "is not the one with which this sign-in was begun", summary=SUBJECT)
         return str(found["pending"])
 
     def _key(self, tenant: str) -> Key:
@@ -123,12 +114,7 @@ class ConsentFlow:
 
 
 def _unknown_state_error() -> Invalid:
-    return invalid_field(
-        "state",
-        "belongs to no sign-in that was begun for this tenant, or it was used or is too old",
-        remedy="Begin again, and finish within 30 minutes, signed in as the same tenant.",
-        reason="unknown_state",
-    )
+    return reasons.UNKNOWN_STATE.field("state")
 
 
 def _hash(nonce: str) -> str:

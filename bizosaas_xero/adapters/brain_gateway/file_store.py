@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bizosaas_xero.adapters.brain_gateway import reasons
 from bizosaas_xero.adapters.brain_gateway.stores import Key, VersionedValue, encode_key, new_version
 from bizosaas_xero.host.storage.crypto import Keyring
 from bizosaas_xero.host.storage.paths import FILE_MODE, prepare_folder
-from bizosaas_xero.spec import Misconfigured, Unavailable
 
 
 class FileStore:
@@ -33,11 +33,7 @@ class FileStore:
         try:
             import fcntl
         except ImportError:
-            raise Misconfigured(
-                "This system has no file locks that hold across processes.",
-                remedy="Use the store on SQLAlchemy.",
-                reason="no_file_locks",
-            ) from None
+            raise reasons.NO_FILE_LOCKS() from None
         self._flock, self._exclusive = fcntl.flock, fcntl.LOCK_EX
         self._folder = Path(folder)
         prepare_folder(self._folder)
@@ -103,8 +99,4 @@ def _translate_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Unavailable(
-            f"The gateway's store {folder} cannot be used: {error.strerror}.",
-            remedy="Make the folder and its files writable for this user, with space on the disk.",
-            reason="store_unavailable",
-        ) from None
+        raise reasons.STORE_UNAVAILABLE(folder=folder, cause=error.strerror) from None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from secrets import token_urlsafe
 from typing import Any, TypeVar
 
+from bizosaas_xero.adapters.brain_gateway import reasons
 from bizosaas_xero.adapters.brain_gateway.config import REFERENCE, BridgeConfig
 from bizosaas_xero.adapters.brain_gateway.refresh import GrantRefresher, TenantConnection
 from bizosaas_xero.adapters.brain_gateway.stores import Key, update_value
@@ -15,10 +16,7 @@ from bizosaas_xero.spec import (
     App,
     AuthResult,
     ConnectorError,
-    Invalid,
-    Misconfigured,
     Organisation,
-    OrganisationUnavailable,
     ReconnectRequired,
     parse,
 )
@@ -59,12 +57,7 @@ class TenantAccess:
             return dict(platform)
         kept = self.config.store.read(self.key("app", tenant))
         if kept is None:
-            raise Misconfigured(
-                "No app is known with which to sign in.",
-                remedy="Enter the app's client id and secret in the connector's form, and connect without "
-                "force_connect. Or ask the operator to give the platform's app to the bridge.",
-                reason="no_app",
-            )
+            raise reasons.NO_APP()
         return kept.value
 
     def save_app(self, tenant: str, app: Mapping[str, Any]) -> None:
@@ -163,26 +156,13 @@ class TenantAccess:
             ReconnectRequired: if consent was not given yet.
         """
         if held.grant is None:
-            raise ReconnectRequired(
-                f"Access to {self.connector.name} was not given yet.",
-                remedy="Open the address that the gateway's authorize route gives, and allow access.",
-                reason="no_grant",
-            )
+            raise reasons.NO_GRANT(connector=self.connector.name)
         if not held.chosen:
-            raise Invalid(
-                "No organisation was chosen.",
-                remedy="Run the action list_organisations, then choose_organisation with its id.",
-                reason="organisation_not_chosen",
-                problems=[{"field": "organisation_id", "message": "choose one"}],
-            )
+            raise reasons.NO_ORGANISATION_CHOSEN.field("organisation_id")
         if wanted is None:
             return held.chosen[0]
         if wanted not in held.chosen:
-            raise OrganisationUnavailable(
-                f"The organisation {str(wanted)[:64]!r} was not chosen for this tenant.",
-                remedy=f"Use one of: {', '.join(held.chosen)}. Or run choose_organisation.",
-                reason="organisation_not_chosen",
-            )
+            raise reasons.ORGANISATION_NOT_CHOSEN(organisation=str(wanted)[:64], names=", ".join(held.chosen))
         return str(wanted)
 
     def call_hook(self, tenant: str, organisation_id: str, work: Callable[[dict[str, Any]], T]) -> T:

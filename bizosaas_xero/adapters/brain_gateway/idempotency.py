@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from bizosaas_xero.adapters.brain_gateway import reasons
 from bizosaas_xero.adapters.brain_gateway.config import BridgeConfig, new_owner
 from bizosaas_xero.adapters.brain_gateway.stores import LEASE_DURATION, Key, heartbeat_of, update_value
 from bizosaas_xero.spec import ActionResult, Conflict, ConnectorError
@@ -132,20 +133,11 @@ def _claim(
 
 def _require_same_params(write: WriteIntent, kept: Mapping[str, Any], params: Mapping[str, Any]) -> None:
     if kept["params"] != dict(params):
-        raise Conflict(
-            f"The business key {write.business_key!r} was used for another {write.action} before.",
-            remedy="If this is another write, give it a business key of its own.",
-            reason="business_key_reused",
-        )
+        raise reasons.BUSINESS_KEY_REUSED(key=write.business_key, action=write.action)
 
 
 def _in_progress_error(write: WriteIntent) -> Conflict:
-    return Conflict(
-        f"Another process is already executing this {write.action}.",
-        remedy="Ask again in some seconds, with the same business key: it is done once.",
-        reason="in_progress",
-        retry_after=5,
-    )
+    return reasons.IN_PROGRESS(retry_after=5, action=write.action)
 
 
 def _key(write: WriteIntent) -> Key:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from bizosaas_xero.adapters.brain_gateway import reasons
 from bizosaas_xero.adapters.brain_gateway.config import BridgeConfig, new_owner
 from bizosaas_xero.adapters.brain_gateway.stores import LEASE_DURATION, Key, heartbeat_of, update_value
 from bizosaas_xero.host.plugins.connector import Connector
-from bizosaas_xero.spec import AuthResult, ConnectorError, Grant, ReconnectRequired, Unavailable, parse
+from bizosaas_xero.spec import AuthResult, ConnectorError, Grant, ReconnectRequired, parse
 
 REFRESH_MARGIN = timedelta(minutes=5)
 """A token is renewed so long before its end, or a fifth of its life before."""
@@ -77,7 +78,7 @@ class GrantRefresher:
         while True:
             held, now = self._access.find(tenant), self._access.config.now()
             if held is None or held.grant is None:
-                raise ReconnectRequired("Access was never given, or was ended.", reason="no_grant")
+                raise reasons.NO_GRANT("Access was never given, or was ended.", remedy=ReconnectRequired.default_remedy)
             grant = held.grant
             usable = grant["access_token"] != refused and now < _parse_time(grant["expires_at"])
             if usable and not _near_end(grant, now):
@@ -90,12 +91,7 @@ class GrantRefresher:
             elif usable:
                 return grant
             elif waited >= MAX_WAIT_SECONDS:
-                raise Unavailable(
-                    "Another process is renewing the access and has not finished.",
-                    remedy="Try again in some minutes.",
-                    reason="refresh_running",
-                    retry_after=30,
-                )
+                raise reasons.REFRESH_RUNNING(retry_after=30)
             else:
                 self._access.config.sleep(POLL_SECONDS)
                 waited += POLL_SECONDS

@@ -13,9 +13,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bizosaas_xero.adapters.brain_gateway import reasons
 from bizosaas_xero.adapters.brain_gateway.stores import Key, VersionedValue, encode_key, new_version
 from bizosaas_xero.host.storage.crypto import VARIABLE, Keyring
-from bizosaas_xero.spec import Misconfigured, Unavailable
 
 TABLE = sa.Table(
     "bizosaas_bridge",
@@ -44,12 +44,7 @@ class SqlStore:
 
     def __init__(self, engine: sa.Engine, *, environ: Mapping[str, str] = os.environ) -> None:
         if not environ.get(VARIABLE):
-            raise Misconfigured(
-                f"{VARIABLE} is not set, and grants are not kept unencrypted.",
-                remedy='Set it to what this prints: python -c "from cryptography.fernet import Fernet;'
-                ' print(Fernet.generate_key().decode())"',
-                reason="secret_key_missing",
-            )
+            raise reasons.SECRET_KEY_MISSING(variable=VARIABLE)
         self._keys = Keyring.open(Path(), environ, create=False)
         self._engine = engine
         with _translate_errors():
@@ -108,8 +103,4 @@ def _translate_errors() -> Iterator[None]:
         yield
     except sa.exc.SQLAlchemyError as error:
         # Its own words quote the statement with its values.
-        raise Unavailable(
-            f"The gateway's database does not work ({type(error).__name__}).",
-            remedy="See whether the database is there, and may be written.",
-            reason="store_unavailable",
-        ) from None
+        raise reasons.DATABASE_UNAVAILABLE(cause=type(error).__name__) from None

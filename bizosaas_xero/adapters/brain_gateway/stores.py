@@ -19,6 +19,7 @@ from datetime import timedelta
 from threading import Lock
 from typing import Any, NamedTuple, Protocol
 
+from bizosaas_xero.adapters.brain_gateway import reasons
 from bizosaas_xero.host.storage.heartbeat import heartbeat
 from bizosaas_xero.spec import Unavailable
 
@@ -95,7 +96,7 @@ def update_value(
             return kept.value if kept else None
         if store.write(key, edited, kept.version if kept else None):
             return edited
-    raise Unavailable("The gateway's store is changed by others all the time.", reason="store_busy")
+    raise reasons.STORE_BUSY()
 
 
 def heartbeat_of(

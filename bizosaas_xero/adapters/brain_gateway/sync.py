@@ -13,11 +13,12 @@ from contextlib import closing
 from threading import Event
 from typing import Any
 
-from bizosaas_xero.adapters.brain_gateway.config import invalid_field
+from bizosaas_xero.adapters.brain_gateway import reasons
 from bizosaas_xero.adapters.brain_gateway.grants import TenantAccess
 from bizosaas_xero.adapters.brain_gateway.refresh import TenantConnection
 from bizosaas_xero.adapters.brain_gateway.stores import Key, delete_value, update_value
-from bizosaas_xero.spec import Batch, ConnectorError, CursorRejected, Unavailable
+from bizosaas_xero.spec import Batch, ConnectorError, CursorRejected
+from bizosaas_xero.spec.errors import SUBJECT, Invalid
 
 PARAMS = ("cursor", "organisation_id", "full", "again", "recheck")
 """What ``params`` may hold."""
@@ -83,7 +84,7 @@ class PageReader:
                 raise  # the caller's own to mend
             start, batch = None, self._batch(tenant, organisation, entity, None, options)
         if stopped.is_set():
-            raise Unavailable("The request was cancelled.", reason="cancelled")
+            raise reasons.CANCELLED()
         # If another call moved it meanwhile, ours is as good: a read can continue from every cursor given.
         after = {"cursor": batch.cursor, "previous": start}
         update_value(self._store, key, lambda _: after)
@@ -137,12 +138,17 @@ def _parse_params(resource: str, params: Mapping[str, Any] | None) -> tuple[str,
     asked = dict(params or {})
     unknown = sorted(set(asked) - set(PARAMS))
     if unknown:
-        raise invalid_field(f"params.{unknown[0]}", "is not known", remedy=f"Known are: {', '.join(PARAMS)}.")
+        raise Invalid.field(
+            f"params.{unknown[0]}", "is not known", remedy=f"Known are: {', '.join(PARAMS)}.", summary=SUBJECT
+        )
     entity, _, word = str(resource).partition(":")
     if word:
         if word not in RESOURCE_SUFFIXES:
-            raise invalid_field(
-                "resource", f"has an unknown word after its colon: {word[:32]!r}", f"Use {RESOURCE_SUFFIXES}."
+            raise Invalid.field(
+                "resource",
+                f"has an unknown word after its colon: {word[:32]!r}",
+                f"Use {RESOURCE_SUFFIXES}.",
+                summary=SUBJECT,
             )
         asked[word] = True
     for name in RESOURCE_SUFFIXES:  # as an address says it
@@ -161,4 +167,6 @@ def _cursor(given: object) -> Any:
     try:
         return json.loads(given)
     except ValueError:
-        raise invalid_field("params.cursor", "is not one that was given here", "Leave it out to continue.") from None
+        raise Invalid.field(
+            "params.cursor", "is not one that was given here", "Leave it out to continue.", summary=SUBJECT
+        ) from None

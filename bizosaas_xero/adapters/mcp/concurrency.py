@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import anyio
 from anyio import to_thread
 
+from bizosaas_xero.adapters.mcp import reasons
 from bizosaas_xero.adapters.mcp.elicitation import Context
 from bizosaas_xero.host import StoredConnection
 from bizosaas_xero.spec import ConnectorError
@@ -94,6 +95,4 @@ def unexpected_error(error: Exception) -> ConnectorError:
     """Return the error for a fault of this program: its place in the code, and no argument of the call."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{type(error).__name__} in {PurePath(frame.filename).name}:{frame.lineno}"
-    return ConnectorError(
-        f"This program failed: {place}.", remedy="Please report it; a retry will not help.", reason="unexpected"
-    )
+    return reasons.UNEXPECTED(place=place)

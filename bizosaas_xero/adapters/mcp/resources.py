@@ -22,12 +22,13 @@ from mcp_types import (
     TextResourceContents,
 )
 
+from bizosaas_xero.adapters.mcp import reasons
 from bizosaas_xero.adapters.mcp.elicitation import Context
 from bizosaas_xero.adapters.mcp.results import to_json
 from bizosaas_xero.host import Host, StoredConnection
 from bizosaas_xero.host.sync.reader import RecordPage, RecordReader
 from bizosaas_xero.host.text import make_visible
-from bizosaas_xero.spec import ConnectorError, Invalid, NotFound
+from bizosaas_xero.spec import ConnectorError, Invalid
 
 SCHEME = "bizosaas"
 TABLES = "tables"
@@ -115,7 +116,7 @@ class TableResources:
         parts = urlsplit(uri)
         path = unquote(parts.path).strip("/")
         if parts.scheme != SCHEME or not parts.netloc or not path or "/" in path:
-            raise NotFound("This resource does not exist.", remedy=f"Use {TEMPLATE}.", reason="unknown_resource")
+            raise reasons.UNKNOWN_RESOURCE(template=TEMPLATE)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         connection = self._find_connection(unquote(parts.netloc))
         self._audit.record(

@@ -17,7 +17,7 @@ from mcp_types import (
     PaginatedRequestParams,
 )
 
-from bizosaas_xero.adapters.mcp import results
+from bizosaas_xero.adapters.mcp import reasons, results
 from bizosaas_xero.adapters.mcp.concurrency import OrganisationLocks, unexpected_error
 from bizosaas_xero.adapters.mcp.elicitation import Context, Decision, Elicitor
 from bizosaas_xero.adapters.mcp.resources import TableResources
@@ -25,17 +25,16 @@ from bizosaas_xero.adapters.mcp.tools import COMMIT, HOST_ARGUMENTS, ORGANISATIO
 from bizosaas_xero.host import Host, Outcome, StoredConnection, StoredPlan
 from bizosaas_xero.host.actions.agent_limits import AgentLimits
 from bizosaas_xero.host.actions.audit import to_canonical_json
-from bizosaas_xero.host.actions.names import AGENT_PREFIX
 from bizosaas_xero.host.actions.policy import PolicyDecision
 from bizosaas_xero.host.text import make_visible
 from bizosaas_xero.spec import (
     Action,
     ConnectorError,
     Invalid,
-    Misconfigured,
-    NotFound,
-    ReconnectRequired,
 )
+
+REQUESTER_PREFIX = "mcp: "
+"""How the name of a requester begins who asks through this server."""
 
 MAX_NAME = 60
 """Characters that are shown of a name which the client chose."""
@@ -147,11 +146,7 @@ class AgentServer:
         action = self._actions.get(params.name)
         if action is None:
             names = ", ".join(tool.name for tool in self._build_tools())
-            raise NotFound(
-                f"The tool {make_visible(params.name)[:MAX_NAME]!r} does not exist.",
-                remedy=f"Use one of: {names}.",
-                reason="unknown_tool",
-            )
+            raise reasons.UNKNOWN_TOOL(name=make_visible(params.name)[:MAX_NAME], names=names)
         writes = action.effect == "write"
         if writes:
             self._require_writes(action.name)
@@ -242,22 +237,14 @@ class AgentServer:
 
     def _require_writes(self, name: str) -> None:
         if not self._options.allow_writes:
-            raise Misconfigured(
-                f"{name} writes, and this server only reads.",
-                remedy="Nothing was written. To allow writes, start the server with: bizosaas-xero mcp --allow-writes",
-                reason="writes_not_allowed",
-            )
+            raise reasons.WRITES_NOT_ALLOWED(name=name)
 
     def _find_connection(self, organisation: Any) -> StoredConnection:
         """Return the connection of an organisation, given by its id or name; with several, one must be named."""
         connections = self.list_connections()
         names = ", ".join(f"{each.organisation} ({each.organisation_id})" for each in connections)
         if not connections:
-            raise ReconnectRequired(
-                "No organisation is connected.",
-                remedy="The person connects one with: bizosaas-xero connect",
-                reason="not_connected",
-            )
+            raise reasons.NOT_CONNECTED()
         if organisation is not None and not isinstance(organisation, str):
             raise _invalid("organisation", "must be a text")
         if organisation is not None:
@@ -265,18 +252,10 @@ class AgentServer:
                 each for each in connections if organisation in {each.organisation_id, each.organisation, each.id}
             ]
         if not connections:
-            raise NotFound(
-                f"The organisation {make_visible(organisation or '')!r} is not connected.",
-                remedy=f"Connected: {names}.",
-                reason="unknown_organisation",
-            )
+            raise reasons.UNKNOWN_ORGANISATION(organisation=make_visible(organisation or ""), names=names)
         if len(connections) > 1:
-            raise Invalid(
-                "Several organisations are connected." if organisation is None else "Several have this name.",
-                remedy=f"Pass `organisation` as an id: {names}. Ask the person if it is not clear which.",
-                reason="organisation_not_chosen",
-                problems=[{"field": "organisation", "message": "does not identify one organisation"}],
-            )
+            what = "organisations are connected" if organisation is None else "have this name"
+            raise reasons.ORGANISATION_NOT_CHOSEN.field("organisation", what=what, names=names)
         return connections[0]
 
     def _get_requester(self, context: Context) -> str:
@@ -287,7 +266,7 @@ class AgentServer:
             parts = (params.client_info.name, params.client_info.version)
             client = " ".join(make_visible(part)[:MAX_NAME].replace('"', "'") for part in parts).strip() or client
         person = f" for {self._elicitor.name}" if self._elicitor.name else ""
-        return f'{AGENT_PREFIX}"{client}"{person}'
+        return f'{REQUESTER_PREFIX}"{client}"{person}'
 
 
 def _summary(connection: StoredConnection) -> dict[str, Any]:

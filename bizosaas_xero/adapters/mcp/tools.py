@@ -7,9 +7,10 @@ from typing import Any
 
 from mcp_types import Tool, ToolAnnotations
 
+from bizosaas_xero.adapters.mcp import reasons
 from bizosaas_xero.host import StoredConnection
 from bizosaas_xero.host.text import make_visible
-from bizosaas_xero.spec import Action, Misconfigured
+from bizosaas_xero.spec import Action
 
 COMMIT = "commit_plan"
 ORGANISATIONS = "list_organisations"
@@ -107,11 +108,7 @@ def _action_tool(action: Action, host_properties: Mapping[str, Any], host_requir
     properties = schema.get("properties", {})
     taken = [name for name in HOST_ARGUMENTS if name in properties]
     if taken:
-        raise Misconfigured(
-            f"The action {action.name} has a parameter {taken[0]!r}, which is reserved for the host.",
-            remedy="Report it to the connector's author: the parameter needs another name.",
-            reason="tool_name_taken",
-        )
+        raise reasons.TOOL_NAME_TAKEN(action=action.name, parameter=taken[0])
     required = [*schema.get("required", ()), *host_required, *(["business_key"] if writes else [])]
     return Tool(
         name=action.name,

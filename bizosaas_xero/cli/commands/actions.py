@@ -37,19 +37,15 @@ def actions(
 ) -> int:
     """List actions and their parameters."""
     from bizosaas_xero.adapters.tool_schemas import FORMATS
+    from bizosaas_xero.cli import reasons
     from bizosaas_xero.host import discover
-    from bizosaas_xero.spec import NotFound
 
     form = ListFormat.JSON if as_json and form is ListFormat.TABLE else form
     output = Output(as_json=form is not ListFormat.TABLE)
     known = discover([CONNECTOR]).connector(CONNECTOR).list_actions(None)
     chosen = [action for action in known if name in {None, action.name}]
     if not chosen:
-        raise NotFound(
-            f"The action {name!r} does not exist.",
-            remedy=f"Use one of: {', '.join(action.name for action in known)}.",
-            reason="unknown_action",
-        )
+        raise reasons.UNKNOWN_ACTION(name=name, names=", ".join(action.name for action in known))
     if form in FORMATS:
         output.write_json(FORMATS[form](chosen))
     elif form is ListFormat.JSON:

@@ -112,8 +112,8 @@ def _verify(output: Output, host: Host, noted: str | None) -> int:
 
 
 def _export(output: Output, path: Path, entries: Iterable[AuditEntry]) -> int:
+    from bizosaas_xero.cli import reasons
     from bizosaas_xero.host.actions.audit import to_canonical_json
-    from bizosaas_xero.spec import Misconfigured
 
     count = 0
     try:
@@ -124,11 +124,7 @@ def _export(output: Output, path: Path, entries: Iterable[AuditEntry]) -> int:
                 file.write(to_canonical_json(entry.to_dict()) + "\n")
                 count += 1
     except OSError as error:
-        raise Misconfigured(
-            f"{path} cannot be written: {error.strerror}.",
-            remedy="Name a file in a folder that this user may write to.",
-            reason="file_unwritable",
-        ) from None
+        raise reasons.FILE_UNWRITABLE(path=path, cause=error.strerror) from None
     output.write_json({"export": str(path), "entries": count})
     output.say(f"{count:,} entries are in {path}.", style="green")
     return OK
@@ -152,15 +148,12 @@ def _subject(entry: AuditEntry) -> str:
 
     details = entry.details
     plan = details.get("plan") or {}
-    own = " (self-approved)" if details.get("self_approved") else ""
     summary = {
         "plan": f"{plan.get('amount') or 'unknown amount'} {plan.get('currency') or ''}".strip(),
         "waiting": (details.get("policy") or {}).get("why"),
-        "approval": own.strip(" ()"),
-        "commit": f"approved by {details.get('approver')}{own}" if details.get("approver") else "by policy",
+        "commit": f"approved by {details.get('approver')}" if details.get("approver") else "by policy",
         "result": details.get("status"),
         "error": (details.get("error") or {}).get("reason"),
-        "owner": details.get("after") or "none",
         "policy": to_canonical_json(details.get("after")) if entry.kind == "policy" else "",
     }.get(entry.kind)
     return "; ".join(part for part in ((entry.key or "")[:KEY_LENGTH], summary) if part)

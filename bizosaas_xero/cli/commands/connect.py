@@ -95,16 +95,12 @@ def _read_app(output: Output, kind: Kind, client_id: str | None, redirect_uri: s
     Raises:
         Misconfigured: the client id or the secret is missing, and no terminal can ask for it.
     """
-    from bizosaas_xero.spec import App, Misconfigured
+    from bizosaas_xero.cli import reasons
+    from bizosaas_xero.spec import App
 
     if not client_id:
         if not sys.stdin.isatty():
-            raise Misconfigured(
-                "The client id of your Xero app is missing.",
-                remedy="Give it with --client-id or XERO_CLIENT_ID. You find it at developer.xero.com under "
-                "My Apps, in your app, under Configuration.",
-                reason="client_id_missing",
-            )
+            raise reasons.CLIENT_ID_MISSING()
         output.prompt("Client id of your app (developer.xero.com, My Apps, Configuration):")
         client_id = sys.stdin.readline().strip()
     secret = os.environ.get("XERO_CLIENT_SECRET") or None
@@ -113,12 +109,7 @@ def _read_app(output: Output, kind: Kind, client_id: str | None, redirect_uri: s
     elif secret is None and kind is not Kind.PKCE and sys.stdin.isatty():
         secret = getpass.getpass("Client secret (not shown): ", stream=sys.stderr).strip() or None
     if secret is None and kind is not Kind.PKCE:
-        raise Misconfigured(
-            f"The client secret is missing; an app of kind {kind.value!r} has one.",
-            remedy="Set XERO_CLIENT_SECRET, or pipe it in with --client-secret-stdin. It is never an "
-            "argument, because other users of this machine can read those.",
-            reason="client_secret_missing",
-        )
+        raise reasons.CLIENT_SECRET_MISSING(kind=kind.value)
     redirect = None if kind is Kind.CUSTOM else redirect_uri
     return App.model_validate(
         {"client_id": client_id, "client_secret": secret, "redirect_uri": redirect, "kind": kind.value}

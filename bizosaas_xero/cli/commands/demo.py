@@ -90,17 +90,13 @@ def run_demo(output: Output, invoices: int, seed: int) -> int:
 
 def _remove_last_database(home: Path) -> None:
     """Remove the last demo's database: its sandbox has ended, so its access is of no use."""
-    from bizosaas_xero.spec import Misconfigured
+    from bizosaas_xero.cli import reasons
 
     try:
         for name in ("bizosaas.db", "bizosaas.db-wal", "bizosaas.db-shm"):
             (home / name).unlink(missing_ok=True)
     except OSError as error:
-        raise Misconfigured(
-            f"The database of the last demo in {home} cannot be replaced: {error.strerror}.",
-            remedy="Set BIZOSAAS_HOME to a folder that you may write.",
-            reason="database_unwritable",
-        ) from None
+        raise reasons.DATABASE_UNWRITABLE(home=home, cause=error.strerror) from None
 
 
 def _connect(output: Output, host: Host, sandbox: dict[str, Any]) -> StoredConnection:

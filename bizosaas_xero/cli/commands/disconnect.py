@@ -47,15 +47,11 @@ def disconnect(
 
 def _confirm(output: Output, connection: StoredConnection, *, revoke: bool) -> None:
     """Ask the person; any answer but yes ends the command as Ctrl-C does."""
-    from bizosaas_xero.spec import Invalid
+    from bizosaas_xero.cli import reasons
 
     target = "everything you connected with this app" if revoke else connection.organisation
     if not sys.stdin.isatty() or output.as_json:
-        raise Invalid(
-            f"This would disconnect {target}.",
-            remedy="To confirm, run it again with --yes.",
-            reason="not_confirmed",
-        )
+        raise reasons.NOT_CONFIRMED(target=target)
     output.prompt(f"Disconnect {target}? Synced records are kept. [y/N]")
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise KeyboardInterrupt

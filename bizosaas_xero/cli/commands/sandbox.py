@@ -20,18 +20,14 @@ def sandbox(
     as_json: AsJson = False,
 ) -> int:
     """Run a local imitation of Xero."""
+    from bizosaas_xero.cli import reasons
     from bizosaas_xero.sandbox import Sandbox
-    from bizosaas_xero.spec import Misconfigured
 
     output = Output(as_json=as_json)
     try:
         Sandbox(invoices, seed).run_forever(port=port, on_ready=lambda info: _show(output, info))
     except OSError as error:
-        raise Misconfigured(
-            f"The port {port} of this machine cannot be used: {error.strerror}.",
-            remedy="Choose another with --port; 0 takes a free one.",
-            reason="port_taken",
-        ) from None
+        raise reasons.PORT_TAKEN(port=port, cause=error.strerror) from None
     return OK
 
 

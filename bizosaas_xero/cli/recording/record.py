@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from bizosaas_xero.cli import reasons
 from bizosaas_xero.cli.oauth_callback import read_pasted_callback
 from bizosaas_xero.cli.output import LATER, OK, PARTIAL, Output
 from bizosaas_xero.cli.recording import live_stage, sandbox_stage
@@ -18,7 +19,7 @@ from bizosaas_xero.contract import drift
 from bizosaas_xero.contract.connector import find
 from bizosaas_xero.contract.player import to_json_values
 from bizosaas_xero.contract.report import PLUGINS
-from bizosaas_xero.spec import Invalid, Misconfigured, OrganisationUnavailable
+from bizosaas_xero.spec import Invalid, OrganisationUnavailable
 
 PLAY_SECONDS = 1800
 """Limit for recording one scenario."""
@@ -90,11 +91,7 @@ def _sign_in(output: Output, subject: Any, kind: str, organisation: str | None) 
         "kind": kind,
     }
     if not app["client_id"]:
-        raise Misconfigured(
-            "The client id is missing.",
-            remedy="Set XERO_CLIENT_ID and XERO_CLIENT_SECRET.",
-            reason="no_client_id",
-        )
+        raise reasons.NO_CLIENT_ID()
     settings = {
         name: os.environ[f"XERO_{name.upper()}"] for name in BASE_SETTINGS if f"XERO_{name.upper()}" in os.environ
     }

@@ -9,13 +9,14 @@ from functools import cached_property
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from bizosaas_xero.connector import reasons
 from bizosaas_xero.connector.actions.typed_rows import Row as Row  # noqa: PLC0414 (the actions import it from here)
 from bizosaas_xero.connector.actions.typed_rows import UnreadableRecord, check_types
 from bizosaas_xero.connector.http.client import Client
-from bizosaas_xero.connector.http.errors import HIGH_VOLUME
 from bizosaas_xero.connector.records.time_zones import to_iana
 from bizosaas_xero.connector.settings import Settings
-from bizosaas_xero.spec.errors import Invalid, NotFound, Unavailable
+from bizosaas_xero.spec.errors import Invalid, NotFound
+from bizosaas_xero.toolkit.reasons import GARBLED_ANSWER
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -56,7 +57,7 @@ class Books:
         """The organisation: currency, country, time zone, year end, locks. The call costs no egress."""
         rows = self._rows("Organisation", "Organisations", "Organisation", {})
         if not rows:
-            raise Unavailable("Xero's answer holds no organisation.", reason="garbled_answer")
+            raise GARBLED_ANSWER("Xero's answer holds no organisation.")
         return rows[0]
 
     @cached_property
@@ -190,7 +191,7 @@ class Books:
         try:
             return list(self.iter_rows(path, shape, _query(conditions, order), tolerant=True))
         except Invalid as error:
-            if error.reason != HIGH_VOLUME or not unoptimised:
+            if error.reason != reasons.HIGH_VOLUME.name or not unoptimised:
                 raise
         optimised = [condition for condition in conditions if condition not in unoptimised]
         rows = self.iter_rows(path, shape, _query(optimised, order), tolerant=True)
@@ -242,7 +243,7 @@ class Books:
         answer = self.client.get(f"{path}/History")
         records = answer.body.get("HistoryRecords")
         if not isinstance(records, list):
-            raise Unavailable("Xero's answer holds no history.", reason="garbled_answer")
+            raise GARBLED_ANSWER("Xero's answer holds no history.")
         history = [check_types(row, "HistoryRecord") for row in records if isinstance(row, dict)]
         return history, answer.server_time or self.now()
 
@@ -255,7 +256,7 @@ class Books:
         """Return a report; its values are strings, which :mod:`reports.layout` turns into amounts."""
         rows = self._rows(f"Reports/{name}", "Reports", "Report", params)
         if not rows:
-            raise Unavailable("Xero's answer holds no report.", reason="garbled_answer")
+            raise GARBLED_ANSWER("Xero's answer holds no report.")
         return rows[0]
 
     def link(self, kind: str, key: str) -> str | None:
@@ -276,7 +277,7 @@ class Books:
     def _raw_rows(self, path: str, collection: str, params: Mapping[str, str]) -> list[Row]:
         rows = self.client.get(path, params).body.get(collection)
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise Unavailable(f"Xero's answer holds no list of {collection}.", reason="garbled_answer")
+            raise GARBLED_ANSWER(f"Xero's answer holds no list of {collection}.")
         return rows
 
     def _check_rows(self, rows: list[Row], shape: str, *, tolerant: bool) -> Iterator[Row]:

@@ -12,14 +12,14 @@ from importlib import import_module
 from inspect import isabstract
 from typing import Any
 
-from bizosaas_xero.connector import actions
+from bizosaas_xero.connector import actions, reasons
 from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.definition import ReadAction, WriteAction
 from bizosaas_xero.connector.actions.writes.plan import Draft, Write
 from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.connector.http.client import Client
 from bizosaas_xero.connector.settings import load_settings
-from bizosaas_xero.spec.errors import Conflict, Invalid, NotFound
+from bizosaas_xero.spec.errors import Invalid
 from bizosaas_xero.spec.models import Action, ActionResult, Connection, Control, Plan, parse
 from bizosaas_xero.toolkit import jwt
 
@@ -70,11 +70,7 @@ def run(connection: Connection, name: str, params: Mapping[str, Any] | None, con
     """
     action = ACTIONS.get(name) if isinstance(name, str) else None
     if action is None:
-        raise NotFound(
-            f"This connector has no action '{name}'.",
-            remedy=f"Use one of: {', '.join(ACTIONS)}.",
-            reason="unknown_action",
-        )
+        raise reasons.UNKNOWN_ACTION(name=name, names=", ".join(ACTIONS))
     checked_params = parse(action.params_model, params, "params")
     settings = load_settings(connection.settings)
     scopes.require_scopes(jwt.granted_scopes(connection), action.name)
@@ -113,11 +109,7 @@ def _write(action: WriteAction[Any], control: Control) -> ActionResult:
             books.clear_cache()
             ready = action.find_existing()
         if ready is None:
-            raise Conflict(
-                "What this would do now is not what was planned.",
-                remedy="Plan again with the same parameters and business key, and look at what is different.",
-                reason="stale_plan",
-            )
+            raise reasons.STALE_PLAN()
     done = action.commit(ready)
     plan: Plan | None = None
     if control.mode == "run" and draft is not None and ready is draft and not done.repeated:

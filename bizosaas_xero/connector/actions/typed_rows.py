@@ -13,6 +13,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, NoReturn
 
+from bizosaas_xero.connector import reasons
 from bizosaas_xero.connector.records import decode
 from bizosaas_xero.connector.records.fields import SHAPES
 from bizosaas_xero.spec.errors import Invalid
@@ -41,11 +42,12 @@ class UnreadableRecord(Invalid):
     def __init__(self, record: str, field: str, value: Any = None) -> None:
         self.record, self.path = record, field
         self.value = None if value is None else _shorten(value)
+        unreadable = reasons.UNREADABLE_RECORD
         complaint = f"cannot be read: {self.value}" if self.value is not None else "is missing"
         super().__init__(
-            f"A record of Xero cannot be read: {record}: {field} {complaint}.",
-            remedy="Correct this field in Xero. If it is right there, report it with the name of the record.",
-            reason="unreadable_record",
+            unreadable.message.format(record=record, field=field, problem=complaint),
+            remedy=unreadable.remedy,
+            reason=unreadable.name,
             problems=[{"field": f"{record}.{field}", "message": complaint}],
         )
 

@@ -15,12 +15,13 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import SecretStr
 
+from bizosaas_xero.connector import reasons
 from bizosaas_xero.connector.auth import errors as auth_errors
 from bizosaas_xero.connector.auth import organisations, scopes
 from bizosaas_xero.connector.http import transport
 from bizosaas_xero.connector.http.transport import XERO
 from bizosaas_xero.connector.settings import Settings, load_settings
-from bizosaas_xero.spec.errors import Invalid, Misconfigured, RateLimited, Unavailable
+from bizosaas_xero.spec.errors import Invalid, RateLimited, Unavailable
 from bizosaas_xero.spec.models import App, AuthRequest, AuthResult, Grant, Organisation, parse
 from bizosaas_xero.toolkit import jwt
 from bizosaas_xero.toolkit import pending as pending_consents
@@ -66,10 +67,9 @@ def _authorize(request: AuthRequest, settings: Settings) -> AuthResult:
     _require_secret(app)
     requested = scopes.requested_scopes(request.scopes)
     if "app.connections" in requested:
-        raise Misconfigured(
+        raise reasons.SCOPES_REFUSED(
             "The scope app.connections must not be asked for on Xero's consent page.",
             remedy="Remove it from XERO_SCOPES; organisations are listed without it.",
-            reason="scopes_refused",
         )
     use_pkce = app.kind == "pkce" if app.pkce is None else app.pkce
     pending = pending_consents.new_pending(app.client_id, redirect_uri, requested, use_pkce=use_pkce)
@@ -104,18 +104,12 @@ def _callback(request: AuthRequest, settings: Settings) -> AuthResult:
     if "error" in params and "state" not in params:
         raise auth_errors.consent_error(params["error"], params.get("error_description", ""))
     if not hmac.compare_digest(params.get("state", "").encode(), pending.state.encode()):
-        raise auth_errors.state_mismatch()
+        raise reasons.STATE_MISMATCH.field("request.callback_url")
     if "error" in params:
         pending_consents.mark_used(pending)
         raise auth_errors.consent_error(params["error"], params.get("error_description", ""))
     if "code" not in params:
-        problem = {"field": "request.callback_url", "message": "holds no code"}
-        raise Invalid(
-            "The address that Xero sent the person back to holds no code.",
-            remedy="Paste the complete address from the browser, starting with http.",
-            reason="callback_incomplete",
-            problems=[problem],
-        )
+        raise reasons.CALLBACK_INCOMPLETE.field("request.callback_url")
     client = _token_client(app, settings)
     more = {"code_verifier": pending.verifier} if pending.verifier else {}
     token = request_token(
@@ -142,14 +136,14 @@ def _client_credentials(request: AuthRequest, settings: Settings) -> AuthResult:
 def _refresh(request: AuthRequest, settings: Settings) -> AuthResult:
     app, grant = _require(request.app, "app", request.step), _require(request.grant, "grant", request.step)
     if grant.client_id != app.client_id:
-        raise auth_errors.foreign_grant()
+        raise reasons.CLIENT_ID_CHANGED()
     if grant.kind == "custom":
         # A Custom Connection has no refresh token: a new token is requested with the same scopes.
         fresh = _request_client_credentials(app, settings, list(grant.scopes) or None)
         return AuthResult(step=request.step, grant=fresh)
     stored = grant.refresh_token.get_secret_value() if grant.refresh_token else ""
     if not stored:
-        raise auth_errors.missing_refresh_token()
+        raise reasons.OFFLINE_ACCESS_MISSING(scopes=["offline_access"])
     _require_secret(app)
     client = _token_client(app, settings)
     # A lost response does not lose the grant: Xero accepts the same token for 30 more minutes, so it is sent again.
@@ -214,7 +208,7 @@ def _token_client(app: App, settings: Settings, **options: Any) -> TokenClient:
 
 def _request_client_credentials(app: App, settings: Settings, requested_scopes: str | list[str] | None) -> Grant:
     if app.client_secret is None:
-        raise auth_errors.missing_secret()
+        raise reasons.CLIENT_SECRET_MISSING.field("request.app.client_secret")
     requested = [scope for scope in scopes.requested_scopes(requested_scopes) if scope != scopes.OFFLINE]
     client = _token_client(app, settings, scope=" ".join(requested))
     token = request_token(
@@ -286,4 +280,4 @@ def _require(value: T | None, name: str, step: str) -> T:
 
 def _require_secret(app: App) -> None:
     if app.kind == "web" and app.client_secret is None:
-        raise auth_errors.missing_secret()
+        raise reasons.CLIENT_SECRET_MISSING.field("request.app.client_secret")

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import httpx
 
+from bizosaas_xero.connector import reasons
 from bizosaas_xero.connector.auth import errors as auth_errors
 from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.connector.http import client, errors, transport
@@ -16,7 +17,6 @@ from bizosaas_xero.connector.settings import Settings, load_settings
 from bizosaas_xero.spec.errors import (
     AuthExpired,
     ConnectorError,
-    Invalid,
     Misconfigured,
     MissingScope,
     OrganisationUnavailable,
@@ -64,12 +64,7 @@ def disconnect_organisation(token: str, organisation_id: str | None, settings: S
     """
     connected = list_organisations(token, settings)
     if organisation_id is None and len(connected) > 1:
-        raise Invalid(
-            "Several organisations are connected.",
-            remedy="Name one in request.organisation_id, or set request.revoke to end all of them.",
-            reason="organisation_needed",
-            problems=[{"field": "request.organisation_id", "message": "is needed: several are connected"}],
-        )
+        raise reasons.ORGANISATION_NEEDED.field("request.organisation_id")
     for organisation in connected:
         if organisation_id is None or organisation.id.lower() == organisation_id.lower():
             path = f"/connections/{quote(str(organisation.connection_id), safe='')}"

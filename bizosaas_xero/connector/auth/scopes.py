@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from pydantic_core import from_json
 
+from bizosaas_xero.connector import reasons
 from bizosaas_xero.spec.errors import MissingScope
 
 OFFLINE = "offline_access"
@@ -153,12 +154,7 @@ def require_scopes(granted: Sequence[str] | None, feature: str) -> None:
 
 def missing_scope_error(scopes: Sequence[str], feature: str | None = None) -> MissingScope:
     """Return the error for permissions that the grant lacks."""
-    what = f"'{feature}' needs" if feature else "This needs"
+    what = f"'{feature}'" if feature else "This"
     named = f"the Xero permission {', '.join(scopes)}" if scopes else "a Xero permission"
-    return MissingScope(
-        f"{what} {named}, which was not granted.",
-        remedy="In Settings → Integrations → Xero choose Authorize with Xero again and allow everything. "
-        "Apps made since 2 March 2026 need the granular scopes.",
-        scopes=scopes,
-        features=[feature] if feature else (),
-    )
+    features = [feature] if feature else ()
+    return reasons.MISSING_SCOPE(scopes=scopes, features=features, what=what, permission=named)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+from bizosaas_xero.connector import reasons
 from bizosaas_xero.connector.http import errors, transport
 from bizosaas_xero.connector.http.transport import XERO
 from bizosaas_xero.connector.records import decode
@@ -191,11 +192,11 @@ class Client:
 def _limits(connection: Connection, settings: Settings, client_id: str) -> Limits:
     organisation = f"xero:{settings.api_url}|{connection.organisation_id}"
     limits = (
-        Limit(organisation, settings.calls_per_minute, lambda wait: errors.limit_reached("limit_minute", wait)),
+        Limit(organisation, settings.calls_per_minute, lambda wait: errors.limit_reached(reasons.LIMIT_MINUTE, wait)),
         Limit(
             f"xero:{settings.api_url}|app|{client_id}",
             MAX_APP_CALLS_PER_MINUTE,
-            lambda wait: errors.limit_reached("limit_app_minute", wait),
+            lambda wait: errors.limit_reached(reasons.LIMIT_APP_MINUTE, wait),
         ),
     )
     return Limits(

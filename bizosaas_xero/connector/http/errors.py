@@ -13,23 +13,21 @@ from typing import Any
 
 import httpx
 
+from bizosaas_xero.connector import reasons
 from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.connector.http.transport import XERO
 from bizosaas_xero.spec.errors import (
-    AuthExpired,
     ConnectorError,
     Invalid,
     Misconfigured,
     OrganisationUnavailable,
     RateLimited,
 )
+from bizosaas_xero.spec.reasons import Reason
 from bizosaas_xero.toolkit import errors
 
 MAX_MINUTE_LIMIT_SECONDS = 120.0
 """A 429 without a name is the minute limit if its Retry-After is at most this, else the day limit."""
-
-HIGH_VOLUME = "high_volume"
-"""The reason when Xero refuses a filter that it does not optimise, for a list of more than 100,000 rows."""
 
 _MAX_DEPTH = 50
 """How deep validation messages are searched; Xero nests them four levels deep."""
@@ -63,11 +61,8 @@ def _unauthorized(response: httpx.Response, feature: str | None) -> ConnectorErr
         # The token is good, but not for this: the caller looks whether the organisation is still connected.
         return organisation_unavailable(XERO.correlation_id(response))
     expired = "tokenexpired" in detail.lower()
-    return AuthExpired(
-        "The access to Xero has run out." if expired else "Xero did not accept the access token.",
-        reason="token_expired" if expired else "token_refused",
-        correlation_id=XERO.correlation_id(response),
-    )
+    reason = reasons.TOKEN_EXPIRED if expired else reasons.TOKEN_REFUSED
+    return reason(correlation_id=XERO.correlation_id(response))
 
 
 def _forbidden(response: httpx.Response, feature: str | None) -> ConnectorError:
@@ -86,24 +81,13 @@ def _mentions_role(detail: str) -> bool:
 
 def organisation_unavailable(correlation_id: str | None = None) -> OrganisationUnavailable:
     """Return the error for an organisation that the grant does not reach."""
-    return OrganisationUnavailable(
-        "This Xero organisation is not connected any more, or it is not the one that was authorised.",
-        remedy="Choose the organisation again under Settings → Integrations → Xero. If it is not offered, "
-        "Authorize with Xero and pick it on Xero's page. A Demo Company that was reset counts as a new one.",
-        reason="organisation_not_connected",
-        correlation_id=correlation_id,
-    )
+    return reasons.ORGANISATION_NOT_CONNECTED(correlation_id=correlation_id)
 
 
 def not_permitted(response: httpx.Response, feature: str | None = None) -> Misconfigured:
     """Return the error for a Xero user whose role does not allow the operation."""
-    return Misconfigured(
-        f"The Xero user who connected may not read {feature or 'this'}.",
-        remedy="In Xero, give that user a role that allows it (such as Standard with reports, or Adviser), "
-        "or let such a user choose Authorize with Xero.",
-        reason="user_role",
-        correlation_id=XERO.correlation_id(response),
-        features=[feature] if feature else (),
+    return reasons.USER_ROLE(
+        correlation_id=XERO.correlation_id(response), features=[feature] if feature else (), feature=feature or "this"
     )
 
 
@@ -118,27 +102,20 @@ def _rate_limited(response: httpx.Response) -> RateLimited:
     problem = response.headers.get("X-Rate-Limit-Problem", "").lower()
     retry_after = errors.retry_after(response)
     if "concurrent" in problem:
-        kind, default = "concurrent", 1.0
+        reason, default = reasons.LIMIT_CONCURRENT, 1.0
     elif "day" in problem or (retry_after or 0) > MAX_MINUTE_LIMIT_SECONDS:
-        kind, default = "day", 3600.0
+        reason, default = reasons.LIMIT_DAY, 3600.0
     else:
-        kind, default = ("app_minute" if "app" in problem else "minute"), errors.RATE_LIMIT_RETRY_SECONDS
-    error = limit_reached(f"limit_{kind}", default if retry_after is None else retry_after)
+        reason = reasons.LIMIT_APP_MINUTE if "app" in problem else reasons.LIMIT_MINUTE
+        default = errors.RATE_LIMIT_RETRY_SECONDS
+    error = limit_reached(reason, default if retry_after is None else retry_after)
     error.correlation_id = XERO.correlation_id(response)
     return error
 
 
-_LIMITS = {
-    "limit_concurrent": "Too many calls to Xero at once.",
-    "limit_day": "Today's calls to this Xero organisation are used up.",
-    "limit_minute": "The minute's calls to this Xero organisation are used up.",
-    "limit_app_minute": "The minute's calls of this app to Xero are used up.",
-}
-
-
-def limit_reached(reason: str, retry_after: float) -> RateLimited:
+def limit_reached(reason: Reason[RateLimited], retry_after: float) -> RateLimited:
     """Return the error for a limit that is used up, by Xero's response or our own count."""
-    return RateLimited(_LIMITS[reason], reason=reason, retry_after=retry_after)
+    return reason(retry_after=retry_after)
 
 
 def _refused(response: httpx.Response) -> Invalid:
@@ -146,12 +123,11 @@ def _refused(response: httpx.Response) -> Invalid:
     problems = list({(item["field"], item["message"]): item for item in validation_messages(body)}.values())
     messages = dict.fromkeys(item["message"] for item in problems)
     kind = body.get("Type") or f"status {response.status_code}"
-    return Invalid(
-        f"Xero refused the request: {'; '.join(messages) or kind}.".replace("..", "."),
-        remedy="If the message does not tell you what to change, contact support with the correlation id.",
-        reason=HIGH_VOLUME if kind == "HighVolumeException" else "refused_by_xero",
+    reason = reasons.HIGH_VOLUME if kind == "HighVolumeException" else reasons.REFUSED_BY_XERO
+    return reason(
         correlation_id=XERO.correlation_id(response),
         problems=problems,
+        messages="; ".join(messages).replace("..", ".").removesuffix(".") or kind,
     )
 
 

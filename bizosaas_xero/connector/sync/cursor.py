@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from bizosaas_xero.spec.errors import CursorRejected
+from bizosaas_xero.connector import reasons
 
 ServerTime = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC))]
 """A time of Xero's clock. Subtracting from an earlier one could leave the calendar."""
@@ -79,7 +79,7 @@ def load_cursor(stored: Mapping[str, Any] | None, entity: str, organisation: str
     try:
         cursor = Cursor.model_validate(stored)
     except ValidationError:
-        raise CursorRejected(f"The stored position of '{entity}' is damaged.", reason="damaged") from None
+        raise reasons.DAMAGED_CURSOR(entity=entity) from None
     if (cursor.entity, cursor.org) != (entity, organisation):
-        raise CursorRejected(f"The stored position is not one of '{entity}' in this organisation.", reason="foreign")
+        raise reasons.FOREIGN_CURSOR(entity=entity)
     return cursor

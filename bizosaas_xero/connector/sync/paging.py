@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from bizosaas_xero.connector.http.client import ParsedResponse
-from bizosaas_xero.spec.errors import Unavailable
 from bizosaas_xero.toolkit.paging import Page
+from bizosaas_xero.toolkit.reasons import GARBLED_ANSWER
 
 
 def parse_page(number: int, rows: list[Any], response: ParsedResponse, size: int) -> Page:
@@ -28,7 +28,7 @@ def parse_page(number: int, rows: list[Any], response: ParsedResponse, size: int
         last = number >= math.ceil(count / size)
         if not rows and not last:
             # Otherwise an announcement of a billion rows would make the read endless.
-            raise Unavailable(f"Xero announced {count} records and sent an empty page.", reason="garbled_answer")
+            raise GARBLED_ANSWER(f"Xero announced {count} records and sent an empty page.")
         if rows and count < (number - 1) * size + len(rows):
             # Believed, the announcement would end the list before its rows: here a short page ends it.
             last, count = len(rows) < size, (number - 1) * size + len(rows)

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from bizosaas_xero.connector import reasons
 from bizosaas_xero.connector.http.client import Client, ParsedResponse
 from bizosaas_xero.connector.records.salvage import readable
 from bizosaas_xero.connector.settings import Settings
@@ -22,6 +23,7 @@ from bizosaas_xero.connector.sync.rows import decode_rows
 from bizosaas_xero.spec.errors import ConnectorError, Invalid, NotFound, Unavailable
 from bizosaas_xero.spec.models import Batch, Record, Rejected, Stats, SyncOptions
 from bizosaas_xero.toolkit import paging
+from bizosaas_xero.toolkit.reasons import GARBLED_ANSWER
 
 MAX_RESTARTS = 3
 """How often one run restarts a read because a row left the list during it."""
@@ -84,10 +86,7 @@ class SyncRun:
                 except paging.RestartRead:
                     continue
                 return
-            raise Unavailable(
-                "The records changed in a way that made a complete reading impossible, several times over.",
-                reason="unstable_list",
-            )
+            raise reasons.UNSTABLE_LIST()
 
     # ------------------------------------------------------------ paged lists
 
@@ -222,7 +221,7 @@ class SyncRun:
         rows = response.body.get(self._entity.path, [] if not response.body else None)
         if not isinstance(rows, list):
             # A response without the list must not read as an empty list.
-            raise Unavailable(f"Xero's answer holds no list of {self._entity.path}.", reason="garbled_answer")
+            raise GARBLED_ANSWER(f"Xero's answer holds no list of {self._entity.path}.")
         return rows
 
     def _finished_cursor(self, reading: ReadPosition, *, not_modified: bool) -> Cursor:
@@ -314,9 +313,7 @@ class SyncRun:
         while not last:
             page = self._request_page(number, params, size)()
             if counted and page.count is None:
-                raise Unavailable(
-                    "A page of the list came without the count that earlier pages had.", reason="garbled_answer"
-                )
+                raise GARBLED_ANSWER("A page of the list came without the count that earlier pages had.")
             counted = page.count is not None
             page_records, page_rejected = decode_rows(self._entity, page.rows, page.content, damaged=page.damaged)
             records += page_records
@@ -333,7 +330,7 @@ class SyncRun:
         previous = self._cursor
         if not rows and previous.keys:
             # Believed, it would delete every record.
-            raise Unavailable(f"Xero's list of {self._entity.path} came empty.", reason="garbled_answer")
+            raise GARBLED_ANSWER(f"Xero's list of {self._entity.path} came empty.")
         digest = hashlib.sha256(
             b"\n".join(sorted(msgspec.json.encode(readable(row), order="sorted") for row in rows))
             if answer.damaged

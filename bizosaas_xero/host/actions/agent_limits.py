@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from bizosaas_xero.host import reasons
 from bizosaas_xero.host.actions.audit import Audit
 from bizosaas_xero.host.actions.plans import Plans
 from bizosaas_xero.host.storage.database import Database
 from bizosaas_xero.host.storage.models import StoredConnection
-from bizosaas_xero.spec import RateLimited
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
@@ -79,12 +79,7 @@ class AgentLimits:
                 made.append(now)
                 return
             wait = (made[0] + MINUTE - now).total_seconds()
-        raise RateLimited(
-            f"This very call was made {self._same_calls} times within a minute.",
-            remedy="Do not call it again: its answer will not be another one. Tell the person what you lack.",
-            reason="same_call_repeated",
-            retry_after=wait,
-        )
+        raise reasons.SAME_CALL_REPEATED(retry_after=wait, number=self._same_calls)
 
     def check_plan(self, connection: StoredConnection) -> None:
         """Let another plan be made.
@@ -94,11 +89,7 @@ class AgentLimits:
         """
         waiting = len(self._plans.list_open(connection.id))
         if waiting >= self._waiting:
-            raise RateLimited(
-                f"{waiting} plans of {connection.organisation} wait for a person already.",
-                remedy="Ask the person to decide about them first: bizosaas-xero approve",
-                reason="too_many_plans",
-            )
+            raise reasons.TOO_MANY_PLANS(number=waiting, organisation=connection.organisation)
 
     def check_write(self, kept: StoredConnection, transaction: sa.Connection | None = None) -> None:
         """Let something be written.
@@ -120,10 +111,6 @@ class AgentLimits:
         written = [entry for entry in begun if (entry.who or "").startswith(self._prefix)]
         if len(written) >= self._writes:
             wait = datetime.fromisoformat(written[-self._writes].at) + HOUR - now if self._writes else HOUR
-            raise RateLimited(
-                f"Agents wrote {len(written)} times to {kept.organisation} within an hour.",
-                remedy="Stop, and tell the person. Who runs this server can raise the bound: "
-                "bizosaas-xero mcp --writes-per-hour",
-                reason="too_many_writes",
-                retry_after=max(0.0, wait.total_seconds()),
+            raise reasons.TOO_MANY_WRITES(
+                retry_after=max(0.0, wait.total_seconds()), number=len(written), organisation=kept.organisation
             )

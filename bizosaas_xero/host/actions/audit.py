@@ -17,16 +17,15 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from bizosaas_xero.host import reasons
 from bizosaas_xero.host.storage import action_tables as t
 from bizosaas_xero.host.storage.database import AUDIT_LOCK, Database, where_equals
 from bizosaas_xero.host.storage.tables import stamp
 from bizosaas_xero.spec import Invalid
 
-AuditKind = Literal[
-    "read", "plan", "waiting", "approval", "refusal", "commit", "result", "repeated", "error", "policy", "owner"
-]
+AuditKind = Literal["read", "plan", "waiting", "approval", "refusal", "commit", "result", "repeated", "error", "policy"]
 """What an entry records: a read; a plan; a commit that waits for a person; an approval; a refusal; the moment
-before the first request; the result; a write that was done before; an error; a changed policy; a changed owner."""
+before the first request; the result; a write that was done before; an error; a changed policy."""
 
 PAGE_SIZE = 500
 
@@ -98,12 +97,7 @@ class AuditHead:
         """
         number, _, hashed = text.strip().partition(":")
         if not (number.isascii() and number.isdecimal() and len(hashed) == len(GENESIS_HASH)):
-            raise Invalid(
-                f"{text!r} is not the head of an audit.",
-                remedy="Give it as `audit --head` prints it: SEQ:HASH.",
-                reason="bad_head",
-                problems=[{"field": "head", "message": "must look like SEQ:HASH"}],
-            )
+            raise reasons.BAD_HEAD.field("head", text=text)
         return cls(int(number), hashed.lower())
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from bizosaas_xero.host.actions import policy
+from bizosaas_xero.host import reasons
 from bizosaas_xero.host.actions.approvals import Approvals, require_open
 from bizosaas_xero.host.actions.audit import Audit
 from bizosaas_xero.host.actions.call import ActionCall, ConnectorCaller
@@ -113,7 +113,7 @@ class PlanExecutor:
                 raise plan_refused_error(stored_plan)
             policy_decision, approval = self._approvals.check_allowed(transaction, call.connection, stored_plan)
             if policy_decision.run == "never":
-                raise policy.policy_forbids_error(call.action, policy_decision.why)
+                raise reasons.POLICY_FORBIDS(action=call.action, why=policy_decision.why)
             details: dict[str, Any] = {"plan_hash": stored_plan.plan.hash, "policy": vars(policy_decision)}
             if policy_decision.run == "ask" and approval is None:
                 self._audit.add(transaction, "waiting", **call.audit_fields(stored_plan.key), **details)
@@ -126,9 +126,8 @@ class PlanExecutor:
                 )
             call.bound(transaction)
             owner = self._claims.acquire(transaction, key, stored_plan.params, stored_plan.plan)
-            if approval is not None:
-                details |= {"approver": approval.approver, "self_approved": stored_plan.self_approved}
-            self._audit.add(transaction, "commit", **{"approver": None} | call.audit_fields(stored_plan.key) | details)
+            approver = approval.approver if approval else None
+            self._audit.add(transaction, "commit", **call.audit_fields(stored_plan.key), **details, approver=approver)
         try:
             result = self._run_commit(call, key, owner, stored_plan, approval)
         finally:

@@ -19,6 +19,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bizosaas_xero.host import reasons
 from bizosaas_xero.host.storage import action_tables as t
 from bizosaas_xero.host.storage import leases
 from bizosaas_xero.host.storage.database import Database, where_equals
@@ -88,12 +89,7 @@ class Claims:
         if row is None:
             return None
         if row.params != params:
-            raise Conflict(
-                f"The business key {key.key!r} was used for another {key.action} before.",
-                remedy="If this is another write, give it a business key of its own. If it is the same one, "
-                "ask with the same parameters.",
-                reason="business_key_reused",
-            )
+            raise reasons.BUSINESS_KEY_REUSED(key=key.key, action=key.action)
         result = ActionResult.model_validate(json.loads(row.result)) if row.result else None
         return StoredClaim(key, row.params, row.plan_hash, row.state, row.unsure, row.owner, row.until, result)
 
@@ -195,9 +191,6 @@ class Claims:
 
 
 def _in_progress_error(claim: StoredClaim) -> Conflict:
-    return Conflict(
-        f"{leases.describe_owner(claim.owner).capitalize()} is doing this {claim.key.action} already.",
-        remedy="Ask again in some seconds, with the same business key: it is done once.",
-        reason="in_progress",
-        retry_after=RETRY_AFTER_SECONDS,
+    return reasons.IN_PROGRESS(
+        retry_after=RETRY_AFTER_SECONDS, owner=leases.describe_owner(claim.owner).capitalize(), action=claim.key.action
     )

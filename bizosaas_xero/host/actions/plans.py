@@ -10,12 +10,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bizosaas_xero.host import reasons
 from bizosaas_xero.host.actions.audit import to_canonical_json
-from bizosaas_xero.host.actions.names import is_same_name
 from bizosaas_xero.host.storage import action_tables as t
 from bizosaas_xero.host.storage.database import Database, upsert, where_equals
 from bizosaas_xero.host.storage.tables import stamp
-from bizosaas_xero.spec import Conflict, Invalid, NotFound, Plan
+from bizosaas_xero.spec import Conflict, Plan
 
 MIN_HASH_PREFIX = 8
 """Characters of a hash that are enough to name a plan, if no other plan begins with them."""
@@ -52,7 +52,6 @@ class StoredPlan:
         state: ``open``, ``stale`` (the world is another) or ``done``.
         created_at: When it was first planned.
         expires_at: Until when it can be approved and done.
-        in_person: All who asked did so at a terminal, and through no agent.
         decision: The last one of a person, whether or not its time is over.
     """
 
@@ -65,18 +64,7 @@ class StoredPlan:
     state: str
     created_at: datetime
     expires_at: datetime
-    in_person: bool = False
     decision: ApprovalDecision | None = None
-
-    def is_requester(self, name: str) -> bool:
-        """Return whether a name is that of one who asked."""
-        return any(is_same_name(name, each) for each in self.requesters)
-
-    @property
-    def self_approved(self) -> bool:
-        """Whether one who asked approved it, as owner mode allows."""
-        decision = self.decision
-        return decision is not None and decision.decision == "approved" and self.is_requester(decision.approver)
 
     @property
     def key(self) -> str:
@@ -100,7 +88,6 @@ class StoredPlan:
             "created_at": stamp(self.created_at),
             "expires_at": stamp(self.expires_at),
             "decision": self.decision.to_dict() if self.decision else None,
-            "self_approved": self.self_approved,
         }
 
 
@@ -120,7 +107,7 @@ class Plans:
         self,
         transaction: sa.Connection,
         connection_id: str,
-        request: tuple[str, str, str | None, str, bool],
+        request: tuple[str, str, str | None, str],
         plan: Plan,
         life: timedelta,
     ) -> StoredPlan:
@@ -129,21 +116,21 @@ class Plans:
         Args:
             transaction: A writing one.
             connection_id: Of the organisation.
-            request: Action, parameters as canonical JSON, business key, requester, and whether they ask in person.
+            request: Action, parameters as canonical JSON, business key, requester.
             plan: As the connector made it.
             life: For how long it can be approved and done.
 
         Raises:
             Conflict: A person refused this plan, and its time is not over.
         """
-        action, params, business_key, requester, in_person = request
+        action, params, business_key, requester = request
         now = self._now()
         before = self.get(transaction, connection_id, plan.hash)
         alive = before is not None and before.expires_at > now
         if before and alive:
             if before.decision and before.decision.decision == "refused":
                 raise plan_refused_error(before)
-            requesters, in_person = before.requesters, in_person and before.in_person
+            requesters = before.requesters
             created = before.created_at
         else:
             requesters, created = [], now
@@ -154,7 +141,6 @@ class Plans:
             "params": params,
             "business_key": business_key,
             "requesters": [*requesters, *({requester} - set(requesters))],
-            "in_person": in_person,
             "plan": to_canonical_json(plan.model_dump(mode="json")),
             "state": "open",
             "created_at": created,
@@ -180,7 +166,7 @@ class Plans:
         """
         wanted = prefix.strip().lower()
         if len(wanted) < MIN_HASH_PREFIX:
-            raise _invalid_hash(f"must have at least {MIN_HASH_PREFIX} characters", "hash_too_short")
+            raise reasons.HASH_TOO_SHORT.field("plan_hash", least=MIN_HASH_PREFIX)
         c = t.plans.c
         with self._database.read_transaction() as transaction:
             named = sa.select(c.connection_id, c.hash).where(sa.func.substr(c.hash, 1, len(wanted)) == wanted)
@@ -188,13 +174,9 @@ class Plans:
                 named if connection_id is None else named.where(c.connection_id == connection_id)
             ).all()
             if not rows:
-                raise NotFound(
-                    f"No plan {prefix!r} was found.",
-                    remedy="List open plans: bizosaas-xero approve. Or plan it.",
-                    reason="unknown_plan",
-                )
+                raise reasons.UNKNOWN_PLAN(plan=prefix)
             if len(rows) > 1:
-                raise _invalid_hash("several plans begin with it: give more of it", "hash_ambiguous")
+                raise reasons.HASH_AMBIGUOUS.field("plan_hash")
             (plans,) = self._read(transaction, connection_id=rows[0].connection_id, hash=rows[0].hash)
         return plans
 
@@ -235,13 +217,5 @@ class Plans:
 
 def plan_refused_error(stored_plan: StoredPlan) -> Conflict:
     """Make the error that says who refused a plan."""
-    by = stored_plan.decision.approver if stored_plan.decision else "A person"
-    return Conflict(
-        f"{by} refused this plan.",
-        remedy=f"Ask them why. They can still allow it: bizosaas-xero approve {stored_plan.short}",
-        reason="plan_refused",
-    )
-
-
-def _invalid_hash(message: str, reason: str) -> Invalid:
-    return Invalid(f"The plan's hash {message}.", reason=reason, problems=[{"field": "plan_hash", "message": message}])
+    name = stored_plan.decision.approver if stored_plan.decision else "A person"
+    return reasons.PLAN_REFUSED(name=name, plan=stored_plan.short)

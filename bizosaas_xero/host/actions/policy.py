@@ -20,7 +20,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from bizosaas_xero.host.storage.models import StoredConnection
-from bizosaas_xero.spec import Misconfigured, Plan
+from bizosaas_xero.spec import Plan
 
 DEFAULT_PLAN_HOURS = 24
 """How long a plan waits for a person, where nothing else is configured."""
@@ -87,16 +87,6 @@ def _decide_by_acts(plan: Plan) -> PolicyDecision:
 
 def _is_write(request: Mapping[str, Any]) -> bool:
     return str(request.get("method", "")).upper() != "GET"
-
-
-def policy_forbids_error(action: str, why: str) -> Misconfigured:
-    """Make the error that says what the policy forbids."""
-    return Misconfigured(
-        f"{action} was not run: {why}.",
-        remedy="Nothing was written. Who decides about this organisation can change the policy: "
-        f"bizosaas-xero configure --policy {action}=RULE",
-        reason="policy_forbids",
-    )
 
 
 def _exceeded_bound(rule: Mapping[str, Any], plan: Plan, spent: Decimal | None) -> str:

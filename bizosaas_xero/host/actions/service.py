@@ -14,13 +14,13 @@ from typing import Any, Literal, get_args
 
 import sqlalchemy as sa
 
+from bizosaas_xero.host import reasons
 from bizosaas_xero.host.actions import policy
-from bizosaas_xero.host.actions.approvals import Approvals
+from bizosaas_xero.host.actions.approvals import Approvals, validate_name
 from bizosaas_xero.host.actions.audit import Audit, to_canonical_json
 from bizosaas_xero.host.actions.call import ActionCall, ConnectorCaller
 from bizosaas_xero.host.actions.execute import PlanExecutor
 from bizosaas_xero.host.actions.idempotency import Claims
-from bizosaas_xero.host.actions.names import AGENT_PREFIX, validate_name
 from bizosaas_xero.host.actions.outcome import Outcome
 from bizosaas_xero.host.actions.plans import Plans, StoredPlan
 from bizosaas_xero.host.connections.grants import Grants
@@ -29,7 +29,7 @@ from bizosaas_xero.host.plugins.discovery import DiscoveryReport
 from bizosaas_xero.host.storage.database import Database
 from bizosaas_xero.host.storage.database_errors import is_database_error
 from bizosaas_xero.host.storage.store import Store
-from bizosaas_xero.spec import Action, Conflict, ConnectorError, Invalid, NotFound
+from bizosaas_xero.spec import Action, Conflict, ConnectorError, Invalid
 
 Mode = Literal["run", "plan", "commit"]
 
@@ -75,7 +75,7 @@ class ActionService:
         """
         return self._report.connector(self._store.connection(connection_id).connector).list_actions(None)
 
-    def act(  # noqa: PLR0913 (what can be said of one call)
+    def act(
         self,
         connection_id: str,
         action: str,
@@ -85,7 +85,6 @@ class ActionService:
         mode: Mode = "run",
         plan_hash: str | None = None,
         business_key: str | None = None,
-        in_person: bool = False,
         bound: Callable[[sa.Connection], None] = lambda _: None,
     ) -> Outcome:
         """Run an action in one organisation, or plan it, or do a plan.
@@ -104,8 +103,6 @@ class ActionService:
             plan_hash: For ``commit``: the whole hash.
             business_key: Names the intent, such as a deal's number. The same key is written once, ever; by
                 default the plan's hash is the key.
-            in_person: The requester is a person who asks at a terminal: only then may they approve it themselves, in
-                owner mode.
             bound: Called in the transaction that claims a write, so that what it counts cannot change before
                 the claim; what it raises refuses the write.
 
@@ -129,16 +126,13 @@ class ActionService:
         if mode not in get_args(Mode):
             raise _invalid_argument("mode", f"must be one of: {', '.join(get_args(Mode))}")
         action_info = _find_action(connector, action)
-        at_terminal = in_person and not who.startswith(AGENT_PREFIX)
-        call = ActionCall(
-            connection, connector, action_info.name, to_canonical_json(params or {}), key, who, at_terminal, bound
-        )
+        call = ActionCall(connection, connector, action_info.name, to_canonical_json(params or {}), key, who, bound)
         with self._audited(call, mode, plan_hash):
             if action_info.effect == "read":
                 return self._read(call, mode)
             rule = policy.find_rule(connection, action_info.name)
             if rule is not None and rule["run"] == "never":
-                raise policy.policy_forbids_error(action_info.name, policy.NEVER)
+                raise reasons.POLICY_FORBIDS(action=action_info.name, why=policy.NEVER)
             if mode == "commit":
                 stored_plan = self._find_plan(call, plan_hash, has_params=params is not None)
                 return self._executor.execute(call, stored_plan)
@@ -181,7 +175,7 @@ class ActionService:
             claim = self._claims.get(transaction, call.key(call.business_key or plan.hash), call.params)
             if claim is not None and claim.state == "done":
                 return self._executor.repeat_result(transaction, call, claim)
-            has_params = (call.action, call.params, call.business_key, call.requester, call.in_person)
+            has_params = (call.action, call.params, call.business_key, call.requester)
             stored_plan = self.plans.save(transaction, call.connection.id, has_params, plan, life)
             policy_decision = self.approvals.evaluate_policy(transaction, call.connection, stored_plan)
             self.audit.add(
@@ -194,7 +188,7 @@ class ActionService:
                 expires_at=stored_plan.expires_at,
             )
         if policy_decision.run == "never":
-            raise policy.policy_forbids_error(call.action, policy_decision.why)
+            raise reasons.POLICY_FORBIDS(action=call.action, why=policy_decision.why)
         return Outcome(
             "planned", call.action, call.connection, stored_plan=stored_plan, policy_decision=policy_decision
         )
@@ -206,10 +200,9 @@ class ActionService:
         with self._database.read_transaction() as transaction:
             stored_plan = self.plans.get(transaction, call.connection.id, plan_hash)
         if stored_plan is None or stored_plan.action != call.action:
-            raise NotFound(
+            raise reasons.UNKNOWN_PLAN(
                 f"{call.connection.organisation} has no plan {plan_hash[:12]!r} of {call.action}.",
                 remedy="Plan it first, in this organisation.",
-                reason="unknown_plan",
             )
         if has_params and stored_plan.params != call.params:
             raise _invalid_argument("params", "are not those that were planned: leave them out, or plan again")
@@ -244,11 +237,7 @@ def _find_action(connector: Connector, action: str) -> Action:
     actions = {each.name: each for each in connector.list_actions(None)}
     if action in actions:
         return actions[action]
-    raise NotFound(
-        f"The connector has no action {action!r}.",
-        remedy=f"Use one of: {', '.join(actions)}.",
-        reason="unknown_action",
-    )
+    raise reasons.UNKNOWN_ACTION(action=action, names=", ".join(actions))
 
 
 def _invalid_argument(field: str, message: str) -> Invalid:

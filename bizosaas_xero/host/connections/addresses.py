@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from bizosaas_xero.host import reasons
 from bizosaas_xero.host.plugins.connector import Connector
-from bizosaas_xero.spec import Misconfigured
 
 
 def pin_addresses(connector: Connector, settings: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
@@ -37,12 +37,11 @@ def require_same_addresses(connector: Connector, settings: Mapping[str, Any], en
     for name, variable, _ in _addresses(connector):
         given, pinned = environ.get(variable), settings.get(name)
         if given and isinstance(pinned, str) and _normalised(given) != _normalised(pinned):
-            raise Misconfigured(
-                f"{variable} is {_shown(given)}, but this connection was made with {_shown(pinned)}.",
-                remedy=f"Unset {variable}, or set it to {_shown(pinned)}. To use the other address, disconnect and "
-                "connect again.",
-                reason="other_address",
-                problems=[{"field": variable, "message": f"differs from the connection's {name}"}],
+            raise reasons.OTHER_ADDRESS.field(
+                variable,
+                name=name,
+                given=_shown(given),
+                pinned=_shown(pinned),
             )
 
 

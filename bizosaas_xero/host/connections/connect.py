@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from bizosaas_xero.host import reasons
 from bizosaas_xero.host.connections.addresses import pin_addresses, require_same_addresses
 from bizosaas_xero.host.connections.grants import Grants
 from bizosaas_xero.host.connections.organisation_details import refresh_details
@@ -15,7 +16,7 @@ from bizosaas_xero.host.plugins.connector import Connector
 from bizosaas_xero.host.plugins.discovery import DiscoveryReport
 from bizosaas_xero.host.storage.models import StoredApp, StoredConnection
 from bizosaas_xero.host.storage.store import Store
-from bizosaas_xero.spec import App, AuthResult, ConnectorError, Invalid, NotFound, Organisation, OrganisationUnavailable
+from bizosaas_xero.spec import App, AuthResult, ConnectorError, NotFound, Organisation
 
 CONSENT_LIFETIME = timedelta(minutes=30)
 """How long a person may take between ``begin`` and ``finish``."""
@@ -138,26 +139,13 @@ class ConnectionService:
         """
         offered = {organisation.id: organisation for organisation in offer.organisations}
         if not offered:
-            raise OrganisationUnavailable(
-                "This sign-in reaches no organisation.",
-                remedy="Connect again, and choose an organisation on the page where access is allowed.",
-                reason="no_organisation",
-            )
+            raise reasons.NO_ORGANISATION()
         names = ", ".join(f"{item.name} ({item.id})" for item in offer.organisations)
         if organisation_id is None and len(offered) > 1:
-            raise Invalid(
-                "Several organisations are offered, and none was chosen.",
-                remedy=f"Choose one of: {names}.",
-                reason="organisation_not_chosen",
-                problems=[{"field": "organisation_id", "message": "choose one"}],
-            )
+            raise reasons.ORGANISATION_NOT_CHOSEN.field("organisation_id", names=names)
         chosen = offered.get(organisation_id or next(iter(offered)))
         if chosen is None:
-            raise OrganisationUnavailable(
-                f"This sign-in does not reach the organisation {organisation_id!r}.",
-                remedy=f"Choose one of: {names}. Or connect again and choose it there.",
-                reason="organisation_not_offered",
-            )
+            raise reasons.ORGANISATION_NOT_OFFERED(organisation=organisation_id, names=names)
         plugin = self.report.connector(offer.connector)
         connection = StoredConnection(
             id=f"{offer.connector}:{chosen.id}",

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
+from bizosaas_xero.host import reasons
 from bizosaas_xero.host.connections.addresses import is_pinned, pin_addresses, require_same_addresses
 from bizosaas_xero.host.plugins.connector import Connector
 from bizosaas_xero.host.storage import leases
@@ -95,12 +96,7 @@ class Grants:
                     return fresh
                 continue
             if waited > MAX_WAIT:
-                raise Unavailable(
-                    f"Another process ({leases.describe_owner(stored.lease_owner)}) is refreshing the access token "
-                    "and does not finish.",
-                    remedy="Try again in some minutes. If this stays, end that process.",
-                    reason="refresh_stuck",
-                )
+                raise reasons.REFRESH_STUCK(owner=leases.describe_owner(stored.lease_owner))
             self._sleep(POLL_SECONDS)
             waited += timedelta(seconds=POLL_SECONDS)
             unchanged += timedelta(seconds=POLL_SECONDS)

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import pluggy
 
+from bizosaas_xero.host import reasons
 from bizosaas_xero.host.plugins.validation import Unstorable, from_foreign_error, require_storable
 from bizosaas_xero.spec import (
     Action,
@@ -23,7 +24,6 @@ from bizosaas_xero.spec import (
     ConnectorInfo,
     EntityInfo,
     Invalid,
-    NotFound,
     Unavailable,
     parse,
 )
@@ -127,7 +127,7 @@ class Connector:
             if entity.name == name:
                 return entity
         names = ", ".join(entity.name for entity in info.entities)
-        raise NotFound(f"{info.title} has no entity {name!r}.", remedy=f"Use one of: {names}.", reason="unknown_entity")
+        raise reasons.UNKNOWN_ENTITY(title=info.title, name=name, names=names)
 
     @functools.cached_property
     def _info(self) -> ConnectorInfo | None:
@@ -160,10 +160,8 @@ class Connector:
 
     def failure(self, what: str) -> Unavailable:
         """Make the error that blames this connector."""
-        return Unavailable(
-            f"The connector {self.name!r} ({self.distribution} {self.version}) failed: {what}.",
-            remedy="If this stays, report it to the connector's author. Nothing was lost.",
-            reason="connector_failed",
+        return reasons.CONNECTOR_FAILED(
+            connector=self.name, distribution=self.distribution, version=self.version, what=what
         )
 
 

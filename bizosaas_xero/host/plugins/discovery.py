@@ -19,8 +19,9 @@ import pluggy
 from stevedore.extension import Extension, ExtensionManager
 from stevedore.named import NamedExtensionManager
 
+from bizosaas_xero.host import reasons
 from bizosaas_xero.host.plugins.connector import Connector, find_defects
-from bizosaas_xero.spec import GROUP, PROJECT, SPEC_VERSION, ConnectorError, NotFound, hooks
+from bizosaas_xero.spec import GROUP, PROJECT, SPEC_VERSION, ConnectorError, hooks
 
 log = logging.getLogger(__name__)
 
@@ -57,16 +58,8 @@ class DiscoveryReport:
             return self.loaded[name]
         for row in self.rows:
             if row.name == name:
-                raise NotFound(
-                    f"The connector {name!r} cannot be used ({row.status}): {row.reason}.",
-                    remedy="Install or repair its distribution, then look at the list of connectors again.",
-                    reason="connector_not_loaded",
-                )
-        raise NotFound(
-            f"No connector {name!r} is installed.",
-            remedy=f"Installed: {', '.join(self.loaded) or 'none'}.",
-            reason="unknown_connector",
-        )
+                raise reasons.CONNECTOR_NOT_LOADED(name=name, status=row.status, cause=row.reason)
+        raise reasons.UNKNOWN_CONNECTOR(name=name, names=", ".join(self.loaded) or "none")
 
 
 def discover(names: Iterable[str] | None = None, disabled: Iterable[str] = ()) -> DiscoveryReport:

@@ -17,13 +17,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from bizosaas_xero.host import reasons
 from bizosaas_xero.host.storage.models import StoredConnection
 from bizosaas_xero.host.storage.paths import FILE_MODE
 from bizosaas_xero.host.storage.store import Store
 from bizosaas_xero.host.storage.tables import SCHEMA_VERSION, stamp
 from bizosaas_xero.host.support.doctor import Finding
 from bizosaas_xero.host.sync.sink import Sink
-from bizosaas_xero.spec import Misconfigured
 
 PACKAGES = (
     *("bizosaas-xero", "authlib", "cryptography", "httpx", "msgspec", "pluggy", "psycopg", "pydantic"),
@@ -67,9 +67,9 @@ def write_bundle(
             for name, content in parts.items():
                 archive.writestr(name, json.dumps(content, indent=2, default=str))
     except FileExistsError:
-        raise _unwritable_error(target, "it is there already") from None
+        raise reasons.BUNDLE_UNWRITABLE(target=target, why="it is there already") from None
     except OSError as error:
-        raise _unwritable_error(target, error.strerror or type(error).__name__) from None
+        raise reasons.BUNDLE_UNWRITABLE(target=target, why=error.strerror or type(error).__name__) from None
     return list(parts)
 
 
@@ -130,11 +130,3 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _unwritable_error(target: Path, why: str) -> Misconfigured:
-    return Misconfigured(
-        f"The bundle {target} cannot be written: {why}.",
-        remedy="Name another file.",
-        reason="bundle_unwritable",
-    )

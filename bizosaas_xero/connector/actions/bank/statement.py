@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import Field
 
+from bizosaas_xero.connector import reasons
 from bizosaas_xero.connector.actions.models import Money, Params
 from bizosaas_xero.spec.errors import Invalid, Misconfigured
 
@@ -196,8 +197,4 @@ def is_valid_amount(amount: Decimal) -> bool:
 
 def missing_extra() -> Misconfigured:
     """Make the error for an extra that is not installed."""
-    return Misconfigured(
-        "Reading a bank statement needs an extra that is not installed.",
-        remedy="Install bizosaas-xero[reconcile].",
-        reason="missing_extra",
-    )
+    return reasons.MISSING_RECONCILE()

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, field_validator
 
+from bizosaas_xero.connector import reasons
 from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.definition import WriteAction
 from bizosaas_xero.connector.actions.escaping import bullet_list, escape_markdown
@@ -16,7 +17,6 @@ from bizosaas_xero.connector.actions.writes.execute import CommitResult, run_ste
 from bizosaas_xero.connector.actions.writes.plan import ZERO, Draft
 from bizosaas_xero.connector.actions.writes.text import single_spaces
 from bizosaas_xero.connector.auth import scopes
-from bizosaas_xero.spec.errors import Invalid
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -110,12 +110,7 @@ class CreateContact(WriteAction[CreateContactParams]):
         for row in self._others("name", name):
             exact = single_spaces(str(row.get("Name"))).casefold() == name.casefold()
             if exact and row.get("ContactStatus") == "ACTIVE":
-                raise Invalid.field(
-                    "params.name",
-                    f"the contact {row['Name']} exists already ({row['ContactID']})",
-                    "Use that contact, or choose another name.",
-                    reason="contact_exists",
-                )
+                raise reasons.CONTACT_EXISTS.field("params.name", name=row["Name"], contact_id=row["ContactID"])
             status = str(row.get("ContactStatus") or "").lower()
             similarity = "has this name" if exact else "has almost this name"
             warnings.append(f"Possible duplicate: {row['Name']} ({row['ContactID']}, {status}) {similarity}.")

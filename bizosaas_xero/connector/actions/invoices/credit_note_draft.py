@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from pydantic import Field, model_validator
 
+from bizosaas_xero.connector import reasons
 from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.invoices import credit_notes, defaults, line_copies, lines
 from bizosaas_xero.connector.actions.invoices.credit_note_markdown import credit_note_summary
@@ -149,10 +150,9 @@ class CreditNoteDraft:
     def _check_invoice(self, row: Row, on: date) -> None:
         status, number = str(row.get("Status")), self.number
         if status in credit_notes.UNAPPROVED:
-            complaint = f"{number} is only {status.lower()}: there is nothing to credit"
-            raise Invalid.field("params.invoice", complaint, "void_invoice deletes it.", reason="not_creditable")
+            raise reasons.NOT_CREDITABLE.field("params.invoice", number=number, status=status.lower())
         if status in document_lookup.CANCELLED:
-            raise Invalid.field("params.invoice", f"{number} is {status.lower()} already", reason="not_creditable")
+            raise _not_creditable(f"{number} is {status.lower()} already")
         invoice_date = row.get("Date")
         if isinstance(invoice_date, date) and on < invoice_date:
             raise Invalid.field("params.credit_date", f"{on} is before the invoice's date {invoice_date}")
@@ -166,7 +166,7 @@ class CreditNoteDraft:
             return mode, lines.price_lines(self.books, requested, mode, line_defaults)
         total = row["Total"]
         if not total:
-            raise Invalid.field("params.invoice", f"{self.number} has a total of zero", reason="not_creditable")
+            raise _not_creditable(f"{self.number} has a total of zero")
         if self.params.amount in {None, total}:
             copies = lines.price_lines(self.books, [original.line for original in originals], mode, line_defaults)
             if sum(lines.totals(copies), ZERO) == total:
@@ -188,12 +188,14 @@ class CreditNoteDraft:
         self.left = self.invoice["Total"] - sum((amount for _, amount in self.earlier_credits), ZERO)
         if total > self.left:
             credited = ", ".join(f"{amount} by {name}" for name, amount in self.earlier_credits) or "nothing"
-            raise Invalid.field(
+            raise reasons.CREDITED_ALREADY.field(
                 field,
-                f"{currency} {total} is more than the {self.left} that is left to credit of "
-                f"{self.number} (total {self.invoice['Total']}; credited before: {credited})",
-                "Credit less, or void the other credit note in Xero first.",
-                reason="credited_already",
+                currency=currency,
+                total=total,
+                left=self.left,
+                number=self.number,
+                invoice_total=self.invoice["Total"],
+                credited=credited,
             )
 
     @property
@@ -298,3 +300,7 @@ def _undo(params: CreateCreditNoteParams) -> str:
     if params.apply:
         return "Remove its allocation to the invoice, then void it, both in Xero."
     return "Void it in Xero, while it is not used."
+
+
+def _not_creditable(problem: str) -> Invalid:
+    return reasons.NOT_CREDITABLE.field("params.invoice", problem, remedy=Invalid.default_remedy)

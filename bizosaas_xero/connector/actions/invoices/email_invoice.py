@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from bizosaas_xero.connector import reasons
 from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.definition import WriteAction
 from bizosaas_xero.connector.actions.escaping import bullet_list, escape_markdown
@@ -72,20 +73,12 @@ class EmailInvoice(WriteAction[EmailInvoiceParams]):
         row = resolve_document(self.books, self.params.invoice, "invoice")
         status, number = str(row.get("Status")), document_number(row)
         if status not in _SENDABLE:
-            raise Invalid.field(
-                "params.invoice",
-                f"{number} is {status.lower()}: Xero e-mails what is submitted, approved or paid",
-                _REMEDY.get(status),
-                reason="not_sendable",
+            raise reasons.NOT_SENDABLE.field(
+                "params.invoice", remedy=_REMEDY.get(status), number=number, status=status.lower()
             )
         contact = self.books.get("Contacts", row["Contact"]["ContactID"], "Contact")
         if not contact.get("EmailAddress"):
-            raise Invalid.field(
-                "params.invoice",
-                f"{contact['Name']}, the customer of {number}, has no e-mail address",
-                "Add one to the contact in Xero.",
-                reason="no_email_address",
-            )
+            raise reasons.NO_EMAIL_ADDRESS.field("params.invoice", name=contact["Name"], number=number)
         to = recipients(contact)
         warnings = tuple(_warnings(self.books, row, contact))
         return Draft(
@@ -126,14 +119,10 @@ class EmailInvoice(WriteAction[EmailInvoiceParams]):
         try:
             done.facts["emailed"] = email.send_email(self.books, self.write, row, earlier)
         except Invalid as error:
-            raise Invalid(
-                f"Xero did not send the e-mail: {'; '.join(email.error_messages(error))}.",
-                remedy="A Demo Company sends none, a trial 20 a day, other organisations 1,000, each counting what "
-                "people send in Xero. Correct what Xero names, then call again, with the same business key if you "
-                "like.",
-                reason="email_refused",
+            raise reasons.EMAIL_REFUSED(
                 correlation_id=error.correlation_id,
                 problems=error.problems,
+                messages="; ".join(email.error_messages(error)),
             ) from error
         if done.facts["emailed"] == "unknown":
             done.add_failure(email.UNKNOWN)

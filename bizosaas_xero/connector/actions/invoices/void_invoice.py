@@ -7,6 +7,7 @@ from datetime import date
 
 from pydantic import Field
 
+from bizosaas_xero.connector import reasons
 from bizosaas_xero.connector.actions.books import Books, Row, is_guid
 from bizosaas_xero.connector.actions.definition import WriteAction
 from bizosaas_xero.connector.actions.escaping import bullet_list, escape_markdown
@@ -25,7 +26,6 @@ from bizosaas_xero.connector.actions.writes.document_lookup import (
 from bizosaas_xero.connector.actions.writes.execute import CommitResult, add_history_note, run_steps
 from bizosaas_xero.connector.actions.writes.plan import ZERO, Draft, Step
 from bizosaas_xero.connector.auth import scopes
-from bizosaas_xero.spec.errors import Invalid
 
 _NEW_STATUS = {"DRAFT": "DELETED", "SUBMITTED": "DELETED", "AUTHORISED": "VOIDED", "PAID": "VOIDED"}
 _IN_LEDGER = {"AUTHORISED", "PAID"}
@@ -34,7 +34,6 @@ _CREDITS = (
     ("Prepayments", "prepayment", "PrepaymentID"),
     ("Overpayments", "overpayment", "OverpaymentID"),
 )
-_INSTEAD = "Use create_credit_note: it corrects it with a date of today"
 
 
 class VoidInvoiceParams(WrittenParams):
@@ -127,12 +126,8 @@ class VoidInvoice(WriteAction[VoidInvoiceParams]):
 
     def _refuse_sent(self, row: Row) -> None:
         if row.get("SentToContact") and not self.params.even_if_sent:
-            raise Invalid.field(
-                "params.invoice",
-                f"{document_number(row)} was sent to {row['Contact'].get('Name')}",
-                f"{_INSTEAD}, and the customer gets a document that says so. To void it all the same, pass "
-                "even_if_sent = true.",
-                reason="sent_already",
+            raise reasons.SENT_ALREADY.field(
+                "params.invoice", number=document_number(row), name=row["Contact"].get("Name")
             )
 
     def find_existing(self) -> Row | None:
@@ -217,23 +212,16 @@ def _refuse_settled(row: Row) -> None:
     if not settlements and (row.get("Status") != "PAID" or not row.get("Total")):  # a total of zero is paid at once
         return
     details = f": {'; '.join(settlements)}" if settlements else ""
-    raise Invalid.field(
-        "params.invoice",
-        f"{document_number(row)} is paid or credited{details}",
-        "Delete the payments with delete_payment, and remove credits in Xero, first. Or leave it and use "
-        "create_credit_note.",
-        reason="invoice_settled",
-    )
+    raise reasons.INVOICE_SETTLED.field("params.invoice", number=document_number(row), details=details)
 
 
 def _refuse_locked(books: Books, row: Row) -> None:
     locked, dated = books.locked_until, row.get("Date")
     if locked and isinstance(dated, date) and dated <= locked:
-        raise Invalid.field(
+        raise reasons.LOCKED_PERIOD.field(
             "params.invoice",
             f"{document_number(row)} is dated {dated}, and the books are locked up to {locked}",
-            f"{_INSTEAD}.",
-            reason="locked_period",
+            remedy=f"{reasons.INSTEAD_OF_VOIDING}.",
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
+from bizosaas_xero.connector import reasons
 from bizosaas_xero.connector.actions.books import Books, Row, account_name, parse_guid
 from bizosaas_xero.connector.actions.definition import WriteAction
 from bizosaas_xero.connector.actions.escaping import escape_markdown
@@ -159,19 +160,9 @@ class DeletePayment(WriteAction[DeletePaymentParams]):
         live = [row for row in payments if row.get("Status") != "DELETED"]
         if len(live) > 1:
             names = "; ".join(f"{row['Amount']} on {row['Date']} ({row['PaymentID']})" for row in live[:_MAX_SHOWN])
-            raise Invalid.field(
-                "params.invoice",
-                f"{number} has several payments: {names}",
-                "Ask which one is meant, and pass payment_id.",
-                reason="several_payments",
-            )
+            raise reasons.SEVERAL_PAYMENTS.field("params.invoice", number=number, names=names)
         if not payments:
-            raise NotFound(
-                f"{number} has no payment.",
-                remedy="Credit notes and overpayments that settle it are removed in Xero.",
-                reason="unknown_payment",
-                problems=[{"field": "params.invoice", "message": "has no payment"}],
-            )
+            raise reasons.NO_PAYMENT.field("params.invoice", number=number)
         return live[0] if live else payments[-1]
 
     def _by_id(self, payment_id: str) -> Row:
@@ -179,12 +170,7 @@ class DeletePayment(WriteAction[DeletePaymentParams]):
         try:
             return self.books.get("Payments", parse_guid(payment_id, field), "Payment")
         except NotFound as error:
-            raise NotFound(
-                f"No payment has the id {payment_id!r}.",
-                remedy="Look at the invoice with get_invoice: it names its payments.",
-                reason="unknown_payment",
-                problems=[{"field": field, "message": "no payment has this id"}],
-            ) from error
+            raise reasons.UNKNOWN_PAYMENT.field(field, payment_id=payment_id) from error
 
     def _check_deletable(self, row: Row) -> DocumentKind:
         """Return the kind of document that a payment paid.
@@ -194,22 +180,11 @@ class DeletePayment(WriteAction[DeletePaymentParams]):
         """
         field, kind = "params.payment_id", _KINDS.get(str(row.get("PaymentType")))
         if kind is None:
-            complaint = "it is a refund or does not pay an invoice or bill"
-            raise Invalid.field(field, complaint, "Delete it in Xero.", reason="not_a_payment")
+            raise reasons.NOT_A_PAYMENT.field(field)
         if row.get("BatchPaymentID") or row.get("BatchPayment"):
-            raise Invalid.field(
-                field,
-                "it is part of a batch, which reached the bank as one sum",
-                "Delete the whole batch payment in Xero.",
-                reason="in_batch",
-            )
+            raise reasons.IN_BATCH.field(field)
         if row.get("IsReconciled") is True:
-            raise Invalid.field(
-                field,
-                "it is reconciled with a bank line",
-                "Unreconcile it in Xero first; the bank says that this money has moved.",
-                reason="reconciled",
-            )
+            raise reasons.RECONCILED.field(field)
         dates.refuse_locked(self.books, row["Date"], field)
         return kind
 

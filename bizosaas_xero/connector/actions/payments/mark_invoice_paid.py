@@ -7,6 +7,7 @@ from datetime import date
 
 from pydantic import Field
 
+from bizosaas_xero.connector import reasons
 from bizosaas_xero.connector.actions.books import Row
 from bizosaas_xero.connector.actions.definition import WriteAction
 from bizosaas_xero.connector.actions.models import Money, Result
@@ -32,7 +33,7 @@ from bizosaas_xero.connector.actions.writes.execute import (
 )
 from bizosaas_xero.connector.actions.writes.plan import Draft, Step
 from bizosaas_xero.connector.auth import scopes
-from bizosaas_xero.spec.errors import Conflict, ConnectorError
+from bizosaas_xero.spec.errors import ConnectorError
 
 
 class PaidInvoice(Result):
@@ -94,11 +95,7 @@ class MarkInvoicePaid(WriteAction[MarkInvoicePaidParams]):
         for invoice in find_candidates(self.books, self.params.invoice, self.params.kind):
             row = find_payment_by_mark(self.books, invoice["InvoiceID"], self.write.mark)
             if row and row.get("Status") == "DELETED":
-                raise Conflict(
-                    f"This payment of {document_number(invoice)} was recorded before, and was deleted since.",
-                    remedy="To record it again, use a new business key.",
-                    reason="payment_deleted",
-                )
+                raise reasons.PAYMENT_DELETED(number=document_number(invoice))
             if row:
                 return row
         return None

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from bizosaas_xero.connector import reasons
 from bizosaas_xero.connector.actions.books import Books, Row, account_name
 from bizosaas_xero.connector.actions.models import WrittenParams
 from bizosaas_xero.connector.actions.money import to_base_currency
@@ -139,9 +140,9 @@ class PaymentDraft:
 
     def _check_status(self) -> None:
         if self.status != "AUTHORISED":
-            reason, remedy = _UNPAYABLE.get(self.status, (f"its status is {self.status}", "Look at it in Xero."))
-            complaint = f"{document_number(self.invoice)} cannot be paid: {reason}"
-            raise Invalid.field("params.invoice", complaint, remedy, reason="not_payable")
+            why, remedy = _UNPAYABLE.get(self.status, (f"its status is {self.status}", None))
+            number = document_number(self.invoice)
+            raise reasons.NOT_PAYABLE.field("params.invoice", number=number, why=why, remedy=remedy)
 
     def _account(self) -> Row:
         field, settings = "params.account", self.books.settings
@@ -166,12 +167,14 @@ class PaymentDraft:
 
     def _check_currencies(self) -> None:
         if self.account_currency not in {self.currency, self.books.base_currency}:
-            raise Invalid.field(
+            currencies = dict.fromkeys((self.currency, self.books.base_currency))
+            raise reasons.WRONG_CURRENCY.field(
                 "params.account",
-                f"{account_name(self.account)} is in {self.account_currency}, and the "
-                f"{self.params.kind} in {self.currency}",
-                f"Name an account in {' or in '.join(dict.fromkeys((self.currency, self.books.base_currency)))}.",
-                reason="wrong_currency",
+                account=account_name(self.account),
+                account_currency=self.account_currency,
+                kind=self.params.kind,
+                currency=self.currency,
+                currencies=" or in ".join(currencies),
             )
         if self.params.currency_rate and not self.foreign:
             raise Invalid.field("params.currency_rate", f"the {self.params.kind} is in base currency: it has no rate")
@@ -179,11 +182,12 @@ class PaymentDraft:
     def _check_surplus(self) -> None:
         surplus = self.extras.surplus
         if surplus and self.params.on_surplus == "refuse":
-            raise Invalid.field(
+            raise reasons.OVERPAID.field(
                 "params.amount",
-                f"{document_number(self.invoice)} has {self.due} due, and {self.params.amount} is {surplus} more",
-                "Correct the amount, or pass on_surplus = `overpayment` if that much was really paid.",
-                reason="overpaid",
+                number=document_number(self.invoice),
+                due=self.due,
+                amount=self.params.amount,
+                surplus=surplus,
             )
         if surplus and self.account_currency != self.currency:
             raise Invalid.field(

@@ -22,13 +22,14 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Literal, cast
 
+from bizosaas_xero.connector import reasons
 from bizosaas_xero.connector.actions.books import Books, parse_guid
 from bizosaas_xero.connector.actions.reports import generate_pnl_report, get_aged, get_balance_sheet
 from bizosaas_xero.connector.actions.reports.aged_models import AgedParams, AgedResult
 from bizosaas_xero.connector.actions.reports.days import FIRST_DAY, LAST_DAY
 from bizosaas_xero.connector.actions.reports.open_items import PAYABLES, RECEIVABLES
 from bizosaas_xero.connector.actions.reports.pnl_models import PnlParams, PnlResult
-from bizosaas_xero.spec.errors import Invalid, NotFound
+from bizosaas_xero.spec.errors import Invalid
 
 Basis = Literal["accrual", "cash"]
 
@@ -143,7 +144,7 @@ class Reader:
         )
         sheet = report.sheets[0]
         if sheet.as_of != _parse_day(day):
-            raise NotFound(f"Xero's balance sheet of {day} is of {sheet.as_of}.", reason="unknown_figure")
+            raise reasons.UNKNOWN_FIGURE(f"Xero's balance sheet of {day} is of {sheet.as_of}.")
         totals = {"assets": sheet.assets.total, "liabilities": sheet.liabilities.total}
         totals |= {"equity": sheet.equity.total, "net_assets": sheet.net_assets}
         totals |= {"current_year_earnings": sheet.current_year_earnings}
@@ -160,10 +161,7 @@ class Reader:
             return Cited(totals[what], currency)
         key = what.lower()
         if key not in self._books.accounts:
-            raise NotFound(
-                f"{what!r} is neither an account's id nor one of: {', '.join(totals)}.",
-                reason="unknown_figure",
-            )
+            raise reasons.UNKNOWN_FIGURE(f"{what!r} is neither an account's id nor one of: {', '.join(totals)}.")
         return Cited(rows.get(key, _ZERO), currency)  # reports leave out accounts without a figure
 
     def _aged(self, kind: str, rest: str) -> Cited:
@@ -222,4 +220,4 @@ def _parse_basis(text: str) -> Basis:
 
 
 def _unknown_citation(message: str) -> Invalid:
-    return Invalid(message, remedy=f"Cite one of: {FORMS}.", reason="unknown_citation")
+    return reasons.UNKNOWN_CITATION(message, forms=FORMS)

@@ -10,11 +10,11 @@ from decimal import Decimal
 from functools import partial
 from typing import Literal
 
+from bizosaas_xero.connector import reasons
 from bizosaas_xero.connector.actions.books import Books, Row, date_filter, parse_guid
 from bizosaas_xero.connector.actions.money import to_base_currency
 from bizosaas_xero.connector.actions.reports.ageing import DAY, ZERO, Settlement, open_amount
 from bizosaas_xero.connector.actions.typed_rows import UnreadableRecord, record_name
-from bizosaas_xero.connector.http.errors import HIGH_VOLUME
 from bizosaas_xero.spec.errors import Invalid
 
 Kind = Literal["invoice", "credit_note", "overpayment", "prepayment"]
@@ -257,7 +257,7 @@ def _read_settled_invoices(books: Books, side: Side, as_of: date, contact_id: st
     try:
         rows = list(books.iter_rows("Invoices", "Invoice", {"where": where, "order": "InvoiceID ASC"}, tolerant=True))
     except Invalid as error:
-        if error.reason != HIGH_VOLUME:
+        if error.reason != reasons.HIGH_VOLUME.name:
             raise
         return None
     return _by_id(books, rows)

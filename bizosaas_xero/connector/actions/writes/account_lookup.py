@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bizosaas_xero.connector import reasons
 from bizosaas_xero.connector.actions.books import Books, Row, account_name
 from bizosaas_xero.spec.errors import Invalid
 
@@ -16,6 +17,5 @@ def resolve_account(books: Books, code_or_id: str, field: str) -> Row:
     if row is None:
         raise Invalid.field(field, f"no account has the code or id {code_or_id!r}", "See list_accounts.")
     if row.get("Status") != "ACTIVE":
-        complaint = f"{account_name(row)} is archived in Xero"
-        raise Invalid.field(field, complaint, "Restore it there, or name another.", reason="archived_account")
+        raise reasons.ARCHIVED_ACCOUNT.field(field, account=account_name(row))
     return row

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from bizosaas_xero.connector import reasons
 from bizosaas_xero.connector.actions.books import Books, Row, parse_guid, quote
 from bizosaas_xero.connector.actions.models import WrittenParams
 from bizosaas_xero.connector.actions.writes.plan import MARK, Step
@@ -144,11 +145,8 @@ def _resolve_new(request: KnownContact, missed: list[str], archived: list[Row], 
     if not (isinstance(request, ContactRef) and request.create):
         or_new = ", or pass contact.create = true with a name to make a new one" if may_create else ""
         found = f" {'; '.join(in_archive)}." if in_archive else ""
-        raise NotFound(
-            f"No active contact has this {' or '.join(missed)}.{found}",
-            remedy=f"{'Restore the archived contact in Xero' if found else 'Look with find_contacts'}{or_new}.",
-            reason="unknown_contact",
-        )
+        way = "Restore the archived contact in Xero" if found else "Look with find_contacts"
+        raise reasons.UNKNOWN_CONTACT(missed=" or ".join(missed), found=found, way=way, or_new=or_new)
     if request.email and not re.fullmatch(EMAIL_PATTERN, request.email):
         complaint = "Xero takes only e-mail addresses of ASCII letters, such as name@example.com"
         raise Invalid.field(f"{field}.email", complaint, "Correct the address, or leave it out.")
@@ -225,12 +223,7 @@ def _resolve_id(books: Books, request: KnownContact, field: str) -> ResolvedCont
 def _several_contacts(rows: list[Row], field: str) -> Invalid:
     names = [f"{row['Name']} ({row['ContactID']})" for row in rows[:_MAX_SHOWN]]
     more = " and more" if len(rows) > _MAX_SHOWN else ""
-    return Invalid.field(
-        field,
-        f"several contacts match: {', '.join(names)}{more}",
-        "Ask which one is meant, and pass contact.id.",
-        reason="several_contacts",
-    )
+    return reasons.SEVERAL_CONTACTS.field(field, names=", ".join(names) + more)
 
 
 def creation_step(fields: Mapping[str, Any]) -> Step:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
+from bizosaas_xero.connector import reasons
 from bizosaas_xero.connector.actions.books import Books, Row
-from bizosaas_xero.spec.errors import Invalid
 
 _FAR_DAYS = 731
 
@@ -63,12 +63,7 @@ def refuse_locked(books: Books, on: date, field: str) -> None:
     """
     locked = books.locked_until
     if locked and on <= locked:
-        raise Invalid.field(
-            field,
-            f"the books are locked up to {locked}; a later date is needed",
-            "Choose a later date, or have an accountant move the lock date in Xero.",
-            reason="locked_period",
-        )
+        raise reasons.LOCKED_PERIOD.field(field, locked=locked)
 
 
 def date_warnings(books: Books, on: date) -> list[str]:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Literal
 
+from bizosaas_xero.connector import reasons
 from bizosaas_xero.connector.actions.books import Books, Row, is_guid, parse_guid, quote
 from bizosaas_xero.connector.actions.money import to_base_currency
 from bizosaas_xero.connector.actions.writes.text import single_spaces
@@ -67,12 +68,7 @@ def resolve_document(books: Books, key: str, kind: DocumentKind, field: str = "p
         for row in rows[:_MAX_SHOWN]
     ]
     more = "; and more" if len(rows) > _MAX_SHOWN else ""
-    raise Invalid.field(
-        field,
-        f"{kind} number {key} is ambiguous: {'; '.join(names)}{more}",
-        "Ask which one is meant, and pass its id.",
-        reason="several_documents",
-    )
+    raise reasons.SEVERAL_DOCUMENTS.field(field, kind=kind, key=key, names="; ".join(names) + more)
 
 
 def document_number(row: Row) -> str:
@@ -105,13 +101,13 @@ def document_reference(books: Books, row: Row) -> dict[str, Any]:
 
 
 def _unknown_document(books: Books, key: str, kind: DocumentKind, field: str) -> NotFound:
-    is_note = _is_credit_note(books, key)
-    complaint = f"this is a credit note, not {'an invoice' if kind == 'invoice' else 'a bill'}"
-    return NotFound(
-        f"{key!r} is a credit note." if is_note else f"No {kind} has the id or number {key!r}.",
-        remedy="Void or change credit notes in Xero." if is_note else "Look with find_invoices.",
-        reason="unknown_document",
-        problems=[{"field": field, "message": complaint if is_note else f"no {kind} has this id or number"}],
+    if not _is_credit_note(books, key):
+        return reasons.UNKNOWN_DOCUMENT.field(field, kind=kind, key=key)
+    return reasons.UNKNOWN_DOCUMENT.field(
+        field,
+        f"this is a credit note, not {'an invoice' if kind == 'invoice' else 'a bill'}",
+        message=f"{key!r} is a credit note.",
+        remedy="Void or change credit notes in Xero.",
     )
 
 

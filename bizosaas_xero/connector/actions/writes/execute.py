@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from bizosaas_xero.connector import reasons
 from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.typed_rows import UnreadableRecord, check_types
 from bizosaas_xero.connector.actions.writes.plan import Draft, Step, Write, encode_json, fill_placeholders, to_json
 from bizosaas_xero.connector.http import errors
 from bizosaas_xero.connector.http.client import MAX_ATTEMPTS, ParsedResponse
 from bizosaas_xero.spec.errors import ConnectorError, Invalid, RateLimited, Unavailable
+from bizosaas_xero.toolkit.reasons import GARBLED_ANSWER
 
 _ZERO_ID = "00000000-0000-0000-0000-000000000000"
 _REMEMBERED_REASONS = frozenset({"server_error", "offline", "garbled_answer", "unreadable_record"})
@@ -175,17 +177,17 @@ def _written_element(response: ParsedResponse, step: Step) -> Row:
     row = rows[0] if isinstance(rows, list) and rows and isinstance(rows[0], dict) else {}
     problems = list(errors.validation_messages(row))
     if problems or row.get("StatusAttributeString") == "ERROR":  # in an answer whose status is a success
-        raise Invalid(
-            f"Xero refused the request: {'; '.join(p['message'] for p in problems) or 'it gives no reason'}.",
-            reason="refused_by_xero",
+        raise reasons.REFUSED_BY_XERO(
+            remedy=Invalid.default_remedy,
             problems=problems,
+            messages="; ".join(problem["message"] for problem in problems) or "it gives no reason",
         )
     if str(row.get(step.id_field) or _ZERO_ID) == _ZERO_ID:
-        raise Unavailable("Xero's answer does not contain the written element.", reason="garbled_answer")
+        raise GARBLED_ANSWER("Xero's answer does not contain the written element.")
     try:
         return check_types(row, step.shape)
     except UnreadableRecord as error:  # not a refusal: the record was written
-        raise Unavailable(error.message, reason="unreadable_record") from None
+        raise reasons.WRITTEN_UNREADABLE(error.message) from None
 
 
 # ---------------------------------------------------------------- History notes
