@@ -1,4 +1,4 @@
-"""The reasons of the errors that the Xero connector raises in addition to those of :mod:`bizosaas_xero.toolkit.reasons`."""
+"""The reasons of the errors that the Xero connector raises; others are in :mod:`bizosaas_xero.toolkit.reasons`."""
 
 from __future__ import annotations
 
