@@ -10,6 +10,10 @@ from unittest import mock
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = [
+    f"contract_tests.helpers.fixtures.{name}" for name in ("sandbox", "xero", "host", "cli", "gateway", "distribution")
+]
+
 # A busy machine is no failure: no deadlines, and slow drawing is allowed. The quick tier draws the same
 # examples each time, so that a change is judged by what it changes; the long tier searches for new ones.
 _CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -44,3 +48,22 @@ def _every_fault_strikes(request):
     unstruck = [fault.to_public() for fault in added if not fault.struck]
     if unstruck and not request.node.get_closest_marker("unstruck_faults"):
         pytest.fail(f"these faults struck no request: {unstruck}", pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def no_sleep(request):
+    """Retry as often as in earnest and do not sleep; the marker `attempts` lowers how often."""
+    import stamina
+
+    marker = request.node.get_closest_marker("attempts")
+    with stamina.set_testing(True, attempts=marker.args[0] if marker else 10, cap=True):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _clients_are_closed():
+    """Close the connector's HTTP clients after each test: an open socket would fail another test."""
+    yield
+    module = sys.modules.get("bizosaas_xero.toolkit.http")
+    if module is not None:
+        module.close_clients()

@@ -13,8 +13,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bizosaas_xero.sandbox import serve
-from contract_tests.cli.conftest import COMMAND
+from contract_tests.helpers.person import COMMAND
+
+pytestmark = pytest.mark.xero_sandbox(invoices=40, seed=6)
 
 # What a request may hold; Xero's own texts may hold control characters too, a request's are refused.
 ATTACK = (
@@ -27,41 +28,22 @@ STORED_ATTACK = (
 )
 
 
-@pytest.fixture(scope="module")
-def box():
-    with serve(invoices=40, seed=6, limits=False) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def sandbox(box):
-    """A sandbox of our own: these tests write to it."""
-    return box.info
-
-
 @pytest.fixture
-def quick(quick):
-    """A person whose calls do not wait for Xero's limit a minute."""
-    quick.environ["XERO_CALLS_PER_MINUTE"] = "0"
-    return quick
-
-
-@pytest.fixture
-def customer(box):
-    store = box.sandbox.store(box.info["organisations"][0]["id"])
+def billed_contact(shared_sandbox_server):
+    store = shared_sandbox_server.sandbox.store(shared_sandbox_server.info["organisations"][0]["id"])
     wanted = {"ContactStatus": "ACTIVE", "DefaultCurrency": store.currency}
     return next(row for row in store.rows("Contacts") if all(row.get(n) == v for n, v in wanted.items()))
 
 
 @pytest.fixture
-def asked(quick, customer):
+def requested_invoice(in_process_person, billed_contact):
     """A requested invoice; returns the hash of its plan."""
 
     def ask(key="k", **changes):
         line = {"description": "Advice", "quantity": 2, "unit_amount": 150.00, "account": "200"}
         line |= {"description": changes.pop("description")} if "description" in changes else {}
         params = {
-            "contact": {"id": customer["ContactID"]},
+            "contact": {"id": billed_contact["ContactID"]},
             "lines": [line],
             "value_is": "net",
             "due_date": (datetime.now(UTC) + timedelta(days=30)).date().isoformat(),
@@ -69,7 +51,7 @@ def asked(quick, customer):
             **changes,
         }
         words = ("run", "create_invoice", "--params", json.dumps(params), "--business-key", key)
-        found = quick.json(*words, "--as", "agent", code=3)
+        found = in_process_person.json(*words, "--as", "agent", code=3)
         assert found["status"] == "needs_approval"
         return found["plan"]["hash"]
 
@@ -108,71 +90,73 @@ def at_terminal(person, *args, answer="", early="", width=100):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
 
 
-def test_a_person_reads_all_of_it_and_says_yes(quick, asked, customer):
-    hashed = asked("full")
-    code, shown = at_terminal(quick, "approve", hashed[:8], "--as", "Ann", answer="yes")
+def test_a_person_reads_all_of_it_and_says_yes(in_process_person, requested_invoice, billed_contact):
+    hashed = requested_invoice("full")
+    code, shown = at_terminal(in_process_person, "approve", hashed[:8], "--as", "Ann", answer="yes")
     text = re.sub(r"\x1b\[[0-9;]*m", "", shown)
     assert code == 0, text
     for part in (
-        "Demo Company (NZ)", customer["Name"], "Advice", "15% GST on Income", "total NZD 345.00",
+        "Demo Company (NZ)", billed_contact["Name"], "Advice", "15% GST on Income", "total NZD 345.00",
         "610 Accounts Receivable", "Total", "345.00", "Warnings", "None.", "Asked for by: agent",
         "Expires:", "It would: authorise", "Ann: approve create_invoice of 345.00 NZD", "Ann approved it",
     ):  # fmt: skip
         assert part in text, part
-    done = quick.json("run", "create_invoice", "--commit", hashed[:12], "--as", "agent")
+    done = in_process_person.json("run", "create_invoice", "--commit", hashed[:12], "--as", "agent")
     assert (done["status"], done["data"]["total"]) == ("done", "345.00")
-    assert quick.json("run", "create_invoice", "--commit", hashed)["repeated"]
-    assert quick.json("approve", hashed, "--as", "Ann", "--refuse", code=4)["error"]["reason"] == "plan_done"
+    assert in_process_person.json("run", "create_invoice", "--commit", hashed)["repeated"]
+    assert (
+        in_process_person.json("approve", hashed, "--as", "Ann", "--refuse", code=4)["error"]["reason"] == "plan_done"
+    )
 
 
 @pytest.mark.parametrize(("answer", "code", "kind"), [("no", 0, "refusal"), ("", 3, None), ("maybe", 3, None)])
-def test_any_other_answer_approves_nothing(quick, asked, answer, code, kind):
-    hashed = asked(f"answer {answer}")
-    assert at_terminal(quick, "approve", hashed, "--as", "Ann", answer=answer)[0] == code
-    kinds = [entry["kind"] for entry in quick.json("audit", "--key", f"answer {answer}")["entries"]]
+def test_any_other_answer_approves_nothing(in_process_person, requested_invoice, answer, code, kind):
+    hashed = requested_invoice(f"answer {answer}")
+    assert at_terminal(in_process_person, "approve", hashed, "--as", "Ann", answer=answer)[0] == code
+    kinds = [entry["kind"] for entry in in_process_person.json("audit", "--key", f"answer {answer}")["entries"]]
     assert ("refusal" in kinds) == (kind == "refusal")
     assert "approval" not in kinds
-    again = quick.json("run", "create_invoice", "--commit", hashed, code=4 if kind else 3)
+    again = in_process_person.json("run", "create_invoice", "--commit", hashed, code=4 if kind else 3)
     assert again.get("status") == "needs_approval" or again["error"]["reason"] == "plan_refused"
 
 
-def test_what_was_typed_ahead_is_no_answer(quick, asked):
-    assert at_terminal(quick, "approve", asked("early"), "--as", "Ann", early="yes")[0] == 3
-    assert "1 plan waits for approval" in quick.run("status").stdout
+def test_what_was_typed_ahead_is_no_answer(in_process_person, requested_invoice):
+    assert at_terminal(in_process_person, "approve", requested_invoice("early"), "--as", "Ann", early="yes")[0] == 3
+    assert "1 plan waits for approval" in in_process_person.run("status").stdout
 
 
-def test_without_a_terminal_nothing_is_decided(quick, asked):
-    hashed = asked("pipe")
-    done = quick.run("approve", hashed, given="yes\n")
+def test_without_a_terminal_nothing_is_decided(in_process_person, requested_invoice):
+    hashed = requested_invoice("pipe")
+    done = in_process_person.run("approve", hashed, given="yes\n")
     assert done.returncode == 3
     assert "Nothing was decided." in done.stdout
-    assert quick.json("approve", hashed, code=3)["decision"] is None
+    assert in_process_person.json("approve", hashed, code=3)["decision"] is None
 
 
-def test_yes_needs_the_policys_leave(quick, asked):
-    hashed = asked("yes")
-    refused = quick.json("approve", hashed, "--yes", "--as", "Ann", code=3)["error"]
+def test_yes_needs_the_policys_leave(in_process_person, requested_invoice):
+    hashed = requested_invoice("yes")
+    refused = in_process_person.json("approve", hashed, "--yes", "--as", "Ann", code=3)["error"]
     assert refused["reason"] == "yes_not_allowed"
-    quick.json("configure", "--policy", "create_invoice=approval,,,yes")
-    found = quick.json("approve", hashed, "--yes", "--as", "Ann")
+    in_process_person.json("configure", "--policy", "create_invoice=approval,,,yes")
+    found = in_process_person.json("approve", hashed, "--yes", "--as", "Ann")
     assert (found["decision"]["decision"], found["decision"]["approver"]) == ("approved", "Ann")
 
 
-def test_who_asked_cannot_say_yes_and_can_say_no(quick, asked):
-    hashed = asked("self")
-    quick.json("configure", "--policy", "create_invoice=approval,,,yes")
-    same = quick.json("approve", hashed, "--yes", "--as", " AGENT", code=2)["error"]
+def test_who_asked_cannot_say_yes_and_can_say_no(in_process_person, requested_invoice):
+    hashed = requested_invoice("self")
+    in_process_person.json("configure", "--policy", "create_invoice=approval,,,yes")
+    same = in_process_person.json("approve", hashed, "--yes", "--as", " AGENT", code=2)["error"]
     assert same["reason"] == "approver_is_requester"
-    assert quick.json("approve", hashed, "--refuse", "--as", "agent")["decision"]["decision"] == "refused"
+    assert in_process_person.json("approve", hashed, "--refuse", "--as", "agent")["decision"]["decision"] == "refused"
 
 
-def test_what_waits_is_listed(quick, asked):
-    assert quick.run("approve").stdout.strip() == "No plan waits for approval."
-    hashed = asked("list")
-    shown = quick.run("approve").stdout
+def test_what_waits_is_listed(in_process_person, requested_invoice):
+    assert in_process_person.run("approve").stdout.strip() == "No plan waits for approval."
+    hashed = requested_invoice("list")
+    shown = in_process_person.run("approve").stdout
     assert hashed[:12] in shown
     assert "345.00 NZD" in shown
-    (plan,) = quick.json("approve")["plans"]
+    (plan,) = in_process_person.json("approve")["plans"]
     assert (plan["hash"], plan["policy"]["run"], plan["requesters"]) == (hashed, "ask", ["agent"])
     assert plan["requests"][0]["path"] == "/api.xro/2.0/Invoices"
 
@@ -187,33 +171,36 @@ def test_what_waits_is_listed(quick, asked):
         (("0" * 64, "--organisation", "Nobody"), "unknown_organisation"),
     ],
 )
-def test_what_cannot_be_decided(quick, args, reason):
-    assert quick.json("approve", *args, code=2)["error"]["reason"] == reason
+def test_what_cannot_be_decided(in_process_person, args, reason):
+    assert in_process_person.json("approve", *args, code=2)["error"]["reason"] == reason
 
 
 @pytest.fixture
-def bad_name(box, customer):
+def hostile_contact_name(shared_sandbox_server, billed_contact):
     """Let the customer's name in Xero be an attack, with control characters that no request could hold."""
-    store = box.sandbox.store(box.info["organisations"][0]["id"])
-    store.edit("Contacts", customer["ContactID"], {"Name": STORED_ATTACK})
+    store = shared_sandbox_server.sandbox.store(shared_sandbox_server.info["organisations"][0]["id"])
+    store.edit("Contacts", billed_contact["ContactID"], {"Name": STORED_ATTACK})
     yield
-    store.edit("Contacts", customer["ContactID"], {"Name": customer["Name"]})
+    store.edit("Contacts", billed_contact["ContactID"], {"Name": billed_contact["Name"]})
 
 
-def test_a_request_with_control_characters_is_refused_and_fakes_nothing(quick, customer):
+def test_a_request_with_control_characters_is_refused_and_fakes_nothing(in_process_person, billed_contact):
     line = {"description": "x\x1b[2J", "quantity": 1, "unit_amount": 1, "account": "200"}
-    params = json.dumps({"contact": {"id": customer["ContactID"]}, "lines": [line], "value_is": "net"})
-    done = quick.run("run", "create_invoice", "--params", params, "--business-key", "control")
+    params = json.dumps({"contact": {"id": billed_contact["ContactID"]}, "lines": [line], "value_is": "net"})
+    done = in_process_person.run("run", "create_invoice", "--params", params, "--business-key", "control")
     assert done.returncode == 2
     assert "control character U+001B" in " ".join(done.stderr.split())
     assert "\x1b[2J" not in done.stdout + done.stderr
-    assert quick.json("approve")["plans"] == []
+    assert in_process_person.json("approve")["plans"] == []
 
 
-@pytest.mark.usefixtures("bad_name")
-def test_no_text_of_a_document_fakes_what_is_shown(quick, asked):
-    hashed = asked("attack\u00a0", description=ATTACK, reference=ATTACK[:200])
-    for shown in (quick.run("approve", hashed).stdout, at_terminal(quick, "approve", hashed)[1]):
+@pytest.mark.usefixtures("hostile_contact_name")
+def test_no_text_of_a_document_fakes_what_is_shown(in_process_person, requested_invoice):
+    hashed = requested_invoice("attack\u00a0", description=ATTACK, reference=ATTACK[:200])
+    for shown in (
+        in_process_person.run("approve", hashed).stdout,
+        at_terminal(in_process_person, "approve", hashed)[1],
+    ):
         for forbidden in ("\x1b[2J", "\x1b[1;1H", "\x1b]8", *"\x07\x08\x9b\u202e\u2066\u200b\u2028\u2029"):
             assert forbidden not in shown
         text = re.sub(r"\x1b\[[0-9;]*m", "", shown).replace("\r\n", "\n")

@@ -103,15 +103,15 @@ def test_not_connected_yet(stranger):
     assert "What to do: " in shown.stderr
 
 
-def test_unknown_names(connected):
-    told = connected.json("sync", "invoces", code=2)
+def test_unknown_names(consented_person):
+    told = consented_person.json("sync", "invoces", code=2)
     refused(2, told, exit_code=2, error="not_found", words="invoices, bills")
-    told = connected.json("sync", "-o", "No Such Company Ltd", code=2)
+    told = consented_person.json("sync", "-o", "No Such Company Ltd", code=2)
     refused(2, told, exit_code=2, error="not_found", words="Demo Company")
-    told = connected.json("organisations", "--connect", "nobody", code=3)
+    told = consented_person.json("organisations", "--connect", "nobody", code=3)
     refused(3, told, exit_code=3, error="organisation_unavailable", words="Demo Company")
-    assert connected.run("sync", "--no-such-option").returncode == 2
-    assert connected.run("no-such-command").returncode == 2
+    assert consented_person.run("sync", "--no-such-option").returncode == 2
+    assert consented_person.run("no-such-command").returncode == 2
 
 
 def test_an_organisation_not_offered(person):
@@ -119,27 +119,27 @@ def test_an_organisation_not_offered(person):
     refused(code, told, exit_code=3, error="organisation_unavailable", words="does not reach")
 
 
-def test_wrong_key(connected):
-    told = connected.json("sync", code=3, BIZOSAAS_SECRET_KEY=Fernet.generate_key().decode())
+def test_wrong_key(consented_person):
+    told = consented_person.json("sync", code=3, BIZOSAAS_SECRET_KEY=Fernet.generate_key().decode())
     refused(3, told, exit_code=3, error="misconfigured", words="not the key")
-    told = connected.json("status", code=3, BIZOSAAS_SECRET_KEY="hello")
+    told = consented_person.json("status", code=3, BIZOSAAS_SECRET_KEY="hello")
     refused(3, told, exit_code=3, error="misconfigured", words="32 bytes")
 
 
-def test_damaged_database(connected):
-    path = connected.home / "bizosaas.db"
+def test_damaged_database(consented_person):
+    path = consented_person.home / "bizosaas.db"
     path.write_bytes(os.urandom(8192))
     for command in ("sync", "status", "organisations", "disconnect"):
-        told = connected.json(command, code=3)
+        told = consented_person.json(command, code=3)
         refused(3, told, exit_code=3, error="misconfigured", words="damaged")
 
 
-def test_damaged_cursor_heals_itself(connected):
-    first = connected.json("sync", "contacts")["connections"][0]["entities"][0]
-    with sqlite3.connect(connected.home / "bizosaas.db") as database:
+def test_damaged_cursor_heals_itself(consented_person):
+    first = consented_person.json("sync", "contacts")["connections"][0]["entities"][0]
+    with sqlite3.connect(consented_person.home / "bizosaas.db") as database:
         database.execute("""UPDATE host_entities SET cursor = '{"v": 77}'""")
     database.close()
-    again = connected.json("sync", "contacts")["connections"][0]["entities"][0]
+    again = consented_person.json("sync", "contacts")["connections"][0]["entities"][0]
     assert (again["problem"], again["new"], again["same"]) == (None, 0, first["new"])
 
 
@@ -149,54 +149,54 @@ def test_a_home_that_cannot_be_used(person, tmp_path):
     refused(3, told, exit_code=3, error="misconfigured", words="BIZOSAAS_HOME")
 
 
-def test_a_wrong_address(connected):
-    told = connected.json("connect", "--no-browser", code=3, XERO_API_URL="http://example.com")
+def test_a_wrong_address(consented_person):
+    told = consented_person.json("connect", "--no-browser", code=3, XERO_API_URL="http://example.com")
     refused(3, told, exit_code=3, error="misconfigured", words="must be an https:// address")
-    told = connected.json("sync", "accounts", code=3, XERO_API_URL="http://example.com")
+    told = consented_person.json("sync", "accounts", code=3, XERO_API_URL="http://example.com")
     problem = told["connections"][0]["entities"][0]["problem"]
     assert (problem["code"], problem["reason"]) == ("misconfigured", "other_address")
     assert "XERO_API_URL is http://example.com" in problem["message"]
-    assert connected.sandbox["api_url"] in problem["message"]
+    assert consented_person.sandbox["api_url"] in problem["message"]
     assert "Unset XERO_API_URL" in problem["remedy"]
-    assert connected.json("sync", "accounts")["exit_code"] == 0, "the connection keeps its own address"
+    assert consented_person.json("sync", "accounts")["exit_code"] == 0, "the connection keeps its own address"
 
 
-def test_a_revoked_grant_is_said_once_and_mended_by_connecting(connected):
-    connected.json("sync", "accounts")
-    connected.fault("revoke_grant")
-    shown = connected.run("sync")
+def test_a_revoked_grant_is_said_once_and_mended_by_connecting(consented_person):
+    consented_person.json("sync", "accounts")
+    consented_person.fault("revoke_grant")
+    shown = consented_person.run("sync")
     assert shown.returncode == 3
     assert shown.stdout.count("What to do:") == 1
     assert "bizosaas-xero connect" in shown.stdout
-    told = connected.json("status", code=3)["connections"][0]
+    told = consented_person.json("status", code=3)["connections"][0]
     assert told["state"] == "reconnect"
-    assert "must be connected again" in connected.run("status").stdout
-    assert connected.connect()[0] == 0
-    assert connected.json("sync", "invoices")["connections"][0]["entities"][0]["problem"] is None
-    assert connected.json("status")["connections"][0]["state"] == "active"
+    assert "must be connected again" in consented_person.run("status").stdout
+    assert consented_person.connect()[0] == 0
+    assert consented_person.json("sync", "invoices")["connections"][0]["entities"][0]["problem"] is None
+    assert consented_person.json("status")["connections"][0]["state"] == "active"
 
 
-def test_a_used_up_day_is_for_later(connected):
-    connected.fault("rate_limit", problem="day", times=None)
-    told = connected.json("sync", "accounts", code=4)
+def test_a_used_up_day_is_for_later(consented_person):
+    consented_person.fault("rate_limit", problem="day", times=None)
+    told = consented_person.json("sync", "accounts", code=4)
     problem = told["connections"][0]["entities"][0]["problem"]
     assert (problem["code"], problem["recovery"]) == ("rate_limited", "wait")
 
 
-def test_a_row_that_cannot_be_read_is_told_and_kept(connected):
+def test_a_row_that_cannot_be_read_is_told_and_kept(consented_person):
     # Rows that cannot be read are read again, so this one stays damaged.
-    connected.fault("bad_row", match={"path": "/Invoices"}, field="Date", value="/Date(oops)/", times=None)
-    told = connected.json("sync", "invoices", code=5)["connections"][0]["entities"][0]
+    consented_person.fault("bad_row", match={"path": "/Invoices"}, field="Date", value="/Date(oops)/", times=None)
+    told = consented_person.json("sync", "invoices", code=5)["connections"][0]["entities"][0]
     assert (told["rejected"], told["problem"]) == (1, None)
-    assert "the table 'rejected'" in connected.run("sync", "invoices", "--full").stdout
+    assert "the table 'rejected'" in consented_person.run("sync", "invoices", "--full").stdout
 
 
 @pytest.mark.parametrize("command", [["connect", "--port", "0"], ["connect", "--no-browser"], ["sync", "accounts"]])
-def test_ctrl_c_ends_quietly(connected, command):
+def test_ctrl_c_ends_quietly(consented_person, command):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-    connected.fault("latency", seconds=30, match={"path": "/api.xro/"})
-    process = connected.start(*[port if word == "0" else word for word in command])
+    consented_person.fault("latency", seconds=30, match={"path": "/api.xro/"})
+    process = consented_person.start(*[port if word == "0" else word for word in command])
     if command[0] == "connect":
         assert next(line for line in process.stderr if "/connect/authorize" in line)
     else:
@@ -218,18 +218,18 @@ def test_a_missing_extra_is_named(stranger, tmp_path, library, words):
     assert library in done.stderr
 
 
-def test_a_dead_sign_in_does_not_hide_the_others(connected):
-    second = dict(connected.environ)
-    credentials = connected.sandbox["apps"]["legacy"]
-    connected.environ |= {
+def test_a_dead_sign_in_does_not_hide_the_others(consented_person):
+    second = dict(consented_person.environ)
+    credentials = consented_person.sandbox["apps"]["legacy"]
+    consented_person.environ |= {
         "XERO_CLIENT_ID": credentials["client_id"],
         "XERO_CLIENT_SECRET": credentials["client_secret"],
     }
-    other = connected.sandbox["organisations"][1]["id"]
-    assert connected.connect("--scopes", "legacy", organisations=[other])[0] == 0
-    connected.environ = second
+    other = consented_person.sandbox["organisations"][1]["id"]
+    assert consented_person.connect("--scopes", "legacy", organisations=[other])[0] == 0
+    consented_person.environ = second
     for kind in ("revoke_grant", "expire_token"):
-        connected.fault(kind, match={"path": "/connections"})
-    told = connected.json("organisations")
+        consented_person.fault(kind, match={"path": "/connections"})
+    told = consented_person.json("organisations")
     assert len(told["organisations"]) == 1
     assert [problem["recovery"] for problem in told["problems"]] == ["reconnect"]

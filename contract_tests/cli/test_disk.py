@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from contract_tests.cli.conftest import COMMAND
+from contract_tests.helpers.person import COMMAND
 
 ENTITIES = ["invoices", "bills", "contacts", "bank_transactions", "accounts", "payments"]
 POWERLESS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
@@ -18,9 +18,9 @@ POWERLESS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-
 
 
 @pytest.fixture
-def mortal(connected_at_once):
+def unprivileged_person(connected_person):
     """A connected person who may not write what the file's mode forbids, even if it is root's."""
-    person = connected_at_once
+    person = connected_person
     if os.geteuid() == 0:
         tried = [*POWERLESS, "true"]
         if not shutil.which("setpriv") or subprocess.run(tried, check=False).returncode:  # noqa: S603
@@ -38,23 +38,23 @@ def mortal(connected_at_once):
     ],
     ids=["folder", "database", "key"],
 )
-def test_what_may_not_be_written_is_named_and_left_as_it_is(mortal, name, mode, reason, words):
-    path = mortal.home / name
+def test_what_may_not_be_written_is_named_and_left_as_it_is(unprivileged_person, name, mode, reason, words):
+    path = unprivileged_person.home / name
     before = path.stat().st_mode
     path.chmod(mode)
     try:
-        error = mortal.json("sync", "accounts", code=3)["error"]
+        error = unprivileged_person.json("sync", "accounts", code=3)["error"]
     finally:
         path.chmod(before)
     assert (error["code"], error["reason"]) == ("misconfigured", reason)
     assert str(path) in error["message"]
     assert words in error["remedy"]
-    assert mortal.json("sync", "accounts")["connections"][0]["entities"][0]["problem"] is None
+    assert unprivileged_person.json("sync", "accounts")["connections"][0]["entities"][0]["problem"] is None
 
 
-def test_a_folder_that_may_not_be_made_is_named(mortal, tmp_path):
+def test_a_folder_that_may_not_be_made_is_named(unprivileged_person, tmp_path):
     (tmp_path / "closed").mkdir(mode=0o500)
-    error = mortal.json("status", code=3, BIZOSAAS_HOME=str(tmp_path / "closed" / "home"))["error"]
+    error = unprivileged_person.json("status", code=3, BIZOSAAS_HOME=str(tmp_path / "closed" / "home"))["error"]
     assert (error["reason"], "closed/home" in error["message"]) == ("home_unusable", True)
     assert "BIZOSAAS_HOME" in error["remedy"]
 
@@ -118,15 +118,15 @@ def fails_and_goes_on(person, again, tmp_path):
 
 
 @pytest.mark.parametrize("room", [150_000, 350_000], ids=["at the first batch", "later"])
-def test_a_quota_that_is_used_up(connected_at_once, tmp_path, room):
-    person = connected_at_once
+def test_a_quota_that_is_used_up(connected_person, tmp_path, room):
+    person = connected_person
     plain, size = person.command, (person.home / "bizosaas.db").stat().st_size
     limited(person, size + room)
     fails_and_goes_on(person, lambda: setattr(person, "command", plain), tmp_path)
 
 
-def test_a_disk_that_is_full(connected_at_once, small_disk, tmp_path):
-    person, (place, enlarge) = connected_at_once, small_disk
+def test_a_disk_that_is_full(connected_person, small_disk, tmp_path):
+    person, (place, enlarge) = connected_person, small_disk
     shutil.copytree(person.home, place / "home")
     person.home = place / "home"
     person.environ["BIZOSAAS_HOME"] = str(person.home)

@@ -12,14 +12,14 @@ from decimal import Decimal
 import pytest
 
 from bizosaas_xero.cli.commands.demo import WHO_OWES_MOST
-from contract_tests.cli.conftest import Person
 from contract_tests.helpers.paths import ROOT
+from contract_tests.helpers.person import Person
 
 BLOCKS = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "five-minutes.md").read_text(encoding="utf-8"), re.DOTALL)
 
 
 @pytest.fixture(scope="module")
-def synced(tmp_path_factory):
+def demo_database(tmp_path_factory):
     """Return a function that runs a statement on the demo's database, and all invoices as Xero sent them."""
     shown = Person(tmp_path_factory.mktemp("home")).json("demo", "--invoices", "400")
     with closing(sqlite3.connect(shown["database"])) as database:
@@ -45,8 +45,8 @@ def test_no_other_page_has_a_statement_that_is_not_compared():
     assert len(BLOCKS) == 3
 
 
-def test_who_owes_most_adds_approved_invoices_of_one_currency(synced):
-    query, invoices = synced
+def test_who_owes_most_adds_approved_invoices_of_one_currency(demo_database):
+    query, invoices = demo_database
     owed = Counter()
     for row in invoices:
         if row["Status"] == "AUTHORISED":
@@ -58,8 +58,8 @@ def test_who_owes_most_adds_approved_invoices_of_one_currency(synced):
     assert any(row["Status"] == "DRAFT" and Decimal(row["AmountDue"]) for row in invoices)
 
 
-def test_who_owes_and_since_when_counts_overdue_invoices_alone(synced):
-    query, invoices = synced
+def test_who_owes_and_since_when_counts_overdue_invoices_alone(demo_database):
+    query, invoices = demo_database
     [(today,)] = query("SELECT date('now')")
     owed, since = Counter(), {}
     for row in invoices:
@@ -73,8 +73,8 @@ def test_who_owes_and_since_when_counts_overdue_invoices_alone(synced):
     assert all((since[name], money(owed[name])) == (first, money(owes)) for name, first, owes in found)
 
 
-def test_sales_of_each_month_add_approved_and_paid_invoices(synced):
-    query, invoices = synced
+def test_sales_of_each_month_add_approved_and_paid_invoices(demo_database):
+    query, invoices = demo_database
     months = defaultdict(list)
     for row in invoices:
         if row["Status"] in {"AUTHORISED", "PAID"} and row["CurrencyCode"] == "NZD":
@@ -83,8 +83,8 @@ def test_sales_of_each_month_add_approved_and_paid_invoices(synced):
     assert [(month, count, money(sales)) for month, count, sales in query(BLOCKS[1])] == expected
 
 
-def test_lines_of_the_newest_invoices_are_those_that_xero_sent(synced):
-    query, invoices = synced
+def test_lines_of_the_newest_invoices_are_those_that_xero_sent(demo_database):
+    query, invoices = demo_database
     ordered = sorted(invoices, key=lambda row: row["InvoiceNumber"])
     ordered.sort(key=lambda row: day(row, "Date"), reverse=True)
     lines = [

@@ -13,7 +13,7 @@ import sys
 import httpx
 import pytest
 
-from contract_tests.cli.conftest import COMMAND
+from contract_tests.helpers.person import COMMAND
 
 ENTITIES = ["invoices", "bills", "contacts", "bank_transactions", "accounts", "payments"]
 
@@ -87,10 +87,10 @@ def test_connect_sync_status_disconnect(person):
 
 
 @pytest.mark.parametrize("app", ["pkce", "custom", "legacy"])
-def test_every_kind_of_app_connects(tmp_path, sandbox, app):
-    from contract_tests.cli.conftest import Person
+def test_every_kind_of_app_connects(tmp_path, sandbox_info, app):
+    from contract_tests.helpers.person import Person
 
-    person = Person(tmp_path / "home", sandbox, app)
+    person = Person(tmp_path / "home", sandbox_info, app)
     if app == "custom":
         assert person.json("connect", "--kind", "custom")["connection"]["organisation_id"]
     else:
@@ -146,12 +146,12 @@ def test_several_organisations_are_offered_and_none_is_taken(person):
     assert len(person.json("disconnect", "--yes", "-o", both[0], "--revoke")["disconnected"]) == 2
 
 
-def test_a_person_can_use_a_terminal(connected):
-    done = connected.run("sync", "invoices")
+def test_a_person_can_use_a_terminal(consented_person):
+    done = consented_person.run("sync", "invoices")
     assert done.returncode == 0
     assert re.search(r"invoices +\d+ +0 +0 +0 +1 +[\d.]+ kB +yes", done.stdout)
     assert "\x1b" not in done.stdout + done.stderr
-    told = connected.run("status")
+    told = consented_person.run("status")
     assert "connected" in told.stdout
     assert "just now" in told.stdout
 

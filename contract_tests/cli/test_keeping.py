@@ -67,8 +67,8 @@ def open_invoices(person):
     return [row for row in rows if row["Type"] == "ACCREC" and row["Status"] == "AUTHORISED"]
 
 
-def test_two_watch_beside_each_other_and_stop_when_told(quick):
-    person = quick
+def test_two_watch_beside_each_other_and_stop_when_told(in_process_person):
+    person = in_process_person
     watchers = [Watcher(person), Watcher(person)]
     done = lambda: [line for watcher in watchers for line in watcher.lines]  # noqa: E731
     until(lambda: len({line["entity"] for line in done() if not line.get("problem")}) == len(ENTITIES))
@@ -85,8 +85,8 @@ def test_two_watch_beside_each_other_and_stop_when_told(quick):
     assert log["peak_in_flight"] <= 5
 
 
-def test_stopped_in_the_middle_of_a_batch_nothing_is_lost(quick):
-    person = quick
+def test_stopped_in_the_middle_of_a_batch_nothing_is_lost(in_process_person):
+    person = in_process_person
     person.environ["XERO_PAGE_SIZE"] = "20"
     person.fault("latency", seconds=1, times=None, match={"path": "/Invoices"}, after=1)
     watcher = Watcher(person)
@@ -102,8 +102,8 @@ def test_stopped_in_the_middle_of_a_batch_nothing_is_lost(quick):
     assert (fresh["new"], fresh["changed"]) == (0, 0)
 
 
-def test_watch_stands_alone(quick):
-    refused = quick.json("sync", "invoices", "--watch", code=2)["error"]
+def test_watch_stands_alone(in_process_person):
+    refused = in_process_person.json("sync", "invoices", "--watch", code=2)["error"]
     assert refused["reason"] == "watch_alone"
     assert "configure --interval" in refused["remedy"]
 
@@ -132,8 +132,8 @@ def crm() -> Iterator[tuple[str, list[tuple[dict, bytes]]]]:
         server.server_close()
 
 
-def test_decide_then_a_deal_is_paid_and_the_crm_hears_of_it(quick):
-    person = quick
+def test_decide_then_a_deal_is_paid_and_the_crm_hears_of_it(in_process_person):
+    person = in_process_person
     with crm() as (url, came):
         person.json("sync", "accounts", "invoices")
         decided = person.json("configure", "--sales-account", "200", "--interval", "invoices=600", "--callback", url)
@@ -164,8 +164,8 @@ def test_decide_then_a_deal_is_paid_and_the_crm_hears_of_it(quick):
     assert person.json("configure")["connections"][0]["settings"] == {"sales_account": "200"}
 
 
-def test_events_are_followed(quick):
-    person = quick
+def test_events_are_followed(in_process_person):
+    person = in_process_person
     person.json("sync", "invoices")
     process = person.start("events", "--follow", "--json")
     edit(person, "Invoices", open_invoices(person)[1]["InvoiceID"], Status="VOIDED")
@@ -181,22 +181,22 @@ def findings(told):
     return {(item["part"], item["level"]) for item in told["findings"]}
 
 
-def test_doctor_finds_nothing_wrong_where_all_is_well(quick):
-    quick.json("sync", "accounts")
-    told = quick.json("doctor")
+def test_doctor_finds_nothing_wrong_where_all_is_well(in_process_person):
+    in_process_person.json("sync", "accounts")
+    told = in_process_person.json("doctor")
     assert {level for _, level in findings(told)} <= {"ok", "warning"}
     parts = {part for part, _ in findings(told)}
     assert parts == {
         *("database", "key", "connector", "credentials", "sign-in", "clock", "permissions"),
         *("organisation", "limits"),
     }
-    shown = quick.run("doctor")
+    shown = in_process_person.run("doctor")
     assert shown.returncode == 0
-    assert all(len(line) <= 80 for line in shown.stdout.splitlines() if str(quick.home) not in line)
+    assert all(len(line) <= 80 for line in shown.stdout.splitlines() if str(in_process_person.home) not in line)
 
 
-def test_doctor_says_what_is_wrong_and_what_to_do(quick):
-    person = quick
+def test_doctor_says_what_is_wrong_and_what_to_do(in_process_person):
+    person = in_process_person
     (person.home / "secret.key").chmod(0o644)
     person.fault("disconnect")
     told = person.json("doctor", code=3)
@@ -216,11 +216,11 @@ def test_doctor_says_what_is_wrong_and_what_to_do(quick):
 
 
 @pytest.mark.parametrize(("shift", "word"), [(-90, "ahead"), (90, "behind"), (30, "right")])
-def test_doctor_compares_the_clocks_now(quick, shift, word):
-    url = f"{quick.sandbox['api_url']}/_sandbox/clock"
+def test_doctor_compares_the_clocks_now(in_process_person, shift, word):
+    url = f"{in_process_person.sandbox['api_url']}/_sandbox/clock"
     httpx.post(url, json={"shift": shift}).raise_for_status()
     try:
-        told = quick.json("doctor")
+        told = in_process_person.json("doctor")
     finally:
         httpx.post(url, json={"shift": 0}).raise_for_status()
     clock = next(item for item in told["findings"] if item["part"] == "clock")
@@ -230,24 +230,24 @@ def test_doctor_compares_the_clocks_now(quick, shift, word):
     assert ("timedatectl" in clock["remedy"]) == (word != "right")
 
 
-def test_the_key_is_changed(quick):
+def test_the_key_is_changed(in_process_person):
     from cryptography.fernet import Fernet
 
     new = Fernet.generate_key().decode()
-    old = (quick.home / "secret.key").read_text()
-    quick.environ["BIZOSAAS_SECRET_KEY"] = f"{new},{old}"
-    assert quick.json("doctor", "--rotate-key")["rotated"] == 3
-    quick.environ["BIZOSAAS_SECRET_KEY"] = new
-    assert quick.json("sync", "accounts")["exit_code"] == 0
-    del quick.environ["BIZOSAAS_SECRET_KEY"]
-    assert quick.json("status", code=3)["error"]["reason"] == "wrong_secret_key"
+    old = (in_process_person.home / "secret.key").read_text()
+    in_process_person.environ["BIZOSAAS_SECRET_KEY"] = f"{new},{old}"
+    assert in_process_person.json("doctor", "--rotate-key")["rotated"] == 3
+    in_process_person.environ["BIZOSAAS_SECRET_KEY"] = new
+    assert in_process_person.json("sync", "accounts")["exit_code"] == 0
+    del in_process_person.environ["BIZOSAAS_SECRET_KEY"]
+    assert in_process_person.json("status", code=3)["error"]["reason"] == "wrong_secret_key"
 
 
 PLANTED = "Plantagenet-7-secret"
 
 
-def test_the_bundle_holds_nothing_that_is_anybodys_business(quick, tmp_path):
-    person = quick
+def test_the_bundle_holds_nothing_that_is_anybodys_business(in_process_person, tmp_path):
+    person = in_process_person
     person.json("sync", "accounts", "contacts")
     with open_host(person.home, environ={}) as host:
         kept = host.store.connections()[0]

@@ -20,22 +20,22 @@ ACTION = '[[scenarios]]\nname = "x"\nhook = "run_action"\naction = "pay"\nscript
 calm = settings(max_examples=100, suppress_health_check=list(HealthCheck), deadline=None)
 
 
-def read_or_refused(path, content):
+def read_or_refused(contract_path, content):
     """Read such a file, and let nothing through but a contract or an error that says what is wrong."""
-    path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
+    contract_path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
     try:
-        found = load(path)
+        found = load(contract_path)
     except ContractFileError as error:
         found = error
     if isinstance(found, ContractFileError):
-        assert str(path) in str(found)
+        assert str(contract_path) in str(found)
         assert "docs/contract.md" in str(found)
         assert len(str(found)) < 2_000
     return found
 
 
 @pytest.fixture
-def path(tmp_path):
+def contract_path(tmp_path):
     return tmp_path / "contract.toml"
 
 
@@ -55,8 +55,8 @@ def test_ours_is_read():
     ],
     ids=["no UTF-8", "a NUL", "deep", "dotted", "a mark first", "twice"],
 )
-def test_what_is_no_toml_is_refused(path, content):
-    assert isinstance(read_or_refused(path, content), ContractFileError)
+def test_what_is_no_toml_is_refused(contract_path, content):
+    assert isinstance(read_or_refused(contract_path, content), ContractFileError)
 
 
 def test_a_folder_and_nothing_are_refused(tmp_path):
@@ -102,8 +102,8 @@ def test_a_folder_and_nothing_are_refused(tmp_path):
         ("headers = [5]", "headers"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_named(path, content, named):
-    error = read_or_refused(path, content)
+def test_what_is_wrong_is_named(contract_path, content, named):
+    error = read_or_refused(contract_path, content)
     assert isinstance(error, ContractFileError)
     assert named in str(error)
 
@@ -118,13 +118,13 @@ FIELDS = st.sampled_from(sorted({*Contract.model_fields, *Scenario.model_fields}
 
 @calm
 @given(st.text(max_size=80) | st.binary(max_size=80))
-def test_any_text_is_read_or_refused(path, content):
-    read_or_refused(path, content)
+def test_any_text_is_read_or_refused(contract_path, content):
+    read_or_refused(contract_path, content)
 
 
 @calm
 @given(data=st.data())
-def test_our_own_with_a_line_changed_is_read_or_refused(path, data):
+def test_our_own_with_a_line_changed_is_read_or_refused(contract_path, data):
     lines = OURS.read_text(encoding="utf-8").splitlines()[:400]
     at = data.draw(st.integers(0, len(lines) - 1))
     name = lines[at].partition("=")[0]
@@ -132,7 +132,7 @@ def test_our_own_with_a_line_changed_is_read_or_refused(path, data):
         st.sampled_from(["", "= 5", '= "x"', "= []", "= {}", "= true", "= nan", '= ["a", 5]', "= 1979-05-27"])
     )
     lines[at] = f"{name} {junk}"
-    read_or_refused(path, "\n".join(lines))
+    read_or_refused(contract_path, "\n".join(lines))
 
 
 @calm
@@ -141,7 +141,7 @@ def test_our_own_with_a_line_changed_is_read_or_refused(path, data):
     st.lists(st.dictionaries(FIELDS, values), max_size=3) | values,
 )
 @example({"folder": 5}, [])
-def test_any_values_of_its_fields_are_read_or_refused(path, monkeypatch, top, scenarios):
+def test_any_values_of_its_fields_are_read_or_refused(contract_path, monkeypatch, top, scenarios):
     """What TOML can write or not: the model decides, and nothing else is raised."""
     monkeypatch.setattr(tomllib, "loads", lambda _: {**top, "scenarios": scenarios})
-    read_or_refused(path, "")
+    read_or_refused(contract_path, "")

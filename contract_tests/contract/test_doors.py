@@ -44,14 +44,14 @@ def children():
 
 
 @pytest.fixture
-def nothing(tmp_path):
+def empty_connector(tmp_path):
     (tmp_path / "nothing.py").write_text(NOTHING)
     return tmp_path
 
 
-def test_a_connector_that_gives_nothing_is_told_each_missing_promise(nothing):
+def test_a_connector_that_gives_nothing_is_told_each_missing_promise(empty_connector):
     begun, worked = time.monotonic(), children()
-    code, report = run(nothing, "nothing")
+    code, report = run(empty_connector, "nothing")
     # What other programs on this machine take is not counted; that it does not just wait is.
     assert children() - worked < 10
     assert time.monotonic() - begun < 60
@@ -184,8 +184,8 @@ def test_what_a_person_sees_of_a_bad_one(tmp_path):
     assert "csvshop (not installed) does not keep the contract: " in told
 
 
-def test_what_a_person_sees_without_a_contract_and_without_a_connector(nothing):
-    assert "No scenario was played: it has no contract.toml" in shown(nothing, "nothing")
-    told = " ".join(shown(nothing, "no_such_connector").split())
+def test_what_a_person_sees_without_a_contract_and_without_a_connector(empty_connector):
+    assert "No scenario was played: it has no contract.toml" in shown(empty_connector, "nothing")
+    told = " ".join(shown(empty_connector, "no_such_connector").split())
     assert "was not checked: The connector 'no_such_connector' does not exist" in told
     assert "does not keep" not in told

@@ -12,42 +12,37 @@ import httpx
 import pytest
 
 from bizosaas_xero.contract.secret_scan import scan
-from bizosaas_xero.sandbox import serve
+
+pytestmark = pytest.mark.xero_sandbox(invoices=12, seed=21)
 
 COMMAND = [sys.executable, "-c", "from bizosaas_xero.cli import main; main()", "record"]
 CONTACTS = ("--scenario", "contacts-first-read")
 
 
-@pytest.fixture
-def box():
-    with serve(invoices=12, seed=21, limits=False) as running:
-        yield running
-
-
-def environment(box, kind):
-    app = box.info["apps"][kind]
+def environment(sandbox_server, kind):
+    app = sandbox_server.info["apps"][kind]
     return {
         **os.environ,
         "XERO_CLIENT_ID": app["client_id"],
         "XERO_CLIENT_SECRET": app["client_secret"],
         "COLUMNS": "200",
-        **{f"XERO_{name.upper()}": box.info[name] for name in ("api_url", "identity_url", "login_url")},
+        **{f"XERO_{name.upper()}": sandbox_server.info[name] for name in ("api_url", "identity_url", "login_url")},
     }
 
 
-def record(box, *options):
+def record(sandbox_server, *options):
     """Run the command with a Custom Connection, and return its exit code and what it printed."""
     done = subprocess.run(  # noqa: S603 (our own command)
         [*COMMAND, "--kind", "custom", *CONTACTS, *options],
-        capture_output=True, text=True, timeout=120, check=False, env=environment(box, "custom"),
+        capture_output=True, text=True, timeout=120, check=False, env=environment(sandbox_server, "custom"),
     )  # fmt: skip
     assert done.stdout, done.stderr
     return done.returncode, done.stdout
 
 
-def change_contacts(box, change):
+def change_contacts(sandbox_server, change):
     """Let every contact be another from now on, as if Xero had changed its API."""
-    table = box.sandbox.store().table("Contacts")
+    table = sandbox_server.sandbox.store().table("Contacts")
     for slot in list(table.by_id):
         row = table.row(slot)
         change(row)
@@ -57,21 +52,21 @@ def change_contacts(box, change):
 # ---------------------------------------------------------------- drift
 
 
-def test_an_unchanged_xero_shows_no_drift_and_what_is_recorded_is_scrubbed(box, tmp_path):
-    code, told = record(box, "--json", "--keep", str(tmp_path))
+def test_an_unchanged_xero_shows_no_drift_and_what_is_recorded_is_scrubbed(sandbox_server, tmp_path):
+    code, told = record(sandbox_server, "--json", "--keep", str(tmp_path))
     told = json.loads(told)
     assert told["recorded"] == ["contacts-first-read"], told
     assert [row for row in told["drift"] if row["level"] == "error"] == []
     assert code == 0
     text = (tmp_path / "contacts-first-read.yaml").read_text()
     assert "https://api.xero.com/api.xro/2.0/Contacts" in text
-    assert environment(box, "custom")["XERO_CLIENT_SECRET"] not in text
+    assert environment(sandbox_server, "custom")["XERO_CLIENT_SECRET"] not in text
     assert not scan(tmp_path.glob("*.yaml"), (r"^[0-9a-f-]+$",))
 
 
-def test_a_field_of_another_type_is_an_error(box):
-    change_contacts(box, lambda row: row.update(IsSupplier="yes"))
-    code, told = record(box, "--json")
+def test_a_field_of_another_type_is_an_error(sandbox_server):
+    change_contacts(sandbox_server, lambda row: row.update(IsSupplier="yes"))
+    code, told = record(sandbox_server, "--json")
     errors = [row for row in json.loads(told)["drift"] if row["level"] == "error"]
     assert [(row["field"], row["what"]) for row in errors] == [
         ("Contacts[].IsSupplier", "was flag, is text"),
@@ -79,9 +74,9 @@ def test_a_field_of_another_type_is_an_error(box):
     assert code == 5
 
 
-def test_a_field_that_is_gone_is_an_error(box):
-    change_contacts(box, lambda row: row.pop("IsSupplier"))
-    code, told = record(box, "--json")
+def test_a_field_that_is_gone_is_an_error(sandbox_server):
+    change_contacts(sandbox_server, lambda row: row.pop("IsSupplier"))
+    code, told = record(sandbox_server, "--json")
     errors = [row for row in json.loads(told)["drift"] if row["level"] == "error"]
     assert [(row["endpoint"], row["field"], row["what"]) for row in errors] == [
         ("GET /api.xro/2.0/Contacts", "Contacts[].IsSupplier", "is gone"),
@@ -89,18 +84,18 @@ def test_a_field_that_is_gone_is_an_error(box):
     assert code == 5
 
 
-def test_a_new_field_is_information(box):
-    change_contacts(box, lambda row: row.update(Mood="good"))
-    code, told = record(box, "--json")
+def test_a_new_field_is_information(sandbox_server):
+    change_contacts(sandbox_server, lambda row: row.update(Mood="good"))
+    code, told = record(sandbox_server, "--json")
     assert ("info", "Contacts[].Mood", "is new") in [
         (row["level"], row["field"], row["what"]) for row in json.loads(told)["drift"]
     ]
     assert code == 0
 
 
-def test_a_person_reads_the_drift_in_a_table(box):
-    change_contacts(box, lambda row: row.update(Mood="good") or row.pop("IsSupplier"))
-    code, told = record(box)
+def test_a_person_reads_the_drift_in_a_table(sandbox_server):
+    change_contacts(sandbox_server, lambda row: row.update(Mood="good") or row.pop("IsSupplier"))
+    code, told = record(sandbox_server)
     lines = [line.split() for line in told.splitlines()]
     assert ["error", "GET", "/api.xro/2.0/Contacts", "Contacts[].IsSupplier", "is", "gone"] in lines
     assert ["info", "GET", "/api.xro/2.0/Contacts", "Contacts[].Mood", "is", "new"] in lines
@@ -111,10 +106,10 @@ def test_a_person_reads_the_drift_in_a_table(box):
 # ---------------------------------------------------------------- signing in
 
 
-def sign_in(box, answer, *options):
+def sign_in(sandbox_server, answer, *options):
     """Run the command with a Web app, and paste what ``answer`` makes of the address that it prints."""
     process = subprocess.Popen(  # noqa: S603 (our own command)
-        [*COMMAND, "--json", *CONTACTS, *options], env=environment(box, "web"), text=True,
+        [*COMMAND, "--json", *CONTACTS, *options], env=environment(sandbox_server, "web"), text=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     guard = threading.Timer(120, process.kill)
@@ -133,25 +128,27 @@ def sign_in(box, answer, *options):
     return process.returncode, told, "".join(asked) + more
 
 
-def consent(box, **more):
+def consent(sandbox_server, **more):
     """Do in the sandbox what a person does, and return the address to be pasted."""
 
     def answer(url):
-        came = httpx.post(f"{box.url}/_sandbox/consent", json={"url": url, **more})
+        came = httpx.post(f"{sandbox_server.url}/_sandbox/consent", json={"url": url, **more})
         return came.raise_for_status().json()["callback_url"]
 
     return answer
 
 
-def test_a_person_signs_in_by_pasting_the_address(box, tmp_path):
+def test_a_person_signs_in_by_pasting_the_address(sandbox_server, tmp_path):
     pasted = []
-    code, told, asked = sign_in(box, lambda url: pasted.append(consent(box)(url)) or pasted[0], "--keep", str(tmp_path))
+    code, told, asked = sign_in(
+        sandbox_server, lambda url: pasted.append(consent(sandbox_server)(url)) or pasted[0], "--keep", str(tmp_path)
+    )
     assert code == 0, asked
     assert json.loads(told)["recorded"] == ["contacts-first-read"]
     assert "Demo Company" in asked
     assert "code=" in pasted[0]
     text = (tmp_path / "contacts-first-read.yaml").read_text()
-    assert not any(token in told + asked + text for token in box.sandbox.tokens.access_tokens)
+    assert not any(token in told + asked + text for token in sandbox_server.sandbox.tokens.access_tokens)
 
 
 @pytest.mark.parametrize(
@@ -164,8 +161,8 @@ def test_a_person_signs_in_by_pasting_the_address(box, tmp_path):
     ],
     ids=["refused", "nothing pasted", "half of it pasted", "an address of something else"],
 )
-def test_a_sign_in_that_fails_says_why_and_records_nothing(box, tmp_path, answer, code, said):
-    ended, told, asked = sign_in(box, answer(box), "--keep", str(tmp_path / "kept"))
+def test_a_sign_in_that_fails_says_why_and_records_nothing(sandbox_server, tmp_path, answer, code, said):
+    ended, told, asked = sign_in(sandbox_server, answer(sandbox_server), "--keep", str(tmp_path / "kept"))
     error = json.loads(told)["error"]
     assert error["code"] == code
     assert said in json.dumps(error)
@@ -174,17 +171,17 @@ def test_a_sign_in_that_fails_says_why_and_records_nothing(box, tmp_path, answer
     assert not (tmp_path / "kept").exists()
 
 
-def test_an_organisation_that_was_not_allowed_is_an_error(box):
-    code, told, _ = sign_in(box, consent(box), "--organisation", "No Such Company")
+def test_an_organisation_that_was_not_allowed_is_an_error(sandbox_server):
+    code, told, _ = sign_in(sandbox_server, consent(sandbox_server), "--organisation", "No Such Company")
     error = json.loads(told)["error"]
     assert error["code"] == "organisation_unavailable"
     assert "Demo Company (NZ)" in error["message"]
     assert code
 
 
-def test_a_scenario_that_cannot_be_recorded_is_an_error_and_nobody_has_to_sign_in(box):
+def test_a_scenario_that_cannot_be_recorded_is_an_error_and_nobody_has_to_sign_in(sandbox_server):
     for name in ("no-such-scenario", "token-expired-mid-sync"):
-        code, told = record(box, "--json", "--scenario", name)
+        code, told = record(sandbox_server, "--json", "--scenario", name)
         assert json.loads(told)["error"]["problems"][0]["field"] == "scenario"
         assert code == 2
-    assert not [entry for entry in box.sandbox.log if "/connect/token" in str(entry)]
+    assert not [entry for entry in sandbox_server.sandbox.log if "/connect/token" in str(entry)]

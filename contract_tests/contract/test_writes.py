@@ -39,7 +39,7 @@ TOO_LATE = """
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory):
+def recorded_folder(tmp_path_factory):
     """A folder with the connector and its cassettes, made through the kit."""
     folder = tmp_path_factory.mktemp("recorded")
     shutil.copytree(HERE, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
@@ -58,11 +58,11 @@ def replayed(folder, monkeypatch):
     return report
 
 
-def test_what_was_recorded_is_replayed_without_a_server(recorded, monkeypatch):
-    report = replayed(recorded, monkeypatch)
+def test_what_was_recorded_is_replayed_without_a_server(recorded_folder, monkeypatch):
+    report = replayed(recorded_folder, monkeypatch)
     assert report.ok, [row for row in report.rows if row.outcome == "failed"]
     assert {row.clause for row in report.rows if row.outcome == "passed"} >= SHOWN
-    text = (recorded / "number-set.yaml").read_text()
+    text = (recorded_folder / "number-set.yaml").read_text()
     assert text.count("method: POST") == 1
     assert "idempotency-key" in text
     assert "CRM-1" in text
@@ -82,18 +82,18 @@ def test_what_was_recorded_is_replayed_without_a_server(recorded, monkeypatch):
         ("actions.result-true", 'data={"number": given.number}', 'data={"number": 1}'),
     ],
 )
-def test_a_write_done_wrongly_is_told(recorded, tmp_path, monkeypatch, clause, old, new):
+def test_a_write_done_wrongly_is_told(recorded_folder, tmp_path, monkeypatch, clause, old, new):
     folder = tmp_path / "broken"
-    shutil.copytree(recorded, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(recorded_folder, folder, ignore=shutil.ignore_patterns("__pycache__"))
     text = (folder / "renumber.py").read_text()
     assert text.count(old) == 1
     (folder / "renumber.py").write_text(text.replace(old, new))
     assert clause in replayed(folder, monkeypatch).broken
 
 
-def test_a_scenario_that_expects_another_status_is_told(recorded, tmp_path, monkeypatch):
+def test_a_scenario_that_expects_another_status_is_told(recorded_folder, tmp_path, monkeypatch):
     folder = tmp_path / "partial"
-    shutil.copytree(recorded, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(recorded_folder, folder, ignore=shutil.ignore_patterns("__pycache__"))
     toml = (folder / "contract.toml").read_text()
     changed = toml.replace('script = "repeat"\n', 'script = "repeat"\nexpect = { status = "partial" }\n')
     (folder / "contract.toml").write_text(changed)

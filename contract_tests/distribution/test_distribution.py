@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from contract_tests.distribution.conftest import CONSTRAINTS, ROOT, Environment, run
+from contract_tests.helpers.environments import CONSTRAINTS, ROOT, Environment, run
 
 pytestmark = pytest.mark.slow
 
@@ -80,8 +80,8 @@ def _runs(python: str, version: str) -> bool:
     return done.stdout.startswith(f"Python {version}.")
 
 
-def test_wheel_and_sdist_hold_what_they_should(built, wheel, tmp_path):
-    names = set(zipfile.ZipFile(wheel).namelist())
+def test_wheel_and_sdist_hold_what_they_should(built_folder, built_wheel, tmp_path):
+    names = set(zipfile.ZipFile(built_wheel).namelist())
     for needed in (
         "py.typed",
         "plugin.py",
@@ -93,10 +93,10 @@ def test_wheel_and_sdist_hold_what_they_should(built, wheel, tmp_path):
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert {name.split("/")[0] for name in names} == {
         "bizosaas_xero",
-        f"{wheel.name.split('-py3')[0]}.dist-info",
+        f"{built_wheel.name.split('-py3')[0]}.dist-info",
     }
     assert not [name for name in names if name.endswith(".pyc")]
-    [archive] = built.glob("*.tar.gz")
+    [archive] = built_folder.glob("*.tar.gz")
     with tarfile.open(archive) as packed:
         inside = {name.partition("/")[2] for name in packed.getnames()}
     for needed in (
@@ -108,7 +108,7 @@ def test_wheel_and_sdist_hold_what_they_should(built, wheel, tmp_path):
     ):
         assert needed in inside, needed
     # A wheel made from the sdist is the same wheel.
-    builder = built / "builder" / "bin" / "python"
+    builder = built_folder / "builder" / "bin" / "python"
     command = [builder, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", tmp_path, archive]
     run(*command, cwd=tmp_path)
     [again] = tmp_path.glob("*.whl")
@@ -156,17 +156,17 @@ def actions(name):
 """
 
 
-def test_a_host_with_an_extra_installs_offline_and_finds_the_connector(built, wheel, tmp_path):
+def test_a_host_with_an_extra_installs_offline_and_finds_the_connector(built_folder, built_wheel, tmp_path):
     """``pip install bizosaas[xero]``, from two wheels and those of their dependencies alone."""
     project, house = tmp_path / "project", tmp_path / "house"
     (project / "bizosaas").mkdir(parents=True)
     (project / "pyproject.toml").write_text(HOST_PROJECT)
     (project / "bizosaas" / "__init__.py").write_text(HOST_MODULE)
-    builder = built / "builder" / "bin" / "python"
+    builder = built_folder / "builder" / "bin" / "python"
     run(builder, "-m", "hatchling", "build", "-t", "wheel", "-d", house, cwd=project)
-    shutil.copy(wheel, house)
+    shutil.copy(built_wheel, house)
     collect = [builder, "-m", "pip", "download", "--quiet", "--only-binary", ":all:", "-c", CONSTRAINTS]
-    run(*collect, "-d", house, wheel, "stevedore", cwd=tmp_path)
+    run(*collect, "-d", house, built_wheel, "stevedore", cwd=tmp_path)
 
     new = Environment(tmp_path / "new")
     new.install("--no-index", "--find-links", house, "bizosaas[xero]")
@@ -178,12 +178,12 @@ def test_a_host_with_an_extra_installs_offline_and_finds_the_connector(built, wh
 
 
 @pytest.mark.parametrize("version", pythons())
-def test_it_installs_and_keeps_the_contract_on_this_python(version, wheel, tmp_path):
+def test_it_installs_and_keeps_the_contract_on_this_python(version, built_wheel, tmp_path):
     python = pythons()[version]
     if python is None:
         pytest.skip(f"Python {version} is not installed here")
     new = Environment(tmp_path / "new", python)
-    new.install("-c", CONSTRAINTS, f"{wheel}[all]")
+    new.install("-c", CONSTRAINTS, f"{built_wheel}[all]")
     assert new.says("import sys; print('%d.%d' % sys.version_info[:2])") == version
     marker = "from importlib.resources import files; print(files('bizosaas_xero').joinpath('py.typed').is_file())"
     assert new.says(marker) == "True"
@@ -191,17 +191,17 @@ def test_it_installs_and_keeps_the_contract_on_this_python(version, wheel, tmp_p
     assert new.broken_promises() == []
 
 
-def test_the_base_is_enough_for_a_host_of_ones_own(wheel, tmp_path):
+def test_the_base_is_enough_for_a_host_of_ones_own(built_wheel, tmp_path):
     new = Environment(tmp_path / "new")
-    new.install("-c", CONSTRAINTS, wheel)
+    new.install("-c", CONSTRAINTS, built_wheel)
     assert not {"sqlalchemy", "stevedore", "starlette", "pytest", "mcp"} & set(new.versions())
     code = "from bizosaas_xero import plugin; print(plugin.describe().name, len(plugin.list_actions(None)) > 5)"
     assert new.says(code) == "xero True"
 
 
-def test_the_bridge_needs_no_database_for_its_memory_form(wheel, tmp_path):
+def test_the_bridge_needs_no_database_for_its_memory_form(built_wheel, tmp_path):
     new = Environment(tmp_path / "new")
-    new.install("-c", CONSTRAINTS, f"{wheel}[brain-gateway]")
+    new.install("-c", CONSTRAINTS, f"{built_wheel}[brain-gateway]")
     assert "sqlalchemy" not in new.versions()
     code = "from bizosaas_xero.adapters.brain_gateway import MemoryStore; print(MemoryStore())"
     assert new.says(code) == "MemoryStore(0 values)"
@@ -217,17 +217,17 @@ BESIDE = [
 """The tests of what uses libraries that the gateway uses too."""
 
 
-def test_pain_10_it_lives_beside_what_the_gateway_pins(wheel, source, tmp_path):
+def test_pain_10_it_lives_beside_what_the_gateway_pins(built_wheel, unpacked_sdist, tmp_path):
     """Every extra is installed beside the pins at once, and what shares libraries with them works."""
     new = Environment(tmp_path / "new")
-    new.install(f"{wheel}[{','.join(OURS)}]", *(name + at for name, at in GATEWAY.items()), "hypothesis")
+    new.install(f"{built_wheel}[{','.join(OURS)}]", *(name + at for name, at in GATEWAY.items()), "hypothesis")
     held = new.versions()
     for name, pinned in GATEWAY.items():
         if pinned.startswith("=="):
             assert held[name] == pinned[2:]
     assert held["httpx"].startswith("0.27.")
     assert held["starlette"].startswith("0.35.")  # the newest that FastAPI 0.109 allows
-    said = new.tests(source, *QUIET, *(f"contract_tests/{path}" for path in BESIDE))
+    said = new.tests(unpacked_sdist, *QUIET, *(f"contract_tests/{path}" for path in BESIDE))
     assert re.search(r"\d+ passed", said)
 
 
@@ -241,8 +241,8 @@ def lowest() -> list[str]:
     return sorted({f"{each[1]}=={each[2]}" for each in found if each})
 
 
-def test_the_lowest_supported_versions_are_enough(wheel, source, tmp_path):
+def test_the_lowest_supported_versions_are_enough(built_wheel, unpacked_sdist, tmp_path):
     new = Environment(tmp_path / "new", pythons()["3.11"] or pytest.skip("the lowest Python is not here"))
-    new.install(f"{wheel}[{','.join(OURS)}]", *lowest(), "fastapi", "hypothesis>=6.100")
-    assert re.search(r"\d+ passed", new.tests(source, *QUIET, *QUICK))
+    new.install(f"{built_wheel}[{','.join(OURS)}]", *lowest(), "fastapi", "hypothesis>=6.100")
+    assert re.search(r"\d+ passed", new.tests(unpacked_sdist, *QUIET, *QUICK))
     assert new.broken_promises() == []

@@ -77,13 +77,13 @@ def examples(page):
     return re.findall(r"^```python\n(.*?)^```", read(page), re.MULTILINE | re.DOTALL)
 
 
-def run(blocks, names, page):
+def run(blocks, example_names, page):
     for number, block in enumerate(blocks, start=1):
-        exec(compile(block, f"{page}, example {number}", "exec"), names)  # noqa: S102 (it is our own text)
+        exec(compile(block, f"{page}, example {number}", "exec"), example_names)  # noqa: S102 (it is our own text)
 
 
 @pytest.fixture
-def names():
+def example_names():
     """What a reader has who pasted the block of the hooks' page."""
     found = {}
     run(examples("hooks/index.md"), found, "hooks/index.md")
@@ -101,10 +101,10 @@ EXAMPLES = ["hooks/index.md", *GO_ON, "sandbox.md"]
 
 
 @pytest.mark.parametrize("page", GO_ON)
-def test_every_example_runs(page, names):
+def test_every_example_runs(page, example_names):
     blocks = examples(page)
     assert blocks
-    run(blocks, names, page)
+    run(blocks, example_names, page)
 
 
 @pytest.mark.unstruck_faults  # an example adds a fault that it does not meet
@@ -123,22 +123,29 @@ def test_the_host_of_the_guide_imports_nothing_of_ours():
     assert imported - sys.stdlib_module_names == {"pluggy", "stevedore"}
 
 
-def test_the_host_of_the_guide_recovers(names):
+def test_the_host_of_the_guide_recovers(example_names):
     """What the guide promises: a dead token is renewed and saved, a bad cursor is forgotten."""
     import sqlite3
     from contextlib import closing
 
-    run(examples("write-a-host.md")[:1], names, "write-a-host.md")
-    host, organisation = names["load"]("xero"), names["connection"]["organisation_id"]
+    run(examples("write-a-host.md")[:1], example_names, "write-a-host.md")
+    host, organisation = example_names["load"]("xero"), example_names["connection"]["organisation_id"]
     saved = []
-    dead = names["grant"] | {"access_token": "dead"}
+    dead = example_names["grant"] | {"access_token": "dead"}
     with closing(sqlite3.connect(":memory:")) as database:
-        names["prepare"](database)
+        example_names["prepare"](database)
         database.execute("insert into cursors values (?, 'accounts', ?)", (organisation, '{"v": 9}'))
-        given = (database, names["app"], names["grant"], names["connection"], "accounts", saved.append)
-        names["sync_or_recover"](host, *given)
+        given = (
+            database,
+            example_names["app"],
+            example_names["grant"],
+            example_names["connection"],
+            "accounts",
+            saved.append,
+        )
+        example_names["sync_or_recover"](host, *given)
         assert saved == []
-        given = (database, names["app"], dead, names["connection"], "contacts", saved.append)
-        names["sync_or_recover"](host, *given)
+        given = (database, example_names["app"], dead, example_names["connection"], "contacts", saved.append)
+        example_names["sync_or_recover"](host, *given)
         assert [grant["identity"] for grant in saved] == [dead["identity"]]
         assert database.execute("select count(distinct entity) from records").fetchone() == (2,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from datetime import UTC, datetime
 
 from bizosaas_xero import plugin
 from bizosaas_xero.sandbox import serve
@@ -11,6 +12,8 @@ from contract_tests.helpers.xero_account import Account, calls
 
 _STATES = ("Invoices", "CreditNotes", "Payments", "BankTransactions")
 WRITING = {"PUT", "POST"}
+MOMENT = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+"""When tests that write take place."""
 
 
 class Company:

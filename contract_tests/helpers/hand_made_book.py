@@ -9,8 +9,6 @@ bank fees of 3.00 on 31 May and 12.00 on 10 September. Today is 21 September 202
 import datetime as dt
 from decimal import Decimal
 
-import pytest
-
 from bizosaas_xero.sandbox import Clock, Sandbox
 from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.reports.endpoint import ReportsApi
@@ -115,8 +113,8 @@ def date(text):
     return xero_json.xero_date(dt.date.fromisoformat(text))
 
 
-@pytest.fixture(scope="module")
-def book():
+def make_book():
+    """Write the book."""
     book = Book(Sandbox(1, 7, clock=Clock(lambda: 1.79e9)))
     e = book.document("ACCREC", "2026-02-01", "2026-02-15", "260", "500", number="INV-E")
     book.pay(e, "2026-03-01", "575")

@@ -25,3 +25,5 @@ def _needs(name: str, port: int) -> pytest.MarkDecorator:
 
 needs_redis = _needs("Redis", 6379)
 needs_postgresql = _needs("PostgreSQL", 5432)
+only_sqlite = pytest.mark.parametrize("database_kind", ["sqlite"])
+"""For what is SQLite's own: its file."""

@@ -7,29 +7,27 @@ import re
 import pytest
 
 from bizosaas_xero.cli.output import EXIT_CODES
-from bizosaas_xero.sandbox import serve
 from contract_tests.helpers.paths import ROOT
+
+pytestmark = pytest.mark.xero_sandbox(invoices=20)
 
 DOCS = ROOT / "docs"
 
 
-@pytest.fixture(scope="module")
-def box():
-    with serve(invoices=20, limits=False) as served:
-        yield served
-
-
-def test_the_example_of_the_embedded_host_runs(box, tmp_path, monkeypatch):
-    credentials = box.info["apps"]["web"]
+def test_the_example_of_the_embedded_host_runs(shared_sandbox_server, tmp_path, monkeypatch):
+    credentials = shared_sandbox_server.info["apps"]["web"]
     for name in ("api_url", "identity_url", "login_url"):
-        monkeypatch.setenv(f"XERO_{name.upper()}", box.info[name])
+        monkeypatch.setenv(f"XERO_{name.upper()}", shared_sandbox_server.info[name])
     monkeypatch.setenv("BIZOSAAS_HOME", str(tmp_path))
     source = re.search(r"^```python\n(.*?)^```", (DOCS / "hosting.md").read_text(), re.MULTILINE | re.DOTALL)[1]
     source = source.replace('client_id="..."', f'client_id="{credentials["client_id"]}"')
     source = source.replace('client_secret="..."', f'client_secret="{credentials["client_secret"]}"')
     source = source.replace("https://shop.example/callback", "http://localhost:1/callback")
     source = source.replace("finish_consent(callback_url)", "finish_consent(consent(url))")
-    known = {"consent": box.sandbox.consent, "organisation_id": box.info["organisations"][0]["id"]}
+    known = {
+        "consent": shared_sandbox_server.sandbox.consent,
+        "organisation_id": shared_sandbox_server.info["organisations"][0]["id"],
+    }
     exec(source, known)  # noqa: S102 (our own documentation)
     assert known["outcome"].problem is None
     assert known["outcome"].new > 0

@@ -6,12 +6,12 @@ import json
 import sqlite3
 
 import pytest
-import stamina
 
 from bizosaas_xero.host import discover, open_host
-from bizosaas_xero.sandbox import serve
 from bizosaas_xero.spec import App, ConnectorError
 from contract_tests.helpers.xero_account import calls
+
+pytestmark = [pytest.mark.xero_sandbox(seed=3), pytest.mark.attempts(2)]
 
 LISTS = {
     "invoices": ("Invoices", "InvoiceID", "ACCREC"),
@@ -23,57 +23,46 @@ LISTS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _quick():
-    """The connector retries without pauses."""
-    with stamina.set_testing(True, attempts=2):
-        yield
-
-
 @pytest.fixture
-def box():
-    with serve(invoices=60, seed=3, limits=False) as served:
-        yield served
-
-
-@pytest.fixture
-def host(tmp_path):
+def unpaused_xero_host(tmp_path):
     with open_host(tmp_path, report=discover(["xero"]), environ={}, sleep=lambda _: None) as opened:
         yield opened
 
 
 @pytest.fixture
-def connect(host, box):
+def connect_xero(unpaused_xero_host, sandbox_server):
     def walk():
-        credentials = box.info["apps"]["web"]
+        credentials = sandbox_server.info["apps"]["web"]
         app = App(
             client_id=credentials["client_id"],
             client_secret=credentials["client_secret"],
             redirect_uri="http://localhost:8377/callback",
         )
-        settings = {name: box.info[name] for name in ("api_url", "identity_url", "login_url")}
+        settings = {name: sandbox_server.info[name] for name in ("api_url", "identity_url", "login_url")}
         settings |= {"calls_per_minute": 0, "page_size": 10}
-        url = host.connections.begin_consent("xero", app, settings=settings)
-        return host.connections.choose(host.connections.finish_consent(box.sandbox.consent(url))).id
+        url = unpaused_xero_host.connections.begin_consent("xero", app, settings=settings)
+        return unpaused_xero_host.connections.choose(
+            unpaused_xero_host.connections.finish_consent(sandbox_server.sandbox.consent(url))
+        ).id
 
     return walk
 
 
-def held(host, entity):
-    with sqlite3.connect(host.database.place) as raw:
+def held(unpaused_xero_host, entity):
+    with sqlite3.connect(unpaused_xero_host.database.place) as raw:
         rows = raw.execute(f"SELECT key, record FROM {entity} WHERE deleted_at IS NULL").fetchall()  # noqa: S608
     raw.close()
     return {key: json.loads(record) for key, record in rows}
 
 
-def theirs(box, entity):
+def theirs(sandbox_server, entity):
     path, key, kind = LISTS[entity]
-    rows = box.sandbox.store(box.info["organisations"][0]["id"]).rows(path)
+    rows = sandbox_server.sandbox.store(sandbox_server.info["organisations"][0]["id"]).rows(path)
     return {str(row[key]): row for row in rows if kind in {None, row.get("Type")}}
 
 
-def assert_whole(host, box, entity):
-    ours, wanted = held(host, entity), theirs(box, entity)
+def assert_whole(unpaused_xero_host, sandbox_server, entity):
+    ours, wanted = held(unpaused_xero_host, entity), theirs(sandbox_server, entity)
     assert set(ours) == set(wanted)
     for key, row in wanted.items():
         for amount in {"Total", "AmountDue", "AmountPaid", "SubTotal", "Amount"} & set(row):
@@ -97,62 +86,64 @@ FAULTS = [
 
 @pytest.mark.parametrize("entity", LISTS)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: "-".join(str(v) for v in fault.values()))
-def test_whatever_breaks_the_next_run_is_whole(host, box, connect, entity, fault):
-    connection = connect()
+def test_whatever_breaks_the_next_run_is_whole(unpaused_xero_host, sandbox_server, connect_xero, entity, fault):
+    connection = connect_xero()
     details = dict(fault)
     kind = details.pop("kind")
     if kind == "lost_refresh":
-        box.sandbox.faults.add("expire_token")
+        sandbox_server.sandbox.faults.add("expire_token")
     passing = 0 if kind == "lost_refresh" or entity == "accounts" else 1  # accounts come in one call
-    trouble = box.sandbox.faults.add(kind, after=passing, times=3, **details)
-    broken = host.runner.sync(connection, entity)
-    box.sandbox.faults.clear()
+    trouble = sandbox_server.sandbox.faults.add(kind, after=passing, times=3, **details)
+    broken = unpaused_xero_host.runner.sync(connection, entity)
+    sandbox_server.sandbox.faults.clear()
     assert trouble.struck
     if broken.problem:
         assert broken.problem["remedy"]
         assert broken.complete is False
         if broken.problem["recovery"] == "reconnect":
-            assert connect() == connection
-    healed = host.runner.sync(connection, entity)
+            assert connect_xero() == connection
+    healed = unpaused_xero_host.runner.sync(connection, entity)
     assert healed.problem is None, healed
-    assert_whole(host, box, entity)
-    again = host.runner.sync(connection, entity)
+    assert_whole(unpaused_xero_host, sandbox_server, entity)
+    again = unpaused_xero_host.runner.sync(connection, entity)
     assert (again.new, again.changed, again.deleted, again.problem) == (0, 0, 0, None)
 
 
-def test_changes_arrive_and_what_vanished_is_marked(host, box, connect):
-    connection = connect()
+def test_changes_arrive_and_what_vanished_is_marked(unpaused_xero_host, sandbox_server, connect_xero):
+    connection = connect_xero()
     for entity in LISTS:
-        assert host.runner.sync(connection, entity).problem is None
-        assert_whole(host, box, entity)
-    store = box.sandbox.store(box.info["organisations"][0]["id"])
-    invoice = next(iter(theirs(box, "invoices")))
-    account = next(iter(theirs(box, "accounts")))
+        assert unpaused_xero_host.runner.sync(connection, entity).problem is None
+        assert_whole(unpaused_xero_host, sandbox_server, entity)
+    store = sandbox_server.sandbox.store(sandbox_server.info["organisations"][0]["id"])
+    invoice = next(iter(theirs(sandbox_server, "invoices")))
+    account = next(iter(theirs(sandbox_server, "accounts")))
     store.edit("Invoices", invoice, {"Reference": "changed"})
     store.insert("Contacts", {"Name": "A new contact"})
     store.delete("Accounts", account)
-    outcomes = {entity: host.runner.sync(connection, entity) for entity in LISTS}
+    outcomes = {entity: unpaused_xero_host.runner.sync(connection, entity) for entity in LISTS}
     assert outcomes["invoices"].changed == 1
     assert outcomes["contacts"].new == 1
     assert outcomes["accounts"].deleted == 1
-    assert held(host, "invoices")[invoice]["Reference"] == "changed"
-    assert account not in held(host, "accounts")
+    assert held(unpaused_xero_host, "invoices")[invoice]["Reference"] == "changed"
+    assert account not in held(unpaused_xero_host, "accounts")
 
 
-def test_every_call_is_counted_also_of_what_fails(host, box, connect):
+def test_every_call_is_counted_also_of_what_fails(unpaused_xero_host, sandbox_server, connect_xero):
     """What ``status`` says was called today is what the sandbox has in its log."""
-    id_ = connect()
-    organisation = host.store.connection(id_).organisation_id
-    faults = box.sandbox.faults
+    id_ = connect_xero()
+    organisation = unpaused_xero_host.store.connection(id_).organisation_id
+    faults = sandbox_server.sandbox.faults
     faults.add("status", status=500, times=None)
-    assert host.runner.sync(id_, "invoices").problem["reason"] == "server_error"
+    assert unpaused_xero_host.runner.sync(id_, "invoices").problem["reason"] == "server_error"
     with pytest.raises(ConnectorError):
-        host.act(id_, "get_aged_receivables", {}, requester="Ann")
+        unpaused_xero_host.act(id_, "get_aged_receivables", {}, requester="Ann")
     faults.clear()
     faults.add("status", status=500, after=2, times=None)
-    assert host.runner.sync(id_, "invoices").new == 20
+    assert unpaused_xero_host.runner.sync(id_, "invoices").new == 20
     faults.clear()
-    assert host.runner.sync(id_, "contacts").problem is None
+    assert unpaused_xero_host.runner.sync(id_, "contacts").problem is None
     faults.add("expire_token", after=1)
-    host.act(id_, "get_aged_receivables", {}, requester="Ann")
-    assert host.store.usage(organisation)["calls"] == len(calls(box)) > 10  # the one of connecting included
+    unpaused_xero_host.act(id_, "get_aged_receivables", {}, requester="Ann")
+    assert (
+        unpaused_xero_host.store.usage(organisation)["calls"] == len(calls(sandbox_server)) > 10
+    )  # the one of connecting included

@@ -11,9 +11,10 @@ import sys
 
 import pytest
 
-from bizosaas_xero.sandbox import serve
 from contract_tests.helpers.paths import ROOT
 from contract_tests.helpers.services import needs_redis
+
+pytestmark = pytest.mark.xero_sandbox(seed=4, limits=True)
 
 PAGES = ROOT / "docs" / "hosts"
 HOSTS = ["synchronous", "asyncio", "processes", "strict"]
@@ -25,21 +26,17 @@ def source_of(name):
     return source
 
 
-@pytest.fixture(scope="module")
-def box():
-    with serve(invoices=60, seed=4) as running:
-        yield running
-
-
 @pytest.fixture
-def run(box, tmp_path):
+def run_host(shared_sandbox_server, tmp_path):
     """Run a host, and return what it printed; its folder stays between two runs."""
 
     def started(name, *args, connector="xero", code=0, secret=None, source=None, **environ):
-        app = box.info["apps"]["custom"]
+        app = shared_sandbox_server.info["apps"]["custom"]
         program = tmp_path / "host.py"
         program.write_text(source or source_of(name))
-        bases = {f"XERO_{key.upper()}": box.info[key] for key in ("api_url", "identity_url", "login_url")}
+        bases = {
+            f"XERO_{key.upper()}": shared_sandbox_server.info[key] for key in ("api_url", "identity_url", "login_url")
+        }
         known = {"CLIENT_ID": app["client_id"], "CLIENT_SECRET": secret or app["client_secret"]}
         done = subprocess.run(  # noqa: S603 (our own documentation)
             [sys.executable, "-W", "error", str(program), connector, *args],
@@ -70,19 +67,19 @@ def test_it_is_short_and_knows_nothing_of_ours(name):
     assert imported - set(sys.stdlib_module_names) == {"pluggy", "stevedore"}
 
 
-def test_the_synchronous_host_reads_only_what_changed(run):
-    first = run("synchronous", "contacts", "accounts", "nonsense")
+def test_the_synchronous_host_reads_only_what_changed(run_host):
+    first = run_host("synchronous", "contacts", "accounts", "nonsense")
     assert [each["entity"] for each in first] == ["contacts", "accounts", "nonsense"]
     assert first[0]["records"] > 0
     assert first[0]["complete"] is True
     assert first[2]["recovery"] == "none"
     assert first[2]["remedy"]
-    assert [each["records"] for each in run("synchronous", "contacts", "accounts")] == [0, 0]
+    assert [each["records"] for each in run_host("synchronous", "contacts", "accounts")] == [0, 0]
 
 
-def test_the_asyncio_host_reads_side_by_side(run):
-    first = {each["entity"]: each for each in run("asyncio", "contacts", "accounts", "payments")}
-    again = {each["entity"]: each for each in run("asyncio", "contacts", "accounts", "payments")}
+def test_the_asyncio_host_reads_side_by_side(run_host):
+    first = {each["entity"]: each for each in run_host("asyncio", "contacts", "accounts", "payments")}
+    again = {each["entity"]: each for each in run_host("asyncio", "contacts", "accounts", "payments")}
     assert set(first) == {"contacts", "accounts", "payments"}
     for entity, told in first.items():
         assert again[entity]["rows"] == told["rows"] > 0
@@ -122,32 +119,34 @@ def test_the_asyncio_host_closes_an_iterator_whose_task_is_cancelled():
     asyncio.run(main())
 
 
-def test_a_connector_in_a_process_of_its_own_is_read_over_json_lines(run):
-    told = run("processes", "contacts", "accounts")
+def test_a_connector_in_a_process_of_its_own_is_read_over_json_lines(run_host):
+    told = run_host("processes", "contacts", "accounts")
     assert [each["entity"] for each in told] == ["contacts", "accounts"]
     assert all(each["rows"] > 0 for each in told)
 
 
-def test_an_error_and_a_crash_of_that_process_are_told(run):
-    assert '"code": "not_found"' in run("processes", "nonsense", code=1)
-    assert '"code": "misconfigured"' in run("processes", "contacts", code=1, secret="planted-secret")
-    assert '"code": "died"' in run("processes", "contacts", connector="no-such-connector", code=1)
+def test_an_error_and_a_crash_of_that_process_are_told(run_host):
+    assert '"code": "not_found"' in run_host("processes", "nonsense", code=1)
+    assert '"code": "misconfigured"' in run_host("processes", "contacts", code=1, secret="planted-secret")
+    assert '"code": "died"' in run_host("processes", "contacts", connector="no-such-connector", code=1)
 
 
 @pytest.mark.parametrize("limiter", [None, pytest.param(REDIS, marks=needs_redis)])
-def test_the_strict_host_reads_what_it_allows_and_nothing_else(run, box, limiter):
+def test_the_strict_host_reads_what_it_allows_and_nothing_else(run_host, shared_sandbox_server, limiter):
     environ = {"LIMITER_URL": limiter} if limiter else {}
-    box.sandbox.log.clear()
+    shared_sandbox_server.sandbox.log.clear()
     asked = ("contacts", "run:list_accounts", "run:create_contact", "run:find_contacts")
-    first = run("strict", *asked, **environ)
+    first = run_host("strict", *asked, **environ)
     assert first[0]["changed"] > 0
     assert first[1] == {"action": "list_accounts", "status": "done"}
     assert [each.get("refused") for each in first[2:]] == ["this host does not allow it"] * 2
-    assert run("strict", "contacts", **environ)[0]["changed"] == 0
-    assert {line["method"] for line in list(box.sandbox.log) if "/api.xro/" in line["path"]} == {"GET"}
+    assert run_host("strict", "contacts", **environ)[0]["changed"] == 0
+    assert {line["method"] for line in list(shared_sandbox_server.sandbox.log) if "/api.xro/" in line["path"]} == {
+        "GET"
+    }
 
 
-def test_the_strict_hosts_permissions_end_at_reading(run, box):
+def test_the_strict_hosts_permissions_end_at_reading(run_host, shared_sandbox_server):
     """Also a host that forgot its list could not write: the token does not allow it."""
     source = source_of("strict")
     for strict, careless in (
@@ -157,6 +156,6 @@ def test_the_strict_hosts_permissions_end_at_reading(run, box):
     ):
         assert strict in source
         source = source.replace(strict, careless)
-    told = run("strict", "run:create_contact", code=1, source=source)
+    told = run_host("strict", "run:create_contact", code=1, source=source)
     assert "was not granted" in told
     assert "accounting.contacts" in told

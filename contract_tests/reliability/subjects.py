@@ -20,9 +20,8 @@ from bizosaas_xero.connector.actions.registry import ACTIONS
 from bizosaas_xero.connector.http import transport
 from bizosaas_xero.connector.sync.entities import ENTITIES
 from bizosaas_xero.sandbox import serve
-from contract_tests.connector.actions.conftest import MOMENT
 from contract_tests.connector.actions.test_lookups import EXAMPLES
-from contract_tests.helpers.company import Company
+from contract_tests.helpers.company import MOMENT, Company
 from contract_tests.helpers.compare_books import differences
 from contract_tests.helpers.write_examples import WRITES
 

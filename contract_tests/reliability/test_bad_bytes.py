@@ -10,7 +10,6 @@ import json
 
 import httpx
 import pytest
-import stamina
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -25,6 +24,8 @@ from bizosaas_xero.connector.sync.entities import ENTITIES
 from bizosaas_xero.spec import ConnectorError
 from bizosaas_xero.toolkit import jwt
 from contract_tests.helpers.byte_readers import APP, CONNECTION, CURSOR, WHERE, calm, read_or_refused, sync
+
+pytestmark = pytest.mark.attempts(1)
 
 DEEP = b"[" * 100_000 + b"]" * 100_000
 
@@ -44,15 +45,8 @@ values = st.recursive(
 )
 
 
-@pytest.fixture(autouse=True)
-def _no_pauses():
-    with stamina.set_testing(True, attempts=1):
-        yield
-    http_transport.close_clients()
-
-
 @pytest.fixture
-def wire(monkeypatch):
+def answer_bytes(monkeypatch):
     """Answer every request with what is set."""
     answer = {}
 
@@ -69,15 +63,15 @@ def wire(monkeypatch):
 
 @pytest.mark.parametrize("status", [200, 204, 302, 400, 401, 403, 404, 429, 500, 503])
 @pytest.mark.parametrize("body", [DEEP, b'{"a":' * 900 + b"1" + b"}" * 900, b"\xff\xfe", b"\0" * 100, b"9" * 9999])
-def test_bodies_that_no_parser_accepts_end_in_a_contract_error(wire, status, body):
-    wire |= {"status": status, "body": body}
+def test_bodies_that_no_parser_accepts_end_in_a_contract_error(answer_bytes, status, body):
+    answer_bytes |= {"status": status, "body": body}
     assert isinstance(read_or_refused(sync), ConnectorError)
 
 
 @calm
 @given(status=st.sampled_from([200, 400, 401, 403, 429, 500]), body=st.binary(max_size=200))
-def test_bodies_of_any_bytes_end_in_a_contract_error(wire, status, body):
-    wire |= {"status": status, "body": body}
+def test_bodies_of_any_bytes_end_in_a_contract_error(answer_bytes, status, body):
+    answer_bytes |= {"status": status, "body": body}
     read_or_refused(sync)
 
 
@@ -96,19 +90,19 @@ NAMES = [
 )
 @example(name="invoices", rows=[], stamp=None, pages={"itemCount": 10**9, "pageSize": 1})
 @example(name="invoices", rows=[], stamp="0001-01-01T00:00:00+14:00", pages=5)
-def test_answers_of_any_json_end_in_a_result_or_contract_error(wire, name, rows, stamp, pages):
+def test_answers_of_any_json_end_in_a_result_or_contract_error(answer_bytes, name, rows, stamp, pages):
     for row in rows:
         if isinstance(row, dict):
             row.setdefault("InvoiceID", "a")
     whole = {ENTITIES[name].path: rows, "DateTimeUTC": stamp, "pagination": pages}
-    wire |= {"status": 200, "body": json.dumps(whole).encode("utf-8", "surrogatepass")}
+    answer_bytes |= {"status": 200, "body": json.dumps(whole).encode("utf-8", "surrogatepass")}
     read_or_refused(sync, name)
 
 
 @pytest.mark.parametrize("number", ["1e999999999", "1e-999999999", "0e999999", "9" * 100_000, "-1e4000"])
-def test_numbers_with_huge_exponents_are_refused(wire, number):
+def test_numbers_with_huge_exponents_are_refused(answer_bytes, number):
     for sent in (number, f'"{number}"'):
-        wire |= {"status": 200, "body": b'{"Invoices":[{"InvoiceID":"a","Total":%s}]}' % sent.encode()}
+        answer_bytes |= {"status": 200, "body": b'{"Invoices":[{"InvoiceID":"a","Total":%s}]}' % sent.encode()}
         found = read_or_refused(sync)
         assert isinstance(found, ConnectorError) or found[0].rejected or number.startswith("0e")
 
@@ -120,17 +114,17 @@ def test_numbers_with_huge_exponents_are_refused(wire, number):
     status=st.sampled_from([200, 401, 429, 503]),
 )
 @example(name="Date", value=b"Fri, 31 Dec 9999 23:59:59 -1200", status=200)
-def test_headers_of_any_bytes_do_no_harm(wire, name, value, status):
-    wire |= {"status": status, "headers": [(name.encode(), value)], "body": b'{"Invoices":[]}'}
+def test_headers_of_any_bytes_do_no_harm(answer_bytes, name, value, status):
+    answer_bytes |= {"status": status, "headers": [(name.encode(), value)], "body": b'{"Invoices":[]}'}
     read_or_refused(sync)
 
 
 @calm
 @given(token=texts | st.binary(max_size=60).map(lambda raw: f"a.{base64.urlsafe_b64encode(raw).decode()}.c"))
 @example(token=f"a.{base64.urlsafe_b64encode(DEEP).decode()}.c")
-def test_tokens_of_any_text_do_no_harm(wire, token):
+def test_tokens_of_any_text_do_no_harm(answer_bytes, token):
     assert isinstance(jwt.claims(token), dict)
-    wire |= {"status": 200, "body": b'{"Invoices":[]}'}
+    answer_bytes |= {"status": 200, "body": b'{"Invoices":[]}'}
     read_or_refused(lambda: sync(access_token=token))
 
 
@@ -146,8 +140,8 @@ readings = st.dictionaries(
 @calm
 @given(cursor=values | st.fixed_dictionaries({}, optional={"since": moments, "full_at": moments, "read": readings}))
 @example(cursor={"since": "0001-01-01T00:00:00+00:00", "full_at": "9999-12-31T23:59:59+00:00"})
-def test_cursors_of_any_json_are_read_or_rejected(wire, cursor):
-    wire |= {"status": 200, "body": b'{"Invoices":[]}'}
+def test_cursors_of_any_json_are_read_or_rejected(answer_bytes, cursor):
+    answer_bytes |= {"status": 200, "body": b'{"Invoices":[]}'}
     read_or_refused(sync, "invoices", {**CURSOR, **cursor} if isinstance(cursor, dict) else cursor)
 
 
@@ -191,9 +185,9 @@ def test_callback_addresses_of_any_text_are_refused(url, query):
 
 @calm
 @given(data=st.data(), name=st.sampled_from(list(ACTIONS)))
-def test_parameters_of_any_json_are_read_or_refused(wire, data, name):
+def test_parameters_of_any_json_are_read_or_refused(answer_bytes, data, name):
     """Names are the action's own; whatever their values are, it is refused, or Xero is asked."""
-    wire |= {"status": 503, "body": b""}
+    answer_bytes |= {"status": 503, "body": b""}
     names = sorted(ACTIONS[name].params_model.model_fields)
     params = data.draw(st.dictionaries(st.sampled_from(names) if names else texts, values))
     read_or_refused(plugin.run_action, CONNECTION, name, params, {"mode": "plan"})

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-import stamina
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -31,18 +30,13 @@ from contract_tests.helpers.company import Company
 from contract_tests.helpers.write_examples import WRITES
 from contract_tests.helpers.xero_account import Account, callback, calls
 
+pytestmark = pytest.mark.attempts(1)
+
 HOST = "http://localhost:1"
 
 
-@pytest.fixture(autouse=True)
-def _no_pauses():
-    with stamina.set_testing(True, attempts=1):
-        yield
-    http_transport.close_clients()
-
-
 @pytest.fixture
-def asked(monkeypatch):
+def sent_requests(monkeypatch):
     """Every request that would be sent, answered with an empty list."""
     seen = []
 
@@ -61,7 +55,7 @@ def asked(monkeypatch):
 
 
 @pytest.fixture
-def elsewhere():
+def other_server():
     """An unrelated server on this machine, and the paths that were requested from it."""
     paths = []
 
@@ -83,9 +77,9 @@ def elsewhere():
     server.server_close()
 
 
-def test_no_answer_of_xeros_leads_to_another_address(elsewhere):
+def test_no_answer_of_xeros_leads_to_another_address(other_server):
     """Redirects, pagination links and online addresses are read, never followed."""
-    url, paths = elsewhere
+    url, paths = other_server
     with serve(invoices=60, seed=2, limits=False) as box:
         at = Company(box)
         box.sandbox.faults.add("redirect", location=f"{url}/stolen", times=None)
@@ -103,8 +97,8 @@ def test_no_answer_of_xeros_leads_to_another_address(elsewhere):
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_no_token_follows_a_redirect(elsewhere, status):
-    url, paths = elsewhere
+def test_no_token_follows_a_redirect(other_server, status):
+    url, paths = other_server
     with serve(invoices=20, seed=2, limits=False) as box:
         account = Account(box).connect()
         for path in ("/connections", "/connect/token"):
@@ -142,23 +136,23 @@ def test_no_token_follows_a_redirect(elsewhere, status):
     ],
 )
 @pytest.mark.parametrize("name", ["api_url", "identity_url", "login_url"])
-def test_no_setting_sends_a_token_over_plain_http_or_to_a_smuggled_host(asked, name, url):
+def test_no_setting_sends_a_token_over_plain_http_or_to_a_smuggled_host(sent_requests, name, url):
     connection = {**CONNECTION, "settings": {**CONNECTION["settings"], name: url}}
     with pytest.raises(ConnectorError) as caught:
         list(plugin.sync_entity(connection, "invoices", None, None))
     assert (caught.value.code, caught.value.reason) == ("misconfigured", "bad_setting")
     with pytest.raises(ConnectorError):
         plugin.auth({"step": "authorize", "app": APP, "settings": {**WHERE, name: url}})
-    assert asked == []
+    assert sent_requests == []
 
 
-def test_a_cursor_names_no_address(asked):
+def test_a_cursor_names_no_address(sent_requests):
     cursor = {"v": 1, "entity": "invoices", "org": ORGANISATION}
     for more in ({"next": "http://evil.example"}, {"read": {"kind": "first", "size": 5, "url": "http://e"}}):
         with pytest.raises(ConnectorError) as caught:
             list(plugin.sync_entity(CONNECTION, "invoices", {**cursor, **more}, None))
         assert caught.value.code == "cursor_rejected"
-    assert asked == []
+    assert sent_requests == []
 
 
 NASTY = [
@@ -176,7 +170,7 @@ NASTY = [
 
 
 @pytest.mark.parametrize("name", NASTY)
-def test_names_are_escaped_in_addresses(asked, name):
+def test_names_are_escaped_in_addresses(sent_requests, name):
     """Numbers and ids from people never become a path of their own: each request goes where its list is."""
     for action, params in (
         ("get_invoice", {"invoice": name}),
@@ -188,7 +182,7 @@ def test_names_are_escaped_in_addresses(asked, name):
     ):
         with pytest.raises(ConnectorError):
             plugin.run_action(CONNECTION, action, params, {"mode": "plan"} if action != "get_invoice" else {})
-    for request in asked:
+    for request in sent_requests:
         path = request.url.raw_path.decode().split("?")[0]
         assert path.startswith("/api.xro/2.0/"), path
         assert ".." not in path
@@ -199,13 +193,13 @@ def test_names_are_escaped_in_addresses(asked, name):
 
 
 @pytest.mark.parametrize("stray", ["a\nb", "a\r\nX-Evil: 1", "\0", "\x7f", "ä", "\u2028"])
-def test_line_breaks_cannot_enter_a_header(asked, stray):
+def test_line_breaks_cannot_enter_a_header(sent_requests, stray):
     for changed in ({"access_token": stray}, {"organisation_id": stray}):
         with pytest.raises(ConnectorError) as caught:
             list(plugin.sync_entity({**CONNECTION, **changed}, "invoices", None, None))
         assert (caught.value.code, caught.value.reason) == ("invalid", "unsendable")
         assert stray not in str(caught.value.to_dict())
-    assert asked == []
+    assert sent_requests == []
 
 
 def test_business_key_and_requester_reach_no_header():

@@ -11,21 +11,22 @@ import threading
 import time
 
 import pytest
-import stamina
 
-from bizosaas_xero.connector.http import transport
 from bizosaas_xero.host import discover, open_host
-from bizosaas_xero.sandbox import serve
 from bizosaas_xero.spec import ConnectorError
-from bizosaas_xero.toolkit import rate_limits
 from contract_tests.helpers.processes import connect
 from contract_tests.helpers.xero_account import Account, calls
 
 pytest.importorskip("redis")
 SERVER = shutil.which("redis-server")
-pytestmark = pytest.mark.skipif(
-    SERVER is None and os.environ.get("REQUIRE_SERVICES") != "1", reason="redis-server is not installed"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        SERVER is None and os.environ.get("REQUIRE_SERVICES") != "1", reason="redis-server is not installed"
+    ),
+    pytest.mark.attempts(2),
+    pytest.mark.usefixtures("fresh_call_counts"),
+    pytest.mark.xero_sandbox(seed=3, limits=True),
+]
 MOST = 12
 
 
@@ -60,85 +61,72 @@ class Redis:
 
 
 @pytest.fixture
-def redis(tmp_path):
+def redis_server(tmp_path):
     server = Redis(tmp_path).start()
     yield server
     server.kill()
 
 
-@pytest.fixture(autouse=True)
-def _fresh():
-    rate_limits._memory_bucket.cache_clear()
-    with stamina.set_testing(True, attempts=2, cap=True):
-        yield
-    rate_limits._memory_bucket.cache_clear()
-    transport.close_clients()
+def read(connected_account, **options):
+    return list(connected_account.sync("invoices", max_wait=0, **options))
 
 
-@pytest.fixture
-def box():
-    with serve(invoices=60, seed=3) as served:
-        yield served
-
-
-def read(account, **options):
-    return list(account.sync("invoices", max_wait=0, **options))
-
-
-def failing(account):
+def failing(connected_account):
     """Return the error of a read, which must come soon."""
     began = time.monotonic()
     with pytest.raises(ConnectorError) as caught:
-        read(account)
+        read(connected_account)
     assert time.monotonic() - began < 60
     return caught.value
 
 
-def test_redis_dies_and_comes_back_empty_and_no_limit_is_exceeded(redis, box):
-    account = Account(box, limiter_url=redis.url, calls_per_minute=MOST, page_size=20).connect()
+def test_redis_dies_and_comes_back_empty_and_no_limit_is_exceeded(redis_server, sandbox_server):
+    account = Account(sandbox_server, limiter_url=redis_server.url, calls_per_minute=MOST, page_size=20).connect()
     first = len(read(account))
-    assert 0 < len(calls(box)) < MOST
-    redis.kill()
-    sent = len(calls(box))
+    assert 0 < len(calls(sandbox_server)) < MOST
+    redis_server.kill()
+    sent = len(calls(sandbox_server))
     error = failing(account)
     assert (error.code, error.recovery, error.reason) == ("unavailable", "retry", "limiter_unreachable")
-    assert len(calls(box)) == sent, "an uncounted call is not sent"
-    redis.start()
+    assert len(calls(sandbox_server)) == sent, "an uncounted call is not sent"
+    redis_server.start()
     assert len(read(account)) == first, "without its scripts and counts it continues"
-    while len(calls(box)) < MOST:
+    while len(calls(sandbox_server)) < MOST:
         read(account, max_batches=1)
     assert failing(account).reason == "limit_minute"
-    assert len(calls(box)) == MOST, "this process has not forgotten what it sent"
+    assert len(calls(sandbox_server)) == MOST, "this process has not forgotten what it sent"
 
 
-def test_the_host_resumes_when_redis_dies_between_two_pages(redis, box, tmp_path):
+def test_the_host_resumes_when_redis_dies_between_two_pages(redis_server, sandbox_server, tmp_path):
     """A run of the host waits out a Redis that is away for a moment; nothing is read twice or lost."""
     pauses = []
 
     def back(seconds):
         pauses.append(seconds)
-        redis.start()
+        redis_server.start()
 
     with open_host(tmp_path / "home", report=discover(["xero"]), environ={}, sleep=back) as host:
-        id_ = connect(host, box, limiter_url=redis.url, calls_per_minute=60, page_size=10, concurrency=1)
+        id_ = connect(
+            host, sandbox_server, limiter_url=redis_server.url, calls_per_minute=60, page_size=10, concurrency=1
+        )
 
         def die(progress):
             if progress.counts.new == 10:
-                redis.kill()
+                redis_server.kill()
 
         outcome = host.runner.sync(id_, "invoices", on_progress=die)
         assert outcome.problem is None
         assert pauses == [2.0]
         assert outcome.same == 0
         organisation = host.store.connection(id_).organisation_id
-        wanted = [row for row in box.sandbox.store(organisation).rows("Invoices") if row["Type"] == "ACCREC"]
+        wanted = [row for row in sandbox_server.sandbox.store(organisation).rows("Invoices") if row["Type"] == "ACCREC"]
         assert host.sink.count_rows(organisation, "invoices") == len(wanted) == outcome.new
 
 
-def test_a_hanging_redis_blocks_no_worker(redis, box):
-    account = Account(box, limiter_url=redis.url, calls_per_minute=60).connect()
+def test_a_hanging_redis_blocks_no_worker(redis_server, sandbox_server):
+    account = Account(sandbox_server, limiter_url=redis_server.url, calls_per_minute=60).connect()
     read(account)
-    redis.process.send_signal(signal.SIGSTOP)
+    redis_server.process.send_signal(signal.SIGSTOP)
     errors = []
     workers = [threading.Thread(target=lambda: errors.append(failing(account))) for _ in range(2)]
     for worker in workers:
@@ -148,19 +136,21 @@ def test_a_hanging_redis_blocks_no_worker(redis, box):
     assert [error.reason for error in errors] == ["limiter_unreachable"] * 2
 
 
-def test_a_redis_that_wants_a_password_is_a_wrong_setting(redis, box):
+def test_a_redis_that_wants_a_password_is_a_wrong_setting(redis_server, sandbox_server):
     import redis as library
 
-    library.Redis.from_url(redis.url).config_set("requirepass", "secret-word")
-    account = Account(box, limiter_url=redis.url, calls_per_minute=60).connect()
+    library.Redis.from_url(redis_server.url).config_set("requirepass", "secret-word")
+    account = Account(sandbox_server, limiter_url=redis_server.url, calls_per_minute=60).connect()
     error = failing(account)
     assert (error.code, error.recovery, error.reason) == ("misconfigured", "fix", "limiter_refused")
-    account.settings["limiter_url"] = redis.url.replace("//", "//:secret-word@")
+    account.settings["limiter_url"] = redis_server.url.replace("//", "//:secret-word@")
     assert read(account)
 
 
-def test_another_service_at_the_redis_address_is_reported(box):
+def test_another_service_at_the_redis_address_is_reported(sandbox_server):
     """A server that speaks no Redis, and one that takes connections and says nothing."""
-    account = Account(box, limiter_url=box.info["api_url"].replace("http", "redis"), calls_per_minute=60)
+    account = Account(
+        sandbox_server, limiter_url=sandbox_server.info["api_url"].replace("http", "redis"), calls_per_minute=60
+    )
     account.connect()
     assert failing(account).reason in {"limiter_refused", "limiter_unreachable"}

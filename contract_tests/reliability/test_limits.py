@@ -7,7 +7,6 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import stamina
 import time_machine
 from pyrate_limiter import InMemoryBucket
 
@@ -19,17 +18,10 @@ from bizosaas_xero.spec import App
 from bizosaas_xero.toolkit import rate_limits
 from contract_tests.helpers.xero_account import Account, calls
 
+pytestmark = [pytest.mark.attempts(2), pytest.mark.usefixtures("fresh_call_counts")]
+
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SYNCED = ("invoices", "bills", "contacts", "payments", "bank_transactions")
-
-
-@pytest.fixture(autouse=True)
-def _fresh():
-    rate_limits._memory_bucket.cache_clear()
-    with stamina.set_testing(True, attempts=2, cap=True):
-        yield
-    rate_limits._memory_bucket.cache_clear()
-    transport.close_clients()
 
 
 def moments(lines):
@@ -127,7 +119,7 @@ def test_no_more_than_five_are_in_flight_however_many_read_and_act():
 
 
 @pytest.fixture
-def box():
+def limited_sandbox_server():
     with time_machine.travel(NOON, tick=True), serve(invoices=60, seed=3, per_day=12) as served:
         served.sandbox.switches.multi_select = True
         yield served
@@ -137,52 +129,58 @@ def opened(folder):
     return open_host(folder, report=discover(["xero"]), environ={}, sleep=lambda _: None, chance=lambda: 0)
 
 
-def connect(host, box, number):
-    known = box.info["apps"]["web"]
+def connect(host, limited_sandbox_server, number):
+    known = limited_sandbox_server.info["apps"]["web"]
     app = App(
         client_id=known["client_id"],
         client_secret=known["client_secret"],
         redirect_uri="http://localhost:8377/callback",
     )
-    settings = {name: box.info[name] for name in ("api_url", "identity_url", "login_url")}
+    settings = {name: limited_sandbox_server.info[name] for name in ("api_url", "identity_url", "login_url")}
     settings |= {"calls_per_minute": 0, "page_size": 10}
-    organisations = [row["id"] for row in box.info["organisations"][:number]]
+    organisations = [row["id"] for row in limited_sandbox_server.info["organisations"][:number]]
     url = host.connections.begin_consent("xero", app, settings=settings)
-    offer = host.connections.finish_consent(box.sandbox.consent(url, organisations=organisations))
+    offer = host.connections.finish_consent(limited_sandbox_server.sandbox.consent(url, organisations=organisations))
     return [host.connections.choose(offer, each, settings) for each in organisations]
 
 
-def refused(box, organisation):
-    return [line for line in calls(box) if line["status"] == 429 and line["tenant"] == organisation.lower()]
+def refused(limited_sandbox_server, organisation):
+    return [
+        line
+        for line in calls(limited_sandbox_server)
+        if line["status"] == 429 and line["tenant"] == organisation.lower()
+    ]
 
 
-def test_a_day_limit_is_met_once_and_kept_over_restarts(tmp_path, box):
+def test_a_day_limit_is_met_once_and_kept_over_restarts(tmp_path, limited_sandbox_server):
     """After the one refusal no call is made that day, even after a restart; the next day continues."""
     with opened(tmp_path) as host:
-        [kept] = connect(host, box, 1)
+        [kept] = connect(host, limited_sandbox_server, 1)
         list(host.scheduler.run_due())
-        assert len(refused(box, kept.organisation_id)) == 1
-        sent = len(calls(box))
+        assert len(refused(limited_sandbox_server, kept.organisation_id)) == 1
+        sent = len(calls(limited_sandbox_server))
     for hours in (1, 6, 22):
         with time_machine.travel(NOON + timedelta(hours=hours), tick=True), opened(tmp_path) as host:
             assert list(host.scheduler.run_due()) == []
             assert host.store.connection(kept.id).resume_at > datetime.now(UTC)
-    assert len(calls(box)) == sent
-    box.sandbox.limits.per_day = 1000
+    assert len(calls(limited_sandbox_server)) == sent
+    limited_sandbox_server.sandbox.limits.per_day = 1000
     with time_machine.travel(NOON + timedelta(hours=25), tick=True), opened(tmp_path) as host:
         outcomes = [outcome for _, outcome in host.scheduler.run_due()]
         assert outcomes
         assert [outcome.problem for outcome in outcomes if outcome.problem] == []
 
 
-def test_a_day_limit_blocks_no_worker_and_no_other_organisation(tmp_path, box, monkeypatch):
+def test_a_day_limit_blocks_no_worker_and_no_other_organisation(tmp_path, limited_sandbox_server, monkeypatch):
     slept = []
     monkeypatch.setattr("bizosaas_xero.toolkit.rate_limits.time.sleep", slept.append)
     with opened(tmp_path) as host:
-        first, second = connect(host, box, 2)
-        box.sandbox.limits.per_day = 1000
+        first, second = connect(host, limited_sandbox_server, 2)
+        limited_sandbox_server.sandbox.limits.per_day = 1000
         match = {"tenant": first.organisation_id.lower()}
-        box.sandbox.faults.add("rate_limit", problem="day", retry_after=40_000, match=match, times=None)
+        limited_sandbox_server.sandbox.faults.add(
+            "rate_limit", problem="day", retry_after=40_000, match=match, times=None
+        )
         began = time.monotonic()
         outcomes = list(host.scheduler.run_due())
         assert time.monotonic() - began < 20
@@ -194,7 +192,7 @@ def test_a_day_limit_blocks_no_worker_and_no_other_organisation(tmp_path, box, m
         assert ends[second.id] == [None] * 6
         wait = host.store.connection(first.id).resume_at - datetime.now(UTC)
         assert timedelta(hours=11) < wait <= timedelta(seconds=40_000)
-        assert len(refused(box, first.organisation_id)) == 1
+        assert len(refused(limited_sandbox_server, first.organisation_id)) == 1
 
 
 def test_an_action_meets_the_day_limit_at_once():

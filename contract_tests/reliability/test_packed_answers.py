@@ -10,7 +10,6 @@ from decimal import Decimal
 
 import httpx
 import pytest
-import stamina
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -20,12 +19,7 @@ from bizosaas_xero.spec import ConnectorError
 from bizosaas_xero.toolkit import http
 from contract_tests.helpers.byte_readers import calm, read_or_refused, sync
 
-
-@pytest.fixture(autouse=True)
-def _no_pauses():
-    with stamina.set_testing(True, attempts=1):
-        yield
-    http_transport.close_clients()
+pytestmark = pytest.mark.attempts(1)
 
 
 def bomb(size):
@@ -40,7 +34,7 @@ def _unzipping(request, monkeypatch):
 
 
 @pytest.fixture
-def packed(monkeypatch):
+def packed_answer(monkeypatch):
     """Answer every request with what is set, packed."""
     answer = {"encoding": "gzip"}
 
@@ -65,9 +59,9 @@ GOOD = gzip.compress(b'{"Invoices": [{"InvoiceID": "a", "Total": 1.10}], "Paddin
     | st.integers(0, len(GOOD) * 8 - 1).map(lambda bit: flipped(GOOD, bit))
 )
 @example(body=b"")
-def test_damaged_gzip_is_refused(packed, body):
+def test_damaged_gzip_is_refused(packed_answer, body):
     """Cut off or changed anywhere, it is refused: a checksum stands at its end."""
-    packed["body"] = body
+    packed_answer["body"] = body
     found = read_or_refused(sync)
     # Of a good file's head, the name of the system that packed it and the like may change.
     assert isinstance(found, ConnectorError) or found[0].records[0].data["Total"] == Decimal("1.10")
@@ -122,13 +116,13 @@ def test_an_answer_that_is_too_long_is_not_read(monkeypatch, status):
     assert len(read) < 100
 
 
-def test_an_answer_within_the_limit_arrives_whole_and_is_counted_as_sent(packed):
-    packed["body"] = GOOD
+def test_an_answer_within_the_limit_arrives_whole_and_is_counted_as_sent(packed_answer):
+    packed_answer["body"] = GOOD
     [batch] = sync()
     assert batch.stats.bytes == len(GOOD)
     assert batch.records[0].data["Total"] == Decimal("1.10")
 
 
-def test_an_unrequested_encoding_is_refused(packed):
-    packed |= {"encoding": "br", "body": b'{"Invoices":[]}'}
+def test_an_unrequested_encoding_is_refused(packed_answer):
+    packed_answer |= {"encoding": "br", "body": b'{"Invoices":[]}'}
     assert read_or_refused(sync).reason == "garbled_answer"

@@ -6,7 +6,6 @@ from functools import cache
 
 import httpx
 import pytest
-import stamina
 import time_machine
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
@@ -17,12 +16,13 @@ from bizosaas_xero.connector.actions.registry import ACTIONS
 from bizosaas_xero.connector.http import transport
 from bizosaas_xero.sandbox import serve
 from bizosaas_xero.spec import ConnectorError
-from contract_tests.connector.actions.conftest import MOMENT
 from contract_tests.connector.actions.test_lookups import EXAMPLES
 from contract_tests.helpers.byte_readers import SEARCHING, read_or_refused
-from contract_tests.helpers.company import Company
+from contract_tests.helpers.company import MOMENT, Company
 from contract_tests.helpers.write_examples import WRITES
 from contract_tests.reliability.mutations import JUNK, Recording, changed, mutations, paths, places
+
+pytestmark = pytest.mark.attempts(4)
 
 CONTROL = {"mode": "run", "business_key": "k"}
 WRITING = [name for name, row in ACTIONS.items() if issubclass(row, WriteAction)]
@@ -37,10 +37,9 @@ MAKES = ("Contacts", "Invoices", "CreditNotes", "Payments", "BankTransactions", 
 
 
 @pytest.fixture(autouse=True)
-def _no_pauses():
-    with time_machine.travel(MOMENT, tick=False), stamina.set_testing(True, attempts=4, cap=True):
+def _frozen_moment():
+    with time_machine.travel(MOMENT, tick=False):
         yield
-    transport.close_clients()
 
 
 def asked(at, name):

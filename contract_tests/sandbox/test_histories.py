@@ -275,7 +275,7 @@ class History:
                 assert known == due.get((row["ContactID"], kind), 0)
 
 
-def owed(store, *, sales):
+def owed(sandbox_store, *, sales):
     """Return what the control account must hold: the open documents, in base currency."""
     total = Decimal(0)
     ways = (
@@ -284,7 +284,7 @@ def owed(store, *, sales):
         ("Overpayments", f"{'RECEIVE' if sales else 'SPEND'}-OVERPAYMENT", "RemainingCredit", -1),
     )
     for entity, kind, left, sign in ways:
-        for row in store.rows(entity):
+        for row in sandbox_store.rows(entity):
             if row["Type"] == kind and row["Status"] == "AUTHORISED":
                 rate = row.get("CurrencyRate") or 1
                 total += sign * (row[left] if rate == 1 else xero_json.round_to_cents(row[left] / rate))

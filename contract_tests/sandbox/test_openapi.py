@@ -22,27 +22,29 @@ QUERIES = (
 
 
 @pytest.fixture(scope="module")
-def components():
+def openapi_components():
     return {}
 
 
 @pytest.fixture
-def validator(openapi, components):
-    if not components:
+def schema_validator(xero_openapi, openapi_components):
+    if not openapi_components:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        text = (openapi / "xero_accounting.yaml").read_text(encoding="utf-8")
+        text = (xero_openapi / "xero_accounting.yaml").read_text(encoding="utf-8")
         loaded = yaml.load(text, loader)["components"]  # noqa: S506 - a safe loader
-        components.update(json.loads(json.dumps(loaded, default=str)))  # its examples hold YAML dates
+        openapi_components.update(json.loads(json.dumps(loaded, default=str)))  # its examples hold YAML dates
 
     def make(schema):
-        return jsonschema_rs.Draft4Validator({"$ref": f"#/components/schemas/{schema}", "components": components})
+        return jsonschema_rs.Draft4Validator(
+            {"$ref": f"#/components/schemas/{schema}", "components": openapi_components}
+        )
 
     return make
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_answers_of_lists_conform(name, client, validator):
-    schema = validator("Organisations" if name == "Organisation" else name)
+def test_answers_of_lists_conform(name, client, schema_validator):
+    schema = schema_validator("Organisations" if name == "Organisation" else name)
     for query in QUERIES:
         body = client.get(name, **query).json()
         assert [error.message for error in schema.iter_errors(body)] == []
@@ -53,14 +55,14 @@ def test_answers_of_lists_conform(name, client, validator):
         schema.validate(single)
 
 
-def test_the_validator_sees_a_wrong_amount(client, validator):
+def test_the_validator_sees_a_wrong_amount(client, schema_validator):
     body = client.get("Invoices", page=1).json()
     body["Invoices"][3]["LineItems"] = [{"Quantity": "many"}]
-    assert not validator("Invoices").is_valid(body)
+    assert not schema_validator("Invoices").is_valid(body)
 
 
-def test_connections_conform(client, openapi):
-    identity = yaml.safe_load((openapi / "xero-identity.yaml").read_text(encoding="utf-8"))
+def test_connections_conform(client, xero_openapi):
+    identity = yaml.safe_load((xero_openapi / "xero-identity.yaml").read_text(encoding="utf-8"))
     schema = jsonschema_rs.Draft4Validator(
         identity["components"]["schemas"]["Connection"],
         validate_formats=False,  # Xero sends no zone
@@ -71,7 +73,7 @@ def test_connections_conform(client, openapi):
         schema.validate(connection)
 
 
-def test_answers_of_writes_conform(client, validator):
+def test_answers_of_writes_conform(client, schema_validator):
     """Every write of `Client.send`, in all tests, is held against the schemas; here one of each outcome."""
     made = client.put("Contacts", {"Name": "Conforming"})
     sold = {"Type": "ACCREC", "Contact": {"ContactID": made["ContactID"]},
@@ -84,4 +86,4 @@ def test_answers_of_writes_conform(client, validator):
     assert mixed.status_code == 200
     wrong = mixed.json()
     wrong["Invoices"][0]["LineItems"] = [{"Quantity": "many"}]
-    assert not validator("Invoices").is_valid(wrong), "the validator sees a wrong amount"
+    assert not schema_validator("Invoices").is_valid(wrong), "the validator sees a wrong amount"

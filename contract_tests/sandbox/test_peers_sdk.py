@@ -5,23 +5,11 @@ import datetime as dt
 import pytest
 
 pytest.importorskip("xero_python")
-from xero_python.accounting import AccountingApi
 from xero_python.exceptions import AccountingBadRequestException
 
 from contract_tests.sandbox.reports.test_endpoint import SCOPES
-from contract_tests.sandbox.test_sdk import sdk
 
-__all__ = ["sdk"]
-
-
-@pytest.fixture
-def client(make):
-    return make().connect(scope=SCOPES)
-
-
-@pytest.fixture
-def api(sdk, box):
-    return AccountingApi(sdk, base_url=f"{box.url}/api.xro/2.0")
+pytestmark = pytest.mark.scopes(SCOPES)
 
 
 CALLS = {
@@ -35,8 +23,8 @@ CALLS = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_the_sdk_reads_a_report(name, api, client):
-    call = getattr(api, f"get_report_{name}")
+def test_the_sdk_reads_a_report(name, sdk_api, client):
+    call = getattr(sdk_api, f"get_report_{name}")
     for arguments in ({}, CALLS[name]):
         (report,) = call(client.tenant, **arguments).reports
         assert report.rows[0].row_type.value == "Header"
@@ -47,15 +35,15 @@ def test_the_sdk_reads_a_report(name, api, client):
 
 
 @pytest.mark.parametrize("side", ["receivables", "payables"])
-def test_the_sdk_reads_an_aged_report(side, api, client):
+def test_the_sdk_reads_an_aged_report(side, sdk_api, client):
     contact = client.rows("Contacts", page=1)[0]["ContactID"]
-    call = getattr(api, f"get_report_aged_{side}_by_contact")
+    call = getattr(sdk_api, f"get_report_aged_{side}_by_contact")
     (report,) = call(client.tenant, contact, date=dt.date(2026, 3, 31)).reports
     assert report.rows[1].rows[0].cells[1].value == "Opening Balance"
 
 
-def test_the_sdk_understands_a_refusal(api, client, box):
-    box.sandbox.switches.set("report_periods_max", 11)
+def test_the_sdk_understands_a_refusal(sdk_api, client, sandbox_server):
+    sandbox_server.sandbox.switches.set("report_periods_max", 11)
     with pytest.raises(AccountingBadRequestException) as refused:
-        api.get_report_profit_and_loss(client.tenant, periods=99)
+        sdk_api.get_report_profit_and_loss(client.tenant, periods=99)
     assert "between 1 and 11" in str(refused.value)

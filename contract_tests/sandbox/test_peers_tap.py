@@ -14,7 +14,11 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow
+SCOPES = (
+    "offline_access accounting.settings.read accounting.contacts.read accounting.invoices.read "
+    "accounting.payments.read accounting.banktransactions.read accounting.manualjournals.read"
+)
+pytestmark = [pytest.mark.slow, pytest.mark.scopes(SCOPES)]
 
 VERSION = "2.6.0"
 # it knows one address only; six is missing from what it asks for
@@ -42,7 +46,7 @@ STREAMS = {
 
 
 @pytest.fixture(scope="session")
-def python(request):
+def tap_python(request):
     """A Python that has tap-xero."""
     given = os.environ.get("TAP_XERO_PYTHON")
     if given:
@@ -60,7 +64,7 @@ def python(request):
 
 
 @pytest.fixture
-def tap(python, client, box, tmp_path):
+def run_tap(tap_python, client, sandbox_server, tmp_path):
     """Run the tap; returns the messages it writes."""
     config = tmp_path / "config.json"
     config.write_text(
@@ -75,8 +79,8 @@ def tap(python, client, box, tmp_path):
 
     def run(*arguments):
         done = subprocess.run(  # noqa: S603 - our own words
-            [python, "-W", "ignore", "-c", DRIVER, "--config", config, *arguments],
-            capture_output=True, text=True, check=False, env={**os.environ, "BOX": box.url},
+            [tap_python, "-W", "ignore", "-c", DRIVER, "--config", config, *arguments],
+            capture_output=True, text=True, check=False, env={**os.environ, "BOX": sandbox_server.url},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-2000:]
         return done.stdout
@@ -84,17 +88,8 @@ def tap(python, client, box, tmp_path):
     return run
 
 
-@pytest.fixture
-def client(make):
-    scopes = (
-        "offline_access accounting.settings.read accounting.contacts.read accounting.invoices.read "
-        "accounting.payments.read accounting.banktransactions.read accounting.manualjournals.read"
-    )
-    return make().connect(scope=scopes)
-
-
-def test_tap_xero_syncs_every_stream(tap, box, tmp_path):
-    catalog = json.loads(tap("--discover"))
+def test_tap_xero_syncs_every_stream(run_tap, sandbox_server, tmp_path):
+    catalog = json.loads(run_tap("--discover"))
     names = {stream["tap_stream_id"] for stream in catalog["streams"]}
     assert names == {*STREAMS, "journals"}, "journals are of the Advanced tier only, at Xero as here"
     for stream in catalog["streams"]:
@@ -103,9 +98,9 @@ def test_tap_xero_syncs_every_stream(tap, box, tmp_path):
                 entry["metadata"]["selected"] = stream["tap_stream_id"] != "journals"
     chosen = tmp_path / "catalog.json"
     chosen.write_text(json.dumps(catalog))
-    store = box.sandbox.store()
+    store = sandbox_server.sandbox.store()
 
-    lines = messages(tap("--catalog", chosen))
+    lines = messages(run_tap("--catalog", chosen))
     synced = records(lines)
     assert {name: len(rows) for name, rows in synced.items()} == {
         name: len(store.table(entity)) for name, entity in STREAMS.items() if len(store.table(entity))
@@ -117,7 +112,7 @@ def test_tap_xero_syncs_every_stream(tap, box, tmp_path):
     state = tmp_path / "state.json"
     state.write_text(json.dumps(next(line["value"] for line in reversed(lines) if line["type"] == "STATE")))
     store.edit("Invoices", invoice["InvoiceID"], {"Reference": "changed"})
-    again = records(messages(tap("--catalog", chosen, "--state", state)))["invoices"]
+    again = records(messages(run_tap("--catalog", chosen, "--state", state)))["invoices"]
     assert invoice["InvoiceID"] in {row["InvoiceID"] for row in again}
     assert len(again) < len(synced["invoices"])
 

@@ -5,7 +5,6 @@ import re
 
 import pytest
 
-from bizosaas_xero.sandbox import serve
 from bizosaas_xero.sandbox.switches import DOCUMENTED, OURS, RECORDED, REPORTED, Switches, register
 from bizosaas_xero.sandbox.webhooks.delivery import DeliveryAnswer, sign
 
@@ -13,17 +12,7 @@ MONEY_SCOPES = (
     "offline_access accounting.settings accounting.contacts accounting.invoices accounting.payments "
     "accounting.banktransactions accounting.reports.balancesheet.read accounting.reports.profitandloss.read"
 )
-
-
-@pytest.fixture
-def box():
-    with serve(invoices=40, seed=7, limits=False, books="wild") as served:
-        yield served
-
-
-@pytest.fixture
-def client(make):
-    return make().connect(scope=MONEY_SCOPES)
+pytestmark = [pytest.mark.scopes(MONEY_SCOPES), pytest.mark.xero_sandbox(invoices=40, books="wild")]
 
 
 def test_every_behaviour_has_a_source():
@@ -33,19 +22,19 @@ def test_every_behaviour_has_a_source():
     assert all(row.default for row in rows)
 
 
-def test_a_partial_batch_makes_the_good_elements(client, box):
+def test_a_partial_batch_makes_the_good_elements(client, sandbox_server):
     body = {"Contacts": [{"Name": "Good One"}, {"Name": "Bad One", "EmailAddress": "not an address"}]}
     assert client.refused("PUT", "Contacts", body) == ["Email address must be valid."]
     assert not client.rows("Contacts", where='Name=="Good One"')
-    box.sandbox.switches.set("partial_batch", True)
+    sandbox_server.sandbox.switches.set("partial_batch", True)
     assert client.refused("PUT", "Contacts", body) == ["Email address must be valid."]
     assert len(client.rows("Contacts", where='Name=="Good One"')) == 1
     assert not client.rows("Contacts", where='Name=="Bad One"')
 
 
-def test_sparse_rows_leave_empty_fields_out(client, box):
+def test_sparse_rows_leave_empty_fields_out(client, sandbox_server):
     full = {row["InvoiceID"]: row for row in client.rows("Invoices", page=1, pageSize=1000)}
-    box.sandbox.switches.set("sparse", True)
+    sandbox_server.sandbox.switches.set("sparse", True)
     sparse = client.rows("Invoices", page=1, pageSize=1000)
     for row in sparse:
         assert "UpdatedDateUTCString" not in row
@@ -60,9 +49,9 @@ def test_sparse_rows_leave_empty_fields_out(client, box):
     assert "EmailAddress" not in made, "the answer of a write is sparse too"
 
 
-def test_offset_dates_are_local_midnights(client, box):
+def test_offset_dates_are_local_midnights(client, sandbox_server):
     row = client.rows("Invoices", page=1, pageSize=1)[0]
-    box.sandbox.switches.set("offset_dates", True)
+    sandbox_server.sandbox.switches.set("offset_dates", True)
     local = client.rows("Invoices", page=1, pageSize=1)[0]
     utc, shifted = (int(re.search(r"-?\d+", value["Date"])[0]) for value in (row, local))
     assert local["Date"].endswith("+1200)/")
@@ -70,17 +59,17 @@ def test_offset_dates_are_local_midnights(client, box):
 
 
 @pytest.mark.parametrize(("setting", "sent"), [("sent", [1, 2, 3]), ("missing", []), ("missing_last", [1, 2])])
-def test_pagination_may_be_missing(client, box, setting, sent):
-    box.sandbox.switches.set("pagination", setting)
-    total = len(box.sandbox.store().table("Invoices"))
+def test_pagination_may_be_missing(client, sandbox_server, setting, sent):
+    sandbox_server.sandbox.switches.set("pagination", setting)
+    total = len(sandbox_server.sandbox.store().table("Invoices"))
     answers = {page: client.get("Invoices", page=page, pageSize=-(-total // 3)).json() for page in (1, 2, 3)}
     assert [page for page, answer in answers.items() if "pagination" in answer] == sent
     assert sum(len(answer["Invoices"]) for answer in answers.values()) == total
 
 
-def test_a_small_book_can_have_a_high_volume(client, box):
-    assert len(box.sandbox.store().table("Invoices")) > 50
-    box.sandbox.switches.set("high_volume_rows", 50)
+def test_a_small_book_can_have_a_high_volume(client, sandbox_server):
+    assert len(sandbox_server.sandbox.store().table("Invoices")) > 50
+    sandbox_server.sandbox.switches.set("high_volume_rows", 50)
     refused = client.get("Invoices", page=1, where="IsDiscounted==false")
     assert (refused.status_code, refused.json()["Type"], refused.json()["ErrorNumber"]) == (
         400,
@@ -93,25 +82,26 @@ def test_a_small_book_can_have_a_high_volume(client, box):
 @pytest.mark.parametrize(
     ("setting", "named"), [("with_id", {"PrepaymentID", "OverpaymentID"}), ("without_id", {"OverpaymentID"})]
 )
-def test_overpayments_may_be_among_prepayments(client, box, setting, named):
+def test_overpayments_may_be_among_prepayments(client, sandbox_server, setting, named):
     overpayments = {row["OverpaymentID"] for row in client.rows("Overpayments")}
     before = [row["PrepaymentID"] for row in client.rows("Prepayments")]
-    debtors = box.sandbox.store().ledger.balances(box.sandbox.store().today())
-    box.sandbox.switches.set("advances", setting)
+    debtors = sandbox_server.sandbox.store().ledger.balances(sandbox_server.sandbox.store().today())
+    sandbox_server.sandbox.switches.set("advances", setting)
     listed = [row for row in client.rows("Prepayments") if row["Type"].endswith("OVERPAYMENT")]
     assert {row["OverpaymentID"] for row in listed} == overpayments
     assert all({"PrepaymentID", "OverpaymentID"} & set(row) == named for row in listed)
-    assert box.sandbox.store().ledger.balances(box.sandbox.store().today()) == debtors, "a mirrored row posts nothing"
-    box.sandbox.switches.set("advances", "apart")
+    mirrored = sandbox_server.sandbox.store().ledger.balances(sandbox_server.sandbox.store().today())
+    assert mirrored == debtors, "a mirrored row posts nothing"
+    sandbox_server.sandbox.switches.set("advances", "apart")
     assert [row["PrepaymentID"] for row in client.rows("Prepayments")] == before
 
 
-def test_transfers_may_be_among_bank_transactions(client, box):
+def test_transfers_may_be_among_bank_transactions(client, sandbox_server):
     before = client.rows("BankTransactions", page=1, pageSize=1000)
     transfers = client.rows("BankTransfers")
-    balances = box.sandbox.store().ledger.balances(box.sandbox.store().today())
+    balances = sandbox_server.sandbox.store().ledger.balances(sandbox_server.sandbox.store().today())
     assert client.get(f"BankTransactions/{transfers[0]['FromBankTransactionID']}").status_code == 404
-    box.sandbox.switches.set("transfers_in_lists", True)
+    sandbox_server.sandbox.switches.set("transfers_in_lists", True)
     listed = [r for r in client.rows("BankTransactions", page=1, pageSize=1000) if r["Type"].endswith("TRANSFER")]
     assert {row["BankTransactionID"] for row in listed} == {
         transfer[f"{side}BankTransactionID"] for transfer in transfers for side in ("From", "To")
@@ -119,23 +109,23 @@ def test_transfers_may_be_among_bank_transactions(client, box):
     assert not any({"Contact", "SubTotal", "TotalTax"} & set(row) for row in listed)
     assert not any({"AccountCode", "TaxType"} & set(line) for row in listed for line in row["LineItems"])
     assert client.get(f"BankTransactions/{transfers[0]['FromBankTransactionID']}").status_code == 200
-    assert box.sandbox.store().ledger.balances(box.sandbox.store().today()) == balances
-    box.sandbox.switches.set("transfers_in_lists", False)
+    assert sandbox_server.sandbox.store().ledger.balances(sandbox_server.sandbox.store().today()) == balances
+    sandbox_server.sandbox.switches.set("transfers_in_lists", False)
     assert client.rows("BankTransactions", page=1, pageSize=1000) == before
 
 
-def test_employees_are_missing_or_an_empty_list(client, box):
+def test_employees_are_missing_or_an_empty_list(client, sandbox_server):
     assert client.get("Employees").status_code == 404
-    box.sandbox.switches.set("employees", "empty")
+    sandbox_server.sandbox.switches.set("employees", "empty")
     assert client.rows("Employees") == []
 
 
-def test_a_refused_element_may_have_an_invented_id(client, box):
+def test_a_refused_element_may_have_an_invented_id(client, sandbox_server):
     def echoed():
         return client.send("PUT", "Contacts", {"Name": ""}).json()["Elements"][0]["ContactID"]
 
     assert set(echoed()) == {"0", "-"}
-    box.sandbox.switches.set("refused_ids", "invented")
+    sandbox_server.sandbox.switches.set("refused_ids", "invented")
     assert client.get(f"Contacts/{echoed()}").status_code == 404
 
 
@@ -148,8 +138,8 @@ def labels(report):
 
 
 @pytest.mark.parametrize(("setting", "expected"), [("zero", "0" * 8), ("abababab", "abababab"), ("absent", None)])
-def test_current_year_earnings_have_the_id_of_the_switch(client, box, setting, expected):
-    box.sandbox.switches.set("earnings_id", setting)
+def test_current_year_earnings_have_the_id_of_the_switch(client, sandbox_server, setting, expected):
+    sandbox_server.sandbox.switches.set("earnings_id", setting)
     row = next(
         row
         for part in balance_sheet(client)["Rows"]
@@ -160,22 +150,22 @@ def test_current_year_earnings_have_the_id_of_the_switch(client, box, setting, e
     assert ids == ({expected} if expected else set())
 
 
-def test_report_dialects_change_the_layout_and_keep_the_figures(client, box):
+def test_report_dialects_change_the_layout_and_keep_the_figures(client, sandbox_server):
     classic = labels(balance_sheet(client))
-    box.sandbox.switches.set("report_dialect", "2026")
+    sandbox_server.sandbox.switches.set("report_dialect", "2026")
     report = balance_sheet(client)
     assert "Liabilities and Equity" in [part.get("Title") for part in report["Rows"]]
     assert labels(report) == [label for label in classic if label != "Net Assets"]
     assert client.rows("Reports/ProfitAndLoss")[0]["ReportName"] == "Income Statement"
-    box.sandbox.switches.set("report_dialect", "statutory")
+    sandbox_server.sandbox.switches.set("report_dialect", "statutory")
     assert labels(balance_sheet(client)) == [x for x in classic if x not in {"Total Assets", "Total Liabilities"}]
 
 
-def test_report_dates_and_amounts_have_other_spellings(client, box):
+def test_report_dates_and_amounts_have_other_spellings(client, sandbox_server):
     titles = [cell["Value"] for cell in balance_sheet(client)["Rows"][0]["Cells"][1:]]
     assert all(re.fullmatch(r"\d+ [A-Z][a-z]{2} \d{4}", title) for title in titles)
-    box.sandbox.switches.set("report_dates", "month_first")
-    box.sandbox.switches.set("report_amounts", "brackets")
+    sandbox_server.sandbox.switches.set("report_dates", "month_first")
+    sandbox_server.sandbox.switches.set("report_amounts", "brackets")
     report = balance_sheet(client)
     assert all(re.fullmatch(r"[A-Z][a-z]{2} \d+, \d{4}", c["Value"]) for c in report["Rows"][0]["Cells"][1:])
     amounts = {c["Value"] for part in report["Rows"][1:] for row in part["Rows"] for c in row["Cells"][1:]}
@@ -221,27 +211,27 @@ def test_payroll_that_is_not_set_up_is_an_empty_403(client):
 
 
 @pytest.mark.parametrize("scope", ["payroll.employees", "files.read", "assets", "projects.read", "bankfeeds"])
-def test_scopes_of_other_families_can_be_granted(make, scope):
-    assert scope in make().connect(scope=f"offline_access {scope}").token["scope"].split()
+def test_scopes_of_other_families_can_be_granted(make_client, scope):
+    assert scope in make_client().connect(scope=f"offline_access {scope}").token["scope"].split()
 
 
-def test_the_scope_of_journals_is_for_older_apps(make, box):
+def test_the_scope_of_journals_is_for_older_apps(make_client, sandbox_server):
     journals = "offline_access accounting.journals.read"
-    assert "accounting.journals.read" in make("legacy").connect(scope=journals).token["scope"]
+    assert "accounting.journals.read" in make_client("legacy").connect(scope=journals).token["scope"]
     with pytest.raises(ValueError, match="invalid_scope"):
-        make().connect(scope=journals)
+        make_client().connect(scope=journals)
 
 
-def test_an_older_custom_connection_has_broad_scopes(make):
-    app = make("legacy_custom")
+def test_an_older_custom_connection_has_broad_scopes(make_client):
+    app = make_client("legacy_custom")
     token = app.exchange(
         grant_type="client_credentials", scope="accounting.transactions accounting.journals.read"
     ).json()
     assert set(token["scope"].split()) == {"accounting.transactions", "accounting.journals.read"}
 
 
-def test_a_429_has_no_body_and_three_counts(client, box):
-    box.sandbox.limits.enforce, box.sandbox.limits.per_minute = True, 0
+def test_a_429_has_no_body_and_three_counts(client, sandbox_server):
+    sandbox_server.sandbox.limits.enforce, sandbox_server.sandbox.limits.per_minute = True, 0
     answer = client.get("Accounts")
     assert (answer.status_code, answer.content) == (429, b"")
     for name in ("DayLimit", "MinLimit", "AppMinLimit"):
@@ -259,20 +249,20 @@ def test_a_wrong_token_is_named_in_the_header(client):
     [("two_digits", r".*\.\d\d"), ("zulu", r".*\.\d{3}Z"), ("three_digits", r".*\.\d{3}")],
 )
 @pytest.mark.usefixtures("client")
-def test_webhook_bodies_follow_the_switches(box, setting, form):
+def test_webhook_bodies_follow_the_switches(sandbox_server, setting, form):
     sent = []
 
     def accept(_, body, headers):
         sent.append(body)
         return DeliveryAnswer(200 if headers["x-xero-signature"] == sign("key", body) else 401)
 
-    webhooks = box.sandbox.webhooks
+    webhooks = sandbox_server.sandbox.webhooks
     webhooks.sender = accept
     webhooks.configure("web", "http://127.0.0.1:9/hook", "key")
     webhooks.prove_intent("web")
-    box.sandbox.switches.set("webhook_times", setting)
-    box.sandbox.switches.set("webhook_body", "indented")
-    store = box.sandbox.store()
+    sandbox_server.sandbox.switches.set("webhook_times", setting)
+    sandbox_server.sandbox.switches.set("webhook_body", "indented")
+    store = sandbox_server.sandbox.store()
     store.edit("Contacts", store.table("Contacts").id(0), {"FirstName": "New"})
     webhooks.deliver_due()
     assert b'\n  "' in sent[-1]

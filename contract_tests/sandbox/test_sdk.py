@@ -16,31 +16,9 @@ from xero_python.accounting import (
     Payment,
     RequestEmpty,
 )
-from xero_python.api_client import ApiClient, Configuration
-from xero_python.api_client.oauth2 import OAuth2Token, TokenApi
+from xero_python.api_client.oauth2 import OAuth2Token
 from xero_python.exceptions import AccountingBadRequestException
 from xero_python.identity import IdentityApi
-
-
-@pytest.fixture
-def sdk(client, box, monkeypatch):
-    for name, path in (("refresh_token_url", "token"), ("client_credentials_token_url", "token"),
-                       ("revoke_token_url", "revocation")):  # fmt: skip
-        monkeypatch.setattr(TokenApi, name, f"{box.url}/connect/{path}")
-    held = {
-        **client.token,
-        "scope": client.token["scope"].split(),
-        "expires_at": 0,
-    }  # it must refresh at once
-    configuration = Configuration(
-        oauth2_token=OAuth2Token(client_id=client.app["client_id"], client_secret=client.app["client_secret"])
-    )
-    api = ApiClient(
-        configuration, pool_threads=1, oauth2_token_getter=lambda: dict(held), oauth2_token_saver=held.update
-    )
-    api.held = held
-    yield api
-    api.rest_client.pool_manager.clear()
 
 
 def pages(call, tenant, key, **more):
@@ -51,12 +29,12 @@ def pages(call, tenant, key, **more):
     return found
 
 
-def test_the_sdk_reads_everything(sdk, client, box):
-    tenants = IdentityApi(sdk, base_url=box.url).get_connections()
+def test_the_sdk_reads_everything(sdk, client, sandbox_server):
+    tenants = IdentityApi(sdk, base_url=sandbox_server.url).get_connections()
     tenant = next(t.tenant_id for t in tenants if t.tenant_type == "ORGANISATION")
     assert sdk.held["access_token"] != client.token["access_token"], "it has refreshed"
-    api = AccountingApi(sdk, base_url=f"{box.url}/api.xro/2.0")
-    store = box.sandbox.store(tenant)
+    api = AccountingApi(sdk, base_url=f"{sandbox_server.url}/api.xro/2.0")
+    store = sandbox_server.sandbox.store(tenant)
     assert len(pages(api.get_invoices, tenant, "invoices")) == len(store.table("Invoices"))
     assert len(pages(api.get_contacts, tenant, "contacts", include_archived=True)) == len(store.table("Contacts"))
     assert len(pages(api.get_bank_transactions, tenant, "bank_transactions")) == len(store.table("BankTransactions"))
@@ -84,18 +62,13 @@ def test_the_sdk_revokes_its_token(sdk, client):
     assert client.refresh(client.token["refresh_token"]).json() == {"error": "invalid_grant"}
 
 
-@pytest.fixture
-def api(sdk, box):
-    return AccountingApi(sdk, base_url=f"{box.url}/api.xro/2.0")
-
-
-def test_the_sdk_writes_documents_and_payments(api, client, box):
+def test_the_sdk_writes_documents_and_payments(sdk_api, client, sandbox_server):
     """Contact, invoice, e-mail, payment, void: as an app would, with the SDK's own models."""
     tenant = client.tenant
-    box.sandbox.switches.set("write_ms_dates", True)  # the only form that the SDK writes
-    box.sandbox.store(tenant).email_cap = 5
+    sandbox_server.sandbox.switches.set("write_ms_dates", True)  # the only form that the SDK writes
+    sandbox_server.sandbox.store(tenant).email_cap = 5
     person = Contact(name="Kererū Café", email_address="till@kereru.example")
-    contact = api.create_contacts(tenant, Contacts(contacts=[person])).contacts[0]
+    contact = sdk_api.create_contacts(tenant, Contacts(contacts=[person])).contacts[0]
     assert contact.contact_id
     line = LineItem(description="Beans", quantity=2, unit_amount=32.95, account_code="200")
     asked = [
@@ -105,13 +78,13 @@ def test_the_sdk_writes_documents_and_payments(api, client, box):
         )
         for reference in ("one", "two")
     ]  # fmt: skip
-    made = api.create_invoices(tenant, Invoices(invoices=asked), summarize_errors=True).invoices
+    made = sdk_api.create_invoices(tenant, Invoices(invoices=asked), summarize_errors=True).invoices
     assert [float(invoice.total) for invoice in made] == [75.79, 75.79]
-    api.email_invoice(tenant, made[0].invoice_id, request_empty=RequestEmpty())
-    sent = api.get_invoice(tenant, made[0].invoice_id).invoices[0]
+    sdk_api.email_invoice(tenant, made[0].invoice_id, request_empty=RequestEmpty())
+    sent = sdk_api.get_invoice(tenant, made[0].invoice_id).invoices[0]
     assert sent.sent_to_contact
-    bank = next(a for a in api.get_accounts(tenant, where='Type=="BANK"').accounts if a.code == "090")
-    paid = api.create_payment(
+    bank = next(a for a in sdk_api.get_accounts(tenant, where='Type=="BANK"').accounts if a.code == "090")
+    paid = sdk_api.create_payment(
         tenant,
         Payment(
             invoice=Invoice(invoice_id=made[0].invoice_id), account=Account(account_id=bank.account_id),
@@ -119,11 +92,13 @@ def test_the_sdk_writes_documents_and_payments(api, client, box):
         ),
     ).payments[0]  # fmt: skip
     assert paid.payment_type == "ACCRECPAYMENT"
-    assert api.get_invoice(tenant, made[0].invoice_id).invoices[0].status == "PAID"
-    voided = api.update_invoice(tenant, made[1].invoice_id, Invoices(invoices=[Invoice(status="VOIDED")])).invoices[0]
+    assert sdk_api.get_invoice(tenant, made[0].invoice_id).invoices[0].status == "PAID"
+    voided = sdk_api.update_invoice(tenant, made[1].invoice_id, Invoices(invoices=[Invoice(status="VOIDED")])).invoices[
+        0
+    ]
     assert voided.status == "VOIDED"
-    assert api.get_online_invoice(tenant, made[0].invoice_id).online_invoices[0].online_invoice_url
-    assert api.get_invoice_history(tenant, made[0].invoice_id).history_records
+    assert sdk_api.get_online_invoice(tenant, made[0].invoice_id).online_invoices[0].online_invoice_url
+    assert sdk_api.get_invoice_history(tenant, made[0].invoice_id).history_records
     with pytest.raises(AccountingBadRequestException) as refused:
-        api.create_contacts(tenant, Contacts(contacts=[person]))
+        sdk_api.create_contacts(tenant, Contacts(contacts=[person]))
     assert "already assigned" in str(refused.value)

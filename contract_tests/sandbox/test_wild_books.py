@@ -10,69 +10,69 @@ from bizosaas_xero.sandbox.reports.endpoint import ReportsApi
 
 
 @pytest.fixture(scope="module")
-def sandbox():
+def wild_sandbox():
     return Sandbox(20, 3, clock=Clock(lambda: 1.795e9), books="wild")
 
 
 @pytest.fixture(params=range(6), scope="module")
-def store(request, sandbox):
-    return sandbox.store(sandbox.organisations[request.param].id)
+def wild_store(request, wild_sandbox):
+    return wild_sandbox.store(wild_sandbox.organisations[request.param].id)
 
 
-def test_the_ledger_of_wild_books_nets_to_zero(store):
+def test_the_ledger_of_wild_books_nets_to_zero(wild_store):
     for basis in (ACCRUAL, CASH):
-        assert sum(posting.amount for posting in store.ledger.postings(basis)) == 0
+        assert sum(posting.amount for posting in wild_store.ledger.postings(basis)) == 0
 
 
-def test_receivables_are_the_sum_of_open_documents(store):
-    debtors = store.ledger.balances(store.today())[store.system_account("DEBTORS")]
+def test_receivables_are_the_sum_of_open_documents(wild_store):
+    debtors = wild_store.ledger.balances(wild_store.today())[wild_store.system_account("DEBTORS")]
     open_amounts = Decimal(0)
     for entity, name, kind, sign in (
         ("Invoices", "AmountDue", "ACCREC", 1),
         ("CreditNotes", "RemainingCredit", "ACCRECCREDIT", -1),
         ("Overpayments", "RemainingCredit", "RECEIVE-OVERPAYMENT", -1),
     ):
-        for row in store.rows(entity):
-            if row["Type"] == kind and row["Status"] == "AUTHORISED" and row["CurrencyCode"] == store.currency:
+        for row in wild_store.rows(entity):
+            if row["Type"] == kind and row["Status"] == "AUTHORISED" and row["CurrencyCode"] == wild_store.currency:
                 open_amounts += sign * row[name]
     foreign = sum(
         posting.amount
-        for posting in store.ledger.postings()
-        if posting.account_id == store.system_account("DEBTORS") and posting.currency
+        for posting in wild_store.ledger.postings()
+        if posting.account_id == wild_store.system_account("DEBTORS") and posting.currency
     )
     assert debtors - foreign == open_amounts
 
 
-def test_wild_books_hold_each_kind_of_row(store):
-    invoices, payments = list(store.rows("Invoices")), list(store.rows("Payments"))
+def test_wild_books_hold_each_kind_of_row(wild_store):
+    invoices, payments = list(wild_store.rows("Invoices")), list(wild_store.rows("Payments"))
     assert any(line.get("DiscountRate") for row in invoices for line in row["LineItems"])
     assert any(line["LineAmount"] < 0 for row in invoices for line in row["LineItems"])
     assert any(row["Total"] == 0 and row["Status"] == "PAID" for row in invoices)
     assert any(row["Type"] == "ACCPAY" and not row["InvoiceNumber"] for row in invoices)
     assert any(row["CreditNotes"] for row in invoices)
     assert any(row["Prepayments"] and row["Overpayments"] for row in invoices)
-    assert {row["Status"] for row in store.rows("CreditNotes")} >= {"AUTHORISED", "PAID", "VOIDED"}
+    assert {row["Status"] for row in wild_store.rows("CreditNotes")} >= {"AUTHORISED", "PAID", "VOIDED"}
     refunds = {"ARCREDITPAYMENT", "ARPREPAYMENTPAYMENT", "AROVERPAYMENTPAYMENT"}
     assert {row["PaymentType"] for row in payments} >= refunds
     for entity in ("Overpayments", "ManualJournals", "ContactGroups", "RepeatingInvoices", "PurchaseOrders", "Quotes"):
-        assert len(store.table(entity)), entity
-    assert any("Code" not in row for row in store.rows("Accounts"))
-    assert any(row["IsTrackedAsInventory"] for row in store.rows("Items"))
-    assert any(row["CurrencyCode"] != store.currency for row in store.rows("BankTransactions"))
+        assert len(wild_store.table(entity)), entity
+    assert any("Code" not in row for row in wild_store.rows("Accounts"))
+    assert any(row["IsTrackedAsInventory"] for row in wild_store.rows("Items"))
+    assert any(row["CurrencyCode"] != wild_store.currency for row in wild_store.rows("BankTransactions"))
 
 
-def test_refunds_name_their_credit_by_the_key_invoice(store):
-    credit_notes = {row["CreditNoteID"] for row in store.rows("CreditNotes")}
-    for row in store.rows("Payments"):
+def test_refunds_name_their_credit_by_the_key_invoice(wild_store):
+    credit_notes = {row["CreditNoteID"] for row in wild_store.rows("CreditNotes")}
+    for row in wild_store.rows("Payments"):
         assert not {"CreditNote", "Prepayment", "Overpayment"} & set(row)
         if row["PaymentType"] == "ARCREDITPAYMENT":
             assert row["Invoice"]["Type"] == "ACCRECCREDIT"
             assert row["Invoice"]["InvoiceID"] in credit_notes
 
 
-def test_reports_of_wild_books_balance(sandbox, store):
-    reports = ReportsApi(sandbox)
-    report = reports.report("BalanceSheet", {}, store.organisation["OrganisationID"])
+def test_reports_of_wild_books_balance(wild_sandbox, wild_store):
+    reports = ReportsApi(wild_sandbox)
+    report = reports.report("BalanceSheet", {}, wild_store.organisation["OrganisationID"])
     values = {
         row["Cells"][0]["Value"]: row["Cells"][1]["Value"] for part in report["Rows"] for row in part.get("Rows", ())
     }

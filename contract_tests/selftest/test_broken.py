@@ -111,7 +111,7 @@ def chosen(session):
 
 
 @pytest.fixture(scope="module")
-def reports(tmp_path_factory, request):
+def broken_reports(tmp_path_factory, request):
     """Every report, made side by side; each test waits for its own."""
     base = tmp_path_factory.mktemp("broken")
 
@@ -128,7 +128,7 @@ def reports(tmp_path_factory, request):
 
 
 @pytest.fixture(scope="module")
-def caught(request):
+def caught_breakages(request):
     """Count what was caught, and print the figure."""
     found = []
     yield found
@@ -148,9 +148,9 @@ def caught(request):
         for number, name in enumerate(IDS)
     ],
 )
-def test_a_broken_connector_dies_by_its_own_clause(number, reports, caught):
+def test_a_broken_connector_dies_by_its_own_clause(number, broken_reports, caught_breakages):
     _, _, clause, wrong, _ = BROKEN[number]
-    code, report = reports[number].result()
+    code, report = broken_reports[number].result()
     errors = [row for row in report["rows"] if row["outcome"] == "error"]
     assert not report["problem"], report["problem"]
     assert not errors, "the kit itself failed: an accident, and no verdict"
@@ -158,7 +158,7 @@ def test_a_broken_connector_dies_by_its_own_clause(number, reports, caught):
     severity = list_clauses()[clause].severity
     assert report["ok"] == (code == 0)
     assert not report["ok"] or severity == "should"
-    caught.append(clause)
+    caught_breakages.append(clause)
 
 
 def test_every_clause_kills_at_least_one():

@@ -46,7 +46,7 @@ def about(site):
 
 
 @pytest.fixture
-def installed(tmp_path):
+def installed_newcomer(tmp_path):
     """The folder of a newcomer, installed as a distribution."""
     folder = tmp_path / "site"
     shutil.copytree(SHOP, folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -89,8 +89,8 @@ def test_installed_as_a_package_it_is_checked_from_anywhere(tmp_path):
     assert (report["version"], report["scenarios"]) == ("1.0", 16)
 
 
-def test_it_is_found_beside_xero_and_the_host_syncs_it(installed, tmp_path):
-    path = os.pathsep.join([str(installed), os.environ.get("PYTHONPATH", "")])
+def test_it_is_found_beside_xero_and_the_host_syncs_it(installed_newcomer, tmp_path):
+    path = os.pathsep.join([str(installed_newcomer), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(  # noqa: S603 (our own program)
         [sys.executable, "-c", PROGRAM, str(tmp_path / "home")],
         capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "PYTHONPATH": path},

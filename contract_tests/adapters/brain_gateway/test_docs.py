@@ -22,6 +22,8 @@ from contract_tests.adapters.brain_gateway import changes, stand_in
 from contract_tests.helpers.fake_connector import Clock, Fake
 from contract_tests.helpers.paths import ROOT
 
+pytestmark = pytest.mark.xero_sandbox(invoices=150, seed=9)
+
 TEXT = (ROOT / "docs" / "brain-gateway.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 

@@ -11,7 +11,9 @@ import pytest
 
 from bizosaas_xero.host.plugins.discovery import discover
 from bizosaas_xero.spec import ConnectorError
-from contract_tests.adapters.brain_gateway.conftest import REDIRECT, form_of, settings_of
+from contract_tests.helpers.gateway import REDIRECT, form_of, settings_of
+
+pytestmark = pytest.mark.xero_sandbox(invoices=150, seed=9)
 
 ENTITIES = ["invoices", "bills", "contacts", "bank_transactions", "accounts", "payments"]
 
@@ -30,7 +32,7 @@ def test_the_stand_in_imports_nothing_of_ours():
     assert not [name for name in imported if "bizosaas" in name]
 
 
-def test_an_organisation_is_connected_synced_and_disconnected(gateway, box):
+def test_an_organisation_is_connected_synced_and_disconnected(gateway, shared_sandbox_server):
     [config] = gateway("GET", "/api/connectors/types").json()
     assert (config["id"], config["name"], config["type"]) == ("xero", "Xero", "other")
     for name, field in config["auth_schema"].items():
@@ -38,7 +40,7 @@ def test_an_organisation_is_connected_synced_and_disconnected(gateway, box):
         assert all(isinstance(text, str) for text in field.values())
     assert config["auth_schema"]["client_secret"]["format"] == "password"
 
-    assert gateway("POST", "/api/connectors/xero/connect", json=form_of(box)).status_code == 200
+    assert gateway("POST", "/api/connectors/xero/connect", json=form_of(shared_sandbox_server)).status_code == 200
     assert gateway.status() == "pending"
     told = gateway.callback(gateway.authorize())
     assert told["status"] == "success"
@@ -69,25 +71,25 @@ def test_an_organisation_is_connected_synced_and_disconnected(gateway, box):
     assert gateway.secrets == {}
 
 
-def test_the_second_sync_gives_what_changed(gateway, box):
+def test_the_second_sync_gives_what_changed(gateway, shared_sandbox_server):
     gateway.connect()
     before = {key for page in gateway.pages("contacts") for key in page["keys"]}
     [organisation] = gateway.act("list_organisations")["chosen"]
     changed = sorted(before)[5]
     edit = {"op": "edit", "id": changed, "changes": {"EmailAddress": "new@example.com"}}
-    httpx.post(f"{box.url}/_sandbox/data/{organisation}/Contacts", json=edit).raise_for_status()
+    httpx.post(f"{shared_sandbox_server.url}/_sandbox/data/{organisation}/Contacts", json=edit).raise_for_status()
     after = gateway.pages("contacts")
     assert [key for page in after for key in page["keys"]] == [changed]
     assert after[0]["data"][0]["EmailAddress"] == "new@example.com"
 
 
-def test_several_organisations_are_never_chosen_silently(gateway, box):
-    ids = [each["id"] for each in box.info["organisations"]][:2]
-    box.sandbox.switches.multi_select = True
+def test_several_organisations_are_never_chosen_silently(gateway, shared_sandbox_server):
+    ids = [each["id"] for each in shared_sandbox_server.info["organisations"]][:2]
+    shared_sandbox_server.sandbox.switches.multi_select = True
     try:
         gateway.connect(organisations=ids)
     finally:
-        box.sandbox.switches.multi_select = False
+        shared_sandbox_server.sandbox.switches.multi_select = False
     assert gateway.status() == "pending"
     refused = gateway.sync("contacts")
     assert (refused["status"], refused["error"]["reason"]) == ("error", "organisation_not_chosen")
@@ -112,8 +114,8 @@ def test_several_organisations_are_never_chosen_silently(gateway, box):
     assert gateway("GET", "/api/connectors/xero/status").status_code == 404
 
 
-def test_a_further_consent_adds_its_organisation(gateway, box):
-    ids = [each["id"] for each in box.info["organisations"]][:2]
+def test_a_further_consent_adds_its_organisation(gateway, shared_sandbox_server):
+    ids = [each["id"] for each in shared_sandbox_server.info["organisations"]][:2]
     gateway.connect(organisations=ids[:1])
     gateway.callback(gateway.authorize(), organisations=ids[1:])
     assert gateway.act("list_organisations")["chosen"] == ids
@@ -121,16 +123,19 @@ def test_a_further_consent_adds_its_organisation(gateway, box):
     assert gateway.act("list_organisations")["chosen"] == ids[:1]  # another person's grant
 
 
-def test_a_custom_connection_needs_no_browser(gateway, box):
-    assert gateway("POST", "/api/connectors/xero/connect", json=form_of(box, "custom")).status_code == 200
+def test_a_custom_connection_needs_no_browser(gateway, shared_sandbox_server):
+    assert (
+        gateway("POST", "/api/connectors/xero/connect", json=form_of(shared_sandbox_server, "custom")).status_code
+        == 200
+    )
     assert gateway.status() == "connected"
     assert gateway.sync("accounts")["count"] > 0
     assert set(next(iter(gateway.secrets.values()))) == {"connection"}
 
 
-def test_with_the_platforms_app_nobody_enters_one(start, box):
-    app = {key: value for key, value in form_of(box).items() if value}
-    gateway = start(apps={"xero": app})
+def test_with_the_platforms_app_nobody_enters_one(start_gateway, shared_sandbox_server):
+    app = {key: value for key, value in form_of(shared_sandbox_server).items() if value}
+    gateway = start_gateway(apps={"xero": app})
     assert gateway("GET", "/api/connectors/types").json()[0]["auth_schema"] == {}
     assert gateway("POST", "/api/connectors/xero/connect", json={}).status_code == 200
     gateway.callback(gateway.authorize())
@@ -146,15 +151,15 @@ def test_with_the_platforms_app_nobody_enters_one(start, box):
         ({"redirect_uri": ""}, "redirect_uri"),
     ],
 )
-def test_what_is_entered_wrongly_is_named(gateway, box, changes, said):
-    done = gateway("POST", "/api/connectors/xero/connect", json=form_of(box) | changes)
+def test_what_is_entered_wrongly_is_named(gateway, shared_sandbox_server, changes, said):
+    done = gateway("POST", "/api/connectors/xero/connect", json=form_of(shared_sandbox_server) | changes)
     assert done.status_code == 500
     assert said in done.json()["detail"]
     assert gateway.secrets == {}
 
 
-def test_a_wrong_secret_of_a_custom_connection_is_told_without_it(gateway, box):
-    form = form_of(box, "custom") | {"client_secret": "planted-secret"}
+def test_a_wrong_secret_of_a_custom_connection_is_told_without_it(gateway, shared_sandbox_server):
+    form = form_of(shared_sandbox_server, "custom") | {"client_secret": "planted-secret"}
     done = gateway("POST", "/api/connectors/xero/connect", json=form)
     assert done.status_code == 500
     assert "planted-secret" not in done.text
@@ -184,8 +189,8 @@ def test_what_failed_begins_anew_where_the_cursor_is_no_good(gateway):
     assert gateway.sync("accounts")["count"] > 0
 
 
-def test_another_redirect_address_is_refused(gateway, box):
-    gateway("POST", "/api/connectors/xero/connect", json=form_of(box))
+def test_another_redirect_address_is_refused(gateway, shared_sandbox_server):
+    gateway("POST", "/api/connectors/xero/connect", json=form_of(shared_sandbox_server))
     params = {"tenant_id": gateway.tenant, "redirect_uri": "https://evil.example/"}
     done = gateway("GET", "/oauth/authorize/xero", params=params)
     assert done.status_code == 500
@@ -211,13 +216,13 @@ def test_a_worker_gets_access_from_the_same_store(gateway):
         assert caught.value.code == code
 
 
-def test_settings_may_depend_on_the_tenant(box, start):
+def test_settings_may_depend_on_the_tenant(shared_sandbox_server, start_gateway):
     asked = []
 
     def of(tenant):
         asked.append(tenant)
-        return settings_of(box)
+        return settings_of(shared_sandbox_server)
 
-    gateway = start(settings=of)
+    gateway = start_gateway(settings=of)
     gateway.connect("tenant-7")
     assert set(asked) == {"tenant-7"}

@@ -20,8 +20,10 @@ from bizosaas_xero.adapters.brain_gateway import MemoryStore, WebhookReceiver
 from bizosaas_xero.connector.http import client
 from bizosaas_xero.spec import RateLimited
 from contract_tests.adapters.brain_gateway import stand_in
-from contract_tests.adapters.brain_gateway.conftest import form_of, of_fake, running, settings_of
 from contract_tests.helpers.fake_connector import Clock, Fake, batch, record
+from contract_tests.helpers.gateway import form_of, of_fake, running, settings_of
+
+pytestmark = pytest.mark.xero_sandbox(invoices=150, seed=9)
 
 
 def edit_grant(gateway, **changes):
@@ -36,14 +38,14 @@ def kept_grant(gateway):
     return gateway.store.read(("grant", gateway.tenant, "xero")).value["grant"]
 
 
-def renewals(gateway, box):
-    return sum(line["path"].endswith("/connect/token") for line in list(box.sandbox.log))
+def renewals(gateway, shared_sandbox_server):
+    return sum(line["path"].endswith("/connect/token") for line in list(shared_sandbox_server.sandbox.log))
 
 
 # ---------------------------------------------------------------- 1
 
 
-def test_pain_1_a_renewed_token_is_not_lost_by_a_sync(gateway, box):
+def test_pain_1_a_renewed_token_is_not_lost_by_a_sync(gateway, shared_sandbox_server):
     gateway.connect()
     for changes in ({"expires_at": datetime.now(UTC).isoformat()}, {"access_token": "no longer good"}):
         edit_grant(gateway, **changes)
@@ -56,14 +58,14 @@ def test_pain_1_a_renewed_token_is_not_lost_by_a_sync(gateway, box):
     assert set(next(iter(gateway.secrets.values()))) == {"connection"}  # nothing to write back over it
 
 
-def test_pain_1_parallel_requests_renew_once(gateway, box):
+def test_pain_1_parallel_requests_renew_once(gateway, shared_sandbox_server):
     gateway.connect()
     edit_grant(gateway, expires_at=datetime.now(UTC).isoformat())
-    before = renewals(gateway, box)
+    before = renewals(gateway, shared_sandbox_server)
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: gateway.act("get_organisation"), range(8)))
     assert [each["status"] for each in found] == ["success"] * 8
-    assert renewals(gateway, box) == before + 1
+    assert renewals(gateway, shared_sandbox_server) == before + 1
 
 
 def test_pain_1_what_renews_and_dies_blocks_nobody(gateway):
@@ -86,21 +88,21 @@ def test_pain_1_what_renews_and_dies_blocks_nobody(gateway):
 # ---------------------------------------------------------------- 2
 
 
-def test_pain_2_a_gateway_that_hands_no_state_over_is_refused(start, box):
-    gateway = start(changed=False)
-    gateway("POST", "/api/connectors/xero/connect", json=form_of(box))
-    done = gateway.came_back(box.sandbox.consent(gateway.authorize()))
+def test_pain_2_a_gateway_that_hands_no_state_over_is_refused(start_gateway, shared_sandbox_server):
+    gateway = start_gateway(changed=False)
+    gateway("POST", "/api/connectors/xero/connect", json=form_of(shared_sandbox_server))
+    done = gateway.came_back(shared_sandbox_server.sandbox.consent(gateway.authorize()))
     assert done.status_code == 500
     assert "did not hand the state over" in done.json()["detail"]
     assert "docs/brain-gateway.md" in done.json()["detail"]
     assert gateway.status() == "pending"
 
 
-def test_pain_2_a_sign_in_belongs_to_the_tenant_that_began_it_and_is_good_once(gateway, box):
+def test_pain_2_a_sign_in_belongs_to_the_tenant_that_began_it_and_is_good_once(gateway, shared_sandbox_server):
     for tenant in ("tenant-1", "tenant-2"):
-        gateway("POST", "/api/connectors/xero/connect", tenant, json=form_of(box))
+        gateway("POST", "/api/connectors/xero/connect", tenant, json=form_of(shared_sandbox_server))
     # A stranger's own consent, sent to a user of tenant-2: the state names tenant-2, the nonce does not.
-    mine = box.sandbox.consent(gateway.authorize("tenant-1"))
+    mine = shared_sandbox_server.sandbox.consent(gateway.authorize("tenant-1"))
     forged = mine.replace("tenant-1%3Axero", "tenant-2%3Axero")
     assert forged != mine
     done = gateway.came_back(forged, "tenant-2")
@@ -112,28 +114,28 @@ def test_pain_2_a_sign_in_belongs_to_the_tenant_that_began_it_and_is_good_once(g
     assert gateway.status() == "connected"
 
 
-def test_pain_2_of_two_who_bring_the_same_state_one_is_let_in(gateway, box):
-    gateway("POST", "/api/connectors/xero/connect", json=form_of(box))
-    url = box.sandbox.consent(gateway.authorize())
+def test_pain_2_of_two_who_bring_the_same_state_one_is_let_in(gateway, shared_sandbox_server):
+    gateway("POST", "/api/connectors/xero/connect", json=form_of(shared_sandbox_server))
+    url = shared_sandbox_server.sandbox.consent(gateway.authorize())
     with ThreadPoolExecutor(6) as pool:
         codes = list(pool.map(lambda _: gateway.came_back(url).status_code, range(6)))
     assert sorted(codes) == [200, 500, 500, 500, 500, 500]
 
 
-def test_pain_2_the_proof_key_outlives_the_object_that_began(gateway, box):
-    gateway("POST", "/api/connectors/xero/connect", json=form_of(box, "pkce"))
+def test_pain_2_the_proof_key_outlives_the_object_that_began(gateway, shared_sandbox_server):
+    gateway("POST", "/api/connectors/xero/connect", json=form_of(shared_sandbox_server, "pkce"))
     url = gateway.authorize()
     assert parse_qs(urlsplit(url).query)["code_challenge_method"] == ["S256"]
     gateway.callback(url)
     assert gateway.sync("accounts")["count"] > 0
 
 
-def test_pain_2_the_oldest_of_many_consents_under_way_is_forgotten(gateway, box):
-    gateway("POST", "/api/connectors/xero/connect", json=form_of(box))
+def test_pain_2_the_oldest_of_many_consents_under_way_is_forgotten(gateway, shared_sandbox_server):
+    gateway("POST", "/api/connectors/xero/connect", json=form_of(shared_sandbox_server))
     urls = [gateway.authorize() for _ in range(10)]
     assert len(gateway.store.read(("consent", gateway.tenant, "xero")).value) == 8
-    assert gateway.came_back(box.sandbox.consent(urls[0])).status_code == 500
-    assert gateway.came_back(box.sandbox.consent(urls[9])).status_code == 200
+    assert gateway.came_back(shared_sandbox_server.sandbox.consent(urls[0])).status_code == 500
+    assert gateway.came_back(shared_sandbox_server.sandbox.consent(urls[9])).status_code == 200
 
 
 # ---------------------------------------------------------------- 3
@@ -146,24 +148,24 @@ def test_pain_3_nothing_of_value_lives_in_an_object(gateway):
     assert set(vars(made)) == {"tenant_id", "credentials", "logger"}
 
 
-def test_pain_3_another_process_goes_on_where_the_first_stopped(start, gateway):
+def test_pain_3_another_process_goes_on_where_the_first_stopped(start_gateway, gateway):
     gateway.connect()
     first = gateway.sync("invoices")
-    other = start(store=gateway.store)
+    other = start_gateway(store=gateway.store)
     other.secrets.update(gateway.secrets)
     second = other.sync("invoices")
     assert first["has_more"]
     assert not set(first["keys"]) & set(second["keys"])
 
 
-def test_pain_3_all_objects_count_their_calls_together(start, box, monkeypatch):
+def test_pain_3_all_objects_count_their_calls_together(start_gateway, shared_sandbox_server, monkeypatch):
     """With a ``limiter_url`` so do all processes (``contract_tests/connector/http/test_client.py``)."""
     monkeypatch.setattr(client, "DEFAULT_MAX_WAIT", 0)
-    gateway = start(settings=settings_of(box, calls_per_minute=4))
+    gateway = start_gateway(settings=settings_of(shared_sandbox_server, calls_per_minute=4))
     gateway.connect()
-    box.sandbox.log.clear()
+    shared_sandbox_server.sandbox.log.clear()
     told = [gateway.act("get_organisation") for _ in range(6)]  # a new object each time
-    sent = [line for line in list(box.sandbox.log) if line["path"].startswith("/api.xro/")]
+    sent = [line for line in list(shared_sandbox_server.sandbox.log) if line["path"].startswith("/api.xro/")]
     assert {each["status"] for each in told} == {"success", "error"}
     assert told[-1]["error"]["code"] == "rate_limited"
     assert told[-1]["error"]["recovery"] == "wait"
@@ -173,8 +175,8 @@ def test_pain_3_all_objects_count_their_calls_together(start, box, monkeypatch):
 # ---------------------------------------------------------------- 4
 
 
-def test_pain_4_the_cursor_is_kept_and_a_page_that_was_lost_comes_again(start):
-    gateway = start(changed=False)
+def test_pain_4_the_cursor_is_kept_and_a_page_that_was_lost_comes_again(start_gateway):
+    gateway = start_gateway(changed=False)
     secrets = _connected_behind_its_back(gateway)
     gateway.secrets.update(secrets)
     first, second = gateway.sync("invoices"), gateway.sync("invoices")
@@ -205,8 +207,8 @@ def test_pain_4_a_host_that_stores_says_what_it_has_stored(gateway):
 # ---------------------------------------------------------------- 5
 
 
-def test_pain_5_one_grant_reaches_several_organisations(gateway, box):
-    ids = [each["id"] for each in box.info["organisations"]][:2]
+def test_pain_5_one_grant_reaches_several_organisations(gateway, shared_sandbox_server):
+    ids = [each["id"] for each in shared_sandbox_server.info["organisations"]][:2]
     gateway.connect(organisations=ids[:1])
     gateway.callback(gateway.authorize(), organisations=ids[1:])
     found = [gateway.act("get_organisation", organisation_id=one)["data"] for one in ids]
@@ -218,7 +220,7 @@ def test_pain_5_one_grant_reaches_several_organisations(gateway, box):
 
 
 @pytest.fixture
-def slow():
+def slow_connector():
     """A connector whose sync waits for an event."""
     fake = Fake(Clock())
     fake.clock.moment = datetime.now(UTC)
@@ -236,28 +238,28 @@ def slow():
     gate.set()
 
 
-def test_pain_6_a_slow_hook_does_not_hold_up_the_others(slow):
-    registry, credentials, done = of_fake(slow, MemoryStore())
-    slow.runs = [[batch(1, record("a"))]]
+def test_pain_6_a_slow_hook_does_not_hold_up_the_others(slow_connector):
+    registry, credentials, done = of_fake(slow_connector, MemoryStore())
+    slow_connector.runs = [[batch(1, record("a"))]]
     app = stand_in.create_app(registry, done, changed=True)
     app.state.secrets.kept["tenants/t/connectors/fake"] = credentials
     with running(app) as http, ThreadPoolExecutor(1) as pool:
         given = {"headers": {"Authorization": "Bearer t"}}
         page = pool.submit(http.get, "/api/connectors/fake/sync/things", **given)
-        assert slow.there.wait(10)
+        assert slow_connector.there.wait(10)
         assert http.get("/api/connectors/types", timeout=5).status_code == 200
         assert not page.done()
-        slow.gate.set()
+        slow_connector.gate.set()
         assert page.result().json()["keys"] == ["a"]
 
 
-def test_pain_6_nobody_waits_longer_than_the_gateways_agents_do(slow):
-    registry, credentials, _ = of_fake(slow, MemoryStore())
-    slow.runs = [[RateLimited("used up", retry_after=50)], [batch(1, record("a"))]]
-    slow.gate.set()
+def test_pain_6_nobody_waits_longer_than_the_gateways_agents_do(slow_connector):
+    registry, credentials, _ = of_fake(slow_connector, MemoryStore())
+    slow_connector.runs = [[RateLimited("used up", retry_after=50)], [batch(1, record("a"))]]
+    slow_connector.gate.set()
     made = registry.create_connector("fake", "t", credentials)
     told = asyncio.run(made.sync_data("things"))
-    assert slow.calls[0]["max_wait"] < 30
+    assert slow_connector.calls[0]["max_wait"] < 30
     assert (told["error"]["code"], told["error"]["retry_after"], told["has_more"]) == (
         "rate_limited",
         50,
@@ -266,22 +268,22 @@ def test_pain_6_nobody_waits_longer_than_the_gateways_agents_do(slow):
     assert asyncio.run(made.sync_data("things"))["keys"] == ["a"]
 
 
-def test_pain_6_a_cancelled_request_ends_the_iterator_and_moves_no_cursor(slow):
+def test_pain_6_a_cancelled_request_ends_the_iterator_and_moves_no_cursor(slow_connector):
     store = MemoryStore()
-    registry, credentials, _ = of_fake(slow, store)
-    slow.runs = [[batch(1, record("a"), more=True), batch(2)], [batch(1, record("a"))]]
+    registry, credentials, _ = of_fake(slow_connector, store)
+    slow_connector.runs = [[batch(1, record("a"), more=True), batch(2)], [batch(1, record("a"))]]
 
     async def cancelled():
         made = registry.create_connector("fake", "t", credentials)
         task = asyncio.create_task(made.sync_data("things"))
-        await asyncio.to_thread(slow.there.wait, 10)
+        await asyncio.to_thread(slow_connector.there.wait, 10)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        slow.gate.set()
+        slow_connector.gate.set()
 
     asyncio.run(cancelled())  # its end waits for the thread
-    assert slow.closed == 1
+    assert slow_connector.closed == 1
     assert store.read(("cursor", "t", "fake", "org-1", "things")) is None
     made = registry.create_connector("fake", "t", credentials)
     assert asyncio.run(made.sync_data("things"))["keys"] == ["a"]
@@ -290,15 +292,15 @@ def test_pain_6_a_cancelled_request_ends_the_iterator_and_moves_no_cursor(slow):
 # ---------------------------------------------------------------- 7
 
 
-def test_pain_7_errors_are_told_as_such_and_hold_no_secret(gateway, box, caplog):
+def test_pain_7_errors_are_told_as_such_and_hold_no_secret(gateway, shared_sandbox_server, caplog):
     gateway.connect()
     grant = kept_grant(gateway)
     fault = {"kind": "rate_limit", "problem": "day", "retry_after": 40000}
-    httpx.post(f"{box.url}/_sandbox/faults", json=fault).raise_for_status()
+    httpx.post(f"{shared_sandbox_server.url}/_sandbox/faults", json=fault).raise_for_status()
     try:
         told = gateway.sync("bills:full")
     finally:
-        httpx.delete(f"{box.url}/_sandbox/faults")
+        httpx.delete(f"{shared_sandbox_server.url}/_sandbox/faults")
     assert told["status"] == "error"
     assert (told["error"]["code"], told["error"]["recovery"]) == ("rate_limited", "wait")
     assert told["error"]["retry_after"] > 30000
@@ -308,7 +310,7 @@ def test_pain_7_errors_are_told_as_such_and_hold_no_secret(gateway, box, caplog)
     assert (told["status"], told["error"]["recovery"]) == ("error", "reconnect")
     assert gateway.status() == "error"
     everything = json.dumps(told) + caplog.text
-    for secret in ("planted-", grant["access_token"], form_of(box)["client_secret"]):
+    for secret in ("planted-", grant["access_token"], form_of(shared_sandbox_server)["client_secret"]):
         assert secret not in everything
 
 

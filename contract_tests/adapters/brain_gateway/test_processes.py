@@ -15,8 +15,10 @@ from bizosaas_xero.adapters.brain_gateway import register_connectors
 from bizosaas_xero.adapters.brain_gateway.file_store import FileStore
 from bizosaas_xero.adapters.brain_gateway.sql_store import SqlStore
 from contract_tests.adapters.brain_gateway import stand_in
-from contract_tests.adapters.brain_gateway.conftest import settings_of
 from contract_tests.adapters.brain_gateway.test_pains import edit_grant, renewals
+from contract_tests.helpers.gateway import settings_of
+
+pytestmark = pytest.mark.xero_sandbox(invoices=150, seed=9)
 
 PROCESSES = 4
 
@@ -48,16 +50,16 @@ def work(opened, settings, credentials, ready, answers):
 
 
 @pytest.mark.parametrize("kind", ["file", pytest.param("sql", marks=pytest.mark.slow)])
-def test_an_expired_grant_is_renewed_once(start, box, tmp_path, kind):
+def test_an_expired_grant_is_renewed_once(start_gateway, shared_sandbox_server, tmp_path, kind):
     opened = partial(open_store, kind, str(tmp_path), Fernet.generate_key().decode())
-    gateway = start(store=opened())
+    gateway = start_gateway(store=opened())
     gateway.connect()
     [credentials] = gateway.secrets.values()
     edit_grant(gateway, expires_at=datetime.now(UTC).isoformat())
-    before = renewals(gateway, box)
+    before = renewals(gateway, shared_sandbox_server)
     spawn = multiprocessing.get_context("spawn")
     ready, answers = spawn.Barrier(PROCESSES), spawn.Queue()
-    given = (opened, settings_of(box), credentials, ready, answers)
+    given = (opened, settings_of(shared_sandbox_server), credentials, ready, answers)
     running = [spawn.Process(target=work, args=given) for _ in range(PROCESSES)]
     for each in running:
         each.start()
@@ -65,4 +67,4 @@ def test_an_expired_grant_is_renewed_once(start, box, tmp_path, kind):
     for each in running:
         each.join(30)
     assert told == ["success"] * PROCESSES
-    assert renewals(gateway, box) == before + 1
+    assert renewals(gateway, shared_sandbox_server) == before + 1

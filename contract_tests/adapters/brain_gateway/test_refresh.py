@@ -17,7 +17,7 @@ from contract_tests.helpers.fake_connector import Clock, Fake
 
 
 @pytest.fixture
-def access():
+def tenant_access():
     clock = Clock()
     fake, store = Fake(clock), MemoryStore()
     made = TenantAccess(fake.connector(), BridgeConfig(store=store, now=clock.now, sleep=clock.sleep))
@@ -27,39 +27,39 @@ def access():
     return made
 
 
-def test_a_renewal_that_takes_longer_than_its_lease_is_sent_once(access, monkeypatch):
+def test_a_renewal_that_takes_longer_than_its_lease_is_sent_once(tenant_access, monkeypatch):
     monkeypatch.setattr(stores, "HEARTBEAT_INTERVAL", timedelta(milliseconds=5))
     refused = []
 
     def slowly():
         for _ in range(4):  # twice as long as the lease
-            before = access.find("t").lease
-            access.clock.sleep(LEASE_DURATION.total_seconds() / 2)
+            before = tenant_access.find("t").lease
+            tenant_access.clock.sleep(LEASE_DURATION.total_seconds() / 2)
             give_up = time.monotonic() + 20
-            while access.find("t").lease == before:
+            while tenant_access.find("t").lease == before:
                 assert time.monotonic() < give_up, "no heartbeat"
                 time.sleep(0.005)
             with pytest.raises(Unavailable) as caught:  # another asks meanwhile
-                GrantRefresher(access).get_valid("t")
+                GrantRefresher(tenant_access).get_valid("t")
             refused.append(caught.value.reason)
 
-    access.fake.on_refresh = slowly
-    access.clock.sleep(3600)
-    minted = access.fake.minted
-    fresh = GrantRefresher(access).get_valid("t")
+    tenant_access.fake.on_refresh = slowly
+    tenant_access.clock.sleep(3600)
+    minted = tenant_access.fake.minted
+    fresh = GrantRefresher(tenant_access).get_valid("t")
     assert refused == ["refresh_running"] * 4
-    assert access.fake.minted == minted + 1
-    assert access.find("t").lease is None
-    assert access.find("t").grant == fresh
+    assert tenant_access.fake.minted == minted + 1
+    assert tenant_access.find("t").lease is None
+    assert tenant_access.find("t").grant == fresh
 
 
-def test_who_lost_the_lease_gives_no_signs_of_life_for_the_next(access):
-    renewal = GrantRefresher(access)
-    held = access.find("t")
+def test_who_lost_the_lease_gives_no_signs_of_life_for_the_next(tenant_access):
+    renewal = GrantRefresher(tenant_access)
+    held = tenant_access.find("t")
     assert renewal._lease("t", held, "slow")
-    access.clock.sleep(LEASE_DURATION.total_seconds() + 1)
-    assert renewal._lease("t", access.find("t"), "next")
-    value = access.config.store.read(access.key("grant", "t")).value
+    tenant_access.clock.sleep(LEASE_DURATION.total_seconds() + 1)
+    assert renewal._lease("t", tenant_access.find("t"), "next")
+    value = tenant_access.config.store.read(tenant_access.key("grant", "t")).value
     assert renewal._extend(value, "slow") is None
     assert renewal._extend(value, "next")["lease"]["owner"] == "next"
     assert renewal._extend(value | {"lease": None}, "next") is None

@@ -15,8 +15,10 @@ from bizosaas_xero.host.plugins.connector import Connector
 from bizosaas_xero.host.plugins.discovery import DiscoveryEntry, DiscoveryReport
 from bizosaas_xero.spec import ConnectorError
 from contract_tests.adapters.brain_gateway import stand_in
-from contract_tests.adapters.brain_gateway.conftest import REDIRECT, form_of, running, settings_of
 from contract_tests.helpers.fake_connector import Clock, Fake, batch, record
+from contract_tests.helpers.gateway import REDIRECT, form_of, running, settings_of
+
+pytestmark = pytest.mark.xero_sandbox(invoices=150, seed=9)
 
 
 def classes() -> dict:
@@ -128,14 +130,14 @@ def test_the_gateways_own_connectors_go_on_as_before(changed):
         assert app.state.secrets.kept == {}
 
 
-def test_who_signs_in_cannot_name_another_tenant(gateway, box):
-    gateway("POST", "/api/connectors/xero/connect", json=form_of(box))
-    gateway("POST", "/api/connectors/xero/connect", "victim", json=form_of(box))
+def test_who_signs_in_cannot_name_another_tenant(gateway, shared_sandbox_server):
+    gateway("POST", "/api/connectors/xero/connect", json=form_of(shared_sandbox_server))
+    gateway("POST", "/api/connectors/xero/connect", "victim", json=form_of(shared_sandbox_server))
     params = {"tenant_id": "victim", "redirect_uri": REDIRECT}
     url = gateway("GET", "/oauth/authorize/xero", params=params).json()["url"]
     [state] = parse_qs(urlsplit(url).query)["state"]
     assert state.startswith(f"{gateway.tenant}:xero:")
-    came = parse_qs(urlsplit(box.sandbox.consent(url)).query)
+    came = parse_qs(urlsplit(shared_sandbox_server.sandbox.consent(url)).query)
     body = {"code": came["code"][0], "connector_id": "xero", "tenant_id": "victim", "redirect_uri": REDIRECT}
     refused = gateway("POST", "/oauth/callback", json=body | {"state": f"victim:{state.partition(':')[2]}"})
     assert refused.status_code == 400
@@ -144,11 +146,11 @@ def test_who_signs_in_cannot_name_another_tenant(gateway, box):
     assert gateway.http.post("/oauth/callback", json=body | {"state": state}).status_code == 422  # no tenant
 
 
-def test_what_could_not_be_disconnected_stays_and_says_so(gateway, box):
+def test_what_could_not_be_disconnected_stays_and_says_so(gateway, shared_sandbox_server):
     gateway.connect()
-    box.sandbox.faults.add("status", status=503, match={"path": "/connections"}, times=None)
+    shared_sandbox_server.sandbox.faults.add("status", status=503, match={"path": "/connections"}, times=None)
     refused = gateway("POST", "/api/connectors/xero/disconnect")
-    box.sandbox.faults.clear()
+    shared_sandbox_server.sandbox.faults.clear()
     assert refused.status_code == 502
     assert refused.json()["detail"]["code"] == "unavailable"
     assert gateway.sync("accounts")["status"] == "success"
@@ -166,15 +168,15 @@ def test_a_refresh_token_is_neither_taken_nor_given(gateway):
     assert caught.value.reason == "not_connected"
 
 
-def test_the_portals_form_asks_for_all_that_connecting_takes(start, box):
+def test_the_portals_form_asks_for_all_that_connecting_takes(start_gateway, shared_sandbox_server):
     """The form shows one line of text for each key: its label, a hint, and dots for a password."""
-    gateway = start(settings=settings_of(box))
+    gateway = start_gateway(settings=settings_of(shared_sandbox_server))
     [config] = gateway("GET", "/api/connectors/types").json()
     shown = {
         key: (field.get("label") or key, "password" if field.get("format") == "password" else "text")
         for key, field in config["auth_schema"].items()
     }
-    assert set(shown) == set(form_of(box))
+    assert set(shown) == set(form_of(shared_sandbox_server))
     assert all(label != key for key, (label, _) in shown.items())
     assert [key for key, (_, kind) in shown.items() if kind == "password"] == ["client_secret"]
-    assert gateway("POST", "/api/connectors/xero/connect", json=form_of(box)).status_code == 200
+    assert gateway("POST", "/api/connectors/xero/connect", json=form_of(shared_sandbox_server)).status_code == 200

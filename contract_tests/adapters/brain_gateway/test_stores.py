@@ -18,7 +18,8 @@ from bizosaas_xero.adapters.brain_gateway.sql_store import TABLE, SqlStore
 from bizosaas_xero.adapters.brain_gateway.stores import delete_value, update_value
 from bizosaas_xero.spec import Misconfigured, Unavailable
 from contract_tests.helpers.services import needs_postgresql
-from contract_tests.host.conftest import schema, server  # noqa: F401 (fixtures)
+
+pytestmark = pytest.mark.xero_sandbox(invoices=150, seed=9)
 
 KEY = ("grant", "tenant", "xero")
 
@@ -28,7 +29,7 @@ def secret() -> dict[str, str]:
 
 
 @pytest.fixture(params=["memory", "file", "sqlite", pytest.param("postgresql", marks=needs_postgresql)])
-def store(request, tmp_path):
+def bridge_store(request, tmp_path):
     if request.param == "memory":
         yield MemoryStore()
     elif request.param == "file":
@@ -36,60 +37,60 @@ def store(request, tmp_path):
     else:
         url = f"sqlite:///{tmp_path / 'kept.db'}"
         if request.param == "postgresql":
-            url = request.getfixturevalue("schema").replace("postgresql:", "postgresql+psycopg:")
+            url = request.getfixturevalue("postgresql_url").replace("postgresql:", "postgresql+psycopg:")
         engine = sa.create_engine(url)
         yield SqlStore(engine, environ=secret())
         engine.dispose()
 
 
-def test_what_is_kept_comes_back_until_it_is_changed_or_removed(store):
-    assert store.read(KEY) is None
-    assert store.write(KEY, {"a": [1, "ä"]}, None)
-    assert not store.write(KEY, {"a": 2}, None)
-    kept = store.read(KEY)
+def test_what_is_kept_comes_back_until_it_is_changed_or_removed(bridge_store):
+    assert bridge_store.read(KEY) is None
+    assert bridge_store.write(KEY, {"a": [1, "ä"]}, None)
+    assert not bridge_store.write(KEY, {"a": 2}, None)
+    kept = bridge_store.read(KEY)
     assert kept.value == {"a": [1, "ä"]}
-    assert store.write(KEY, {"a": 3}, kept.version)
-    assert not store.write(KEY, {"a": 4}, kept.version)
-    assert not store.remove(KEY, kept.version)
-    assert store.read(KEY).value == {"a": 3}
-    assert store.remove(KEY, store.read(KEY).version)
-    assert store.read(KEY) is None
-    assert not store.write(KEY, {"a": 5}, kept.version)
-    delete_value(store, KEY)
+    assert bridge_store.write(KEY, {"a": 3}, kept.version)
+    assert not bridge_store.write(KEY, {"a": 4}, kept.version)
+    assert not bridge_store.remove(KEY, kept.version)
+    assert bridge_store.read(KEY).value == {"a": 3}
+    assert bridge_store.remove(KEY, bridge_store.read(KEY).version)
+    assert bridge_store.read(KEY) is None
+    assert not bridge_store.write(KEY, {"a": 5}, kept.version)
+    delete_value(bridge_store, KEY)
 
 
-def test_a_value_made_anew_is_another_one(store):
-    store.write(KEY, {"a": 1}, None)
-    before = store.read(KEY)
-    store.remove(KEY, before.version)
-    store.write(KEY, {"a": 1}, None)
-    assert not store.write(KEY, {"a": 2}, before.version)
+def test_a_value_made_anew_is_another_one(bridge_store):
+    bridge_store.write(KEY, {"a": 1}, None)
+    before = bridge_store.read(KEY)
+    bridge_store.remove(KEY, before.version)
+    bridge_store.write(KEY, {"a": 1}, None)
+    assert not bridge_store.write(KEY, {"a": 2}, before.version)
 
 
-def test_no_two_keys_look_alike(store):
+def test_no_two_keys_look_alike(bridge_store):
     keys = [("grant", "a", "b:c"), ("grant", "a:b", "c"), ("grant", 'a", "b', "c"), ("grant", "ab", "c")]
     for number, key in enumerate(keys):
-        assert store.write(key, {"n": number}, None)
-    assert [store.read(key).value["n"] for key in keys] == [0, 1, 2, 3]
+        assert bridge_store.write(key, {"n": number}, None)
+    assert [bridge_store.read(key).value["n"] for key in keys] == [0, 1, 2, 3]
 
 
-def test_every_change_of_many_at_once_counts(store):
+def test_every_change_of_many_at_once_counts(bridge_store):
     def add(_):
-        update_value(store, KEY, lambda value: {"n": (value or {"n": 0})["n"] + 1})
+        update_value(bridge_store, KEY, lambda value: {"n": (value or {"n": 0})["n"] + 1})
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(add, range(20)))
-    assert store.read(KEY).value == {"n": 20}
+    assert bridge_store.read(KEY).value == {"n": 20}
 
 
-def test_a_change_that_never_gets_through_ends(store):
+def test_a_change_that_never_gets_through_ends(bridge_store):
     def edit(_value):
-        kept = store.read(KEY)
-        store.write(KEY, {"n": 0}, kept.version if kept else None)
+        kept = bridge_store.read(KEY)
+        bridge_store.write(KEY, {"n": 0}, kept.version if kept else None)
         return {"n": 1}
 
     with pytest.raises(Unavailable, match="changed by others"):
-        update_value(store, KEY, edit)
+        update_value(bridge_store, KEY, edit)
 
 
 def _write_from_another_process(folder, key, queue):
@@ -158,9 +159,9 @@ def test_a_store_that_is_away_is_told_without_its_words(tmp_path):
         kept.write(KEY, {}, None)
 
 
-def test_a_connection_lives_on_each_form(store, start):
+def test_a_connection_lives_on_each_form(bridge_store, start_gateway):
     """Each call makes a new object, so all that one knows of the other came through the store."""
-    gateway = start(store=store)
+    gateway = start_gateway(store=bridge_store)
     gateway.connect()
     first, second = gateway.sync("invoices"), gateway.sync("invoices")
     assert first["count"] == second["count"] == 40
@@ -173,6 +174,6 @@ def test_a_connection_lives_on_each_form(store, start):
         ("cursor", gateway.tenant, "xero", chosen, "invoices"),
         ("plan", gateway.tenant, "xero", chosen, plan["hash"]),
     }
-    assert [key for key in kinds if store.read(key) is None] == []
+    assert [key for key in kinds if bridge_store.read(key) is None] == []
     assert gateway("POST", "/api/connectors/xero/disconnect").json() == {"status": "disconnected"}
-    assert [key[0] for key in kinds if store.read(key) is not None] == ["plan"]  # good for a day
+    assert [key[0] for key in kinds if bridge_store.read(key) is not None] == ["plan"]  # good for a day

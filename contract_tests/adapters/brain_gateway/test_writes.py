@@ -16,28 +16,30 @@ from bizosaas_xero.adapters.brain_gateway.config import BridgeConfig
 from bizosaas_xero.adapters.brain_gateway.idempotency import WriteClaims, WriteIntent, _key
 from bizosaas_xero.adapters.brain_gateway.stores import LEASE_DURATION
 from bizosaas_xero.spec import ActionResult, Conflict, Invalid, Misconfigured, Unavailable
-from contract_tests.adapters.brain_gateway.conftest import of_fake
 from contract_tests.helpers.fake_connector import Clock
+from contract_tests.helpers.gateway import of_fake
 from contract_tests.helpers.ledger_connector import Payer
+
+pytestmark = pytest.mark.xero_sandbox(invoices=150, seed=9)
 
 PARAMS = {"name": "Kiwi & Sons"}
 
 
 @pytest.fixture
-def asked():
+def approval_requests():
     return []
 
 
 @pytest.fixture
-def approving(start, asked):
+def approving_gateway(start_gateway, approval_requests):
     """A gateway in which a person approves what is in a set of hashes."""
     allowed = set()
 
     def approve(request):
-        asked.append(request)
+        approval_requests.append(request)
         return "ann@example.com" if request.plan_hash in allowed else None
 
-    gateway = start(approve=approve)
+    gateway = start_gateway(approve=approve)
     gateway.allowed = allowed
     gateway.connect()
     return gateway
@@ -58,26 +60,26 @@ def test_without_an_approver_writes_are_planned_and_not_done(gateway):
     assert contacts(gateway, PARAMS["name"]) == []
 
 
-def test_a_plan_is_done_when_a_person_approved_it_and_once(approving, asked):
+def test_a_plan_is_done_when_a_person_approved_it_and_once(approving_gateway, approval_requests):
     params = {"name": "Approved Ltd"}
-    plan = approving.act("create_contact", **params, business_key="k-1")["plan"]
+    plan = approving_gateway.act("create_contact", **params, business_key="k-1")["plan"]
     commit = {"mode": "commit", "plan_hash": plan["hash"], "business_key": "k-1"}
-    assert approving.act("create_contact", **commit)["error"]["reason"] == "not_approved"
-    assert contacts(approving, params["name"]) == []
-    assert asked[0].plan == plan  # the approver sees what was planned, not what the caller says
-    assert asked[0].params == params
-    approving.allowed.add(plan["hash"])
+    assert approving_gateway.act("create_contact", **commit)["error"]["reason"] == "not_approved"
+    assert contacts(approving_gateway, params["name"]) == []
+    assert approval_requests[0].plan == plan  # the approver sees what was planned, not what the caller says
+    assert approval_requests[0].params == params
+    approving_gateway.allowed.add(plan["hash"])
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda _: approving.act("create_contact", **commit), range(4)))
+        found = list(pool.map(lambda _: approving_gateway.act("create_contact", **commit), range(4)))
     done = [each for each in found if each["status"] == "success"]
     assert done
     assert all(each["outcome"] == "done" for each in done)
     assert {each["error"]["reason"] for each in found if each["status"] == "error"} <= {"in_progress"}
-    asked.clear()
-    again = approving.act("create_contact", **commit)
+    approval_requests.clear()
+    again = approving_gateway.act("create_contact", **commit)
     assert again["repeated"] is True
-    assert asked == []
-    assert len(contacts(approving, params["name"])) == 1
+    assert approval_requests == []
+    assert len(contacts(approving_gateway, params["name"])) == 1
 
 
 @pytest.mark.parametrize(
@@ -91,74 +93,76 @@ def test_a_plan_is_done_when_a_person_approved_it_and_once(approving, asked):
         ({"name": "Other Person"}, "other_plan"),
     ],
 )
-def test_what_is_not_the_plan_is_refused(approving, changes, reason):
-    plan = approving.act("create_contact", name="Not This", business_key="k-2")["plan"]
-    approving.allowed.add(plan["hash"])
+def test_what_is_not_the_plan_is_refused(approving_gateway, changes, reason):
+    plan = approving_gateway.act("create_contact", name="Not This", business_key="k-2")["plan"]
+    approving_gateway.allowed.add(plan["hash"])
     commit = {"mode": "commit", "plan_hash": plan["hash"], "business_key": "k-2"} | changes
-    told = approving.act("create_contact", **commit)
+    told = approving_gateway.act("create_contact", **commit)
     assert (told["status"], told["error"]["reason"]) == ("error", reason)
 
 
-def test_a_plan_of_another_tenant_cannot_be_done(approving):
-    approving.connect("tenant-2")
-    plan = approving.act("create_contact", name="Theirs", business_key="k-3")["plan"]
-    approving.allowed.add(plan["hash"])
-    approving.tenant = "tenant-2"
-    told = approving.act("create_contact", mode="commit", plan_hash=plan["hash"], business_key="k-3")
+def test_a_plan_of_another_tenant_cannot_be_done(approving_gateway):
+    approving_gateway.connect("tenant-2")
+    plan = approving_gateway.act("create_contact", name="Theirs", business_key="k-3")["plan"]
+    approving_gateway.allowed.add(plan["hash"])
+    approving_gateway.tenant = "tenant-2"
+    told = approving_gateway.act("create_contact", mode="commit", plan_hash=plan["hash"], business_key="k-3")
     assert told["error"]["reason"] == "plan_unknown"
 
 
-def test_a_write_whose_answer_was_lost_is_found_and_not_made_again(approving, box):
+def test_a_write_whose_answer_was_lost_is_found_and_not_made_again(approving_gateway, shared_sandbox_server):
     params = {"name": "Lost Answer Ltd"}
-    plan = approving.act("create_contact", **params, business_key="k-4")["plan"]
-    approving.allowed.add(plan["hash"])
+    plan = approving_gateway.act("create_contact", **params, business_key="k-4")["plan"]
+    approving_gateway.allowed.add(plan["hash"])
     commit = {"mode": "commit", "plan_hash": plan["hash"], "business_key": "k-4"}
-    box.sandbox.faults.add("cut", where="body", match={"path": "/Contacts", "method": "PUT"}, times=50)
-    told = approving.act("create_contact", **commit)
-    httpx.delete(f"{box.url}/_sandbox/faults")
+    shared_sandbox_server.sandbox.faults.add(
+        "cut", where="body", match={"path": "/Contacts", "method": "PUT"}, times=50
+    )
+    told = approving_gateway.act("create_contact", **commit)
+    httpx.delete(f"{shared_sandbox_server.url}/_sandbox/faults")
     assert told["outcome"] == "done"
-    assert len(contacts(approving, params["name"])) == 1
+    assert len(contacts(approving_gateway, params["name"])) == 1
 
 
 @pytest.fixture
-def writes():
+def write_claims():
     clock = Clock()
     kept = WriteClaims(BridgeConfig(store=MemoryStore(), now=clock.now))
     kept.clock, kept.it = clock, WriteIntent("t", "fake", "org-1", "pay", "k")
     return kept
 
 
-def fail(writes, error):
-    with pytest.raises(type(error)), writes.claim(writes.it, PARAMS):
+def fail(write_claims, error):
+    with pytest.raises(type(error)), write_claims.claim(write_claims.it, PARAMS):
         raise error
 
 
-def test_a_refused_write_frees_its_key_and_an_unclear_one_does_not(writes):
-    fail(writes, Invalid("no"))
-    assert writes.find_result(writes.it, {"another": 1}) is None  # free for anything
-    fail(writes, Unavailable("who knows"))
-    fail(writes, Invalid("no"))  # the attempt before may have written
+def test_a_refused_write_frees_its_key_and_an_unclear_one_does_not(write_claims):
+    fail(write_claims, Invalid("no"))
+    assert write_claims.find_result(write_claims.it, {"another": 1}) is None  # free for anything
+    fail(write_claims, Unavailable("who knows"))
+    fail(write_claims, Invalid("no"))  # the attempt before may have written
     with pytest.raises(Conflict, match="used for another"):
-        writes.find_result(writes.it, {"another": 1})
-    with writes.claim(writes.it, PARAMS) as finish:
+        write_claims.find_result(write_claims.it, {"another": 1})
+    with write_claims.claim(write_claims.it, PARAMS) as finish:
         finish(ActionResult(action="pay", status="partial"))
-    assert writes.find_result(writes.it, PARAMS) is None  # what is missing can be done
-    with writes.claim(writes.it, PARAMS) as finish:
+    assert write_claims.find_result(write_claims.it, PARAMS) is None  # what is missing can be done
+    with write_claims.claim(write_claims.it, PARAMS) as finish:
         finish(ActionResult(action="pay", status="done", data={"n": 1}))
-    assert writes.find_result(writes.it, PARAMS).data == {"n": 1}
-    with pytest.raises(Conflict, match="already"), writes.claim(writes.it, PARAMS):
+    assert write_claims.find_result(write_claims.it, PARAMS).data == {"n": 1}
+    with pytest.raises(Conflict, match="already"), write_claims.claim(write_claims.it, PARAMS):
         pass
 
 
-def test_a_write_whose_process_died_can_be_taken_over(writes):
-    claim = writes.claim(writes.it, PARAMS)
+def test_a_write_whose_process_died_can_be_taken_over(write_claims):
+    claim = write_claims.claim(write_claims.it, PARAMS)
     claim.__enter__()
-    with pytest.raises(Conflict, match="already"), writes.claim(writes.it, PARAMS):
+    with pytest.raises(Conflict, match="already"), write_claims.claim(write_claims.it, PARAMS):
         pass
-    writes.clock.sleep(LEASE_DURATION.total_seconds() + 1)
-    fail(writes, Invalid("no"))
+    write_claims.clock.sleep(LEASE_DURATION.total_seconds() + 1)
+    fail(write_claims, Invalid("no"))
     with pytest.raises(Conflict, match="used for another"):  # who died may have written
-        writes.find_result(writes.it, {"another": 1})
+        write_claims.find_result(write_claims.it, {"another": 1})
 
 
 class Stumbling(MemoryStore):
@@ -196,27 +200,27 @@ def test_a_write_that_takes_longer_than_its_lease_is_not_taken_over(monkeypatch)
     assert kept.find_result(it, PARAMS).data == {"n": 1}
 
 
-def test_who_lost_the_claim_gives_no_signs_of_life_for_the_next(writes, monkeypatch):
+def test_who_lost_the_claim_gives_no_signs_of_life_for_the_next(write_claims, monkeypatch):
     monkeypatch.setattr(stores, "HEARTBEAT_INTERVAL", timedelta(hours=1))  # suspended, as a machine asleep
-    slow = writes.claim(writes.it, PARAMS)
+    slow = write_claims.claim(write_claims.it, PARAMS)
     slow.__enter__()
-    owner = writes._config.store.read(_key(writes.it)).value["owner"]
-    writes.clock.sleep(LEASE_DURATION.total_seconds() + 1)
-    with writes.claim(writes.it, PARAMS) as finish:
-        before = writes._config.store.read(_key(writes.it))
-        writes.clock.sleep(1)
-        assert writes._extend(dict(before.value), owner) is None
+    owner = write_claims._config.store.read(_key(write_claims.it)).value["owner"]
+    write_claims.clock.sleep(LEASE_DURATION.total_seconds() + 1)
+    with write_claims.claim(write_claims.it, PARAMS) as finish:
+        before = write_claims._config.store.read(_key(write_claims.it))
+        write_claims.clock.sleep(1)
+        assert write_claims._extend(dict(before.value), owner) is None
         finish(ActionResult(action="pay", status="done", data={"n": 2}))
     slow.__exit__(None, None, None)
-    assert writes.find_result(writes.it, PARAMS).data == {"n": 2}
+    assert write_claims.find_result(write_claims.it, PARAMS).data == {"n": 2}
 
 
-def test_a_business_key_is_not_used_for_two_things(approving):
+def test_a_business_key_is_not_used_for_two_things(approving_gateway):
     for number, name in enumerate(("First Of Two", "Second Of Two")):
-        plan = approving.act("create_contact", name=name, business_key="k-5")["plan"]
-        approving.allowed.add(plan["hash"])
+        plan = approving_gateway.act("create_contact", name=name, business_key="k-5")["plan"]
+        approving_gateway.allowed.add(plan["hash"])
         commit = {"mode": "commit", "plan_hash": plan["hash"], "business_key": "k-5"}
-        told = approving.act("create_contact", **commit)
+        told = approving_gateway.act("create_contact", **commit)
         assert told["status"] == ("success" if number == 0 else "error")
     assert told["error"]["reason"] == "business_key_reused"
 
@@ -250,8 +254,8 @@ def test_a_write_whose_caller_gave_up_is_finished_and_told_when_asked_again():
     assert len(payer.ledger) == 1
 
 
-def test_a_read_takes_no_mode(approving):
-    told = approving.act("get_organisation", mode="commit")
+def test_a_read_takes_no_mode(approving_gateway):
+    told = approving_gateway.act("get_organisation", mode="commit")
     assert told["error"]["problems"][0]["field"] == "payload.mode"
 
 

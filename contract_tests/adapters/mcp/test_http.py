@@ -11,7 +11,7 @@ import time
 import httpx
 import pytest
 
-from contract_tests.adapters.mcp.conftest import TOKEN
+from contract_tests.helpers.agents import TOKEN
 
 HELLO = {
     "jsonrpc": "2.0",
@@ -27,14 +27,14 @@ GOOD = {"Authorization": f"Bearer {TOKEN}", "Accept": "application/json, text/ev
 
 
 @pytest.fixture
-def server(agent):
+def mcp_url(agent):
     with agent.http("--allow-origin", "https://tool.example") as (url, _):
         yield url
 
 
-def test_only_the_token_of_this_server_opens_the_door(server):
+def test_only_the_token_of_this_server_opens_the_door(mcp_url):
     def ask(**headers):
-        return httpx.post(server, json=HELLO, headers=GOOD | headers)
+        return httpx.post(mcp_url, json=HELLO, headers=GOOD | headers)
 
     assert ask().status_code == 200
     for refused in ("", "Bearer", f"Bearer {TOKEN[:-1]}", f"Bearer {TOKEN}x", f"Basic {TOKEN}", TOKEN):
@@ -42,16 +42,16 @@ def test_only_the_token_of_this_server_opens_the_door(server):
         assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer"), refused
         assert answer.json()["error"]["reason"] == "token_refused"
         assert TOKEN not in answer.text
-    assert httpx.get(server, headers={"Accept": "text/event-stream"}).status_code == 401
-    assert httpx.delete(server).status_code == 401
-    assert httpx.get(server.replace("/mcp", "/")).status_code == 401
+    assert httpx.get(mcp_url, headers={"Accept": "text/event-stream"}).status_code == 401
+    assert httpx.delete(mcp_url).status_code == 401
+    assert httpx.get(mcp_url.replace("/mcp", "/")).status_code == 401
 
 
-def test_a_foreign_page_and_a_rebound_name_are_refused(server):
-    port = server.split(":")[2].split("/")[0]
+def test_a_foreign_page_and_a_rebound_name_are_refused(mcp_url):
+    port = mcp_url.split(":")[2].split("/")[0]
 
     def status(**headers):
-        return httpx.post(server, json=HELLO, headers=GOOD | headers).status_code
+        return httpx.post(mcp_url, json=HELLO, headers=GOOD | headers).status_code
 
     assert status(Origin="https://evil.example") == 403
     assert status(Origin="null") == 403
@@ -94,8 +94,8 @@ def test_a_token_comes_from_a_private_file(agent, tmp_path):
             assert TOKEN.encode() not in arguments.read()
 
 
-def test_a_port_that_is_taken_is_named(agent, server):
-    port = server.split(":")[2].split("/")[0]
+def test_a_port_that_is_taken_is_named(agent, mcp_url):
+    port = mcp_url.split(":")[2].split("/")[0]
     done = agent.person.run("mcp", "--http", "--json", "--port", port, BIZOSAAS_MCP_TOKEN=TOKEN)
     assert json.loads(done.stdout)["error"]["reason"] == "port_taken"
 
@@ -171,10 +171,10 @@ def test_stdout_carries_the_protocol_alone(agent):
     assert {answer["id"] for answer in answers if "id" in answer} >= {1, 7}
 
 
-def test_what_is_wrong_before_serving_is_said_on_stderr(stranger_home):
+def test_what_is_wrong_before_serving_is_said_on_stderr(stranger):
     done = subprocess.run(  # noqa: S603 (our own command)
-        [*stranger_home.command, "mcp", "--organisation", "Nobody"],
-        env=stranger_home.environ,
+        [*stranger.command, "mcp", "--organisation", "Nobody"],
+        env=stranger.environ,
         capture_output=True,
         text=True,
         check=False,
@@ -183,13 +183,6 @@ def test_what_is_wrong_before_serving_is_said_on_stderr(stranger_home):
     )
     assert (done.returncode, done.stdout) == (3, "")
     assert "No organisation is connected" in done.stderr
-
-
-@pytest.fixture
-def stranger_home(tmp_path):
-    from contract_tests.cli.conftest import Person
-
-    return Person(tmp_path / "nobody")
 
 
 def test_json_is_for_http(agent):

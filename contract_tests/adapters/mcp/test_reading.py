@@ -26,7 +26,7 @@ def test_the_agent_of_the_documentation_runs(agent):
     assert float(names["total"]) > 0
 
 
-def test_a_long_read_reports_progress_each_second_and_a_short_one_does_not(agent, way):
+def test_a_long_read_reports_progress_each_second_and_a_short_one_does_not(agent, mcp_transport_and_era):
     short, told = [], []  # on a busy machine the short one may take some seconds too
 
     def hear(into):
@@ -43,7 +43,7 @@ def test_a_long_read_reports_progress_each_second_and_a_short_one_does_not(agent
         answer = await session.call_tool("get_organisation", {}, progress_callback=hear(told))
         return seconds, answer
 
-    seconds, answer = agent.talk(talk, **way)
+    seconds, answer = agent.talk(talk, **mcp_transport_and_era)
     assert not answer.is_error
     assert len(short) <= int(seconds), "none within a second"
     assert len(told) >= 2
@@ -52,7 +52,7 @@ def test_a_long_read_reports_progress_each_second_and_a_short_one_does_not(agent
     assert all("Working" in each[2] for each in short + told)
 
 
-def test_a_read_can_be_cancelled_and_the_server_goes_on(agent, way):
+def test_a_read_can_be_cancelled_and_the_server_goes_on(agent, mcp_transport_and_era):
     async def talk(session):
         agent.person.fault("latency", seconds=4, match={"path": "Organisation"})
         with anyio.move_on_after(1) as scope:
@@ -60,7 +60,7 @@ def test_a_read_can_be_cancelled_and_the_server_goes_on(agent, way):
         # what was given up still has its turn: the next call of this organisation waits for it
         return scope.cancelled_caught, await session.call_tool("find_contacts", {"limit": 1})
 
-    cancelled, answer = agent.talk(talk, **way)
+    cancelled, answer = agent.talk(talk, **mcp_transport_and_era)
     assert cancelled
     assert not answer.is_error
 
@@ -99,7 +99,7 @@ def test_a_call_that_is_cancelled_before_its_turn_does_nothing(agent):
 # ---------------------------------------------------------------- resources
 
 
-def test_synced_tables_are_resources(agent, over):
+def test_synced_tables_are_resources(agent, mcp_transport):
     agent.person.json("sync", "contacts", "accounts")
 
     async def talk(session):
@@ -119,7 +119,7 @@ def test_synced_tables_are_resources(agent, over):
         table = await read(f"{base}?format=csv&limit=3")
         return templates, tables, whole, table
 
-    templates, tables, whole, table = agent.talk(talk, **over)
+    templates, tables, whole, table = agent.talk(talk, **mcp_transport)
     assert "{?format,limit,after,columns}" in templates[0].uri_template
     held = {each["entity"]: each for each in tables}
     assert held["contacts"]["rows"] == len(whole) == len({row["key"] for row in whole}) > 10

@@ -19,8 +19,8 @@ async def listed(session):
     return {tool.name: tool for tool in (await session.list_tools()).tools}
 
 
-def test_every_action_is_a_tool_with_its_schema_and_true_annotations(agent, over):
-    found = agent.talk(listed, "--allow-writes", **over)
+def test_every_action_is_a_tool_with_its_schema_and_true_annotations(agent, mcp_transport):
+    found = agent.talk(listed, "--allow-writes", **mcp_transport)
     assert set(found) == {*ACTIONS, *OWN, "commit_plan"}
     for name, action in ACTIONS.items():
         tool, hints = found[name], found[name].annotations
@@ -41,7 +41,7 @@ def test_every_action_is_a_tool_with_its_schema_and_true_annotations(agent, over
     }
 
 
-def test_without_allow_writes_nothing_that_writes_is_offered_or_done(agent, over):
+def test_without_allow_writes_nothing_that_writes_is_offered_or_done(agent, mcp_transport):
     async def talk(session):
         tools = await listed(session)
         given = {"plan": "0" * 64}
@@ -51,7 +51,7 @@ def test_without_allow_writes_nothing_that_writes_is_offered_or_done(agent, over
             await session.call_tool("commit_plan", given),
         )
 
-    tools, *refused = agent.talk(talk, **over)
+    tools, *refused = agent.talk(talk, **mcp_transport)
     assert set(tools) == READS | OWN
     assert all(tool.annotations.read_only_hint for tool in tools.values())
     for answer in refused:
@@ -60,7 +60,7 @@ def test_without_allow_writes_nothing_that_writes_is_offered_or_done(agent, over
     assert not agent.sent("PUT", "POST")
 
 
-def test_an_answer_is_what_its_schema_says_and_is_small(agent, way):
+def test_an_answer_is_what_its_schema_says_and_is_small(agent, mcp_transport_and_era):
     calls = {
         "get_organisation": {},
         "find_invoices": {"limit": 3},
@@ -72,7 +72,7 @@ def test_an_answer_is_what_its_schema_says_and_is_small(agent, way):
         tools = await listed(session)
         return {name: (tools[name], await session.call_tool(name, given)) for name, given in calls.items()}
 
-    for tool, answer in agent.talk(talk, **way).values():
+    for tool, answer in agent.talk(talk, **mcp_transport_and_era).values():
         assert not answer.is_error, answer
         jsonschema_rs.validator_for(tool.output_schema).validate(answer.structured_content)
         assert len(answer.content) == 1
@@ -97,7 +97,7 @@ def test_a_call_is_told_to_the_audit_with_client_and_person(agent):
 # ---------------------------------------------------------------- errors
 
 
-def test_every_error_is_marked_and_says_code_reason_remedy_and_field(agent, way):
+def test_every_error_is_marked_and_says_code_reason_remedy_and_field(agent, mcp_transport_and_era):
     wrong = (
         ("no_such_tool", {}, "not_found", "unknown_tool", None),
         ("find_invoices", {"nonsense": 1}, "invalid", None, "params.nonsense"),
@@ -113,7 +113,7 @@ def test_every_error_is_marked_and_says_code_reason_remedy_and_field(agent, way)
     async def talk(session):
         return [await session.call_tool(name, given) for name, given, *_ in wrong]
 
-    answers = agent.talk(talk, "--allow-writes", **way)
+    answers = agent.talk(talk, "--allow-writes", **mcp_transport_and_era)
     for answer, (name, _given, code, reason, field) in zip(answers, wrong, strict=True):
         told = answer.structured_content["error"]
         assert answer.is_error, name
@@ -151,7 +151,7 @@ def test_a_sign_in_that_ended_is_told_as_what_a_person_must_do(agent):
 # ---------------------------------------------------------------- several organisations
 
 
-def test_of_several_organisations_one_must_be_chosen(agent, over):
+def test_of_several_organisations_one_must_be_chosen(agent, mcp_transport):
     agent.connect("Thistle & Oak Trading Ltd")
 
     async def talk(session):
@@ -164,7 +164,7 @@ def test_of_several_organisations_one_must_be_chosen(agent, over):
             [await session.call_tool("get_organisation", {"organisation": each["organisation_id"]}) for each in names],
         )
 
-    tools, names, unsaid, said = agent.talk(talk, "--allow-writes", **over)
+    tools, names, unsaid, said = agent.talk(talk, "--allow-writes", **mcp_transport)
     for name in {*ACTIONS, "commit_plan"}:
         assert "organisation" in tools[name].input_schema["required"], name
         assert all(each["organisation_id"] in json.dumps(tools[name].input_schema) for each in names)

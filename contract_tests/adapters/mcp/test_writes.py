@@ -9,55 +9,55 @@ import jsonschema_rs
 import pytest
 from mcp_types import ElicitResult, Implementation, InputRequiredResult
 
-from contract_tests.adapters.mcp.conftest import ERAS, Someone
+from contract_tests.helpers.agents import ERAS, Someone
 
 NUMBERS = itertools.count(1)
 
 
 @pytest.fixture
-def contact():
+def new_contact():
     """A contact that does not exist yet: creating one needs a person's approval."""
     number = next(NUMBERS)
     return {"name": f"Harbour Cafe {number} Ltd", "business_key": f"contact-{number}"}
 
 
-def planned(agent, contact, **how):
-    answer = agent.call("create_contact", "--allow-writes", **how, **contact)
+def planned(agent, new_contact, **how):
+    answer = agent.call("create_contact", "--allow-writes", **how, **new_contact)
     assert not answer.is_error, answer
     return answer.structured_content
 
 
-async def commit(session, contact):
+async def commit(session, new_contact):
     """Plan, show, and do the plan; return both answers."""
-    first = await session.call_tool("create_contact", contact)
+    first = await session.call_tool("create_contact", new_contact)
     return first, await session.call_tool("commit_plan", {"plan": first.structured_content["plan"]["hash"]})
 
 
-def made(agent, contact):
+def made(agent, new_contact):
     """Tell how many contacts of this name there are, by asking through the server itself."""
-    found = agent.call("find_contacts", name=contact["name"]).structured_content["data"]["contacts"]
+    found = agent.call("find_contacts", name=new_contact["name"]).structured_content["data"]["contacts"]
     return len(found)
 
 
-def test_a_write_is_planned_and_shown_and_not_done(agent, way, contact):
+def test_a_write_is_planned_and_shown_and_not_done(agent, mcp_transport_and_era, new_contact):
     async def talk(session):
         tools = {tool.name: tool for tool in (await session.list_tools()).tools}
-        return tools["create_contact"], await session.call_tool("create_contact", contact)
+        return tools["create_contact"], await session.call_tool("create_contact", new_contact)
 
-    tool, answer = agent.talk(talk, "--allow-writes", **way)
+    tool, answer = agent.talk(talk, "--allow-writes", **mcp_transport_and_era)
     told = answer.structured_content
     jsonschema_rs.validator_for(tool.output_schema).validate(told)
     assert (told["status"], told["needs_approval"], told["data"]) == ("needs_approval", True, None)
-    assert contact["name"] in told["plan"]["summary"]
+    assert new_contact["name"] in told["plan"]["summary"]
     assert len(told["plan"]["hash"]) == 64
     assert f"bizosaas-xero approve {told['plan']['hash'][:12]}" in told["next"]
     assert "Not written" in answer.content[0].text
     assert not agent.sent("PUT", "POST")
 
 
-def test_a_client_without_elicitation_is_told_the_command_and_a_persons_yes_is_done_once(agent, contact):
+def test_a_client_without_elicitation_is_told_the_command_and_a_persons_yes_is_done_once(agent, new_contact):
     async def first(session):
-        return await commit(session, contact)
+        return await commit(session, new_contact)
 
     plan, refused = agent.talk(first, "--allow-writes", "--as", "Ann")
     told = refused.structured_content
@@ -70,7 +70,7 @@ def test_a_client_without_elicitation_is_told_the_command_and_a_persons_yes_is_d
 
     async def then(session):
         return [(await session.call_tool("commit_plan", {"plan": short})).structured_content for _ in range(2)] + [
-            (await session.call_tool("create_contact", contact)).structured_content
+            (await session.call_tool("create_contact", new_contact)).structured_content
         ]
 
     done, again, asked_again = agent.talk(then, "--allow-writes", "--as", "Ann")
@@ -83,21 +83,21 @@ def test_a_client_without_elicitation_is_told_the_command_and_a_persons_yes_is_d
     assert [(entry["who"], entry["details"]["approver"]) for entry in commits] == [('mcp: "Kit 1.2" for Ann', "Bob")]
 
 
-def test_a_person_approves_in_the_client_after_seeing_the_plan(agent, way, contact):
+def test_a_person_approves_in_the_client_after_seeing_the_plan(agent, mcp_transport_and_era, new_contact):
     ann = Someone("approve")
 
     async def talk(session):
-        return await commit(session, contact)
+        return await commit(session, new_contact)
 
     options = ("--allow-writes", "--as", "Ann")
-    plan, done = agent.talk(talk, *options, elicitation_callback=ann, **way)
+    plan, done = agent.talk(talk, *options, elicitation_callback=ann, **mcp_transport_and_era)
     assert plan.structured_content["status"] == "needs_approval"
     assert done.structured_content["status"] == "done", done
     assert len(ann.shown) == 1
     shown = ann.shown[0]
-    for part in (contact["name"], "Demo Company (NZ)", plan.structured_content["plan"]["hash"], "Warnings"):
+    for part in (new_contact["name"], "Demo Company (NZ)", plan.structured_content["plan"]["hash"], "Warnings"):
         assert part in shown.replace("\\", ""), part
-    assert made(agent, contact) == 1
+    assert made(agent, new_contact) == 1
     entries = agent.audit()
     approval = next(entry for entry in entries if entry["kind"] == "approval")
     assert approval["who"] == "Ann"
@@ -113,9 +113,9 @@ def test_a_person_approves_in_the_client_after_seeing_the_plan(agent, way, conta
         (ERAS[1], (None, "cancel")),
     ],
 )
-def test_only_a_chosen_approve_approves(agent, era, answer, contact):
+def test_only_a_chosen_approve_approves(agent, era, answer, new_contact):
     async def talk(session):
-        return await commit(session, contact)
+        return await commit(session, new_contact)
 
     person = Someone(*answer)
     _, second = agent.talk(talk, "--allow-writes", "--as", "Ann", era=era, elicitation_callback=person)
@@ -127,23 +127,23 @@ def test_only_a_chosen_approve_approves(agent, era, answer, contact):
     assert not agent.sent("PUT", "POST")
 
 
-def test_who_asked_cannot_approve_in_the_client_either(agent, contact):
+def test_who_asked_cannot_approve_in_the_client_either(agent, new_contact):
     """Ann asks with the command; an agent asks for exactly the same; Ann says yes in the agent's client."""
-    key = contact["business_key"]
-    given = json.dumps({"name": contact["name"]})
+    key = new_contact["business_key"]
+    given = json.dumps({"name": new_contact["name"]})
     agent.person.json("run", "create_contact", "--params", given, "--business-key", key, "--as", "Ann", "--plan")
 
     async def talk(session):
-        return await commit(session, contact)
+        return await commit(session, new_contact)
 
     _, second = agent.talk(talk, "--allow-writes", "--as", "Ann", elicitation_callback=Someone("approve"))
     assert second.structured_content["error"]["reason"] == "approver_is_requester"
     assert not agent.sent("PUT", "POST")
 
 
-def test_elicitation_can_be_switched_off(agent, contact):
+def test_elicitation_can_be_switched_off(agent, new_contact):
     async def talk(session):
-        return await commit(session, contact)
+        return await commit(session, new_contact)
 
     person = Someone("approve")
     options = ("--allow-writes", "--no-elicitation")
@@ -152,9 +152,9 @@ def test_elicitation_can_be_switched_off(agent, contact):
     assert not person.shown
 
 
-def test_over_http_nobody_approves_who_is_not_named(agent, contact):
+def test_over_http_nobody_approves_who_is_not_named(agent, new_contact):
     async def talk(session):
-        return await commit(session, contact)
+        return await commit(session, new_contact)
 
     person = Someone("approve")
     _, second = agent.talk(talk, "--allow-writes", http=True, elicitation_callback=person)
@@ -174,14 +174,14 @@ FORGED = (
 )
 
 
-def test_no_argument_approves(agent, contact):
+def test_no_argument_approves(agent, new_contact):
     async def talk(session):
-        plan = await session.call_tool("create_contact", contact)
+        plan = await session.call_tool("create_contact", new_contact)
         named = {"plan": plan.structured_content["plan"]["hash"]}
         refused = [
             await session.call_tool(tool, given | forged)
             for forged in FORGED
-            for tool, given in (("create_contact", contact), ("commit_plan", named))
+            for tool, given in (("create_contact", new_contact), ("commit_plan", named))
         ]
         return refused, await session.call_tool("commit_plan", named)
 
@@ -192,7 +192,7 @@ def test_no_argument_approves(agent, contact):
     assert not agent.sent("PUT", "POST")
 
 
-def test_an_answer_to_no_question_of_ours_approves_nothing(agent, contact):
+def test_an_answer_to_no_question_of_ours_approves_nothing(agent, new_contact):
     """In the protocol of 2026 answers travel with the call: without our secret, or used again, it is none."""
     yes = {"decision": ElicitResult(action="accept", content={"decision": "approve"})}
 
@@ -209,9 +209,9 @@ def test_an_answer_to_no_question_of_ours_approves_nothing(agent, contact):
         return await session.session.call_tool("commit_plan", {"plan": plan}, allow_input_required=True)
 
     async def talk(session):
-        first = (await session.call_tool("create_contact", contact)).structured_content["plan"]["hash"]
+        first = (await session.call_tool("create_contact", new_contact)).structured_content["plan"]["hash"]
         second = (
-            await session.call_tool("create_contact", contact | {"business_key": contact["business_key"] + "b"})
+            await session.call_tool("create_contact", new_contact | {"business_key": new_contact["business_key"] + "b"})
         ).structured_content["plan"]["hash"]
         forged = [await retry(session, first, state) for state in (None, "made up", first)]
         asked = await question(session, second)
@@ -233,9 +233,9 @@ def test_an_answer_to_no_question_of_ours_approves_nothing(agent, contact):
     assert len(agent.sent("PUT")) == 1
 
 
-def test_an_agent_that_calls_itself_the_person_gains_nothing(agent, contact):
+def test_an_agent_that_calls_itself_the_person_gains_nothing(agent, new_contact):
     async def talk(session):
-        return await commit(session, contact)
+        return await commit(session, new_contact)
 
     named = Implementation(name="Ann", version="")
     _, second = agent.talk(talk, "--allow-writes", "--as", "Ann", client_info=named)
@@ -246,15 +246,15 @@ def test_an_agent_that_calls_itself_the_person_gains_nothing(agent, contact):
 # ---------------------------------------------------------------- policy
 
 
-def test_what_the_policy_lets_run_is_written_at_once_and_once(agent, over, contact):
+def test_what_the_policy_lets_run_is_written_at_once_and_once(agent, mcp_transport, new_contact):
     agent.rule("create_contact", "always")
 
     async def talk(session):
-        only = await session.call_tool("create_contact", contact | {"plan_only": True})
-        done = await session.call_tool("create_contact", contact)
-        return only, done, await session.call_tool("create_contact", contact)
+        only = await session.call_tool("create_contact", new_contact | {"plan_only": True})
+        done = await session.call_tool("create_contact", new_contact)
+        return only, done, await session.call_tool("create_contact", new_contact)
 
-    only, done, again = agent.talk(talk, "--allow-writes", **over)
+    only, done, again = agent.talk(talk, "--allow-writes", **mcp_transport)
     assert (only.structured_content["status"], only.structured_content["needs_approval"]) == (
         "planned",
         False,
@@ -264,21 +264,21 @@ def test_what_the_policy_lets_run_is_written_at_once_and_once(agent, over, conta
     assert len(agent.sent("PUT")) == 1
 
 
-def test_what_the_policy_forbids_is_refused(agent, contact):
+def test_what_the_policy_forbids_is_refused(agent, new_contact):
     agent.rule("create_contact", "never")
-    answer = agent.call("create_contact", "--allow-writes", **contact)
+    answer = agent.call("create_contact", "--allow-writes", **new_contact)
     assert answer.structured_content["error"]["reason"] == "policy_forbids"
 
 
 # ---------------------------------------------------------------- loops
 
 
-def test_the_same_call_again_and_again_is_stopped(agent, over):
+def test_the_same_call_again_and_again_is_stopped(agent, mcp_transport):
     async def talk(session):
         answers = [await session.call_tool("list_organisations", {}) for _ in range(4)]
         return answers, await session.call_tool("find_contacts", {"limit": 1})
 
-    answers, other = agent.talk(talk, "--same-calls", "3", **over)
+    answers, other = agent.talk(talk, "--same-calls", "3", **mcp_transport)
     assert [answer.is_error for answer in answers] == [False, False, False, True]
     told = answers[3].structured_content["error"]
     assert (told["code"], told["reason"]) == ("rate_limited", "same_call_repeated")
@@ -286,12 +286,12 @@ def test_the_same_call_again_and_again_is_stopped(agent, over):
     assert not other.is_error
 
 
-def test_writes_of_an_hour_are_bounded_whatever_process_they_come_from(agent, contact):
+def test_writes_of_an_hour_are_bounded_whatever_process_they_come_from(agent, new_contact):
     agent.rule("create_contact", "always")
     options = ("--allow-writes", "--writes-per-hour", "1")
-    first = agent.call("create_contact", *options, **contact)
+    first = agent.call("create_contact", *options, **new_contact)
     assert first.structured_content["status"] == "done"
-    another = {"name": f"{contact['name']} and Sons", "business_key": f"{contact['business_key']}-2"}
+    another = {"name": f"{new_contact['name']} and Sons", "business_key": f"{new_contact['business_key']}-2"}
     second = agent.call("create_contact", *options, **another)
     assert second.structured_content["error"]["reason"] == "too_many_writes"
     given = json.dumps({"name": another["name"]})
@@ -299,14 +299,14 @@ def test_writes_of_an_hour_are_bounded_whatever_process_they_come_from(agent, co
     assert done["status"] == "done"  # people are not agents
 
 
-def test_plans_cannot_pile_up_before_a_person(agent, contact):
+def test_plans_cannot_pile_up_before_a_person(agent, new_contact):
     options = ("--allow-writes", "--plans-waiting", "2")
 
     async def talk(session):
         return [
             await session.call_tool(
                 "create_contact",
-                {"name": f"{contact['name']} {n}", "business_key": f"{contact['business_key']}-{n}"},
+                {"name": f"{new_contact['name']} {n}", "business_key": f"{new_contact['business_key']}-{n}"},
             )
             for n in range(3)
         ]

@@ -25,7 +25,7 @@ from bizosaas_xero.connector.http import transport
 from bizosaas_xero.host.plugins.discovery import discover
 from bizosaas_xero.sandbox import serve
 from bizosaas_xero.spec import ERRORS, AuthExpired, ConnectorError, CursorRejected, RateLimited, Unavailable
-from contract_tests.helpers.fake_connector import Clock, Fake, batch, record
+from contract_tests.helpers.fake_connector import batch, record
 
 THINGS = SyncRequest("fake", "c-1", "things")
 
@@ -51,17 +51,12 @@ class Memory:
 
 
 @pytest.fixture
-def fake():
-    return Fake(Clock())
-
-
-@pytest.fixture
-def port():
+def memory_port():
     return Memory()
 
 
 @pytest.fixture
-def environment():
+def activity_environment():
     """Temporal's, with a list of the heartbeats."""
     made = ActivityEnvironment()
     made.beats = []
@@ -69,90 +64,90 @@ def environment():
     return made
 
 
-def run(environment, fake, port, request=THINGS):
-    mine = Activities({"fake": fake.connector()}, port)
+def run(activity_environment, fake_connector, memory_port, request=THINGS):
+    mine = Activities({"fake": fake_connector.connector()}, memory_port)
     method = mine.sync_entity if isinstance(request, SyncRequest) else mine.run_action
-    return environment.run(method, request)
+    return activity_environment.run(method, request)
 
 
-def test_each_batch_is_kept_and_then_told_in_a_heartbeat(environment, fake, port):
-    fake.runs = [[batch(1, record("a"), more=True), batch(2, record("b"), record("c"))]]
-    result = run(environment, fake, port)
+def test_each_batch_is_kept_and_then_told_in_a_heartbeat(activity_environment, fake_connector, memory_port):
+    fake_connector.runs = [[batch(1, record("a"), more=True), batch(2, record("b"), record("c"))]]
+    result = run(activity_environment, fake_connector, memory_port)
     assert (result.batches, result.records, result.complete, result.has_more) == (2, 3, True, False)
     assert (result.calls, result.bytes) == (2, 200)
-    assert [beat[0] for beat in environment.beats] == [{"n": 1}, {"n": 2}]
-    assert set(port.rows) == {"a", "b", "c"}
+    assert [beat[0] for beat in activity_environment.beats] == [{"n": 1}, {"n": 2}]
+    assert set(memory_port.rows) == {"a", "b", "c"}
 
 
-def test_a_new_attempt_goes_on_from_the_last_heartbeat(environment, fake, port):
-    fake.runs = [[batch(1, record("a"), more=True), Unavailable("away")], [batch(2, record("b"))]]
+def test_a_new_attempt_goes_on_from_the_last_heartbeat(activity_environment, fake_connector, memory_port):
+    fake_connector.runs = [[batch(1, record("a"), more=True), Unavailable("away")], [batch(2, record("b"))]]
     with pytest.raises(ApplicationError) as caught:
-        run(environment, fake, port, dataclasses.replace(THINGS, full=True))
+        run(activity_environment, fake_connector, memory_port, dataclasses.replace(THINGS, full=True))
     assert caught.value.type == "unavailable"
     assert caught.value.non_retryable is False
     again = ActivityEnvironment()
-    again.info = dataclasses.replace(again.info, heartbeat_details=environment.beats[-1], attempt=2)
-    result = run(again, fake, port, dataclasses.replace(THINGS, full=True))
-    assert fake.calls[0]["cursor"] is None and fake.calls[0]["full"] is True  # noqa: PT018
-    assert fake.calls[1]["cursor"] == {"n": 1} and fake.calls[1]["full"] is False  # noqa: PT018
+    again.info = dataclasses.replace(again.info, heartbeat_details=activity_environment.beats[-1], attempt=2)
+    result = run(again, fake_connector, memory_port, dataclasses.replace(THINGS, full=True))
+    assert fake_connector.calls[0]["cursor"] is None and fake_connector.calls[0]["full"] is True  # noqa: PT018
+    assert fake_connector.calls[1]["cursor"] == {"n": 1} and fake_connector.calls[1]["full"] is False  # noqa: PT018
     assert (result.batches, result.records) == (2, 2)
 
 
-def test_the_stored_cursor_is_where_a_new_activity_begins(environment, fake, port):
-    port.cursors["c-1", "things"] = {"n": 7}
-    fake.runs = [[batch(8)]]
-    run(environment, fake, port, dataclasses.replace(THINGS, max_batches=3))
-    assert (fake.calls[0]["cursor"], fake.calls[0]["max_batches"]) == ({"n": 7}, 3)
+def test_the_stored_cursor_is_where_a_new_activity_begins(activity_environment, fake_connector, memory_port):
+    memory_port.cursors["c-1", "things"] = {"n": 7}
+    fake_connector.runs = [[batch(8)]]
+    run(activity_environment, fake_connector, memory_port, dataclasses.replace(THINGS, max_batches=3))
+    assert (fake_connector.calls[0]["cursor"], fake_connector.calls[0]["max_batches"]) == ({"n": 7}, 3)
 
 
-def test_a_refused_token_is_renewed_and_the_read_goes_on(environment, fake):
+def test_a_refused_token_is_renewed_and_the_read_goes_on(activity_environment, fake_connector):
     tokens = iter(["t1", "t2", "t3"])
     port = Memory(lambda refused: {"organisation_id": "o", "access_token": next(tokens)})
-    fake.runs = [
+    fake_connector.runs = [
         [batch(1, record("a"), more=True), AuthExpired("old")],
         [batch(2, record("b"), more=True), AuthExpired("old")],
         [batch(3, record("c"))],
     ]
-    assert run(environment, fake, port).records == 3
+    assert run(activity_environment, fake_connector, port).records == 3
     assert port.refused == [None, "t1", "t2"]
-    assert [call["cursor"] for call in fake.calls] == [None, {"n": 1}, {"n": 2}]
+    assert [call["cursor"] for call in fake_connector.calls] == [None, {"n": 1}, {"n": 2}]
 
 
-def test_access_that_stays_refused_ends(environment, fake, port):
-    fake.runs = [[AuthExpired("old")], [AuthExpired("old")]]
+def test_access_that_stays_refused_ends(activity_environment, fake_connector, memory_port):
+    fake_connector.runs = [[AuthExpired("old")], [AuthExpired("old")]]
     with pytest.raises(ApplicationError) as caught:
-        run(environment, fake, port)
+        run(activity_environment, fake_connector, memory_port)
     assert (caught.value.type, caught.value.non_retryable) == ("reconnect_required", True)
 
 
-def test_a_rejected_cursor_begins_anew_once(environment, fake, port):
-    port.cursors["c-1", "things"] = {"n": 7}
-    fake.runs = [[CursorRejected("damaged")], [batch(1, record("a"))]]
-    run(environment, fake, port)
-    assert fake.calls[1]["cursor"] is None
-    fake.runs = [[CursorRejected("damaged")], [CursorRejected("damaged")]]
+def test_a_rejected_cursor_begins_anew_once(activity_environment, fake_connector, memory_port):
+    memory_port.cursors["c-1", "things"] = {"n": 7}
+    fake_connector.runs = [[CursorRejected("damaged")], [batch(1, record("a"))]]
+    run(activity_environment, fake_connector, memory_port)
+    assert fake_connector.calls[1]["cursor"] is None
+    fake_connector.runs = [[CursorRejected("damaged")], [CursorRejected("damaged")]]
     with pytest.raises(ApplicationError) as caught:
-        run(environment, fake, port)
+        run(activity_environment, fake_connector, memory_port)
     assert caught.value.type == "cursor_rejected"
 
 
 @pytest.mark.parametrize("where", ["port", "connector"])
-def test_cancelling_closes_the_iterator_and_is_told_as_such(environment, fake, port, where):
-    fake.runs = [[batch(1, record("a"), more=True), batch(2, more=True), batch(3)]]
+def test_cancelling_closes_the_iterator_and_is_told_as_such(activity_environment, fake_connector, memory_port, where):
+    fake_connector.runs = [[batch(1, record("a"), more=True), batch(2, more=True), batch(3)]]
     if where == "port":
-        port.keep = lambda *_: environment.cancel()
+        memory_port.keep = lambda *_: activity_environment.cancel()
     else:
-        plain = fake.sync_entity
+        plain = fake_connector.sync_entity
 
         def sync_entity(*given):
             for each in plain(*given):
-                environment.cancel()
+                activity_environment.cancel()
                 yield each
 
-        fake.sync_entity = sync_entity
+        fake_connector.sync_entity = sync_entity
     with pytest.raises(CancelledError):
-        run(environment, fake, port)
-    assert fake.closed == 1
+        run(activity_environment, fake_connector, memory_port)
+    assert fake_connector.closed == 1
 
 
 @pytest.mark.parametrize("kind", ERRORS.values(), ids=list(ERRORS))
@@ -190,21 +185,23 @@ def test_a_code_of_a_later_release_follows_its_recovery():
         ({"mode": "commit", "business_key": "k", "plan_hash": "h"}, "control.approver"),
     ],
 )
-def test_a_write_that_could_happen_twice_or_unapproved_is_refused(environment, fake, port, control, field):
+def test_a_write_that_could_happen_twice_or_unapproved_is_refused(
+    activity_environment, fake_connector, memory_port, control, field
+):
     with pytest.raises(ApplicationError) as caught:
-        run(environment, fake, port, ActionRequest("fake", "c-1", "pay", {}, control))
+        run(activity_environment, fake_connector, memory_port, ActionRequest("fake", "c-1", "pay", {}, control))
     assert caught.value.non_retryable is True
     assert caught.value.details[0]["problems"][0]["field"] == field
-    assert port.refused == []
+    assert memory_port.refused == []
 
 
-def test_an_unknown_connector_is_named(environment, fake, port):
+def test_an_unknown_connector_is_named(activity_environment, fake_connector, memory_port):
     with pytest.raises(ApplicationError, match="nonsense"):
-        run(environment, fake, port, dataclasses.replace(THINGS, connector="nonsense"))
+        run(activity_environment, fake_connector, memory_port, dataclasses.replace(THINGS, connector="nonsense"))
 
 
 @pytest.fixture
-def xero():
+def connected_xero():
     """The connector, connected to a sandbox: the sandbox, the activities and a port, all in one."""
     with serve(invoices=60, seed=3, limits=False) as box:
         settings = {key: box.info[key] for key in ("api_url", "identity_url", "login_url")}
@@ -226,33 +223,33 @@ def xero():
     transport.close_clients()
 
 
-def test_xero_is_synced_and_asked_through_activities(environment, xero):
-    mine, port = xero.activities()
-    result = environment.run(mine.sync_entity, SyncRequest("xero", "c", "invoices"))
+def test_xero_is_synced_and_asked_through_activities(activity_environment, connected_xero):
+    mine, port = connected_xero.activities()
+    result = activity_environment.run(mine.sync_entity, SyncRequest("xero", "c", "invoices"))
     assert result.batches > 1
     assert result.complete is not False
     assert len(port.rows) == result.records > 0
-    again = environment.run(mine.sync_entity, SyncRequest("xero", "c", "invoices"))
+    again = activity_environment.run(mine.sync_entity, SyncRequest("xero", "c", "invoices"))
     assert again.records == 0
-    found = environment.run(mine.run_action, ActionRequest("xero", "c", "get_organisation"))
+    found = activity_environment.run(mine.run_action, ActionRequest("xero", "c", "get_organisation"))
     assert found["status"] == "done"
     plan = ActionRequest("xero", "c", "create_contact", {"name": "Kiwi"}, {"mode": "plan", "business_key": "k"})
-    hashed = environment.run(mine.run_action, plan)["plan"]["hash"]
+    hashed = activity_environment.run(mine.run_action, plan)["plan"]["hash"]
     control = {"mode": "commit", "plan_hash": hashed, "business_key": "k", "approver": "ann"}
-    done = environment.run(mine.run_action, dataclasses.replace(plan, control=control))
+    done = activity_environment.run(mine.run_action, dataclasses.replace(plan, control=control))
     assert done["status"] == "done"
-    assert xero.token not in json.dumps(environment.beats)
+    assert connected_xero.token not in json.dumps(activity_environment.beats)
 
 
-def test_xero_is_read_on_from_the_heartbeat_by_another_worker(environment, xero):
+def test_xero_is_read_on_from_the_heartbeat_by_another_worker(activity_environment, connected_xero):
     """The second worker has nothing but what Temporal kept of the first one's last heartbeat."""
 
-    whole, expected = xero.activities()
+    whole, expected = connected_xero.activities()
     request = SyncRequest("xero", "c", "invoices", full=True)
     ActivityEnvironment().run(whole.sync_entity, request)
 
-    first, stored = xero.activities()
-    xero.box.sandbox.faults.add(
+    first, stored = connected_xero.activities()
+    connected_xero.box.sandbox.faults.add(
         "rate_limit",
         problem="day",
         retry_after=40000,
@@ -260,14 +257,14 @@ def test_xero_is_read_on_from_the_heartbeat_by_another_worker(environment, xero)
         times=None,
     )
     with pytest.raises(ApplicationError) as caught:
-        environment.run(first.sync_entity, request)
+        activity_environment.run(first.sync_entity, request)
     assert (caught.value.type, caught.value.details[0]["recovery"]) == ("rate_limited", "wait")
     assert 0 < len(stored.rows) < len(expected.rows)
-    xero.box.sandbox.faults.clear()
+    connected_xero.box.sandbox.faults.clear()
 
-    second, rest = xero.activities()
+    second, rest = connected_xero.activities()
     again = ActivityEnvironment()
-    again.info = dataclasses.replace(again.info, heartbeat_details=environment.beats[-1], attempt=2)
+    again.info = dataclasses.replace(again.info, heartbeat_details=activity_environment.beats[-1], attempt=2)
     result = again.run(second.sync_entity, request)
     assert stored.rows | rest.rows == expected.rows
     assert 0 < len(rest.rows) < len(expected.rows)  # not from the beginning

@@ -15,6 +15,8 @@ from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.connector.sync.entities import ENTITIES
 from contract_tests.helpers.xero_account import calls
 
+pytestmark = pytest.mark.xero_sandbox(invoices=400, seed=2)
+
 EXAMPLES = {
     "get_organisation": {},
     "list_accounts": {"only": "bank"},
@@ -31,21 +33,21 @@ EXAMPLES = {
 
 
 @pytest.fixture
-def example(ask):
+def example_params(run_read):
     def params(name):
         if name == "get_invoice":
-            return {"invoice": ask("find_invoices", limit=1).data["invoices"][0]["number"]}
+            return {"invoice": run_read("find_invoices", limit=1).data["invoices"][0]["number"]}
         return EXAMPLES[name]
 
     return params
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_a_result_matches_its_schema_as_json(ask, example, name):
+def test_a_result_matches_its_schema_as_json(run_read, example_params, name):
     listed = {action.name: action for action in plugin.list_actions(None)}
-    given = example(name)
+    given = example_params(name)
     assert jsonschema_rs.validator_for(listed[name].params).is_valid(given)
-    result = ask(name, **given).model_dump(mode="json")
+    result = run_read(name, **given).model_dump(mode="json")
     jsonschema_rs.validator_for(listed[name].result).validate(json.loads(json.dumps(result["data"])))
     assert result["status"] == "done"
     most = 9 if "aged" in name or name == "reconcile_bank_feeds" else 5
@@ -54,40 +56,40 @@ def test_a_result_matches_its_schema_as_json(ask, example, name):
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_wrong_parameters_are_reported_before_any_request(books, reader, name):
-    books.sandbox.log.clear()
+def test_wrong_parameters_are_reported_before_any_request(shared_sandbox_server, books_reader, name):
+    shared_sandbox_server.sandbox.log.clear()
     with pytest.raises(Exception, match="params") as caught:
-        plugin.run_action(reader.connection(), name, {"nonsense": 1}, {})
+        plugin.run_action(books_reader.connection(), name, {"nonsense": 1}, {})
     assert caught.value.code == "invalid"
     assert "params.nonsense" in {problem["field"] for problem in caught.value.problems}
-    assert not calls(books)
+    assert not calls(shared_sandbox_server)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_a_missing_scope_is_reported_before_any_request(books, reader, name):
-    books.sandbox.log.clear()
-    connection = reader.connection(scopes=["offline_access"])
+def test_a_missing_scope_is_reported_before_any_request(shared_sandbox_server, books_reader, name):
+    shared_sandbox_server.sandbox.log.clear()
+    connection = books_reader.connection(scopes=["offline_access"])
     assert {action.name: bool(action.missing_scopes) for action in plugin.list_actions(connection)}[name]
     params = EXAMPLES[name]
     with pytest.raises(Exception, match=name) as caught:
         plugin.run_action(connection, name, params, {})
     assert caught.value.code == "missing_scope"
-    assert not calls(books)
+    assert not calls(shared_sandbox_server)
 
 
-def test_a_read_action_has_an_empty_plan_and_refuses_commit(reader):
-    planned = plugin.run_action(reader.connection(), "list_accounts", {}, {"mode": "plan"})
+def test_a_read_action_has_an_empty_plan_and_refuses_commit(books_reader):
+    planned = plugin.run_action(books_reader.connection(), "list_accounts", {}, {"mode": "plan"})
     assert planned.status == "planned"
     assert planned.plan.requests == []
     with pytest.raises(Exception, match="mode") as caught:
-        plugin.run_action(reader.connection(), "list_accounts", {}, {"mode": "commit", "plan_hash": "x"})
+        plugin.run_action(books_reader.connection(), "list_accounts", {}, {"mode": "commit", "plan_hash": "x"})
     assert caught.value.code == "invalid"
     assert "only reads" in caught.value.problems[0]["message"]
 
 
-def test_an_unknown_action_is_refused_with_the_list_of_actions(reader):
+def test_an_unknown_action_is_refused_with_the_list_of_actions(books_reader):
     with pytest.raises(Exception, match="nonsense") as caught:
-        plugin.run_action(reader.connection(), "nonsense", {}, {})
+        plugin.run_action(books_reader.connection(), "nonsense", {}, {})
     assert caught.value.code == "not_found"
     assert "generate_pnl_report" in caught.value.remedy
 
@@ -100,75 +102,75 @@ def test_every_entity_and_action_declares_its_scopes():
     assert set(scopes.load_needs()) == {*ENTITIES, *ACTIONS}
 
 
-def test_the_organisation_gives_its_day_and_financial_year(ask):
-    found = ask("get_organisation").data
+def test_the_organisation_gives_its_day_and_financial_year(run_read):
+    found = run_read("get_organisation").data
     assert (found["country"], found["base_currency"], found["is_demo"]) == ("NZ", "NZD", True)
     assert f"{found['financial_year_start']}"[5:] == "04-01"
     assert f"{found['financial_year_end']}"[5:] == "03-31"
     assert found["financial_year_start"] <= found["today"] <= found["financial_year_end"]
 
 
-def test_accounts_are_filtered_by_what_they_can_do(ask):
-    every = ask("list_accounts", include_archived=True).data["accounts"]
-    takers = ask("list_accounts", only="takes_payments").data["accounts"]
+def test_accounts_are_filtered_by_what_they_can_do(run_read):
+    every = run_read("list_accounts", include_archived=True).data["accounts"]
+    takers = run_read("list_accounts", only="takes_payments").data["accounts"]
     assert 0 < len(takers) < len(every)
     assert all(account["status"] == "ACTIVE" for account in takers)
     assert {"BANK"} <= {account["type"] for account in takers}
-    assert {account["account_class"] for account in ask("list_accounts", only="revenue").data["accounts"]} == {
+    assert {account["account_class"] for account in run_read("list_accounts", only="revenue").data["accounts"]} == {
         "REVENUE"
     }
 
 
-def test_a_contact_is_found_by_name_and_by_e_mail(ask):
-    someone = next(item for item in ask("find_contacts", limit=100).data["contacts"] if item["email"])
-    assert someone in ask("find_contacts", name=someone["name"].upper()).data["contacts"]
-    assert someone in ask("find_contacts", email=someone["email"]).data["contacts"]
-    assert ask("find_contacts", name="No Such Contact").data["contacts"] == []
+def test_a_contact_is_found_by_name_and_by_e_mail(run_read):
+    someone = next(item for item in run_read("find_contacts", limit=100).data["contacts"] if item["email"])
+    assert someone in run_read("find_contacts", name=someone["name"].upper()).data["contacts"]
+    assert someone in run_read("find_contacts", email=someone["email"]).data["contacts"]
+    assert run_read("find_contacts", name="No Such Contact").data["contacts"] == []
 
 
-def test_a_quotation_mark_cannot_escape_from_a_filter(reader, books):
-    found = plugin.run_action(reader.connection(), "find_contacts", {"name": 'x" OR Name!="'}, {}).data
+def test_a_quotation_mark_cannot_escape_from_a_filter(books_reader, shared_sandbox_server):
+    found = plugin.run_action(books_reader.connection(), "find_contacts", {"name": 'x" OR Name!="'}, {}).data
     assert found["contacts"] == []  # a name is searched for, because contacts may have quotation marks in their names
     for action, field in (("find_contacts", "account_number"), ("find_invoices", "number")):
-        books.sandbox.log.clear()
+        shared_sandbox_server.sandbox.log.clear()
         with pytest.raises(Exception, match=field) as caught:
-            plugin.run_action(reader.connection(), action, {field: 'x" OR Name!="'}, {})
+            plugin.run_action(books_reader.connection(), action, {field: 'x" OR Name!="'}, {})
         assert caught.value.problems[0]["field"] == f"params.{field}"
-        assert not calls(books)
+        assert not calls(shared_sandbox_server)
 
 
-def test_invoices_are_found_by_each_condition(ask):
-    page = ask("find_invoices", limit=50).data
+def test_invoices_are_found_by_each_condition(run_read):
+    page = run_read("find_invoices", limit=50).data
     assert page["more"]
     assert [item["invoice_date"] for item in page["invoices"]] == sorted(
         (item["invoice_date"] for item in page["invoices"]), reverse=True
     )
     one = page["invoices"][0]
-    assert ask("find_invoices", number=one["number"]).data["invoices"] == [one]
-    of_contact = ask("find_invoices", contact_id=one["contact_id"], limit=100).data["invoices"]
+    assert run_read("find_invoices", number=one["number"]).data["invoices"] == [one]
+    of_contact = run_read("find_invoices", contact_id=one["contact_id"], limit=100).data["invoices"]
     assert one in of_contact
     assert {item["contact_id"] for item in of_contact} == {one["contact_id"]}
-    unpaid = ask("find_invoices", unpaid=True, limit=100).data["invoices"]
+    unpaid = run_read("find_invoices", unpaid=True, limit=100).data["invoices"]
     assert all(item["status"] == "AUTHORISED" and item["amount_due"] > 0 for item in unpaid)
     day = f"{one['invoice_date']}"
-    same_day = ask("find_invoices", from_date=day, to_date=day, limit=100).data["invoices"]
+    same_day = run_read("find_invoices", from_date=day, to_date=day, limit=100).data["invoices"]
     assert one in same_day
     assert {f"{item['invoice_date']}" for item in same_day} == {day}
-    bills = ask("find_invoices", kind="bill", limit=5).data["invoices"]
+    bills = run_read("find_invoices", kind="bill", limit=5).data["invoices"]
     assert "AccountsPayable" in bills[0]["link"]
 
 
-def test_an_invoice_is_read_by_number_and_by_id_with_exact_sums(ask):
-    one = ask("find_invoices", limit=1).data["invoices"][0]
-    by_number = ask("get_invoice", invoice=one["number"]).data
-    assert by_number == ask("get_invoice", invoice=one["invoice_id"]).data
+def test_an_invoice_is_read_by_number_and_by_id_with_exact_sums(run_read):
+    one = run_read("find_invoices", limit=1).data["invoices"][0]
+    by_number = run_read("get_invoice", invoice=one["number"]).data
+    assert by_number == run_read("get_invoice", invoice=one["invoice_id"]).data
     assert by_number["total"] == by_number["subtotal"] + by_number["tax"]
     assert isinstance(by_number["total"], Decimal)
     assert by_number["lines"]
 
 
 @pytest.mark.parametrize("invoice", ["../Contacts", "x?y=1", "a#b", "%2e%2e"])
-def test_a_document_number_cannot_escape_from_its_path(reader, invoice):
+def test_a_document_number_cannot_escape_from_its_path(books_reader, invoice):
     with pytest.raises(Exception, match="invoice") as caught:
-        plugin.run_action(reader.connection(), "get_invoice", {"invoice": invoice}, {})
+        plugin.run_action(books_reader.connection(), "get_invoice", {"invoice": invoice}, {})
     assert caught.value.problems[0]["field"] == "params.invoice"

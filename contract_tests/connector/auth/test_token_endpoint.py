@@ -10,31 +10,33 @@ import pytest
 from bizosaas_xero import plugin
 from contract_tests.helpers.xero_account import Account, callback, calls, refused
 
+pytestmark = pytest.mark.xero_sandbox(invoices=120, limits=True)
+
 
 @pytest.mark.parametrize("status", [400, 401])
-def test_a_wrong_secret_is_misconfigured(box, status):
-    box.sandbox.switches.invalid_client_status = status
-    account = Account(box)
+def test_a_wrong_secret_is_misconfigured(sandbox_server, status):
+    sandbox_server.sandbox.switches.invalid_client_status = status
+    account = Account(sandbox_server)
     account.app["client_secret"] = "wrong"
     sent = callback(account)
     assert refused(account.auth, "callback", **sent) == ("misconfigured", "fix", "invalid_client")
 
 
-def test_a_wrong_secret_is_misconfigured_on_refresh_and_for_a_custom_connection(box, account):
-    account.app["client_secret"] = "wrong"
-    assert refused(account.refresh) == ("misconfigured", "fix", "invalid_client")
-    custom = Account(box, "custom")
+def test_a_wrong_secret_is_misconfigured_on_refresh_and_for_a_custom_connection(sandbox_server, connected_account):
+    connected_account.app["client_secret"] = "wrong"
+    assert refused(connected_account.refresh) == ("misconfigured", "fix", "invalid_client")
+    custom = Account(sandbox_server, "custom")
     custom.app["client_secret"] = "wrong"
     assert refused(custom.connect) == ("misconfigured", "fix", "invalid_client")
 
 
 @pytest.mark.parametrize("step", ["authorize", "callback", "client_credentials", "refresh"])
-def test_a_missing_secret_is_reported_before_any_call(box, account, step):
-    sent = callback(account) if step == "callback" else {"grant": account.grant}
-    account.app["client_secret"] = None
-    before = len(calls(box, "/connect/token"))
-    assert refused(account.auth, step, **sent)[0] == "misconfigured"
-    assert len(calls(box, "/connect/token")) == before
+def test_a_missing_secret_is_reported_before_any_call(sandbox_server, connected_account, step):
+    sent = callback(connected_account) if step == "callback" else {"grant": connected_account.grant}
+    connected_account.app["client_secret"] = None
+    before = len(calls(sandbox_server, "/connect/token"))
+    assert refused(connected_account.auth, step, **sent)[0] == "misconfigured"
+    assert len(calls(sandbox_server, "/connect/token")) == before
 
 
 @pytest.mark.parametrize(

@@ -169,14 +169,7 @@ def test_the_remaining_calls_of_the_headers_are_reported(answer_with, connection
 # ---------------------------------------------------------------- counting calls
 
 
-@pytest.fixture
-def _fresh_counts():
-    rate_limits._memory_bucket.cache_clear()
-    yield
-    rate_limits._memory_bucket.cache_clear()
-
-
-@pytest.mark.usefixtures("_fresh_counts")
+@pytest.mark.usefixtures("fresh_call_counts")
 def test_calls_are_counted_per_organisation(answer_with, connection):
     answer_with(lambda _: httpx.Response(200, json=EMPTY))
     connection["settings"]["calls_per_minute"] = 3
@@ -188,7 +181,7 @@ def test_calls_are_counted_per_organisation(answer_with, connection):
     run({**connection, "organisation_id": "another"})
 
 
-@pytest.mark.usefixtures("_fresh_counts")
+@pytest.mark.usefixtures("fresh_call_counts")
 def test_a_short_wait_for_the_limiter_is_slept(answer_with, connection, monkeypatch):
     answer_with(lambda _: httpx.Response(200, json=EMPTY))
     waits = iter([0, 0, 0.25, 0, 0])
@@ -201,7 +194,7 @@ def test_a_short_wait_for_the_limiter_is_slept(answer_with, connection, monkeypa
     assert slept == [0.25]
 
 
-@pytest.mark.usefixtures("_fresh_counts")
+@pytest.mark.usefixtures("fresh_call_counts")
 @pytest.mark.parametrize("url", ["ftp://x", "redis://127.0.0.1:99999999/0", "redis://127.0.0.1:x"])
 def test_a_limiter_url_that_is_not_redis_is_a_wrong_setting(answer_with, connection, url):
     answer_with(lambda _: httpx.Response(200, json=EMPTY))
@@ -212,7 +205,7 @@ def test_a_limiter_url_that_is_not_redis_is_a_wrong_setting(answer_with, connect
 
 
 @needs_redis
-@pytest.mark.usefixtures("_fresh_counts")
+@pytest.mark.usefixtures("fresh_call_counts")
 def test_two_processes_share_one_count_in_redis():
     key = f"test:{time.time_ns()}"
     context = multiprocessing.get_context("spawn")

@@ -7,10 +7,11 @@ import threading
 import time
 
 import pytest
-import stamina
 
 from bizosaas_xero import plugin
 from contract_tests.helpers.xero_account import refused
+
+pytestmark = pytest.mark.attempts(1)
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n"
 SECONDS = 1
@@ -55,31 +56,25 @@ class TricklingServer:
 @pytest.fixture(
     params=[(HEAD, b" "), (b"HTTP/1.1 200 OK\r\nX-Slow: ", b"a"), (b"", b"H")], ids=["body", "header", "status"]
 )
-def server(request):
+def trickling_server(request):
     trickling = TricklingServer(*request.param)
     yield trickling
     trickling.close()
 
 
-@pytest.fixture(autouse=True)
-def _one_attempt():
-    with stamina.set_testing(True, attempts=1):
-        yield
-
-
-def test_a_trickling_list_is_unavailable_in_time(server):
-    settings = {"api_url": server.url, "timeout": SECONDS, "calls_per_minute": 0}
+def test_a_trickling_list_is_unavailable_in_time(trickling_server):
+    settings = {"api_url": trickling_server.url, "timeout": SECONDS, "calls_per_minute": 0}
     connection = {"organisation_id": "o", "access_token": "t", "settings": settings}
     begin = time.monotonic()
     assert refused(lambda: list(plugin.sync_entity(connection, "accounts", None, None)))[:2] == ("unavailable", "retry")
     assert time.monotonic() - begin < SECONDS + 5
 
 
-def test_a_trickling_token_endpoint_is_unavailable_in_time(server):
+def test_a_trickling_token_endpoint_is_unavailable_in_time(trickling_server):
     request = {
         "step": "client_credentials",
         "app": {"client_id": "c", "client_secret": "s", "kind": "custom"},
-        "settings": {"api_url": server.url, "identity_url": server.url, "timeout": SECONDS},
+        "settings": {"api_url": trickling_server.url, "identity_url": trickling_server.url, "timeout": SECONDS},
     }
     begin = time.monotonic()
     assert refused(plugin.auth, request)[:2] == ("unavailable", "retry")

@@ -9,22 +9,24 @@ import pytest
 from bizosaas_xero import plugin
 from contract_tests.helpers.xero_account import Account, callback
 
+pytestmark = pytest.mark.xero_sandbox(invoices=120, limits=True)
+
 CUSTOMER, NUMBER = "Ridgeline Secretive Ltd", "PLANTED-NUMBER"
 
 
 @pytest.fixture
-def log(caplog):
+def debug_log(caplog):
     caplog.set_level(logging.DEBUG, logger="bizosaas_xero")
     return caplog
 
 
-def records(log, name):
-    return [record for record in log.records if record.name == f"bizosaas_xero.{name}"]
+def records(debug_log, name):
+    return [record for record in debug_log.records if record.name == f"bizosaas_xero.{name}"]
 
 
-def test_a_request_is_logged_with_method_path_status_time_and_what_is_left(log, account):
-    list(account.sync("accounts"))
-    record = records(log, "http")[-1]
+def test_a_request_is_logged_with_method_path_status_time_and_what_is_left(debug_log, connected_account):
+    list(connected_account.sync("accounts"))
+    record = records(debug_log, "http")[-1]
     assert (record.method, record.path, record.status) == ("GET", "/api.xro/2.0/Accounts", 200)
     assert record.milliseconds >= 0
     assert record.correlation_id
@@ -32,32 +34,32 @@ def test_a_request_is_logged_with_method_path_status_time_and_what_is_left(log, 
     assert "path=/api.xro/2.0/Accounts status=200" in record.getMessage()
 
 
-def test_each_page_is_logged_with_the_number_of_pages(log, account):
-    account.settings["page_size"] = 20
-    batches = list(account.sync("invoices"))
-    pages = [(record.entity, record.page, record.pages) for record in records(log, "sync")]
+def test_each_page_is_logged_with_the_number_of_pages(debug_log, connected_account):
+    connected_account.settings["page_size"] = 20
+    batches = list(connected_account.sync("invoices"))
+    pages = [(record.entity, record.page, record.pages) for record in records(debug_log, "sync")]
     assert pages == [("invoices", number, len(batches)) for number in range(1, len(batches) + 1)]
-    assert f"page 1 of {len(batches)}" in records(log, "sync")[0].getMessage()
+    assert f"page 1 of {len(batches)}" in records(debug_log, "sync")[0].getMessage()
 
 
-def test_a_retry_is_logged_with_its_reason(log, box, account):
-    box.sandbox.faults.add("status", match={"path": "Accounts"}, status=500, body="text")
-    list(account.sync("accounts"))
-    [record] = records(log, "retry")
+def test_a_retry_is_logged_with_its_reason(debug_log, sandbox_server, connected_account):
+    sandbox_server.sandbox.faults.add("status", match={"path": "Accounts"}, status=500, body="text")
+    list(connected_account.sync("accounts"))
+    [record] = records(debug_log, "retry")
     assert (record.reason, record.repeat) == ("server_error", True)
 
 
-def test_a_failed_request_is_logged_with_the_name_of_its_error(log, box, account):
-    box.sandbox.faults.add("cut", match={"path": "Accounts"}, where="headers")
-    list(account.sync("accounts"))
-    assert [record for record in records(log, "http") if "error=" in record.getMessage()]
+def test_a_failed_request_is_logged_with_the_name_of_its_error(debug_log, sandbox_server, connected_account):
+    sandbox_server.sandbox.faults.add("cut", match={"path": "Accounts"}, where="headers")
+    list(connected_account.sync("accounts"))
+    assert [record for record in records(debug_log, "http") if "error=" in record.getMessage()]
 
 
-def test_no_secret_and_no_business_text_is_logged(log, box):
+def test_no_secret_and_no_business_text_is_logged(debug_log, sandbox_server):
     """Sign-in, refresh, sync, a look-up by number and a write; also in the attributes that a JSON log prints."""
-    account = Account(box)
+    account = Account(sandbox_server)
     account.app["pkce"] = True
-    box.sandbox.switches.web_pkce = "accepted"
+    sandbox_server.sandbox.switches.web_pkce = "accepted"
     sent = callback(account)
     account.keep(account.auth("callback", **sent))
     old = account.grant
@@ -78,9 +80,9 @@ def test_no_secret_and_no_business_text_is_logged(log, box):
         *sent["callback_url"].partition("?")[2].replace("&", "=").split("=")[1::2],
         *(CUSTOMER, CUSTOMER.split(maxsplit=1)[0], NUMBER, "planted"),
     ]
-    assert records(log, "http")
-    assert records(log, "auth")
-    ours = [record for record in log.records if record.name.startswith("bizosaas_xero")]
+    assert records(debug_log, "http")
+    assert records(debug_log, "auth")
+    ours = [record for record in debug_log.records if record.name.startswith("bizosaas_xero")]
     for record in ours:
         text = f"{record.getMessage()} {vars(record)}"
         for secret in secrets:

@@ -52,7 +52,7 @@ class Host:
 
 
 @pytest.fixture
-def wire(monkeypatch):
+def connect_list(monkeypatch):
     def connect(shelf, draw_order=range):
         transport = httpx.Client(transport=httpx.MockTransport(shelf.handle))
         monkeypatch.setattr(http_transport, "http_client", lambda _: transport)
@@ -72,9 +72,9 @@ def apply(shelf, changes):
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
-def test_no_row_is_lost_or_stale(data, wire):
+def test_no_row_is_lost_or_stale(data, connect_list):
     shelf = ChangingList(data.draw(st.integers(1, 30), "rows"), inclusive=data.draw(st.booleans(), "inclusive"))
-    wire(shelf, lambda n: data.draw(st.permutations(range(n)), "order of answers"))
+    connect_list(shelf, lambda n: data.draw(st.permutations(range(n)), "order of answers"))
     host = Host({"page_size": data.draw(st.integers(1, 7), "page size"), "overlap": 1, "calls_per_minute": 0})
     shelf.tick(5)
     shelf.after_answer = lambda: apply(shelf, data.draw(mutations, "changes"))
@@ -93,9 +93,9 @@ def test_no_row_is_lost_or_stale(data, wire):
     assert host.stats.complete is not False
 
 
-def test_everything_is_read_again_after_a_week(wire):
+def test_everything_is_read_again_after_a_week(connect_list):
     shelf = ChangingList(3)
-    wire(shelf)
+    connect_list(shelf)
     host = Host({"calls_per_minute": 0})
     kinds = []
     for _ in range(10):
@@ -106,9 +106,9 @@ def test_everything_is_read_again_after_a_week(wire):
 
 
 @pytest.mark.parametrize("inclusive", [True, False])
-def test_a_second_run_is_one_call_and_brings_nothing_new(wire, inclusive):
+def test_a_second_run_is_one_call_and_brings_nothing_new(connect_list, inclusive):
     shelf = ChangingList(10, inclusive=inclusive)
-    wire(shelf)
+    connect_list(shelf)
     host = Host({"calls_per_minute": 0})
     shelf.tick(3600)
     host.sync()
@@ -129,9 +129,9 @@ def test_a_second_run_is_one_call_and_brings_nothing_new(wire, inclusive):
     }
 
 
-def test_a_server_clock_that_was_ahead_leads_to_a_full_reading(wire):
+def test_a_server_clock_that_was_ahead_leads_to_a_full_reading(connect_list):
     shelf = ChangingList(3)
-    wire(shelf)
+    connect_list(shelf)
     host = Host({"calls_per_minute": 0})
     shelf.tick(7200)  # an hour of it wrong
     host.sync()
@@ -142,9 +142,9 @@ def test_a_server_clock_that_was_ahead_leads_to_a_full_reading(wire):
     assert host.stats.kind == "reread"
 
 
-def test_rows_that_leave_make_the_read_start_over(wire):
+def test_rows_that_leave_make_the_read_start_over(connect_list):
     shelf = ChangingList(20)
-    wire(shelf)
+    connect_list(shelf)
     host = Host({"page_size": 5, "calls_per_minute": 0})
 
     def lose_three_rows():
@@ -158,9 +158,9 @@ def test_rows_that_leave_make_the_read_start_over(wire):
     assert host.stats.complete is True
 
 
-def test_a_list_that_keeps_shrinking_is_unavailable(wire):
+def test_a_list_that_keeps_shrinking_is_unavailable(connect_list):
     shelf = ChangingList(60)
-    wire(shelf)
+    connect_list(shelf)
     host = Host({"page_size": 5, "calls_per_minute": 0})
     shelf.after_answer = lambda: shelf.rows.pop(next(iter(shelf.rows)))
     with pytest.raises(Exception, match="several times over") as caught:
@@ -168,10 +168,10 @@ def test_a_list_that_keeps_shrinking_is_unavailable(wire):
     assert caught.value.recovery == "retry"
 
 
-def test_missing_rows_are_counted_and_read_by_the_next_run(wire):
+def test_missing_rows_are_counted_and_read_by_the_next_run(connect_list):
     """A server that announces more rows than it gives is never called complete."""
     shelf = ChangingList(4)
-    wire(shelf)
+    connect_list(shelf)
     host = Host({"calls_per_minute": 0})
     honest = shelf.handle
 
@@ -181,19 +181,19 @@ def test_missing_rows_are_counted_and_read_by_the_next_run(wire):
         return httpx.Response(200, json=body)
 
     shelf.handle = liar
-    wire(shelf)
+    connect_list(shelf)
     host.sync()
     assert (host.stats.complete, host.stats.missing) == (False, 1)
     shelf.handle = honest
-    wire(shelf)
+    connect_list(shelf)
     host.sync()
     assert host.stored == shelf.versions()
     assert (host.stats.kind, host.stats.complete) == ("first", True)
 
 
-def test_the_first_next_makes_one_request_and_closing_stops(wire):
+def test_the_first_next_makes_one_request_and_closing_stops(connect_list):
     shelf = ChangingList(50)
-    wire(shelf)
+    connect_list(shelf)
     batches = plugin.sync_entity(Host({"page_size": 5, "calls_per_minute": 0}).connection, "invoices", None, None)
     assert not shelf.calls
     next(batches)
@@ -204,9 +204,9 @@ def test_the_first_next_makes_one_request_and_closing_stops(wire):
     assert len(shelf.calls) == fetched <= 5
 
 
-def test_one_batch_at_a_time_fetches_nothing_ahead(wire):
+def test_one_batch_at_a_time_fetches_nothing_ahead(connect_list):
     shelf = ChangingList(50)
-    wire(shelf)
+    connect_list(shelf)
     host = Host({"page_size": 5, "calls_per_minute": 0})
     for number in range(1, 10):
         assert not host.sync(max_batches=1)

@@ -17,6 +17,8 @@ from bizosaas_xero.connector.sync.entities import ENTITIES
 from bizosaas_xero.sandbox import serve
 from contract_tests.helpers.xero_account import Account
 
+pytestmark = pytest.mark.xero_sandbox(invoices=120, limits=True)
+
 STORE_NAMES = {entity.name: entity.path for entity in ENTITIES.values()}
 
 
@@ -33,11 +35,11 @@ def collect(batches):
     return stored, batch
 
 
-def held(box, account, entity):
+def held(sandbox_server, connected_account, entity):
     """What the sandbox holds of an entity, by key, as plain rows."""
     row = ENTITIES[entity]
     kind = {"invoices": "ACCREC", "bills": "ACCPAY"}.get(entity)
-    rows = box.sandbox.store(account.organisation_id).rows(row.path)
+    rows = sandbox_server.sandbox.store(connected_account.organisation_id).rows(row.path)
     return {item[row.key]: item for item in rows if kind in {None, item.get("Type")}}
 
 
@@ -62,28 +64,28 @@ def plain(value):
 
 
 @pytest.mark.parametrize("entity", ENTITIES)
-def test_every_row_is_read_field_by_field(box, account, entity):
-    stored, last = collect(account.sync(entity))
-    expected = held(box, account, entity)
+def test_every_row_is_read_field_by_field(sandbox_server, connected_account, entity):
+    stored, last = collect(connected_account.sync(entity))
+    expected = held(sandbox_server, connected_account, entity)
     assert set(stored) == set(expected)
     assert expected
-    wire = {row[ENTITIES[entity].key]: row for row in wire_rows(account, entity)}
+    wire = {row[ENTITIES[entity].key]: row for row in wire_rows(connected_account, entity)}
     for key, record in stored.items():
         assert set(record.data) == set(wire[key]), "every field of the wire, and no other"
         same(_untyped(record.data), _untyped(wire[key]), key)
     assert (last.stats.kind, last.stats.complete, last.stats.missing) == ("first", True, 0)
 
 
-def wire_rows(account, entity):
+def wire_rows(connected_account, entity):
     """The same list read once more, without the code under test."""
     row = ENTITIES[entity]
     query = {**row.params, "page": "1", "pageSize": "1000"} | ({"where": row.where} if row.where else {})
     answer = httpx.get(
-        f"{account.settings['api_url']}/api.xro/2.0/{row.path}",
+        f"{connected_account.settings['api_url']}/api.xro/2.0/{row.path}",
         params=query,
         headers={
-            "Authorization": f"Bearer {account.grant['access_token']}",
-            "Xero-Tenant-Id": account.organisation_id,
+            "Authorization": f"Bearer {connected_account.grant['access_token']}",
+            "Xero-Tenant-Id": connected_account.organisation_id,
             "Accept": "application/json",
         },
     )
@@ -105,11 +107,11 @@ def _untyped(value):
 
 
 @pytest.mark.parametrize("entity", ENTITIES)
-def test_records_conform_to_the_published_schema(account, entity):
+def test_records_conform_to_the_published_schema(connected_account, entity):
     schema = next(item.json_schema for item in plugin.describe().entities if item.name == entity)
     validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
     count = 0
-    for batch in account.sync(entity):
+    for batch in connected_account.sync(entity):
         for record in batch.model_dump(mode="json")["records"]:
             validator.validate(record["data"])
             assert record["updated_at"] is None or record["updated_at"].endswith("Z")
@@ -117,12 +119,12 @@ def test_records_conform_to_the_published_schema(account, entity):
     assert count
 
 
-def test_the_schemas_refuse_untyped_values(account):
+def test_the_schemas_refuse_untyped_values(connected_account):
     validators = {
         item.name: jsonschema_rs.Draft202012Validator(item.json_schema, validate_formats=True)
         for item in plugin.describe().entities
     }
-    row = next(iter(account.sync("invoices"))).model_dump(mode="json")["records"][0]["data"]
+    row = next(iter(connected_account.sync("invoices"))).model_dump(mode="json")["records"][0]["data"]
     for wrong in ({"Total": 1.5}, {"Date": "/Date(0)/"}, {"UpdatedDateUTC": "yesterday"}, {"Contact": 1}):
         assert not validators["invoices"].is_valid({**row, **wrong})
     assert not validators["invoices"].is_valid({k: v for k, v in row.items() if k != "InvoiceID"})
@@ -146,15 +148,15 @@ def test_ten_thousand_invoices_take_twelve_calls_and_then_one():
         assert last.stats.kind == "incremental"
 
 
-def test_changes_come_with_the_next_run(box, account):
-    _, last = collect(account.sync("contacts"))
-    box.sandbox.clock.advance(600)
-    store = box.sandbox.store(account.organisation_id)
-    edited, archived = list(held(box, account, "contacts"))[:2]
+def test_changes_come_with_the_next_run(sandbox_server, connected_account):
+    _, last = collect(connected_account.sync("contacts"))
+    sandbox_server.sandbox.clock.advance(600)
+    store = sandbox_server.sandbox.store(connected_account.organisation_id)
+    edited, archived = list(held(sandbox_server, connected_account, "contacts"))[:2]
     store.edit("Contacts", edited, {"Name": "Żółw & Söhne"})
     store.archive("Contacts", archived)
     added = store.insert("Contacts", {"Name": "New"})
-    changed, _ = collect(account.sync("contacts", last.cursor))
+    changed, _ = collect(connected_account.sync("contacts", last.cursor))
     assert set(changed) == {edited, archived, added}
     assert changed[edited].data["Name"] == "Żółw & Söhne"
     assert changed[archived].data["ContactStatus"] == "ARCHIVED"
@@ -163,13 +165,15 @@ def test_changes_come_with_the_next_run(box, account):
 @pytest.mark.parametrize("entity", [name for name, row in ENTITIES.items() if row.order])
 @pytest.mark.parametrize("op", ["edit", "insert", "archive"])
 @pytest.mark.parametrize("which", ["first", "last", "spread"])
-def test_rows_that_change_between_two_pages_are_neither_lost_nor_stale(box, account, entity, op, which):
+def test_rows_that_change_between_two_pages_are_neither_lost_nor_stale(
+    sandbox_server, connected_account, entity, op, which
+):
     """The hostile histories of test_changing_lists, once over real HTTP and for every paged entity."""
-    account.settings["page_size"] = 4
+    connected_account.settings["page_size"] = 4
     path = ENTITIES[entity].path
     changes = {"Type": "ACCREC"} if (op, path) == ("insert", "Invoices") else {}
     for after in (1, 2):
-        box.sandbox.faults.add(
+        sandbox_server.sandbox.faults.add(
             "mutate",
             match={"path": path},
             after=after,
@@ -179,73 +183,75 @@ def test_rows_that_change_between_two_pages_are_neither_lost_nor_stale(box, acco
             count=7,
             changes=changes,
         )
-    stored, last = collect(account.sync(entity))
-    assert not box.sandbox.faults.pending()
-    box.sandbox.clock.advance(600)
-    more, last = collect(account.sync(entity, last.cursor))
-    expected = held(box, account, entity)
+    stored, last = collect(connected_account.sync(entity))
+    assert not sandbox_server.sandbox.faults.pending()
+    sandbox_server.sandbox.clock.advance(600)
+    more, last = collect(connected_account.sync(entity, last.cursor))
+    expected = held(sandbox_server, connected_account, entity)
     assert set(stored | more) == set(expected)
     newest = {key: record.data["UpdatedDateUTC"] for key, record in (stored | more).items()}
     assert newest == {key: decode.parse_timestamp(row["UpdatedDateUTC"]) for key, row in expected.items()}
     assert last.stats.complete is True
 
 
-def test_a_removed_account_is_a_delete_and_an_unchanged_chart_is_one_empty_batch(box, account):
-    _, last = collect(account.sync("accounts"))
-    [unchanged] = account.sync("accounts", last.cursor)
+def test_a_removed_account_is_a_delete_and_an_unchanged_chart_is_one_empty_batch(sandbox_server, connected_account):
+    _, last = collect(connected_account.sync("accounts"))
+    [unchanged] = connected_account.sync("accounts", last.cursor)
     assert not unchanged.records
     assert unchanged.stats.kind == "incremental"
-    gone = next(iter(held(box, account, "accounts")))
-    box.sandbox.store(account.organisation_id).delete("Accounts", gone)
-    [batch] = account.sync("accounts", unchanged.cursor)
+    gone = next(iter(held(sandbox_server, connected_account, "accounts")))
+    sandbox_server.sandbox.store(connected_account.organisation_id).delete("Accounts", gone)
+    [batch] = connected_account.sync("accounts", unchanged.cursor)
     assert [record.key for record in batch.records if record.op == "delete"] == [gone]
-    [after] = account.sync("accounts", batch.cursor)
+    [after] = connected_account.sync("accounts", batch.cursor)
     assert not after.records
 
 
-def test_a_reconciliation_without_a_new_timestamp_is_found_by_recheck(box, account):
-    stored, last = collect(account.sync("bank_transactions"))
+def test_a_reconciliation_without_a_new_timestamp_is_found_by_recheck(sandbox_server, connected_account):
+    stored, last = collect(connected_account.sync("bank_transactions"))
     open_keys = [key for key, record in stored.items() if record.data["IsReconciled"] is False]
-    box.sandbox.clock.advance(3600)
-    account.refresh()
-    store = box.sandbox.store(account.organisation_id)
+    sandbox_server.sandbox.clock.advance(3600)
+    connected_account.refresh()
+    store = sandbox_server.sandbox.store(connected_account.organisation_id)
     store.edit("BankTransactions", open_keys[0], {"IsReconciled": True}, blind=True)
-    unseen, last = collect(account.sync("bank_transactions", last.cursor))
+    unseen, last = collect(connected_account.sync("bank_transactions", last.cursor))
     assert open_keys[0] not in unseen
-    found, last = collect(account.sync("bank_transactions", last.cursor, recheck=open_keys))
+    found, last = collect(connected_account.sync("bank_transactions", last.cursor, recheck=open_keys))
     assert found[open_keys[0]].data["IsReconciled"] is True
     assert set(found) == set(open_keys)
     assert last.stats.calls == 3  # what changed, what is still open, what is not open any more
 
 
-def test_recheck_takes_only_ids(account):
+def test_recheck_takes_only_ids(connected_account):
     with pytest.raises(Exception, match="recheck") as caught:
-        account.sync("bank_transactions", None, recheck=['x")||Type=="SPEND'])
+        connected_account.sync("bank_transactions", None, recheck=['x")||Type=="SPEND'])
     assert caught.value.code == "invalid"
 
 
-def test_a_batch_crosses_a_process_as_json(account):
-    for batch in account.sync("invoices"):
+def test_a_batch_crosses_a_process_as_json(connected_account):
+    for batch in connected_account.sync("invoices"):
         text = batch.model_dump_json()
         total = json.loads(text)["records"][0]["data"]["Total"]
         assert isinstance(total, str)
         assert "." in total
 
 
-def test_one_bad_row_is_set_aside_and_stops_nothing(box, account):
-    box.sandbox.faults.add("bad_row", match={"path": "Invoices"}, field="Date", value="/Date(oops)/", row=2, times=None)
-    batches = list(account.sync("invoices"))
+def test_one_bad_row_is_set_aside_and_stops_nothing(sandbox_server, connected_account):
+    sandbox_server.sandbox.faults.add(
+        "bad_row", match={"path": "Invoices"}, field="Date", value="/Date(oops)/", row=2, times=None
+    )
+    batches = list(connected_account.sync("invoices"))
     [bad] = batches[0].rejected
     assert "Date" in bad.reason
     assert bad.raw["Date"] == "/Date(oops)/"
     assert bad.raw["UpdatedDateUTC"].startswith("/Date(")  # as it came, not half converted
     assert batches[-1].stats.complete is True
-    assert len(batches[0].records) + 1 == len(held(box, account, "invoices"))
+    assert len(batches[0].records) + 1 == len(held(sandbox_server, connected_account, "invoices"))
 
 
-def test_the_deadline_stops_between_batches(account):
-    account.settings["page_size"] = 5
-    batches = list(account.sync("invoices", None, deadline="2020-01-01T00:00:00Z"))
+def test_the_deadline_stops_between_batches(connected_account):
+    connected_account.settings["page_size"] = 5
+    batches = list(connected_account.sync("invoices", None, deadline="2020-01-01T00:00:00Z"))
     assert len(batches) == 1
     assert batches[0].stats.paused
     assert not batches[0].has_more
@@ -253,16 +259,18 @@ def test_the_deadline_stops_between_batches(account):
 
 @pytest.mark.parametrize("inclusive", [True, False])
 @pytest.mark.parametrize("not_modified", [True, False])
-def test_if_modified_since_may_be_inclusive_or_not_and_give_a_304_or_not(box, account, inclusive, not_modified):
-    box.sandbox.switches.ims_inclusive = inclusive
-    box.sandbox.switches.not_modified_304 = not_modified
-    _, last = collect(account.sync("payments"))
-    box.sandbox.clock.advance(900)
-    nothing, last = collect(account.sync("payments", last.cursor))
+def test_if_modified_since_may_be_inclusive_or_not_and_give_a_304_or_not(
+    sandbox_server, connected_account, inclusive, not_modified
+):
+    sandbox_server.sandbox.switches.ims_inclusive = inclusive
+    sandbox_server.sandbox.switches.not_modified_304 = not_modified
+    _, last = collect(connected_account.sync("payments"))
+    sandbox_server.sandbox.clock.advance(900)
+    nothing, last = collect(connected_account.sync("payments", last.cursor))
     assert not nothing
-    key = next(iter(held(box, account, "payments")))
-    box.sandbox.store(account.organisation_id).edit("Payments", key, {"Reference": "changed"})
-    changed, _ = collect(account.sync("payments", last.cursor))
+    key = next(iter(held(sandbox_server, connected_account, "payments")))
+    sandbox_server.sandbox.store(connected_account.organisation_id).edit("Payments", key, {"Reference": "changed"})
+    changed, _ = collect(connected_account.sync("payments", last.cursor))
     assert set(changed) == {key}
 
 

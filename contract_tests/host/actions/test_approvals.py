@@ -10,22 +10,19 @@ from bizosaas_xero.host.actions.approvals import is_same_name
 from bizosaas_xero.spec import Conflict, ConnectorError, Invalid, Misconfigured, NotFound
 from contract_tests.helpers.ledger_connector import Payer
 
-
-@pytest.fixture
-def fake(clock):
-    return Payer(clock)
+pytestmark = pytest.mark.connector_class(cls=Payer)
 
 
 @pytest.fixture
-def pay(host, connected):
+def ask_to_pay(host, connection_id):
     def ask(mode="run", requester="agent", **params):
-        return host.act(connected, "pay", {"to": "Bob", "amount": "1.00"} | params, mode=mode, requester=requester)
+        return host.act(connection_id, "pay", {"to": "Bob", "amount": "1.00"} | params, mode=mode, requester=requester)
 
     return ask
 
 
-def commit(host, connected, asked):
-    return host.act(connected, "pay", mode="commit", plan_hash=asked.plan.hash, requester="agent")
+def commit(host, connection_id, asked):
+    return host.act(connection_id, "pay", mode="commit", plan_hash=asked.plan.hash, requester="agent")
 
 
 @pytest.mark.parametrize(
@@ -33,24 +30,24 @@ def commit(host, connected, asked):
     ["agent", "AGENT", " agent ", "a g e n t", "\uff41gent"],
     ids=["same", "case", "ends", "spaces", "width"],
 )
-def test_a_requester_cannot_approve_the_plan(host, pay, connected, fake, approver):
-    asked = pay().stored_plan
+def test_a_requester_cannot_approve_the_plan(host, ask_to_pay, connection_id, fake_connector, approver):
+    asked = ask_to_pay().stored_plan
     with pytest.raises(Invalid) as caught:
         host.approvals.approve(asked, approver)
     assert caught.value.reason == "approver_is_requester"
-    assert commit(host, connected, asked).status == "needs_approval"
-    assert fake.ledger == []
+    assert commit(host, connection_id, asked).status == "needs_approval"
+    assert fake_connector.ledger == []
 
 
-def test_all_who_asked_count_also_after_the_yes(host, pay, connected):
-    asked = pay().stored_plan
+def test_all_who_asked_count_also_after_the_yes(host, ask_to_pay, connection_id):
+    asked = ask_to_pay().stored_plan
     host.approvals.approve(asked, "Ann")
-    pay("plan", requester="ann")
-    assert commit(host, connected, asked).status == "needs_approval"
+    ask_to_pay("plan", requester="ann")
+    assert commit(host, connection_id, asked).status == "needs_approval"
     with pytest.raises(Invalid):
         host.approvals.approve(asked, "Ann")
     host.approvals.approve(asked, "Eve")
-    assert commit(host, connected, asked).status == "done"
+    assert commit(host, connection_id, asked).status == "done"
 
 
 IGNORABLE = (
@@ -60,10 +57,10 @@ IGNORABLE = (
 
 
 @pytest.mark.parametrize("ignorable", IGNORABLE)
-def test_an_invisible_character_in_a_name_makes_it_no_other_name(host, pay, connected, ignorable):
+def test_an_invisible_character_in_a_name_makes_it_no_other_name(host, ask_to_pay, connection_id, ignorable):
     assert is_same_name(f"b{ignorable}ot", "Bot")
     with pytest.raises(Invalid) as caught:
-        pay(requester=f"bot{ignorable}")
+        ask_to_pay(requester=f"bot{ignorable}")
     assert caught.value.problems[0]["field"] == "requester"
 
 
@@ -81,30 +78,30 @@ def test_an_invisible_character_in_a_name_makes_it_no_other_name(host, pay, conn
         *(f"bot{each}" for each in IGNORABLE),
     ],
 )
-def test_a_name_must_hold_only_visible_characters(host, pay, name):
+def test_a_name_must_hold_only_visible_characters(host, ask_to_pay, name):
     with pytest.raises(Invalid) as caught:
-        host.approvals.approve(pay().stored_plan, name)
+        host.approvals.approve(ask_to_pay().stored_plan, name)
     assert caught.value.reason == "bad_name"
 
 
-def test_an_approval_ends_with_its_plan(host, pay, connected, clock):
-    asked = pay().stored_plan
+def test_an_approval_ends_with_its_plan(host, ask_to_pay, connection_id, clock):
+    asked = ask_to_pay().stored_plan
     given = host.approvals.approve(asked, "Ann")
     assert given.expires_at == asked.expires_at == clock.now() + timedelta(hours=24)
     clock.moment = given.expires_at - timedelta(seconds=1)
-    assert commit(host, connected, asked).status == "done"
+    assert commit(host, connection_id, asked).status == "done"
 
 
 @pytest.mark.parametrize("word", ["approve", "refuse"])
-def test_what_is_over_done_or_stale_cannot_be_decided(host, pay, connected, clock, fake, word):
+def test_what_is_over_done_or_stale_cannot_be_decided(host, ask_to_pay, connection_id, clock, fake_connector, word):
     decide = getattr(host.approvals, word)
-    over, done, stale = (pay(to=name).stored_plan for name in ("over", "done", "stale"))
+    over, done, stale = (ask_to_pay(to=name).stored_plan for name in ("over", "done", "stale"))
     host.approvals.approve(done, "Ann")
-    commit(host, connected, done)
+    commit(host, connection_id, done)
     host.approvals.approve(stale, "Ann")
-    fake.world = "another"
+    fake_connector.world = "another"
     with pytest.raises(Conflict):
-        commit(host, connected, stale)
+        commit(host, connection_id, stale)
     clock.moment += timedelta(days=1)
     for asked, reason in ((over, "plan_expired"), (done, "plan_done"), (stale, "stale_plan")):
         with pytest.raises(Conflict) as caught:
@@ -112,55 +109,57 @@ def test_what_is_over_done_or_stale_cannot_be_decided(host, pay, connected, cloc
         assert caught.value.reason == reason
 
 
-def test_a_refusal_holds_until_the_plan_is_over_or_a_person_says_yes(host, pay, connected, clock, fake):
-    asked = pay().stored_plan
+def test_a_refusal_holds_until_the_plan_is_over_or_a_person_says_yes(
+    host, ask_to_pay, connection_id, clock, fake_connector
+):
+    asked = ask_to_pay().stored_plan
     host.approvals.refuse(asked, "Ann")
-    for again in (pay, lambda: commit(host, connected, asked)):
+    for again in (ask_to_pay, lambda: commit(host, connection_id, asked)):
         with pytest.raises(Conflict, match="Ann refused") as caught:
             again()
         assert caught.value.reason == "plan_refused"
     host.approvals.approve(asked, "Ann")
-    assert commit(host, connected, asked).status == "done"
-    other = pay(to="Eve").stored_plan
+    assert commit(host, connection_id, asked).status == "done"
+    other = ask_to_pay(to="Eve").stored_plan
     host.approvals.refuse(other, "agent")  # takes it back
     clock.moment += timedelta(days=1)
-    assert pay(to="Eve").status == "needs_approval"
-    assert len(fake.ledger) == 1
+    assert ask_to_pay(to="Eve").status == "needs_approval"
+    assert len(fake_connector.ledger) == 1
 
 
-def test_a_refusal_takes_an_approval_back(host, pay, connected):
-    asked = pay().stored_plan
+def test_a_refusal_takes_an_approval_back(host, ask_to_pay, connection_id):
+    asked = ask_to_pay().stored_plan
     host.approvals.approve(asked, "Ann")
     host.approvals.refuse(asked, "Eve")
     with pytest.raises(Conflict, match="Eve refused"):
-        commit(host, connected, asked)
+        commit(host, connection_id, asked)
 
 
-def test_unseen_only_where_the_policy_says_so(host, pay, connected):
-    asked = pay().stored_plan
+def test_unseen_only_where_the_policy_says_so(host, ask_to_pay, connection_id):
+    asked = ask_to_pay().stored_plan
     for rule in (None, {"run": "always", "max_amount": "0.50"}, {"run": "approval"}):
-        host.configure(connected, {"policy": {"pay": rule}})
+        host.configure(connection_id, {"policy": {"pay": rule}})
         with pytest.raises(Misconfigured) as caught:
             host.approvals.approve(asked, "Ann", unseen=True)
         assert caught.value.reason == "yes_not_allowed"
-    host.configure(connected, {"policy": {"pay": {"run": "approval", "yes": True}}})
+    host.configure(connection_id, {"policy": {"pay": {"run": "approval", "yes": True}}})
     host.approvals.approve(asked, "Ann", unseen=True)
     assert [entry.details["unseen"] for entry in host.audit.entries() if entry.kind == "approval"] == [True]
 
 
-def test_what_the_policy_forbids_cannot_be_approved(host, pay, connected):
-    asked = pay(amount="10").stored_plan
+def test_what_the_policy_forbids_cannot_be_approved(host, ask_to_pay, connection_id):
+    asked = ask_to_pay(amount="10").stored_plan
     for rule in ({"run": "never"}, {"run": "approval", "max_amount": "5"}):
-        host.configure(connected, {"policy": {"pay": rule}})
+        host.configure(connection_id, {"policy": {"pay": rule}})
         with pytest.raises(Misconfigured) as caught:
             host.approvals.approve(asked, "Ann")
         assert caught.value.reason == "policy_forbids"
 
 
-def test_a_plan_is_found_by_the_beginning_of_its_hash(host, pay, connected):
-    one, two = pay().stored_plan, pay(to="Eve").stored_plan
+def test_a_plan_is_found_by_the_beginning_of_its_hash(host, ask_to_pay, connection_id):
+    one, two = ask_to_pay().stored_plan, ask_to_pay(to="Eve").stored_plan
     assert host.plans.find_by_prefix(one.plan.hash[:8].upper()) == one
-    assert host.plans.find_by_prefix(one.plan.hash, connected) == one
+    assert host.plans.find_by_prefix(one.plan.hash, connection_id) == one
     for wrong, error in (
         ("1234567", Invalid),
         ("%" * 8, NotFound),
@@ -174,42 +173,42 @@ def test_a_plan_is_found_by_the_beginning_of_its_hash(host, pay, connected):
     assert [asked.plan.hash for asked in host.plans.list_open()] == sorted([one.plan.hash, two.plan.hash])
 
 
-def test_a_beginning_that_two_have_is_refused(host, pay, connected, fake, monkeypatch):
-    real = fake.run_action
+def test_a_beginning_that_two_have_is_refused(host, ask_to_pay, connection_id, fake_connector, monkeypatch):
+    real = fake_connector.run_action
 
     def alike(*given):
         result = real(*given)
         plan = result.plan.model_copy(update={"hash": "abcdefgh" + result.plan.hash})
         return result.model_copy(update={"plan": plan})
 
-    monkeypatch.setattr(fake, "run_action", alike)
-    pay("plan"), pay("plan", to="Eve")
+    monkeypatch.setattr(fake_connector, "run_action", alike)
+    ask_to_pay("plan"), ask_to_pay("plan", to="Eve")
     with pytest.raises(Invalid) as caught:
         host.plans.find_by_prefix("abcdefgh")
     assert caught.value.reason == "hash_ambiguous"
 
 
-def test_two_committers_at_once_of_one_approval_write_once(host, pay, connected, fake, make_host):
-    asked = pay().stored_plan
+def test_two_committers_at_once_of_one_approval_write_once(host, ask_to_pay, connection_id, fake_connector, make_host):
+    asked = ask_to_pay().stored_plan
     host.approvals.approve(asked, "Ann")
     other = make_host()
 
     def second():
-        fake.before = lambda: None
+        fake_connector.before = lambda: None
         with pytest.raises(ConnectorError) as caught:
-            commit(other, connected, asked)
+            commit(other, connection_id, asked)
         assert caught.value.reason == "in_progress"
 
-    fake.before = second
-    assert commit(host, connected, asked).status == "done"
-    assert commit(other, connected, asked).repeated
-    assert len(fake.ledger) == 1
+    fake_connector.before = second
+    assert commit(host, connection_id, asked).status == "done"
+    assert commit(other, connection_id, asked).repeated
+    assert len(fake_connector.ledger) == 1
 
 
-def test_a_plan_of_another_organisation_is_not_approved_by_its_hash(host, pay, connected, fake):
-    asked = pay().stored_plan
+def test_a_plan_of_another_organisation_is_not_approved_by_its_hash(host, ask_to_pay, connection_id, fake_connector):
+    asked = ask_to_pay().stored_plan
     host.approvals.approve(asked, "Ann")
-    fake.organisations = [fake.organisations[0].model_copy(update={"id": "org-2", "name": "Tea"})]
+    fake_connector.organisations = [fake_connector.organisations[0].model_copy(update={"id": "org-2", "name": "Tea"})]
     other = host.connections.choose(host.connections.list_organisations("fake", "app:user")).id
     with pytest.raises(NotFound) as caught:
         commit(host, other, asked)

@@ -16,10 +16,7 @@ from bizosaas_xero.spec import Invalid
 from contract_tests.helpers import processes
 from contract_tests.helpers.ledger_connector import Payer
 
-
-@pytest.fixture
-def fake(clock):
-    return Payer(clock)
+pytestmark = pytest.mark.connector_class(cls=Payer)
 
 
 def note(host, number=0, **given):
@@ -162,8 +159,8 @@ def test_threads_write_one_chain(host):
     assert host.audit.verify().ok
 
 
-def test_processes_write_one_chain(host, environ, tmp_path):
-    started = [processes.started(processes.note, tmp_path / "home", environ, number, 25) for number in range(4)]
+def test_processes_write_one_chain(host, host_environ, tmp_path):
+    started = [processes.started(processes.note, tmp_path / "home", host_environ, number, 25) for number in range(4)]
     for process, answers in started:
         assert answers.get() == "noted"
         process.join(30)
@@ -186,10 +183,10 @@ def test_an_undone_transaction_leaves_no_gap(host):
     assert host.audit.verify().entries == 2
 
 
-def test_no_secret_of_the_grant_is_in_it_and_policies_are(host, connected):
-    host.configure(connected, {"policy": {"pay": {"run": "always"}}}, who="Ann")
-    host.act(connected, "pay", {"to": "Bob", "amount": "1"}, requester="agent", business_key="a")
-    host.act(connected, "look", requester="agent")
+def test_no_secret_of_the_grant_is_in_it_and_policies_are(host, connection_id):
+    host.configure(connection_id, {"policy": {"pay": {"run": "always"}}}, who="Ann")
+    host.act(connection_id, "pay", {"to": "Bob", "amount": "1"}, requester="agent", business_key="a")
+    host.act(connection_id, "look", requester="agent")
     text = json.dumps([entry.to_dict() for entry in host.audit.entries()])
     for secret in ("access-1", "refresh-1", "app-secret"):
         assert secret not in text

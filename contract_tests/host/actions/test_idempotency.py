@@ -13,44 +13,20 @@ import sqlalchemy as sa
 from bizosaas_xero.host.actions import idempotency
 from bizosaas_xero.host.storage import action_tables as t
 from bizosaas_xero.host.storage import leases
-from bizosaas_xero.sandbox import serve
 from bizosaas_xero.spec import Conflict
 from contract_tests.helpers import processes
 from contract_tests.helpers.ledger_connector import Payer
 
+pytestmark = [pytest.mark.xero_sandbox(seed=4), pytest.mark.connector_class(cls=Payer)]
+
 MANY = 8
-
-
-@pytest.fixture(scope="module")
-def served():
-    with serve(invoices=60, seed=4, limits=False) as box:
-        yield box
-
-
-@pytest.fixture
-def box(served):
-    served.sandbox.faults.clear()
-    yield served
-    served.sandbox.faults.clear()
-
-
-@pytest.fixture
-def home(tmp_path):
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def real(home, environ):
-    """A host with the real connector, in this process."""
-    with processes.opened(home, environ) as host:
-        yield host
 
 
 class Customer:
     """A customer in the books of a sandbox."""
 
-    def __init__(self, box) -> None:
-        self.store = box.sandbox.store(box.info["organisations"][0]["id"])
+    def __init__(self, quiet_sandbox_server) -> None:
+        self.store = quiet_sandbox_server.sandbox.store(quiet_sandbox_server.info["organisations"][0]["id"])
         wanted = {"ContactStatus": "ACTIVE", "DefaultCurrency": self.store.currency}
         rows = self.store.rows("Contacts")
         self.id = next(row["ContactID"] for row in rows if all(row.get(n) == v for n, v in wanted.items()))
@@ -70,21 +46,23 @@ class Customer:
 
 
 @pytest.fixture
-def customer(box):
-    return Customer(box)
+def sandbox_customer(quiet_sandbox_server):
+    return Customer(quiet_sandbox_server)
 
 
-def begin(home, environ, connection, params, **given):
-    return processes.started(processes.act, home, environ, connection, params, given)
+def begin(host_home, host_environ, connection, params, **given):
+    return processes.started(processes.act, host_home, host_environ, connection, params, given)
 
 
 @pytest.mark.parametrize("keyed", [True, False], ids=["with a key", "without"])
-def test_eight_processes_at_once_make_one_invoice(real, home, environ, box, customer, kind, keyed):
-    reference = f"eight {kind} {keyed}"
+def test_eight_processes_at_once_make_one_invoice(
+    xero_host, host_home, host_environ, quiet_sandbox_server, sandbox_customer, database_kind, keyed
+):
+    reference = f"eight {database_kind} {keyed}"
     key = reference if keyed else None
-    connection = processes.connect(real, box)
-    params = customer.params(reference)
-    started = [begin(home, environ, connection, params, business_key=key) for _ in range(MANY)]
+    connection = processes.connect(xero_host, quiet_sandbox_server)
+    params = sandbox_customer.params(reference)
+    started = [begin(host_home, host_environ, connection, params, business_key=key) for _ in range(MANY)]
     answers = [queue.get() for _, queue in started]
     for process, _ in started:
         process.join(30)
@@ -93,11 +71,11 @@ def test_eight_processes_at_once_make_one_invoice(real, home, environ, box, cust
     late = [answer for answer in answers if answer not in done]
     assert len([answer for answer in done if not answer["repeated"]]) == 1
     assert {(answer["reason"], answer["retry_after"]) for answer in late} <= {("in_progress", 5.0)}
-    (made,) = customer.invoices(reference)
-    again = real.act(connection, "create_invoice", params, business_key=key, requester="agent")
+    (made,) = sandbox_customer.invoices(reference)
+    again = xero_host.act(connection, "create_invoice", params, business_key=key, requester="agent")
     assert (again.repeated, again.result.data["invoice_id"]) == (True, made["InvoiceID"])
-    assert real.audit.verify().ok
-    kinds = [entry.kind for entry in real.audit.entries()]
+    assert xero_host.audit.verify().ok
+    kinds = [entry.kind for entry in xero_host.audit.entries()]
     assert (kinds.count("commit"), kinds.count("result"), kinds.count("error")) == (1, 1, len(late))
 
 
@@ -110,45 +88,44 @@ POINTS = {
 
 @pytest.mark.parametrize("point", POINTS)
 @pytest.mark.parametrize("keyed", [True, False], ids=["with a key", "without"])
-def test_killed_anywhere_the_same_call_finishes_once(real, home, environ, box, customer, kind, point, keyed):
-    connection = processes.connect(real, box)
-    reference = f"{point[:5]} {kind} {keyed}"
+def test_killed_anywhere_the_same_call_finishes_once(
+    xero_host, host_home, host_environ, quiet_sandbox_server, sandbox_customer, database_kind, point, keyed
+):
+    connection = processes.connect(xero_host, quiet_sandbox_server)
+    reference = f"{point[:5]} {database_kind} {keyed}"
     key = reference if keyed else None
-    params = customer.params(reference)
-    planned = real.act(
+    params = sandbox_customer.params(reference)
+    planned = xero_host.act(
         connection, "create_invoice", params, mode="plan", business_key=key, requester="agent"
     ).stored_plan
-    fault = box.sandbox.faults.add("latency", seconds=2, match=POINTS[point])
-    process, _ = begin(home, environ, connection, params, mode="commit", plan_hash=planned.plan.hash, business_key=key)
+    fault = quiet_sandbox_server.sandbox.faults.add("latency", seconds=2, match=POINTS[point])
+    process, _ = begin(
+        host_home, host_environ, connection, params, mode="commit", plan_hash=planned.plan.hash, business_key=key
+    )
     processes.until(lambda: fault.struck)
     if point.startswith("after"):
-        assert len(customer.invoices(reference)) == 1
+        assert len(sandbox_customer.invoices(reference)) == 1
     os.kill(process.pid, signal.SIGKILL)
     process.join()
     # "run", as who knows nothing of the plan would say it
-    outcome = real.act(connection, "create_invoice", params, business_key=key, requester="agent")
-    (made,) = customer.invoices(reference)
+    outcome = xero_host.act(connection, "create_invoice", params, business_key=key, requester="agent")
+    (made,) = sandbox_customer.invoices(reference)
     assert (outcome.status, outcome.repeated) == ("done", False)
     assert outcome.result.data["invoice_id"] == made["InvoiceID"]
     assert outcome.result.data["repeated"] is point.startswith("after")
-    kinds = [entry.kind for entry in real.audit.entries()]
+    kinds = [entry.kind for entry in xero_host.audit.entries()]
     assert kinds == ["plan", "commit", "commit", "result"]
-    assert real.audit.verify().ok
+    assert xero_host.audit.verify().ok
 
 
 # ------------------------------------------------------------ with a scripted connector
 
 
 @pytest.fixture
-def fake(clock):
-    return Payer(clock)
-
-
-@pytest.fixture
-def pay(host, connected):
+def pay_deal(host, connection_id):
     def ask(**more):
         given = {"to": "Bob", "amount": "10.00", "acts": ["draft"]}
-        return host.act(connected, "pay", given, business_key="deal-1", requester="agent", **more)
+        return host.act(connection_id, "pay", given, business_key="deal-1", requester="agent", **more)
 
     return ask
 
@@ -159,31 +136,33 @@ def owned(host, owner, until):
         transaction.execute(sa.update(t.writes).values(owner=owner, until=until, state="begun", result=None))
 
 
-def test_the_claim_of_a_living_process_is_respected_and_of_a_silent_one_taken_over(host, pay, fake, clock):
-    fake.partly = True
-    pay()
-    fake.partly = False
+def test_the_claim_of_a_living_process_is_respected_and_of_a_silent_one_taken_over(
+    host, pay_deal, fake_connector, clock
+):
+    fake_connector.partly = True
+    pay_deal()
+    fake_connector.partly = False
     owned(host, "another-machine:1:2:3", clock.now() + idempotency.LEASE_DURATION)
-    sent = fake.requests
+    sent = fake_connector.requests
     with pytest.raises(Conflict) as caught:
-        pay()
+        pay_deal()
     assert (caught.value.reason, caught.value.retry_after) == ("in_progress", idempotency.RETRY_AFTER_SECONDS)
-    assert fake.requests == sent
+    assert fake_connector.requests == sent
     clock.moment += idempotency.LEASE_DURATION + leases.MAX_CLOCK_SKEW + timedelta(seconds=1)
-    assert pay().status == "done"
-    assert len(fake.ledger) == 1
+    assert pay_deal().status == "done"
+    assert len(fake_connector.ledger) == 1
 
 
-def test_the_claim_of_a_dead_process_of_this_machine_is_free_at_once(host, pay, fake, clock):
-    fake.partly = True
-    pay()
-    fake.partly = False
+def test_the_claim_of_a_dead_process_of_this_machine_is_free_at_once(host, pay_deal, fake_connector, clock):
+    fake_connector.partly = True
+    pay_deal()
+    fake_connector.partly = False
     machine = leases.new_owner().split(":")[0]
     owned(host, f"{machine}:999999999:1:x", clock.now() + idempotency.LEASE_DURATION)
-    assert pay().status == "done"
+    assert pay_deal().status == "done"
 
 
-def test_a_long_write_gives_signs_of_life(host, pay, fake, clock, monkeypatch):
+def test_a_long_write_gives_signs_of_life(host, pay_deal, fake_connector, clock, monkeypatch):
     monkeypatch.setattr(idempotency, "LEASE_DURATION", timedelta(seconds=0.03))
 
     def renewed():
@@ -195,25 +174,25 @@ def test_a_long_write_gives_signs_of_life(host, pay, fake, clock, monkeypatch):
         clock.moment += timedelta(minutes=1)
         processes.until(lambda: renewed() > first)
 
-    fake.before = slowly
-    assert pay().status == "done"
+    fake_connector.before = slowly
+    assert pay_deal().status == "done"
 
 
-def test_who_was_taken_over_and_finishes_late_changes_nothing(host, pay, fake, connected):
+def test_who_was_taken_over_and_finishes_late_changes_nothing(host, pay_deal, fake_connector, connection_id):
     def meanwhile():
-        fake.after = lambda: None
+        fake_connector.after = lambda: None
         with host.database.write_transaction() as transaction:
             transaction.execute(sa.update(t.writes).values(owner=None))
-        assert pay().status == "done"
+        assert pay_deal().status == "done"
 
-    fake.after = meanwhile
-    assert pay().status == "done"
-    assert len(fake.ledger) == 1
-    assert pay().repeated
+    fake_connector.after = meanwhile
+    assert pay_deal().status == "done"
+    assert len(fake_connector.ledger) == 1
+    assert pay_deal().repeated
 
 
-def test_the_day_knows_exact_amounts(host, pay, clock):
-    pay()
+def test_the_day_knows_exact_amounts(host, pay_deal, clock):
+    pay_deal()
     key = idempotency.ClaimKey("fake", "org-1", "pay", "other")
     with host.database.read_transaction() as connection:
         since = clock.now() - timedelta(hours=1)

@@ -16,6 +16,9 @@ from bizosaas_xero.host.actions.plans import StoredPlan
 from bizosaas_xero.host.actions.policy import PolicyDecision
 from bizosaas_xero.host.text import REPLACEMENT, make_visible
 from bizosaas_xero.spec import Plan
+from contract_tests.helpers.ledger_connector import Payer
+
+pytestmark = pytest.mark.connector_class(cls=Payer)
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HEADINGS = ["Effect on the books", "Warnings", "About this plan"]

@@ -18,35 +18,38 @@ from bizosaas_xero.spec import (
     Unavailable,
 )
 from contract_tests.helpers.approvers import AGENT, PERSON, approved, told
+from contract_tests.helpers.ledger_connector import Payer
+
+pytestmark = pytest.mark.connector_class(cls=Payer)
 
 # ------------------------------------------------------------ reads
 
 
-def test_a_read_runs_at_once_and_its_result_is_json(host, connected, fake):
-    outcome = host.act(connected, "look", requester=AGENT)
+def test_a_read_runs_at_once_and_its_result_is_json(host, connection_id, fake_connector):
+    outcome = host.act(connection_id, "look", requester=AGENT)
     assert (outcome.status, outcome.result.data, outcome.command) == ("done", {"seen": "1.50"}, None)
     assert told(host) == ["read"]
     assert host.store.usage("org-1")["calls"] == 1
     with pytest.raises(Invalid, match="only reads"):
-        host.act(connected, "look", mode="commit", plan_hash="x" * 10, requester=AGENT)
+        host.act(connection_id, "look", mode="commit", plan_hash="x" * 10, requester=AGENT)
 
 
 @pytest.mark.parametrize("mode", ["run", "plan"])
-def test_a_refused_token_is_renewed_once(host, connected, fake, mode):
+def test_a_refused_token_is_renewed_once(host, connection_id, fake_connector, mode):
     def refuse_first():
-        if fake.requests == 1:
+        if fake_connector.requests == 1:
             raise AuthExpired("no")
 
-    fake.before = refuse_first
-    assert host.act(connected, "look", mode=mode, requester=AGENT).result
-    assert [each["token"] for each in fake.asked] == ["access-1", "access-2"]
+    fake_connector.before = refuse_first
+    assert host.act(connection_id, "look", mode=mode, requester=AGENT).result
+    assert [each["token"] for each in fake_connector.asked] == ["access-1", "access-2"]
 
     def refuse():
         raise AuthExpired("no")
 
-    fake.before = refuse
+    fake_connector.before = refuse
     with pytest.raises(ReconnectRequired):
-        host.act(connected, "look", requester=AGENT)
+        host.act(connection_id, "look", requester=AGENT)
 
 
 @pytest.mark.parametrize(
@@ -65,27 +68,27 @@ def test_a_refused_token_is_renewed_once(host, connected, fake, mode):
         ({"params": {"to": float("nan")}}, Invalid),
     ],
 )
-def test_wrong_arguments_are_refused_before_any_request(host, connected, fake, given, error):
-    known = {"connection_id": connected, "action": "pay", "requester": AGENT} | given
+def test_wrong_arguments_are_refused_before_any_request(host, connection_id, fake_connector, given, error):
+    known = {"connection_id": connection_id, "action": "pay", "requester": AGENT} | given
     with pytest.raises(error) as caught:
         host.act(**known)
     assert caught.value.remedy
-    assert fake.requests == 0
+    assert fake_connector.requests == 0
 
 
 # ------------------------------------------------------------ policy
 
 
-def test_without_a_rule_acts_need_a_person_and_the_rest_runs(host, pay, fake):
+def test_without_a_rule_acts_need_a_person_and_the_rest_runs(host, pay, fake_connector):
     assert pay(acts=["draft"]).status == "done"
     waiting = pay()
     assert waiting.status == "needs_approval"
     assert waiting.policy_decision.why == "it would pay"
     assert waiting.command == f"bizosaas-xero approve {waiting.stored_plan.plan.hash[:12]}"
-    assert len(fake.ledger) == 1
+    assert len(fake_connector.ledger) == 1
     approved(host, waiting)
     assert pay().status == "done"
-    assert (fake.asked[-1]["requester"], fake.asked[-1]["approver"]) == (AGENT, PERSON)
+    assert (fake_connector.asked[-1]["requester"], fake_connector.asked[-1]["approver"]) == (AGENT, PERSON)
     assert told(host) == [
         "plan",
         "commit",
@@ -100,10 +103,10 @@ def test_without_a_rule_acts_need_a_person_and_the_rest_runs(host, pay, fake):
 
 
 @pytest.mark.parametrize("acts", [None, [], ["sell"], ["draft", "sell"], ["Draft"]])
-def test_a_write_whose_acts_are_missing_unknown_or_empty_asks_a_person(host, pay, fake, acts):
+def test_a_write_whose_acts_are_missing_unknown_or_empty_asks_a_person(host, pay, fake_connector, acts):
     waiting = pay(acts=acts, amount="950000.00")
     assert (waiting.status, waiting.policy_decision.run) == ("needs_approval", "ask")
-    assert fake.ledger == []
+    assert fake_connector.ledger == []
     approved(host, waiting)
     assert pay(acts=acts, amount="950000.00").status == "done"
 
@@ -134,22 +137,22 @@ def test_a_plan_says_what_comes_next(host, pay):
     assert free.command == f"bizosaas-xero run pay --commit {free.stored_plan.short} --organisation org-1"
 
 
-def test_never_is_refused_before_any_request(host, pay, rule, fake):
-    rule("never")
+def test_never_is_refused_before_any_request(host, pay, set_rule, fake_connector):
+    set_rule("never")
     for mode, given in (("run", {}), ("plan", {}), ("commit", {"plan_hash": "0" * 64})):
         with pytest.raises(Misconfigured) as caught:
             pay(mode, **given)
         assert caught.value.reason == "policy_forbids"
-    assert fake.requests == 0
+    assert fake_connector.requests == 0
     assert told(host)[1:] == ["error"] * 3
 
 
-def test_a_rule_that_becomes_never_stops_what_was_approved(host, pay, rule, fake):
+def test_a_rule_that_becomes_never_stops_what_was_approved(host, pay, set_rule, fake_connector):
     hashed = approved(host, pay())
-    rule("never")
+    set_rule("never")
     with pytest.raises(Misconfigured):
         pay("commit", plan_hash=hashed)
-    assert fake.ledger == []
+    assert fake_connector.ledger == []
 
 
 @pytest.mark.parametrize(
@@ -161,19 +164,19 @@ def test_a_rule_that_becomes_never_stops_what_was_approved(host, pay, rule, fake
         (None, "needs_approval"),
     ],
 )
-def test_an_amount_beyond_its_bound_asks_a_person(pay, rule, amount, status):
-    rule("always", "500")
+def test_an_amount_beyond_its_bound_asks_a_person(pay, set_rule, amount, status):
+    set_rule("always", "500")
     assert pay(amount=amount).status == status
 
 
-def test_always_without_amounts_takes_any(pay, rule):
-    rule("always")
+def test_always_without_amounts_takes_any(pay, set_rule):
+    set_rule("always")
     assert pay(amount=None).status == "done"
     assert pay(amount="1000000").status == "done"
 
 
-def test_approval_asks_each_time_and_beyond_its_amounts_nobody_may(host, pay, rule, fake):
-    rule("approval", "500", "800")
+def test_approval_asks_each_time_and_beyond_its_amounts_nobody_may(host, pay, set_rule, fake_connector):
+    set_rule("approval", "500", "800")
     assert pay(amount="1").status == "needs_approval"
     with pytest.raises(Misconfigured, match=r"500.01 is more than 500"):
         pay(amount="500.01")
@@ -182,11 +185,11 @@ def test_approval_asks_each_time_and_beyond_its_amounts_nobody_may(host, pay, ru
     assert pay(amount="500").status == "done"
     with pytest.raises(Misconfigured, match="800 is the most for a day"):
         pay(amount="400")
-    assert len(fake.ledger) == 1
+    assert len(fake_connector.ledger) == 1
 
 
-def test_a_daily_total_ends_at_midnight_of_the_organisation(host, pay, rule, clock):
-    rule("always", None, "100", timezone="Pacific/Auckland")
+def test_a_daily_total_ends_at_midnight_of_the_organisation(host, pay, set_rule, clock):
+    set_rule("always", None, "100", timezone="Pacific/Auckland")
     clock.moment = datetime(2026, 3, 1, 10, 58, tzinfo=UTC)  # 23:58 there
     assert pay(key="a", amount="60").status == "done"
     assert pay(key="b", amount="40").status == "done"
@@ -199,8 +202,8 @@ def test_a_daily_total_ends_at_midnight_of_the_organisation(host, pay, rule, clo
     assert pay(key="e", amount="0.01").status == "needs_approval"
 
 
-def test_what_a_person_approved_counts_for_the_day_and_unknown_amounts_leave_it_unknown(host, pay, rule):
-    rule("always", "50", "100")
+def test_what_a_person_approved_counts_for_the_day_and_unknown_amounts_leave_it_unknown(host, pay, set_rule):
+    set_rule("always", "50", "100")
     waiting = pay(key="big", amount="90")
     approved(host, waiting)
     assert pay(key="big", amount="90").status == "done"
@@ -211,31 +214,33 @@ def test_what_a_person_approved_counts_for_the_day_and_unknown_amounts_leave_it_
     assert "not known" in pay(key="more", amount="1").policy_decision.why
 
 
-def test_a_write_under_way_or_of_unknown_end_counts_for_the_day(host, pay, rule, fake):
-    rule("always", None, "100")
+def test_a_write_under_way_or_of_unknown_end_counts_for_the_day(host, pay, set_rule, fake_connector):
+    set_rule("always", None, "100")
 
     def broken():
         raise Unavailable("gone")
 
-    fake.before = broken
+    fake_connector.before = broken
     with pytest.raises(Unavailable):
         pay(key="a", amount="60")
-    fake.before = lambda: None
+    fake_connector.before = lambda: None
     assert pay(key="b", amount="60").status == "needs_approval"
     assert pay(key="a", amount="60").status == "done", "its own amount is not counted twice"
 
 
-def test_two_at_once_do_not_slip_past_the_total_of_the_day(host, pay, rule, fake, make_host, connected):
-    rule("always", None, "100")
+def test_two_at_once_do_not_slip_past_the_total_of_the_day(
+    host, pay, set_rule, fake_connector, make_host, connection_id
+):
+    set_rule("always", None, "100")
     other = make_host()
 
     def meanwhile():
-        fake.before = lambda: None
+        fake_connector.before = lambda: None
         params = {"to": "Eve", "amount": "60"}
-        second = other.act(connected, "pay", params, business_key="b", requester=AGENT)
+        second = other.act(connection_id, "pay", params, business_key="b", requester=AGENT)
         assert second.status == "needs_approval"
         assert second.policy_decision.why == "with 60 of today it comes to 120, and 100 is the most for a day"
 
-    fake.before = meanwhile
+    fake_connector.before = meanwhile
     assert pay(key="a", amount="60").status == "done"
-    assert len(fake.ledger) == 1
+    assert len(fake_connector.ledger) == 1

@@ -7,23 +7,18 @@ from datetime import timedelta
 import pytest
 
 from bizosaas_xero.host import discover, open_host
-from bizosaas_xero.sandbox import serve
 from bizosaas_xero.spec import Invalid
 from contract_tests.helpers import processes
 from contract_tests.helpers.fake_connector import batch
 
-
-@pytest.fixture(scope="module")
-def box():
-    with serve(invoices=20, limits=False) as served:
-        yield served
+pytestmark = pytest.mark.xero_sandbox(invoices=20)
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory, box):
+def configured_host(tmp_path_factory, shared_sandbox_server):
     home = tmp_path_factory.mktemp("home")
     with open_host(home, report=discover(["xero"]), environ={}) as host:
-        connection = processes.connect(host, box)
+        connection = processes.connect(host, shared_sandbox_server)
         with pytest.raises(Invalid) as caught:
             host.configure(connection, {"settings": {"sales_account": "200"}})
         assert "sync them first" in caught.value.message
@@ -39,8 +34,8 @@ def one(host, **wanted):
     return next(row for row in chart(host) if all(row.get(k) == v for k, v in wanted.items()))
 
 
-def test_accounts_of_the_right_kind_are_kept(place):
-    host, connection = place
+def test_accounts_of_the_right_kind_are_kept(configured_host):
+    host, connection = configured_host
     sales = one(host, Class="REVENUE", Status="ACTIVE")
     bank = one(host, Type="BANK", Status="ACTIVE")
     given = {
@@ -59,8 +54,8 @@ def test_accounts_of_the_right_kind_are_kept(place):
     assert host.runner.sync(connection, "accounts").problem is None, "the connector takes these settings"
 
 
-def test_what_does_not_fit_is_named_and_nothing_is_kept(place):
-    host, connection = place
+def test_what_does_not_fit_is_named_and_nothing_is_kept(configured_host):
+    host, connection = configured_host
     expense = one(host, Class="EXPENSE", Status="ACTIVE")
     before = host.store.connection(connection)
     with pytest.raises(Invalid) as caught:
@@ -90,42 +85,42 @@ def test_what_does_not_fit_is_named_and_nothing_is_kept(place):
     assert host.store.connection(connection) == before
 
 
-def test_an_archived_account_is_refused(place, box):
-    host, connection = place
+def test_an_archived_account_is_refused(configured_host, shared_sandbox_server):
+    host, connection = configured_host
     account = one(host, Class="REVENUE", Status="ACTIVE")
-    store = box.sandbox.store(box.info["organisations"][0]["id"])
+    store = shared_sandbox_server.sandbox.store(shared_sandbox_server.info["organisations"][0]["id"])
     store.edit("Accounts", account["AccountID"], {"Status": "ARCHIVED"})
     assert host.runner.sync(connection, "accounts").problem is None
     with pytest.raises(Invalid, match="not an active revenue account"):
         host.configure(connection, {"settings": {"sales_account": account["Code"]}})
 
 
-def test_intervals_move_the_next_run_and_outlive_a_reconnect(host, connected, fake, clock):
-    fake.runs = [[batch(1)]]
-    host.runner.sync(connected, "things")
-    host.configure(connected, {"intervals": {"things": 120}, "timezone": "Pacific/Auckland"})
-    assert host.store.entity_state(connected, "things").next_due == clock.now() + timedelta(seconds=120)
+def test_intervals_move_the_next_run_and_outlive_a_reconnect(host, connection_id, fake_connector, clock):
+    fake_connector.runs = [[batch(1)]]
+    host.runner.sync(connection_id, "things")
+    host.configure(connection_id, {"intervals": {"things": 120}, "timezone": "Pacific/Auckland"})
+    assert host.store.entity_state(connection_id, "things").next_due == clock.now() + timedelta(seconds=120)
     offer = host.connections.list_organisations("fake", "app:user")
     kept = host.connections.choose(offer)
     assert kept.preferences == {"intervals": {"things": 120}, "timezone": "Pacific/Auckland"}
-    host.configure(connected, {"intervals": {"things": 0}})
+    host.configure(connection_id, {"intervals": {"things": 0}})
     assert host.scheduler.list_jobs() == []
-    host.configure(connected, {"intervals": {"things": None}, "timezone": None})
+    host.configure(connection_id, {"intervals": {"things": None}, "timezone": None})
     assert [job.info.name for job in host.scheduler.list_jobs()] == ["things"]
-    assert host.store.connection(connected).preferences == {}
+    assert host.store.connection(connection_id).preferences == {}
 
 
 @pytest.mark.parametrize("seconds", [-1, 59, 31_536_001, 10**30, True, "900", 900.0])
-def test_an_interval_that_is_none_is_refused(host, connected, fake, seconds):
-    fake.runs = [[batch(1)]]
-    host.runner.sync(connected, "things")
+def test_an_interval_that_is_none_is_refused(host, connection_id, fake_connector, seconds):
+    fake_connector.runs = [[batch(1)]]
+    host.runner.sync(connection_id, "things")
     with pytest.raises(Invalid, match="from 60 to 31536000 seconds"):
-        host.configure(connected, {"intervals": {"things": seconds}})
+        host.configure(connection_id, {"intervals": {"things": seconds}})
 
 
-def test_a_policy_is_checked_and_kept(host, connected):
+def test_a_policy_is_checked_and_kept(host, connection_id):
     rule = {"run": "approval", "max_amount": "500.00", "daily_total": 2000}
-    kept = host.configure(connected, {"policy": {"create_invoice": rule}})
+    kept = host.configure(connection_id, {"policy": {"create_invoice": rule}})
     assert kept.preferences["policy"]["create_invoice"] == {
         "run": "approval",
         "max_amount": "500.00",
@@ -138,5 +133,5 @@ def test_a_policy_is_checked_and_kept(host, connected):
         ({"run": "always", "limit": 3}, "limit"),
     ):
         with pytest.raises(Invalid) as caught:
-            host.configure(connected, {"policy": {"create_invoice": wrong}})
+            host.configure(connection_id, {"policy": {"create_invoice": wrong}})
         assert caught.value.problems[0]["field"] == f"policy.create_invoice.{field}"

@@ -22,15 +22,15 @@ def consent(host, **given):
     return "http://localhost/callback?code=c&" + url.split("?")[1]
 
 
-def test_scopes_and_settings_reach_the_connector(host, fake):
+def test_scopes_and_settings_reach_the_connector(host, fake_connector):
     host.connections.finish_consent(consent(host, scopes="legacy", settings={"api_url": "x"}))
-    begin, finish = fake.auth_calls[:2]
+    begin, finish = fake_connector.auth_calls[:2]
     assert (begin["scopes"], begin["settings"]) == ("legacy", {"api_url": "x"})
     assert (finish["pending"], finish["settings"]) == ("pending-1", {"api_url": "x"})
     assert finish["app"]["client_secret"] == "app-secret"
 
 
-def test_a_callback_address_works_only_once(host, fake):
+def test_a_callback_address_works_only_once(host, fake_connector):
     callback = consent(host)
     host.connections.finish_consent(callback)
     with pytest.raises(Invalid) as caught:
@@ -44,11 +44,11 @@ def test_a_callback_address_works_only_once(host, fake):
     ):
         with pytest.raises(Invalid):
             host.connections.finish_consent(forged)
-    assert [call["step"] for call in fake.auth_calls] == ["authorize", "callback"]
+    assert [call["step"] for call in fake_connector.auth_calls] == ["authorize", "callback"]
 
 
-def test_several_organisations_are_offered_and_none_is_taken(host, fake):
-    fake.organisations.append(Organisation(id="org-2", name="Second"))
+def test_several_organisations_are_offered_and_none_is_taken(host, fake_connector):
+    fake_connector.organisations.append(Organisation(id="org-2", name="Second"))
     offer = host.connections.finish_consent(consent(host))
     with pytest.raises(Invalid) as caught:
         host.connections.choose(offer)
@@ -62,25 +62,25 @@ def test_several_organisations_are_offered_and_none_is_taken(host, fake):
     assert len(host.store.connections()) == 2
 
 
-def test_no_organisation_is_said_so(host, fake):
-    fake.organisations = []
+def test_no_organisation_is_said_so(host, fake_connector):
+    fake_connector.organisations = []
     with pytest.raises(OrganisationUnavailable):
         host.connections.choose(host.connections.finish_consent(consent(host)))
 
 
-def test_a_custom_app_has_its_organisation(host, fake):
+def test_a_custom_app_has_its_organisation(host, fake_connector):
     app = App(client_id="app", client_secret="s", kind="custom")
     assert host.connections.choose(host.connections.connect_custom_app("fake", app)).id == "fake:org-1"
     assert host.store.app("fake", "app").app.kind == "custom"
 
 
-def test_disconnect_ends_one_organisation_and_with_the_last_the_grant(host, fake):
-    fake.organisations.append(Organisation(id="org-2", name="Second"))
+def test_disconnect_ends_one_organisation_and_with_the_last_the_grant(host, fake_connector):
+    fake_connector.organisations.append(Organisation(id="org-2", name="Second"))
     offer = host.connections.finish_consent(consent(host))
     for organisation in ("org-1", "org-2"):
         host.connections.choose(offer, organisation)
     assert [item.id for item in host.connections.disconnect("fake:org-1")] == ["fake:org-1"]
-    last = fake.auth_calls[-1]
+    last = fake_connector.auth_calls[-1]
     assert (last["step"], last["organisation_id"], last["revoke"]) == ("disconnect", "org-1", False)
     host.store.grant("fake", offer.identity)
     host.connections.disconnect("fake:org-2")
@@ -88,8 +88,8 @@ def test_disconnect_ends_one_organisation_and_with_the_last_the_grant(host, fake
         host.store.grant("fake", offer.identity)
 
 
-def test_revoke_ends_all_of_the_persons_connections(host, fake):
-    fake.organisations.append(Organisation(id="org-2", name="Second"))
+def test_revoke_ends_all_of_the_persons_connections(host, fake_connector):
+    fake_connector.organisations.append(Organisation(id="org-2", name="Second"))
     offer = host.connections.finish_consent(consent(host))
     for organisation in ("org-1", "org-2"):
         host.connections.choose(offer, organisation)
@@ -97,28 +97,28 @@ def test_revoke_ends_all_of_the_persons_connections(host, fake):
     assert host.store.connections() == []
 
 
-def test_a_token_refused_before_its_end_is_renewed(host, connected, fake):
-    step, refusals = fake.auth, [AuthExpired("expired")]
+def test_a_token_refused_before_its_end_is_renewed(host, connection_id, fake_connector):
+    step, refusals = fake_connector.auth, [AuthExpired("expired")]
 
     def auth(request):
         if request["step"] in {"organisations", "disconnect"} and refusals:
             raise refusals.pop()
         return step(request)
 
-    fake.auth = auth
+    fake_connector.auth = auth
     assert host.connections.list_organisations("fake", "app:user").organisations
-    assert fake.auth_calls[-1]["grant"]["access_token"] == "access-2"
+    assert fake_connector.auth_calls[-1]["grant"]["access_token"] == "access-2"
     refusals.append(AuthExpired("expired"))
-    assert len(host.connections.disconnect(connected)) == 1
-    assert fake.auth_calls[-1]["grant"]["access_token"] == "access-3"
+    assert len(host.connections.disconnect(connection_id)) == 1
+    assert fake_connector.auth_calls[-1]["grant"]["access_token"] == "access-3"
 
 
-def test_what_cannot_be_ended_is_not_forgotten_and_what_is_gone_is(host, connected, fake, clock):
+def test_what_cannot_be_ended_is_not_forgotten_and_what_is_gone_is(host, connection_id, fake_connector, clock):
     clock.sleep(3600)
-    fake.refresh_error = Unavailable("away")
+    fake_connector.refresh_error = Unavailable("away")
     with pytest.raises(Unavailable):
-        host.connections.disconnect(connected)
+        host.connections.disconnect(connection_id)
     assert len(host.store.connections()) == 1
-    fake.refresh_error = ReconnectRequired("revoked")
-    host.connections.disconnect(connected)
+    fake_connector.refresh_error = ReconnectRequired("revoked")
+    host.connections.disconnect(connection_id)
     assert host.store.connections() == []

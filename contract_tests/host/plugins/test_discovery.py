@@ -65,7 +65,7 @@ class Shelf:
 
 
 @pytest.fixture
-def shelf(tmp_path):
+def plugin_shelf(tmp_path):
     return Shelf(tmp_path)
 
 
@@ -94,12 +94,12 @@ BAD = {
 }
 
 
-def test_each_bad_connector_is_its_own_row_and_spoils_nothing(shelf):
+def test_each_bad_connector_is_its_own_row_and_spoils_nothing(plugin_shelf):
     for name, (code, target, _) in BAD.items():
-        shelf.add(name, code, target=target)
-    shelf.add("good", GOOD + "print('noise while it is imported')")
-    shelf.add("told", GOOD + DESCRIBED % "1")
-    loaded, rows, _ = shelf.discover()
+        plugin_shelf.add(name, code, target=target)
+    plugin_shelf.add("good", GOOD + "print('noise while it is imported')")
+    plugin_shelf.add("told", GOOD + DESCRIBED % "1")
+    loaded, rows, _ = plugin_shelf.discover()
     assert loaded == ["good", "told", "xero"]
     for name, (_, _, reason) in BAD.items():
         row = rows[name]
@@ -111,11 +111,11 @@ def test_each_bad_connector_is_its_own_row_and_spoils_nothing(shelf):
     assert rows["good"]["reason"] == ""
 
 
-def test_two_distributions_of_one_name_are_both_refused_whatever_their_order(shelf):
+def test_two_distributions_of_one_name_are_both_refused_whatever_their_order(plugin_shelf):
     for dist in ("first", "second"):
-        shelf.add("twice", GOOD, dist=dist)
-        shelf.add(f"only-{dist}", GOOD)
-    loaded, _, rows = shelf.discover()
+        plugin_shelf.add("twice", GOOD, dist=dist)
+        plugin_shelf.add(f"only-{dist}", GOOD)
+    loaded, _, rows = plugin_shelf.discover()
     assert loaded == ["only-first", "only-second", "xero"]
     twice = [row for row in rows if row["name"] == "twice"]
     assert [row["status"] for row in twice] == ["duplicate", "duplicate"]
@@ -123,11 +123,11 @@ def test_two_distributions_of_one_name_are_both_refused_whatever_their_order(she
     assert all("first 1.2" in row["reason"] and "second 1.2" in row["reason"] for row in twice)
 
 
-def test_only_what_is_named_is_imported(shelf):
-    shelf.add("wanted", GOOD)
-    shelf.add("other", "raise SystemExit('imported')")
-    shelf.add("off", "raise SystemExit('imported')")
-    loaded, rows, _ = shelf.discover(["wanted", "gone", "off"], ["off"])
+def test_only_what_is_named_is_imported(plugin_shelf):
+    plugin_shelf.add("wanted", GOOD)
+    plugin_shelf.add("other", "raise SystemExit('imported')")
+    plugin_shelf.add("off", "raise SystemExit('imported')")
+    loaded, rows, _ = plugin_shelf.discover(["wanted", "gone", "off"], ["off"])
     assert loaded == ["wanted"]
     assert {name: row["status"] for name, row in rows.items()} == {
         "wanted": "loaded",
@@ -137,26 +137,26 @@ def test_only_what_is_named_is_imported(shelf):
 
 
 @pytest.mark.parametrize("content", ["[bizosaas.connectors]\nno equals sign\n", "\udcff\udcfe[bizosaas"])
-def test_a_distribution_with_damaged_metadata_hides_no_other(shelf, content):
-    shelf.add("good", GOOD)
-    shelf.add("damaged", GOOD)
-    info = shelf.folder / "dist_damaged-1.2.dist-info" / "entry_points.txt"
+def test_a_distribution_with_damaged_metadata_hides_no_other(plugin_shelf, content):
+    plugin_shelf.add("good", GOOD)
+    plugin_shelf.add("damaged", GOOD)
+    info = plugin_shelf.folder / "dist_damaged-1.2.dist-info" / "entry_points.txt"
     info.write_text(content, encoding="utf-8", errors="surrogateescape")
-    loaded, rows, _ = shelf.discover()
+    loaded, rows, _ = plugin_shelf.discover()
     assert "good" in loaded
     assert "cannot be read" in rows["dist-damaged"]["reason"]
 
 
-def test_a_home_that_cannot_be_written_does_not_matter(shelf):
-    shelf.add("good", GOOD)
-    (shelf.folder / "home").write_text("a file, so that nothing can be cached below it")
-    assert "good" in shelf.discover()[0]
+def test_a_home_that_cannot_be_written_does_not_matter(plugin_shelf):
+    plugin_shelf.add("good", GOOD)
+    (plugin_shelf.folder / "home").write_text("a file, so that nothing can be cached below it")
+    assert "good" in plugin_shelf.discover()[0]
 
 
-def test_ctrl_c_is_the_persons(shelf):
-    shelf.add("slow", "raise KeyboardInterrupt")
+def test_ctrl_c_is_the_persons(plugin_shelf):
+    plugin_shelf.add("slow", "raise KeyboardInterrupt")
     done = subprocess.run(  # noqa: S603 (our own program)
-        [sys.executable, "-c", PROGRAM, "[null, []]"], env=shelf.environ, capture_output=True, check=False
+        [sys.executable, "-c", PROGRAM, "[null, []]"], env=plugin_shelf.environ, capture_output=True, check=False
     )
     assert done.returncode != 0
     assert b"KeyboardInterrupt" in done.stderr

@@ -17,11 +17,6 @@ A = batch(1, record("a", Total="1.00"), more=True)
 GOOD = batch(3, record("c"))
 
 
-@pytest.fixture
-def sync(host, connected):
-    return lambda **given: host.runner.sync(connected, "things", **given)
-
-
 def raw(*records, **changes):
     """A batch as a mapping, not validated yet."""
     stats = {"kind": "first", "complete": True}
@@ -51,17 +46,19 @@ WAITS = [float("inf"), float("nan"), -5.0, 1e300, 10**30, "soon", True, [], None
 @pytest.mark.parametrize("wait", WAITS, ids=repr)
 @pytest.mark.parametrize("recovery", ["wait", "retry"])
 @pytest.mark.parametrize("own", [True, False])
-def test_no_wait_of_theirs_is_endless_negative_or_no_number(host, connected, fake, sync, clock, wait, recovery, own):
+def test_no_wait_of_theirs_is_endless_negative_or_no_number(
+    host, connection_id, fake_connector, sync_things, clock, wait, recovery, own
+):
     kind = RateLimited if recovery == "wait" else Unavailable
     error = kind("m", retry_after=wait) if own else Theirs(code=kind.code, recovery=recovery, retry_after=wait)
-    fake.runs = [[A, error] for _ in range(9)]
-    outcome = sync()
+    fake_connector.runs = [[A, error] for _ in range(9)]
+    outcome = sync_things()
     told = outcome.problem["retry_after"]
     assert told is None or 0 <= told <= MAX_WAIT_SECONDS
     assert outcome.problem["recovery"] == recovery
     json.dumps(outcome.problem, allow_nan=False)
     assert all(0 <= pause <= 65 for pause in clock.slept)
-    due = host.store.entity_state(connected, "things").next_due
+    due = host.store.entity_state(connection_id, "things").next_due
     assert clock.now() <= due <= clock.now() + timedelta(seconds=MAX_WAIT_SECONDS)
     assert host.sink.count_rows("org-1", "things") == 1
 
@@ -83,9 +80,9 @@ def test_no_wait_of_theirs_is_endless_negative_or_no_number(host, connected, fak
         {"code": "rate_limited", "recovery": "none"},
     ],
 )
-def test_whatever_their_errors_hold_is_told_as_json(host, connected, fake, sync, words):
-    fake.runs = [[A, Theirs(**words)] for _ in range(9)]
-    outcome = sync()
+def test_whatever_their_errors_hold_is_told_as_json(host, connection_id, fake_connector, sync_things, words):
+    fake_connector.runs = [[A, Theirs(**words)] for _ in range(9)]
+    outcome = sync_things()
     assert json.loads(json.dumps(outcome.to_dict(), allow_nan=False))["problem"]["message"]
     assert outcome.problem["remedy"]
     assert all(isinstance(problem, dict) for problem in outcome.problem["problems"])
@@ -94,14 +91,14 @@ def test_whatever_their_errors_hold_is_told_as_json(host, connected, fake, sync,
     assert host.sink.count_rows("org-1", "things") == 1
 
 
-def test_an_error_whose_words_cannot_be_read_blames_the_connector(fake, sync):
+def test_an_error_whose_words_cannot_be_read_blames_the_connector(fake_connector, sync_things):
     class Nasty(Exception):
         @property
         def code(self):
             raise ValueError("secret")
 
-    fake.runs = [[Nasty()] for _ in range(9)]
-    problem = sync().problem
+    fake_connector.runs = [[Nasty()] for _ in range(9)]
+    problem = sync_things().problem
     assert problem["reason"] == "connector_failed"
     assert "secret" not in json.dumps(problem)
 
@@ -145,22 +142,24 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE)
-def test_garbage_is_refused_by_name_and_what_came_before_is_kept(host, connected, fake, sync, garbage):
-    fake.runs = [[A, garbage], *([garbage] for _ in range(9))]
-    outcome = sync()
+def test_garbage_is_refused_by_name_and_what_came_before_is_kept(
+    host, connection_id, fake_connector, sync_things, garbage
+):
+    fake_connector.runs = [[A, garbage], *([garbage] for _ in range(9))]
+    outcome = sync_things()
     assert (outcome.problem["code"], outcome.problem["reason"]) == ("unavailable", "connector_failed")
     assert "'fake'" in outcome.problem["message"]
     assert outcome.new == 1
-    assert host.store.entity_state(connected, "things").cursor == {"n": 1}
-    assert fake.calls[-1]["cursor"] == {"n": 1}
-    fake.runs = [[GOOD]]
-    assert sync().problem is None
+    assert host.store.entity_state(connection_id, "things").cursor == {"n": 1}
+    assert fake_connector.calls[-1]["cursor"] == {"n": 1}
+    fake_connector.runs = [[GOOD]]
+    assert sync_things().problem is None
     assert host.sink.count_rows("org-1", "things") == 2
 
 
-def test_of_a_key_that_comes_twice_in_a_batch_the_last_is_kept(host, fake, sync):
-    fake.runs = [[batch(1, record("a", Total="1"), record("a", Total="2"), record("b"))]]
-    outcome = sync()
+def test_of_a_key_that_comes_twice_in_a_batch_the_last_is_kept(host, fake_connector, sync_things):
+    fake_connector.runs = [[batch(1, record("a", Total="1"), record("a", Total="2"), record("b"))]]
+    outcome = sync_things()
     assert (outcome.new, outcome.same) == (2, 1)
     assert {row["Id"]: row.get("Total") for row in host.sink.iter_records("org-1", "things")} == {
         "a": "2",
@@ -168,18 +167,18 @@ def test_of_a_key_that_comes_twice_in_a_batch_the_last_is_kept(host, fake, sync)
     }
 
 
-def test_what_is_odd_and_can_be_stored_is_stored(host, fake, sync):
+def test_what_is_odd_and_can_be_stored_is_stored(host, fake_connector, sync_things):
     """Text of NULs, numbers without end: the record keeps them as they came."""
     odd = {"Id": "a", "Total": Decimal("1e60"), "Contact": {"Name": "a\0b"}, "Big": 2**80, "Open": "maybe"}
-    fake.runs = [[raw({"key": "a", "data": odd, "updated_at": datetime(1, 1, 1, tzinfo=UTC)})]]
-    assert sync().problem is None
+    fake_connector.runs = [[raw({"key": "a", "data": odd, "updated_at": datetime(1, 1, 1, tzinfo=UTC)})]]
+    assert sync_things().problem is None
     [row] = host.sink.iter_records("org-1", "things")
     assert row["Contact"]["Name"] == "a\0b"
     assert (row["Total"], row["Big"]) == ("1E+60", 2**80)
 
 
 @pytest.mark.parametrize("moving", [True, False])
-def test_an_endless_iterator_of_nothing_ends(host, connected, fake, sync, monkeypatch, moving):
+def test_an_endless_iterator_of_nothing_ends(host, connection_id, fake_connector, sync_things, monkeypatch, moving):
     """Whether or not its cursor moves; what it moved to stays."""
     monkeypatch.setattr(runner, "MAX_EMPTY_BATCHES", 20)
 
@@ -189,28 +188,30 @@ def test_an_endless_iterator_of_nothing_ends(host, connected, fake, sync, monkey
             number += moving
             yield batch(number, more=True)
 
-    fake.runs = [endless() for _ in range(9)]
-    problem = sync().problem
+    fake_connector.runs = [endless() for _ in range(9)]
+    problem = sync_things().problem
     assert problem["reason"] == "connector_failed"
     assert "without a record" in problem["message"]
-    assert host.store.entity_state(connected, "things").cursor == {"n": 20 * moving}
-    fake.runs = [[GOOD]]
-    assert sync().problem is None
+    assert host.store.entity_state(connection_id, "things").cursor == {"n": 20 * moving}
+    fake_connector.runs = [[GOOD]]
+    assert sync_things().problem is None
 
 
-def test_an_iterator_that_ends_where_it_promised_more_is_no_whole_read(host, connected, fake, sync):
-    fake.runs = [[A] for _ in range(9)]
-    outcome = sync()
+def test_an_iterator_that_ends_where_it_promised_more_is_no_whole_read(
+    host, connection_id, fake_connector, sync_things
+):
+    fake_connector.runs = [[A] for _ in range(9)]
+    outcome = sync_things()
     assert outcome.problem["reason"] == "connector_failed"
     assert outcome.complete is False
-    assert host.store.entity_state(connected, "things").last_success is None
-    assert host.store.entity_state(connected, "things").cursor == {"n": 1}
+    assert host.store.entity_state(connection_id, "things").last_success is None
+    assert host.store.entity_state(connection_id, "things").cursor == {"n": 1}
 
 
 @pytest.mark.parametrize("stats", [Stats(kind="first", calls=-7, bytes=-1), Stats(kind="first", day_left=-3)])
-def test_costs_below_nothing_count_for_nothing(host, fake, sync, stats):
-    fake.runs = [[batch(1, stats=stats)]]
-    sync()
+def test_costs_below_nothing_count_for_nothing(host, fake_connector, sync_things, stats):
+    fake_connector.runs = [[batch(1, stats=stats)]]
+    sync_things()
     used = host.store.usage("org-1")
     assert used["calls"] >= 0
     assert used["bytes"] >= 0

@@ -15,25 +15,24 @@ from bizosaas_xero.host.storage.paths import database_url
 from bizosaas_xero.host.sync.entity_tables import EntityTable
 from bizosaas_xero.spec import Misconfigured, Unavailable
 from contract_tests.helpers.fake_connector import SCHEMA, batch, record
-from contract_tests.helpers.services import needs_postgresql
-from contract_tests.host.conftest import only_sqlite
+from contract_tests.helpers.services import needs_postgresql, only_sqlite
 
 RELEASES = {"0.1.0": "1", "7310f02": "2"}
 """An earlier release, and the version of its tables."""
 
 
-def read_schema(release, kind):
-    name = "schema_0_1_0.sql" if release == "0.1.0" else f"schema_7310f02_{kind}.sql"
+def read_schema(release, database_kind):
+    name = "schema_0_1_0.sql" if release == "0.1.0" else f"schema_7310f02_{database_kind}.sql"
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 @pytest.fixture(params=list(RELEASES))
-def old(request, fake, tmp_path, environ, kind):
+def earlier_database(request, fake_connector, tmp_path, host_environ, database_kind):
     """A database of an earlier release with an app, a grant, a connection, a cursor and a record."""
     home = tmp_path / "home"
-    database = Database(database_url(home, environ))
+    database = Database(database_url(home, host_environ))
     key = Keyring.open(home, {}, create=True)
-    grant = key.encrypt(fake.mint().model_dump_json())
+    grant = key.encrypt(fake_connector.mint().model_dump_json())
     empty = {"problem": None, "settings": "{}"}
     rows = {
         "host_meta": [
@@ -59,24 +58,24 @@ def old(request, fake, tmp_path, environ, kind):
         "host_entities": [{"connection_id": "fake:org-1", "entity": "things", "cursor": '{"n": 4}'}],
     }
     with database.write_transaction() as connection:
-        for line in read_schema(request.param, kind).splitlines()[1:]:
+        for line in read_schema(request.param, database_kind).splitlines()[1:]:
             connection.execute(sa.text(line))
         for table, given in rows.items():
             for row in given:
                 names = ", ".join(row)
                 marks = ", ".join(f":{name}" for name in row)
                 connection.execute(sa.text(f"INSERT INTO {table} ({names}) VALUES ({marks})"), row)  # noqa: S608
-        EntityTable.for_entity("things", fake.describe().entities[0]).migrate(connection)
+        EntityTable.for_entity("things", fake_connector.describe().entities[0]).migrate(connection)
     database.close()
     return home
 
 
-def test_a_database_of_the_release_before_goes_on(old, make_host, fake):
-    fake.runs = [[batch(5, record("a", Total=Decimal("1.50")))], [batch(6)]]
+def test_a_database_of_the_release_before_goes_on(earlier_database, make_host, fake_connector):
+    fake_connector.runs = [[batch(5, record("a", Total=Decimal("1.50")))], [batch(6)]]
     host = make_host()
     assert host.store.grant("fake", "app:user").version == 7
     assert host.runner.sync("fake:org-1", "things").new == 1
-    assert fake.calls[0]["cursor"] == {"n": 4}
+    assert fake_connector.calls[0]["cursor"] == {"n": 4}
     kept = host.store.connection("fake:org-1")
     assert (kept.preferences, kept.resume_at, kept.timezone, kept.state_since) == ({}, None, None, None)
     assert host.store.entity_state("fake:org-1", "things").blocked_since is None
@@ -84,7 +83,7 @@ def test_a_database_of_the_release_before_goes_on(old, make_host, fake):
     assert again.runner.sync("fake:org-1", "things").problem is None
 
 
-def test_what_upgrading_makes_is_what_a_new_database_has(old, make_host, tmp_path):
+def test_what_upgrading_makes_is_what_a_new_database_has(earlier_database, make_host, tmp_path):
     def shape(host):
         inspector = sa.inspect(host.database.engine)
         return {
@@ -96,7 +95,7 @@ def test_what_upgrading_makes_is_what_a_new_database_has(old, make_host, tmp_pat
     assert shape(make_host()) == shape(fresh)
 
 
-def test_an_upgrade_that_fails_leaves_the_old_database(old, make_host, monkeypatch):
+def test_an_upgrade_that_fails_leaves_the_old_database(earlier_database, make_host, monkeypatch):
     from bizosaas_xero.host.storage import migrations
 
     def broken(connection):
@@ -129,9 +128,9 @@ ODD = {
 }
 
 
-def test_a_value_of_another_type_than_published_stops_nothing(host, connected):
+def test_a_value_of_another_type_than_published_stops_nothing(host, connection_id):
     host.sink.prepare("things", host.report.connector("fake").entity("things"))
-    kept = host.store.connection(connected)
+    kept = host.store.connection(connection_id)
     odd = [record(f"{name}{n}", **{name: value}) for name, values in ODD.items() for n, value in enumerate(values)]
     assert host.sink.write(kept, batch(1, *odd)).new == len(odd)
     with host.database.read_transaction() as connection:
@@ -146,17 +145,17 @@ def test_a_value_of_another_type_than_published_stops_nothing(host, connected):
 
 
 @needs_postgresql
-@pytest.mark.parametrize("kind", ["postgresql"])
-def test_postgresql_holds_exact_amounts_true_dates_and_moments(make_host, fake, connected):
-    fake.columns["at"] = "At"
+@pytest.mark.parametrize("database_kind", ["postgresql"])
+def test_postgresql_holds_exact_amounts_true_dates_and_moments(make_host, fake_connector, connection_id):
+    fake_connector.columns["at"] = "At"
     SCHEMA["properties"]["At"] = {"type": "string", "format": "date-time"}
     host = make_host()
     try:
-        host.sink.prepare("things", fake.describe().entities[0])
+        host.sink.prepare("things", fake_connector.describe().entities[0])
     finally:
         del SCHEMA["properties"]["At"]
     things = [record(str(n), Total=Decimal("0.10"), At="2026-01-02T03:04:05.678Z") for n in range(3)]
-    host.sink.write(host.store.connection(connected), batch(1, *things))
+    host.sink.write(host.store.connection(connection_id), batch(1, *things))
     with host.database.read_transaction() as connection:
         row = connection.execute(
             sa.text("SELECT sum(total) AS total, min(at) AS at, min(record::json->>'Total') AS digits FROM things")
@@ -166,14 +165,18 @@ def test_postgresql_holds_exact_amounts_true_dates_and_moments(make_host, fake, 
 
 
 @needs_postgresql
-@pytest.mark.parametrize("kind", ["postgresql"])
-def test_a_connection_that_the_server_ends_is_told_and_nothing_is_lost(host, connected, fake, schema, server):
+@pytest.mark.parametrize("database_kind", ["postgresql"])
+def test_a_connection_that_the_server_ends_is_told_and_nothing_is_lost(
+    host, connection_id, fake_connector, postgresql_url, postgresql_server
+):
     def end(_=None):
-        name = schema.rsplit("=", 1)[1]
-        server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", [name])
+        name = postgresql_url.rsplit("=", 1)[1]
+        postgresql_server.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", [name]
+        )
 
-    fake.runs = [[batch(1, record("a"), more=True), batch(2, record("b"))]]
-    assert host.runner.sync(connected, "things", on_progress=end).new == 2  # between batches it goes unnoticed
+    fake_connector.runs = [[batch(1, record("a"), more=True), batch(2, record("b"))]]
+    assert host.runner.sync(connection_id, "things", on_progress=end).new == 2  # between batches it goes unnoticed
 
     def delete():
         with host.database.write_transaction() as connection:
@@ -186,11 +189,11 @@ def test_a_connection_that_the_server_ends_is_told_and_nothing_is_lost(host, con
     assert caught.value.reason == "database_unreachable"
     assert "BIZOSAAS_DATABASE_URL" in caught.value.remedy
     assert host.sink.count_rows("org-1", "things") == 2
-    assert host.store.entity_state(connected, "things").cursor == {"n": 2}
+    assert host.store.entity_state(connection_id, "things").cursor == {"n": 2}
 
 
 @needs_postgresql
-@pytest.mark.parametrize("kind", ["sqlite"])
+@pytest.mark.parametrize("database_kind", ["sqlite"])
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
@@ -213,11 +216,11 @@ def test_a_server_that_cannot_be_used_is_told_without_its_password(make_host, ur
 
 
 @only_sqlite
-def test_a_database_opened_read_only_is_named(make_host, host, connected):
+def test_a_database_opened_read_only_is_named(make_host, host, connection_id):
     host.close()
     url = f"sqlite:///file:{host.home / 'bizosaas.db'}?mode=ro&uri=true"
     readable = make_host(environ={"BIZOSAAS_DATABASE_URL": url})
-    assert readable.store.entity_states(connected) == []
+    assert readable.store.entity_states(connection_id) == []
     with pytest.raises(Misconfigured) as caught:
-        readable.runner.sync(connected, "things")
+        readable.runner.sync(connection_id, "things")
     assert caught.value.reason == "database_unwritable"

@@ -19,20 +19,20 @@ from bizosaas_xero.host.storage import leases
 from bizosaas_xero.host.storage.crypto import Keyring
 from bizosaas_xero.spec import App, Invalid, Misconfigured, ReconnectRequired, Unavailable
 from contract_tests.helpers.fake_connector import batch, record
-from contract_tests.host.conftest import only_sqlite
+from contract_tests.helpers.services import only_sqlite
 
 OTHER_KEY = Fernet.generate_key().decode()
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o077], ids=oct)
-def umask(request):
+def process_umask(request):
     before = os.umask(request.param)
     yield
     os.umask(before)
 
 
 @only_sqlite
-@pytest.mark.usefixtures("umask")
+@pytest.mark.usefixtures("process_umask")
 def test_files_are_for_the_owner_alone_whatever_the_umask(make_host, tmp_path):
     host = make_host(home=tmp_path / "made" / "too" / "home")
     host.sink.prepare("things", None)  # a write, so that -wal and -shm are there as well
@@ -44,7 +44,7 @@ def test_files_are_for_the_owner_alone_whatever_the_umask(make_host, tmp_path):
 
 
 @only_sqlite
-def test_no_secret_lies_in_the_database(host, connected):
+def test_no_secret_lies_in_the_database(host, connection_id):
     host.store.save_pending("fake", "app", "a-state", "pending-secret", timedelta(minutes=1), {})
     host.close()
     stored = b"".join(path.read_bytes() for path in host.home.glob("bizosaas.db*"))
@@ -60,14 +60,14 @@ def test_no_secret_lies_in_the_database(host, connected):
         ({"BIZOSAAS_SECRET_KEY": "not-a-key"}, "bad_secret_key"),
     ],
 )
-def test_a_wrong_key_is_named_at_once(make_host, connected, given, reason):
+def test_a_wrong_key_is_named_at_once(make_host, connection_id, given, reason):
     with pytest.raises(Misconfigured) as caught:
         make_host(environ=given)
     assert caught.value.reason == reason
     assert "not-a-key" not in str(caught.value)
 
 
-def test_a_lost_key_file_is_not_replaced(make_host, host, connected):
+def test_a_lost_key_file_is_not_replaced(make_host, host, connection_id):
     (host.home / "secret.key").unlink()
     with pytest.raises(Misconfigured) as caught:
         make_host()
@@ -75,7 +75,7 @@ def test_a_lost_key_file_is_not_replaced(make_host, host, connected):
     assert not (host.home / "secret.key").exists()
 
 
-def test_a_rotated_key_reencrypts_every_secret(make_host, host, connected):
+def test_a_rotated_key_reencrypts_every_secret(make_host, host, connection_id):
     old = (host.home / "secret.key").read_text()
     rotated = make_host(environ={"BIZOSAAS_SECRET_KEY": f"{OTHER_KEY}, {old}"})
     assert rotated.store.grant("fake", "app:user").version == 1
@@ -93,7 +93,7 @@ def test_key_creation_by_many_at_once_gives_one_key(tmp_path):
 
 
 @only_sqlite
-def test_a_damaged_database_is_named(make_host, host, connected):
+def test_a_damaged_database_is_named(make_host, host, connection_id):
     host.close()
     for path in host.home.glob("bizosaas.db-*"):
         path.unlink()
@@ -105,7 +105,7 @@ def test_a_damaged_database_is_named(make_host, host, connected):
 
 
 @only_sqlite
-def test_a_database_damaged_in_the_middle_is_named(make_host, host, connected):
+def test_a_database_damaged_in_the_middle_is_named(make_host, host, connection_id):
     host.close()
     path = host.home / "bizosaas.db"
     content = bytearray(path.read_bytes())
@@ -138,9 +138,9 @@ def test_a_locked_database_is_unavailable(make_host, host, monkeypatch):
 
 
 @only_sqlite
-def test_a_full_disk_is_named_and_what_was_stored_stays(host, connected):
+def test_a_full_disk_is_named_and_what_was_stored_stays(host, connection_id):
     host.sink.prepare("things", None)
-    kept = host.store.connection(connected)
+    kept = host.store.connection(connection_id)
     host.sink.write(kept, batch(1, record("a")))
     host.close()
     event.listen(
@@ -152,7 +152,7 @@ def test_a_full_disk_is_named_and_what_was_stored_stays(host, connected):
         host.sink.write(kept, batch(2, *(record(str(n), Text="x" * 5000) for n in range(50))))
     assert caught.value.reason == "database_full"
     assert host.sink.count_rows("org-1", "things") == 1
-    assert host.store.entity_state(connected, "things").cursor == {"n": 1}
+    assert host.store.entity_state(connection_id, "things").cursor == {"n": 1}
 
 
 def test_a_home_that_is_a_file_is_named(make_host, tmp_path):
@@ -185,7 +185,7 @@ def test_a_pending_is_good_once_and_not_for_ever(host, clock):
         host.store.take_pending("s2")
 
 
-def test_eight_need_the_same_expired_grant_and_one_refreshes(make_host, host, connected, fake, clock):
+def test_eight_need_the_same_expired_grant_and_one_refreshes(make_host, host, connection_id, fake_connector, clock):
     clock.sleep(3600)
     gate, tokens = threading.Barrier(8), []
 
@@ -202,7 +202,7 @@ def test_eight_need_the_same_expired_grant_and_one_refreshes(make_host, host, co
         thread.join()
     assert len(tokens) == 8
     assert {token.get_secret_value() for token in tokens} == {"access-2"}
-    assert [call["step"] for call in fake.auth_calls].count("refresh") == 1
+    assert [call["step"] for call in fake_connector.auth_calls].count("refresh") == 1
 
 
 def fresh(host, clock, refused=None):
@@ -210,7 +210,7 @@ def fresh(host, clock, refused=None):
     return grants.get_valid(host.report.connector("fake"), "app:user", refused)
 
 
-def test_a_grant_far_from_its_end_is_left_alone(host, connected, clock, fake):
+def test_a_grant_far_from_its_end_is_left_alone(host, connection_id, clock, fake_connector):
     clock.sleep(20 * 60)
     assert fresh(host, clock).version == 1
     clock.sleep(6 * 60)
@@ -218,24 +218,24 @@ def test_a_grant_far_from_its_end_is_left_alone(host, connected, clock, fake):
     assert fresh(host, clock, refused=2).version == 3
 
 
-def test_a_refresh_that_lost_to_another_worker_takes_the_others_grant(host, connected, clock, fake):
+def test_a_refresh_that_lost_to_another_worker_takes_the_others_grant(host, connection_id, clock, fake_connector):
     clock.sleep(3600)
-    fake.refresh_error = ReconnectRequired("used up")
-    fake.on_refresh = lambda: host.store.save_grant("fake", fake.mint())
+    fake_connector.refresh_error = ReconnectRequired("used up")
+    fake_connector.on_refresh = lambda: host.store.save_grant("fake", fake_connector.mint())
     assert fresh(host, clock).grant.access_token.get_secret_value() == "access-2"
 
 
-def test_a_dead_grant_is_believed_and_its_lease_given_back(host, connected, clock, fake):
+def test_a_dead_grant_is_believed_and_its_lease_given_back(host, connection_id, clock, fake_connector):
     clock.sleep(3600)
-    fake.refresh_error = ReconnectRequired("revoked")
+    fake_connector.refresh_error = ReconnectRequired("revoked")
     for _ in range(2):
         with pytest.raises(ReconnectRequired):
             fresh(host, clock)
     assert clock.slept == [3600]
 
 
-def test_while_the_other_side_is_away_a_token_is_used_to_its_end(host, connected, clock, fake):
-    fake.refresh_error = Unavailable("away")
+def test_while_the_other_side_is_away_a_token_is_used_to_its_end(host, connection_id, clock, fake_connector):
+    fake_connector.refresh_error = Unavailable("away")
     clock.sleep(27 * 60)
     assert fresh(host, clock).version == 1
     clock.sleep(4 * 60)
@@ -243,7 +243,7 @@ def test_while_the_other_side_is_away_a_token_is_used_to_its_end(host, connected
         fresh(host, clock)
 
 
-def test_the_lease_of_a_worker_that_died_runs_out(host, connected, clock, fake):
+def test_the_lease_of_a_worker_that_died_runs_out(host, connection_id, clock, fake_connector):
     clock.sleep(3600)
     held = host.store.grant("fake", "app:user")
     assert host.store.take_grant_lease(held, "dead", clock.now() + grants.LEASE_DURATION)
@@ -251,7 +251,7 @@ def test_the_lease_of_a_worker_that_died_runs_out(host, connected, clock, fake):
     assert 40 < sum(clock.slept[1:]) < 50
 
 
-def test_a_refresh_that_does_not_finish_is_told_with_its_process(host, connected, clock, fake):
+def test_a_refresh_that_does_not_finish_is_told_with_its_process(host, connection_id, clock, fake_connector):
     clock.sleep(3600)
     held = host.store.grant("fake", "app:user")
     assert host.store.take_grant_lease(held, leases.new_owner(), clock.now() + grants.LEASE_DURATION)
@@ -266,10 +266,12 @@ def test_a_refresh_that_does_not_finish_is_told_with_its_process(host, connected
         Grants(host.store, now=clock.now, sleep=sleep).get_valid(host.report.connector("fake"), "app:user")
     assert caught.value.reason == "refresh_stuck"
     assert f"(process {os.getpid()})" in caught.value.message
-    assert [call["step"] for call in fake.auth_calls].count("refresh") == 0
+    assert [call["step"] for call in fake_connector.auth_calls].count("refresh") == 0
 
 
-def test_a_beat_that_meets_a_busy_database_does_not_end_the_refresh(host, connected, clock, fake, monkeypatch):
+def test_a_beat_that_meets_a_busy_database_does_not_end_the_refresh(
+    host, connection_id, clock, fake_connector, monkeypatch
+):
     beats = threading.Semaphore(0)
 
     def busy(*_):
@@ -278,14 +280,14 @@ def test_a_beat_that_meets_a_busy_database_does_not_end_the_refresh(host, connec
 
     monkeypatch.setattr(grants, "LEASE_DURATION", timedelta(seconds=0.03))
     monkeypatch.setattr(host.store, "extend_grant_lease", busy)
-    fake.on_refresh = lambda: [beats.acquire(timeout=10) for _ in range(3)]
+    fake_connector.on_refresh = lambda: [beats.acquire(timeout=10) for _ in range(3)]
     clock.sleep(3600)
     assert fresh(host, clock).version == 2
 
 
-def test_a_new_consent_replaces_the_grant_and_keeps_the_connection(host, connected, clock, fake):
+def test_a_new_consent_replaces_the_grant_and_keeps_the_connection(host, connection_id, clock, fake_connector):
     url = host.connections.begin_consent("fake", App(client_id="app", client_secret="app-secret"))
     offer = host.connections.finish_consent(f"http://localhost/?{url.split('?')[1]}")
     assert offer.identity == "app:user"
     assert host.store.grant("fake", "app:user").version == 2
-    assert [item.id for item in host.store.connections()] == [connected]
+    assert [item.id for item in host.store.connections()] == [connection_id]

@@ -30,15 +30,15 @@ RULES = [
 
 
 @pytest.fixture
-def told(host, connected, fake):
+def new_events(host, connection_id, fake_connector):
     """Sync one batch after another, and return the names and keys of the events that are new."""
-    fake.events, fake.deal = list(RULES), ["Deal", "Contact.Name"]
+    fake_connector.events, fake_connector.deal = list(RULES), ["Deal", "Contact.Name"]
     seen = [0]
 
     def tell(*records, run=True):
         if run:
-            fake.runs = [[batch(len(fake.calls) + 1, *records)]]
-            assert host.runner.sync(connected, "things").problem is None
+            fake_connector.runs = [[batch(len(fake_connector.calls) + 1, *records)]]
+            assert host.runner.sync(connection_id, "things").problem is None
         found = host.events.list_since(seen[0])
         seen[0] = max([seen[0], *(event.id for event in found)])
         return [(event.name, event.key) for event in found]
@@ -46,36 +46,36 @@ def told(host, connected, fake):
     return tell
 
 
-def test_history_is_no_news_and_each_change_is_told_once(told):
-    assert told(record("a", Open=False), record("b", Open=True, Total=Decimal(500))) == []
-    assert told(record("b", Open=False, Total=Decimal(500))) == [("closed", "b")]
-    assert told(record("b", Open=False, Total=Decimal(500))) == []
-    assert told(record("c", Open=False)) == [("closed", "c")], "a new record, once the first reading is done"
-    assert told(record("b", Open=True, Total=Decimal(500)), record("b", Open=False, Total=Decimal(500))) == []
-    assert told(record("b", Open=True, Total=Decimal(50))) == []
-    assert told(record("b", Open=False, Total=Decimal(500))) == [("closed", "b"), ("big", "b")]
-    assert told(record("b", Open=False, Total=Decimal("500.50"))) == [("big", "b")], "the amount is emitted again"
+def test_history_is_no_news_and_each_change_is_told_once(new_events):
+    assert new_events(record("a", Open=False), record("b", Open=True, Total=Decimal(500))) == []
+    assert new_events(record("b", Open=False, Total=Decimal(500))) == [("closed", "b")]
+    assert new_events(record("b", Open=False, Total=Decimal(500))) == []
+    assert new_events(record("c", Open=False)) == [("closed", "c")], "a new record, once the first reading is done"
+    assert new_events(record("b", Open=True, Total=Decimal(500)), record("b", Open=False, Total=Decimal(500))) == []
+    assert new_events(record("b", Open=True, Total=Decimal(50))) == []
+    assert new_events(record("b", Open=False, Total=Decimal(500))) == [("closed", "b"), ("big", "b")]
+    assert new_events(record("b", Open=False, Total=Decimal("500.50"))) == [("big", "b")], "the amount is emitted again"
 
 
-def test_days_pass_in_the_organisations_time_zone(host, connected, told, clock):
-    host.configure(connected, {"timezone": "Pacific/Auckland"})  # where it is 1 a.m. of 2 March
+def test_days_pass_in_the_organisations_time_zone(host, connection_id, new_events, clock):
+    host.configure(connection_id, {"timezone": "Pacific/Auckland"})  # where it is 1 a.m. of 2 March
     due = {"Open": True, "Date": date(2026, 3, 2)}
-    assert told(record("a", **due), record("b", Open=True, Date=date(2026, 2, 1))) == []
+    assert new_events(record("a", **due), record("b", Open=True, Date=date(2026, 2, 1))) == []
     clock.sleep(22 * 3600)
-    assert told() == []
+    assert new_events() == []
     clock.sleep(3600)
-    assert told() == [("late", "a")]
-    assert told() == []
-    assert told(record("c", **due)) == [("late", "c")], "new, and late already"
+    assert new_events() == [("late", "a")]
+    assert new_events() == []
+    assert new_events(record("c", **due)) == [("late", "c")], "new, and late already"
     clock.sleep(86_400)
-    assert told(record("a", **due, More=1)) == []
-    assert told(record("a", Open=False, Date=date(2026, 3, 2))) == [("closed", "a")]
-    assert told(record("a", **due)) == [("late", "a")], "opened again, it is late again"
+    assert new_events(record("a", **due, More=1)) == []
+    assert new_events(record("a", Open=False, Date=date(2026, 3, 2))) == [("closed", "a")]
+    assert new_events(record("a", **due)) == [("late", "a")], "opened again, it is late again"
 
 
-def test_an_event_carries_the_deal_and_what_people_ask_for(host, told):
-    told()
-    told(record("a", Open=False, Contact={"Name": "Ann"}), record("b", Open=False, Deal="deal-7"))
+def test_an_event_carries_the_deal_and_what_people_ask_for(host, new_events):
+    new_events()
+    new_events(record("a", Open=False, Contact={"Name": "Ann"}), record("b", Open=False, Deal="deal-7"))
     first, second = host.events.list_since()
     assert (first.deal, second.deal) == ("Ann", "deal-7")
     assert first.data == {"total": None, "date": None, "open": False, "contact": "Ann"}
@@ -83,8 +83,8 @@ def test_an_event_carries_the_deal_and_what_people_ask_for(host, told):
     assert json.dumps(first.to_dict())
 
 
-def test_an_event_is_stored_with_its_row_or_not_at_all(host, connected, told, fake):
-    told(record("a", Open=True))
+def test_an_event_is_stored_with_its_row_or_not_at_all(host, connection_id, new_events, fake_connector):
+    new_events(record("a", Open=True))
     write = host.sink.write
 
     class Cut(Exception):
@@ -100,12 +100,12 @@ def test_an_event_is_stored_with_its_row_or_not_at_all(host, connected, told, fa
 
     host.sink.write = cut
     host.events._database = host.database
-    fake.runs = [[batch(9, record("a", Open=False))]]
+    fake_connector.runs = [[batch(9, record("a", Open=False))]]
     with pytest.raises(KeyboardInterrupt):
-        host.runner.sync(connected, "things")
+        host.runner.sync(connection_id, "things")
     host.sink.write = write
-    assert told(run=False) == []
-    assert told(record("a", Open=False)) == [("closed", "a")]
+    assert new_events(run=False) == []
+    assert new_events(record("a", Open=False)) == [("closed", "a")]
 
 
 class _Joined:
@@ -126,24 +126,24 @@ class _Joined:
 things = st.lists(st.tuples(st.sampled_from("ab"), st.booleans()), max_size=3)
 
 
-@pytest.mark.parametrize("kind", ["sqlite"])
+@pytest.mark.parametrize("database_kind", ["sqlite"])
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=st.lists(st.tuples(things, st.booleans()), max_size=6))
-def test_any_history_read_again_and_again_tells_each_change_once(host, told, history):
+def test_any_history_read_again_and_again_tells_each_change_once(host, new_events, history):
     with host.database.write_transaction() as connection:
         for table in ("things", "host_events", "host_entities"):
             if sa.inspect(connection).has_table(table):
                 connection.execute(sa.text(f"DELETE FROM {table}"))  # noqa: S608
-    told(run=False)
-    told()
+    new_events(run=False)
+    new_events()
     state, expected = {}, []
     for changes, twice in history:
         newest = dict(changes)
         expected += [("closed", key) for key, is_open in newest.items() if not is_open and state.get(key, True)]
         state |= newest
-        told(*(record(key, Open=is_open) for key, is_open in newest.items()))
+        new_events(*(record(key, Open=is_open) for key, is_open in newest.items()))
         if twice:
-            told(*(record(key, Open=is_open) for key, is_open in state.items()))
+            new_events(*(record(key, Open=is_open) for key, is_open in state.items()))
     assert sorted((event.name, event.key) for event in host.events.list_since()) == sorted(expected)
 
 
@@ -186,45 +186,47 @@ class Receiver:
 
 
 @pytest.fixture
-def receiver(host):
+def event_receiver(host):
     host.webhooks._post = Receiver()
     return host.webhooks._post
 
 
-def test_events_are_posted_in_order_signed_and_again_until_taken(host, connected, told, receiver, clock):
-    secret = host.webhooks.set_url(connected, "https://crm.example/hook?x=1")
-    told()
-    told(record("a", Open=False), record("b", Open=False))
-    receiver.answers = [ConnectionRefusedError(), 500]
-    assert (host.webhooks.deliver_due().done, len(receiver.came)) == (0, 1)
+def test_events_are_posted_in_order_signed_and_again_until_taken(
+    host, connection_id, new_events, event_receiver, clock
+):
+    secret = host.webhooks.set_url(connection_id, "https://crm.example/hook?x=1")
+    new_events()
+    new_events(record("a", Open=False), record("b", Open=False))
+    event_receiver.answers = [ConnectionRefusedError(), 500]
+    assert (host.webhooks.deliver_due().done, len(event_receiver.came)) == (0, 1)
     assert host.webhooks.deliver_due().failed == 0, "not yet due again"
     clock.sleep(10)
     assert host.webhooks.deliver_due().failed == 1
     clock.sleep(20)
     assert host.webhooks.deliver_due().done == 2
     assert host.webhooks.deliver_due().done == 0
-    keys = [json.loads(body)["key"] for _, body, _ in receiver.came]
+    keys = [json.loads(body)["key"] for _, body, _ in event_receiver.came]
     assert keys == ["a", "a", "a", "b"]
-    url, body, headers = receiver.came[-1]
+    url, body, headers = event_receiver.came[-1]
     assert url == "https://crm.example/hook?x=1"
     signed = f"{headers['X-Bizosaas-Timestamp']}.".encode() + body
     expected = hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
     assert headers["X-Bizosaas-Signature"] == f"sha256={expected}"
     assert sign(secret, headers["X-Bizosaas-Timestamp"], body) == expected
-    assert secret not in json.dumps(host.store.connection(connected).preferences)
+    assert secret not in json.dumps(host.store.connection(connection_id).preferences)
 
 
-def test_doctor_tells_what_was_not_delivered(host, connected, told, receiver, clock, monkeypatch):
+def test_doctor_tells_what_was_not_delivered(host, connection_id, new_events, event_receiver, clock, monkeypatch):
     def events():
         return [(found.level, found.message) for found in host.doctor.examine() if found.part == "events"]
 
-    told()
+    new_events()
     assert events() == []
-    host.webhooks.set_url(connected, "https://crm.example/hook?token=x")
+    host.webhooks.set_url(connection_id, "https://crm.example/hook?token=x")
     assert events() == [("ok", "Events are posted to crm.example.")]
-    told(record("a", Open=False), record("b", Open=False))
+    new_events(record("a", Open=False), record("b", Open=False))
     assert events()[0][0] == "ok", "not tried yet"
-    receiver.answers = [500, OSError("away"), 500]
+    event_receiver.answers = [500, OSError("away"), 500]
     host.webhooks.deliver_due()
     clock.sleep(7200)
     host.webhooks.deliver_due()
@@ -235,22 +237,22 @@ def test_doctor_tells_what_was_not_delivered(host, connected, told, receiver, cl
     assert events() == [("warning", "Never taken by crm.example, and sent no more: 1 of the events.")]
     clock.sleep(7200)
     host.webhooks.deliver_due()
-    assert host.webhooks.backlog(connected) == webhooks.Backlog(0, 0, 1)
+    assert host.webhooks.backlog(connection_id) == webhooks.Backlog(0, 0, 1)
 
 
-def test_nothing_is_posted_unless_asked_for_or_after_it_was_taken_back(host, connected, told, receiver):
-    told()
-    told(record("a", Open=False))
-    host.webhooks.set_url(connected, "https://crm.example/")
-    host.webhooks.set_url(connected, None)
-    told(record("b", Open=False))
+def test_nothing_is_posted_unless_asked_for_or_after_it_was_taken_back(host, connection_id, new_events, event_receiver):
+    new_events()
+    new_events(record("a", Open=False))
+    host.webhooks.set_url(connection_id, "https://crm.example/")
+    host.webhooks.set_url(connection_id, None)
+    new_events(record("b", Open=False))
     assert host.webhooks.deliver_due().done == 0
 
 
 @pytest.mark.parametrize("url", ["http://crm.example/", "ftp://x/", "https://u:p@x/", "https://", "x", "http://[::1"])
-def test_unsafe_webhook_addresses_are_refused(host, connected, url):
+def test_unsafe_webhook_addresses_are_refused(host, connection_id, url):
     with pytest.raises(Invalid):
-        host.webhooks.set_url(connected, url)
+        host.webhooks.set_url(connection_id, url)
 
 
 def test_the_request_of_a_webhook_is_signed(tmp_path):
@@ -280,14 +282,14 @@ def test_the_request_of_a_webhook_is_signed(tmp_path):
         http_post(f"http://127.0.0.1:{server.server_port}/", b"", {})
 
 
-def test_a_rotated_key_makes_the_old_one_needless(make_host, host, connected, told, receiver):
+def test_a_rotated_key_makes_the_old_one_needless(make_host, host, connection_id, new_events, event_receiver):
     from cryptography.fernet import Fernet
 
-    secret = host.webhooks.set_url(connected, "https://crm.example/")
+    secret = host.webhooks.set_url(connection_id, "https://crm.example/")
     new, old = Fernet.generate_key().decode(), (host.home / "secret.key").read_text()
     both = make_host(environ={"BIZOSAAS_SECRET_KEY": f"{new},{old}"})
     assert both.store.rotate_key() == 4, "the check, the app's secret, the grant and the call-back's secret"
     only = make_host(environ={"BIZOSAAS_SECRET_KEY": new})
     assert only.store.grant("fake", "app:user").grant.access_token.get_secret_value() == "access-1"
     assert only.store.app("fake", "app").app.client_secret.get_secret_value() == "app-secret"
-    assert only.store.decrypt(only.store.connection(connected).preferences["callback"]["secret"]) == secret
+    assert only.store.decrypt(only.store.connection(connection_id).preferences["callback"]["secret"]) == secret

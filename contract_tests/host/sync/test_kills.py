@@ -12,18 +12,13 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
-from bizosaas_xero.sandbox import serve
 from contract_tests.helpers import processes
+
+pytestmark = pytest.mark.xero_sandbox(invoices=300, seed=5)
 
 ENTITIES = ["invoices", "contacts", "accounts"]
 KEPT = {"first_seen", "changed_at"}
 """When a row was stored: that differs, however often a sync was killed."""
-
-
-@pytest.fixture(scope="module")
-def box():
-    with serve(invoices=300, seed=5, limits=False) as served:
-        yield served
 
 
 def tables(host):
@@ -55,9 +50,9 @@ def whole(host, connection):
         assert outcome.complete is not False
 
 
-def change(box, number):
+def change(shared_sandbox_server, number):
     """Let some invoices be paid and some contacts be archived: other ones each time."""
-    store = box.sandbox.store(box.info["organisations"][0]["id"])
+    store = shared_sandbox_server.sandbox.store(shared_sandbox_server.info["organisations"][0]["id"])
     invoices = [row["InvoiceID"] for row in store.rows("Invoices") if row["Type"] == "ACCREC"]
     contacts = [row["ContactID"] for row in store.rows("Contacts")]
     status = "PAID" if number % 2 else "AUTHORISED"
@@ -66,8 +61,8 @@ def change(box, number):
     store.edit("Contacts", contacts[number % len(contacts)], {"ContactStatus": "ARCHIVED"})
 
 
-def killed(home, environ, connection, seconds):
-    process, _ = processes.started(processes.sync, home, environ, connection, ENTITIES, 0)
+def killed(host_home, host_environ, connection, seconds):
+    process, _ = processes.started(processes.sync, host_home, host_environ, connection, ENTITIES, 0)
     time.sleep(seconds)
     alive = process.is_alive()
     process.kill()
@@ -75,25 +70,25 @@ def killed(home, environ, connection, seconds):
     return alive
 
 
-def loop(box, tmp_path, environ, points):
+def loop(shared_sandbox_server, tmp_path, host_environ, points):
     """Kill at random points of first and of incremental syncs, and compare with an undisturbed twin."""
     chance = random.Random(7)
     struck = 0
     with (
         processes.opened(tmp_path / "twin", {}) as twin,
-        processes.opened(tmp_path / "home", environ) as host,
+        processes.opened(tmp_path / "home", host_environ) as host,
     ):
         settings = {"page_size": 10, "overlap": 86_400}
-        undisturbed, connection = (processes.connect(each, box, **settings) for each in (twin, host))
+        undisturbed, connection = (processes.connect(each, shared_sandbox_server, **settings) for each in (twin, host))
         began = time.monotonic()
         whole(twin, undisturbed)
         length = time.monotonic() - began
         for number in range(points):
-            struck += killed(tmp_path / "home", environ, connection, chance.uniform(0.02, length))
+            struck += killed(tmp_path / "home", host_environ, connection, chance.uniform(0.02, length))
             if number % 5 == 1:  # in between, several kills strike the same read
                 whole(host, connection)
                 assert tables(host) == tables(twin), number
-                change(box, number)
+                change(shared_sandbox_server, number)
                 whole(twin, undisturbed)
         whole(host, connection)
         assert tables(host) == tables(twin)
@@ -102,10 +97,10 @@ def loop(box, tmp_path, environ, points):
         return len(tables(host)["events"])
 
 
-def test_a_sync_killed_at_five_points_loses_nothing(box, tmp_path, environ):
-    loop(box, tmp_path, environ, 5)
+def test_a_sync_killed_at_five_points_loses_nothing(shared_sandbox_server, tmp_path, host_environ):
+    loop(shared_sandbox_server, tmp_path, host_environ, 5)
 
 
 @pytest.mark.slow
-def test_a_sync_killed_at_fifty_points_loses_nothing(box, tmp_path, environ):
-    assert loop(box, tmp_path, environ, 50) > 20, "events were emitted, each once"
+def test_a_sync_killed_at_fifty_points_loses_nothing(shared_sandbox_server, tmp_path, host_environ):
+    assert loop(shared_sandbox_server, tmp_path, host_environ, 50) > 20, "events were emitted, each once"

@@ -17,22 +17,22 @@ APP = App(client_id="app", client_secret="app-secret", redirect_uri="http://loca
 
 
 @pytest.fixture
-def both(host, fake):
+def two_organisations(host, fake_connector):
     """Connect two organisations; ``slow`` waits until the event that is returned is set."""
-    fake.organisations = [Organisation(id=name, name=name) for name in ("slow", "quick")]
+    fake_connector.organisations = [Organisation(id=name, name=name) for name in ("slow", "quick")]
     url = host.connections.begin_consent("fake", APP)
     offer = host.connections.finish_consent(f"http://localhost/callback?code=c&{url.split('?')[1]}")
-    for organisation in fake.organisations:
+    for organisation in fake_connector.organisations:
         host.connections.choose(offer, organisation.id)
     released = threading.Event()
 
     def sync_entity(connection, entity, cursor, options):
-        fake.calls.append({"organisation": connection["organisation_id"], **options})
+        fake_connector.calls.append({"organisation": connection["organisation_id"], **options})
         if connection["organisation_id"] == "slow":
             assert released.wait(20)
         yield batch(1)
 
-    fake.sync_entity = sync_entity
+    fake_connector.sync_entity = sync_entity
     yield released
     released.set()
     host.scheduler.stop()
@@ -42,22 +42,24 @@ def names(outcomes):
     return [connection.organisation for connection, _ in outcomes]
 
 
-def test_a_slow_organisation_holds_up_no_other_and_its_outcome_comes_later(host, both, fake, clock, monkeypatch):
+def test_a_slow_organisation_holds_up_no_other_and_its_outcome_comes_later(
+    host, two_organisations, fake_connector, clock, monkeypatch
+):
     monkeypatch.setattr(scheduler, "PATIENCE_SECONDS", 0.2)
     until(lambda: names(host.scheduler.run_due(workers=4)) == ["quick"])
     clock.sleep(1000)
     until(lambda: names(host.scheduler.run_due(workers=4)) == ["quick"])  # again, while the slow one still runs
-    assert sum(call["organisation"] == "slow" for call in fake.calls) == 1
-    both.set()
+    assert sum(call["organisation"] == "slow" for call in fake_connector.calls) == 1
+    two_organisations.set()
     assert until(lambda: "slow" in names(host.scheduler.run_due(workers=4)))
 
 
-def test_the_pool_waits_five_seconds_for_a_limit_and_a_single_sync_longer(host, both, fake):
-    both.set()
+def test_the_pool_waits_five_seconds_for_a_limit_and_a_single_sync_longer(host, two_organisations, fake_connector):
+    two_organisations.set()
     assert sorted(names(host.scheduler.run_due(workers=4))) == ["quick", "slow"]
-    assert {call["max_wait"] for call in fake.calls} == {5.0}
+    assert {call["max_wait"] for call in fake_connector.calls} == {5.0}
     host.runner.sync("fake:quick", "things")
-    assert fake.calls[-1]["max_wait"] == 65.0
+    assert fake_connector.calls[-1]["max_wait"] == 65.0
 
 
 def test_a_receiver_that_sends_a_byte_at_a_time_meets_a_deadline(monkeypatch):
@@ -86,7 +88,7 @@ def test_a_receiver_that_sends_a_byte_at_a_time_meets_a_deadline(monkeypatch):
         thread.join()
 
 
-def test_a_receiver_that_does_not_answer_delays_no_other_receiver(make_host, both, clock):
+def test_a_receiver_that_does_not_answer_delays_no_other_receiver(make_host, two_organisations, clock):
     host = make_host()
     gate, came = threading.Event(), []
 

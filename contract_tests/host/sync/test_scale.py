@@ -15,9 +15,9 @@ PEAK = 160_000
 """Kilobytes."""
 
 
-def read_all(answers, home, connection):
+def read_all(answers, host_home, connection):
     """Sync invoices and bills, and answer with what came and the peak of memory."""
-    with processes.opened(home, {}) as host:
+    with processes.opened(host_home, {}) as host:
         found = [host.runner.sync(connection, entity).to_dict() for entity in ("invoices", "bills")]
     answers.put((found, peak_kb()))
 

@@ -17,18 +17,18 @@ NOTHING = {"unmatched", "duplicate", "same_amount_other_date", "other_amount_sam
 
 
 @pytest.fixture(scope="module")
-def sandbox():
+def statement_sandbox():
     return Sandbox(600, 5, clock=Clock(lambda: 1.79e9))
 
 
 @pytest.fixture(scope="module")
-def statement(sandbox):
-    return generate_statement(sandbox.store(), 3, SINCE, TO)
+def statement(statement_sandbox):
+    return generate_statement(statement_sandbox.store(), 3, SINCE, TO)
 
 
 @pytest.fixture(scope="module")
-def entries(sandbox):
-    return {(e.entity, e.id, e.account): e for e in read_bank_entries(sandbox.store())}
+def statement_entries(statement_sandbox):
+    return {(e.entity, e.id, e.account): e for e in read_bank_entries(statement_sandbox.store())}
 
 
 def of(statement, kind):
@@ -44,7 +44,7 @@ def test_a_statement_holds_every_kind_of_line(statement):
     assert {line["line_id"] for line in statement.lines} == set(statement.answers)
 
 
-def test_the_answers_account_for_the_books(sandbox, statement, entries):
+def test_the_answers_account_for_the_books(statement_sandbox, statement, statement_entries):
     """Each entry of these days is on one line, on two parts, or missing; and the amounts add up."""
     seen = Counter()
     for line in statement.lines:
@@ -56,7 +56,7 @@ def test_the_answers_account_for_the_books(sandbox, statement, entries):
     gone = {(m["entity"], m["id"], m["account_id"]) for m in statement.missing}
     assert not gone & set(seen)
     seen.update(dict.fromkeys(gone, 0))
-    booked_here = {key: e.amount for key, e in entries.items() if SINCE <= e.date <= TO}
+    booked_here = {key: e.amount for key, e in statement_entries.items() if SINCE <= e.date <= TO}
     assert set(seen) == set(booked_here)
     assert all(seen[key] == amount for key, amount in booked_here.items() if key not in gone)
 
@@ -70,7 +70,7 @@ def test_the_amounts_of_lines_and_answers_agree(statement):
         assert line["amount"] == round(line["amount"], 2) != 0
 
 
-def test_near_misses_belong_to_nothing(statement, entries):
+def test_near_misses_belong_to_nothing(statement, statement_entries):
     """What looks alike and is not: by date, by amount, twice."""
     by_entry = {}
     for line in statement.lines:
@@ -88,7 +88,7 @@ def test_near_misses_belong_to_nothing(statement, entries):
         assert len({match["id"] for match in answer["matches"]}) == 2
     for line, answer in of(statement, "typo"):
         match = answer["matches"][0]
-        entry = entries[match["entity"], match["id"], line["account_id"]]
+        entry = statement_entries[match["entity"], match["id"], line["account_id"]]
         assert line["reference"] != entry.reference
     for line, _ in of(statement, "no_reference"):
         assert line["reference"] == ""
@@ -105,19 +105,19 @@ def test_lines_hold_nothing_that_a_bank_does_not_know(statement):
     assert [line["date"] for line in statement.lines] == sorted(line["date"] for line in statement.lines)
 
 
-def test_the_same_seed_gives_the_same_statement(sandbox, statement):
-    again = generate_statement(sandbox.store(), 3, SINCE, TO)
+def test_the_same_seed_gives_the_same_statement(statement_sandbox, statement):
+    again = generate_statement(statement_sandbox.store(), 3, SINCE, TO)
     assert (again.lines, again.answers, again.missing) == (
         statement.lines,
         statement.answers,
         statement.missing,
     )
-    other = generate_statement(sandbox.store(), 4, SINCE, TO)
+    other = generate_statement(statement_sandbox.store(), 4, SINCE, TO)
     assert answers_by_line(other.answers) != answers_by_line(statement.answers)
 
 
-def test_the_default_is_the_last_90_days_of_every_account(sandbox):
-    store = sandbox.store()
+def test_the_default_is_the_last_90_days_of_every_account(statement_sandbox):
+    store = statement_sandbox.store()
     account = store.account_id("091")
     made = generate_statement(store, 1, account=account)
     assert {line["account_id"] for line in made.lines} == {account}
@@ -129,7 +129,7 @@ def test_the_default_is_the_last_90_days_of_every_account(sandbox):
         generate_statement(store, 1, TO, SINCE)
 
 
-def test_batches_and_transfers_are_one_line(sandbox):
+def test_batches_and_transfers_are_one_line(statement_sandbox):
     store = Sandbox(40, 5, clock=Clock(lambda: 1.79e9)).store()
     loose = [row for row in store.rows("Payments") if "BatchPaymentID" not in row]
     payments = [row for row in loose if row["Status"] == "AUTHORISED"][:2]
@@ -151,8 +151,8 @@ def test_batches_and_transfers_are_one_line(sandbox):
     assert not {row["PaymentID"] for row in payments} & {e.id for e in found}
 
 
-def test_statements_are_made_over_http(box):
-    with httpx.Client(base_url=f"{box.url}/_sandbox") as control:
+def test_statements_are_made_over_http(sandbox_server):
+    with httpx.Client(base_url=f"{sandbox_server.url}/_sandbox") as control:
         asked = {"from": "2001-01-01", "seed": 2}
         made = control.post("/statements", json=asked)
         assert made.status_code == 201
@@ -161,7 +161,7 @@ def test_statements_are_made_over_http(box):
         answers = control.get(f"/statements/{body['id']}/answers").json()
         assert [a["line_id"] for a in answers["answers"]] == sorted(line["line_id"] for line in body["lines"])
         assert control.post("/statements", json=asked).json()["lines"] == body["lines"]
-        second = box.info["organisations"][1]["id"]
+        second = sandbox_server.info["organisations"][1]["id"]
         assert control.post("/statements", json={**asked, "organisation": second}).json()["lines"] != body["lines"]
         assert control.get("/statements/9/answers").status_code == 404
         for bad in ({"from": "shoe"}, {"shoe": 1}, {"account": "x"}, {"seed": "x"}):

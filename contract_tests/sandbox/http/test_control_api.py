@@ -13,15 +13,15 @@ from bizosaas_xero.sandbox import Clock, Sandbox, serve
 
 
 @pytest.fixture
-def control(box):
-    with httpx.Client(base_url=f"{box.url}/_sandbox") as http:
+def control(sandbox_server):
+    with httpx.Client(base_url=f"{sandbox_server.url}/_sandbox") as http:
         yield http
 
 
-def test_info_lists_addresses_organisations_and_apps(box, control):
+def test_info_lists_addresses_organisations_and_apps(sandbox_server, control):
     info = control.get("/").json()
     assert info.pop("faults") == []
-    assert info == box.info
+    assert info == sandbox_server.info
     assert list(info) == [
         "api_url",
         "identity_url",
@@ -37,7 +37,7 @@ def test_info_lists_addresses_organisations_and_apps(box, control):
     assert json.loads(json.dumps(info)) == info
 
 
-def test_the_log_holds_no_secret(client, box, control):
+def test_the_log_holds_no_secret(client, sandbox_server, control):
     client.refresh(client.token["refresh_token"])
     client.http.get(client.authorize_url())
     client.get("Invoices", {"If_Modified_Since": "2026-01-01T00:00:00", "User_Agent": "me/1"}, page=1)
@@ -97,10 +97,10 @@ def test_limits_can_be_set_and_reset(client, control):
     assert control.post("/limits", json={"shoe": 1}).status_code == 400
 
 
-def test_consent_can_be_given_without_a_browser(make, box, control):
-    client = make()
-    url = f"{box.url}{client.authorize_url()}"
-    second = box.info["organisations"][1]["id"]
+def test_consent_can_be_given_without_a_browser(make_client, sandbox_server, control):
+    client = make_client()
+    url = f"{sandbox_server.url}{client.authorize_url()}"
+    second = sandbox_server.info["organisations"][1]["id"]
     done = control.post("/consent", json={"url": url, "organisations": [second], "user": "adviser"}).json()
     assert done["callback_url"].startswith("http://localhost:8742/callback?code=")
     no = control.post("/consent", json={"url": url, "allow": False}).json()
@@ -118,7 +118,7 @@ def test_consent_can_be_given_without_a_browser(make, box, control):
     assert "error=invalid_scope" in refused["callback_url"]
 
 
-def test_rows_can_be_read_and_changed(client, box, control):
+def test_rows_can_be_read_and_changed(client, sandbox_server, control):
     path = f"/data/{client.tenant}"
     raw = control.get(f"{path}/Invoices").json()
     assert raw["count"] == 60
@@ -158,8 +158,8 @@ def test_only_loopback_addresses_are_bound_by_default():
         assert httpx.get(f"http://127.0.0.1:{box.url.rpartition(':')[2]}/_sandbox/").status_code == 200
 
 
-def test_a_taken_port_is_an_oserror(box):
-    with pytest.raises(OSError, match="in use"), serve(invoices=1, port=int(box.url.rpartition(":")[2])):
+def test_a_taken_port_is_an_oserror(sandbox_server):
+    with pytest.raises(OSError, match="in use"), serve(invoices=1, port=int(sandbox_server.url.rpartition(":")[2])):
         pass
 
 
@@ -174,7 +174,7 @@ def test_the_same_seed_gives_the_same_sandbox():
     assert made(3)[1] != made(4)[1]
 
 
-def test_tokens_do_not_repeat_with_the_seed(make, client):
+def test_tokens_do_not_repeat_with_the_seed(make_client, client):
     clock = Clock(lambda: 1.79e9)
     tokens = Sandbox(1, 7, clock=clock).tokens
     assert tokens.new_guid() != Sandbox(1, 7, clock=clock).tokens.new_guid()

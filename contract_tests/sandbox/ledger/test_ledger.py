@@ -11,7 +11,7 @@ from bizosaas_xero.sandbox.ledger.ledger import ACCRUAL, CASH, sum_by_account, y
 
 
 @pytest.fixture(scope="module")
-def sandbox():
+def ledger_sandbox():
     return Sandbox(800, 2)
 
 
@@ -33,9 +33,9 @@ def open_receivables(store):
 
 
 @pytest.mark.parametrize("basis", [ACCRUAL, CASH])
-def test_the_postings_of_every_organisation_net_to_zero(sandbox, basis):
-    for organisation in sandbox.organisations:
-        ledger = sandbox.store(organisation.id).ledger
+def test_the_postings_of_every_organisation_net_to_zero(ledger_sandbox, basis):
+    for organisation in ledger_sandbox.organisations:
+        ledger = ledger_sandbox.store(organisation.id).ledger
         by_source = {}
         for posting in ledger.postings(basis):
             key = posting.source, posting.source_id
@@ -44,21 +44,21 @@ def test_the_postings_of_every_organisation_net_to_zero(sandbox, basis):
         assert set(by_source.values()) == {Decimal(0)}, "each document nets to zero by itself"
 
 
-def test_receivables_are_the_sum_of_open_documents(sandbox):
-    for organisation in sandbox.organisations:
-        store = sandbox.store(organisation.id)
+def test_receivables_are_the_sum_of_open_documents(ledger_sandbox):
+    for organisation in ledger_sandbox.organisations:
+        store = ledger_sandbox.store(organisation.id)
         assert store.ledger.balances(store.today())[store.system_account("DEBTORS")] == open_receivables(store)
 
 
-def test_only_approved_documents_post(sandbox):
-    store = sandbox.store()
+def test_only_approved_documents_post(ledger_sandbox):
+    store = ledger_sandbox.store()
     for row in store.rows("Invoices"):
         posted = store.ledger.postings_of("Invoices", row["InvoiceID"])
         assert bool(posted) == (row["Status"] in {"AUTHORISED", "PAID"})
 
 
-def test_a_changed_document_is_posted_again(sandbox):
-    store = sandbox.store()
+def test_a_changed_document_is_posted_again(ledger_sandbox):
+    store = ledger_sandbox.store()
     row = next(r for r in store.rows("Invoices") if r["Status"] == "AUTHORISED" and not r["Payments"])
     before = list(store.ledger.postings())
     store.edit("Invoices", row["InvoiceID"], {"Status": "VOIDED"})
@@ -68,8 +68,8 @@ def test_a_changed_document_is_posted_again(sandbox):
     assert sum_by_account(store.ledger.postings(), store.today()) == sum_by_account(before, store.today())
 
 
-def test_the_cash_basis_counts_paid_shares_only(sandbox):
-    store = sandbox.store()
+def test_the_cash_basis_counts_paid_shares_only(ledger_sandbox):
+    store = ledger_sandbox.store()
     row = next(
         r for r in store.rows("Invoices")
         if r["Status"] == "AUTHORISED" and r["Payments"] and r["CurrencyRate"] == 1
@@ -80,8 +80,8 @@ def test_the_cash_basis_counts_paid_shares_only(sandbox):
     assert abs(sum(p.amount for p in cash if p.account_id != bank)) == row["AmountPaid"]
 
 
-def test_profit_of_earlier_years_is_in_retained_earnings(sandbox):
-    store = sandbox.store()
+def test_profit_of_earlier_years_is_in_retained_earnings(ledger_sandbox):
+    store = ledger_sandbox.store()
     today = store.today()
     start = year_start(store.organisation, today)
     assert (start.month, start.day) == (4, 1)
@@ -93,8 +93,8 @@ def test_profit_of_earlier_years_is_in_retained_earnings(sandbox):
     assert sum(begun.values()) == sum(ended.values()) == 0
 
 
-def test_foreign_money_is_revalued_in_reports_only(sandbox):
-    store = sandbox.store()
+def test_foreign_money_is_revalued_in_reports_only(ledger_sandbox):
+    store = ledger_sandbox.store()
     made = store.ledger.revaluations(store.today())
     assert made
     assert sum(p.amount for p in made) == 0

@@ -10,8 +10,8 @@ from bizosaas_xero.sandbox.core.clock import Clock
 from bizosaas_xero.sandbox.http.rate_limits import RateLimits
 
 
-def test_an_expired_token_is_a_401_that_names_the_time(client, box):
-    box.sandbox.clock.advance(1801)
+def test_an_expired_token_is_a_401_that_names_the_time(client, sandbox_server):
+    sandbox_server.sandbox.clock.advance(1801)
     answer = client.get("Invoices")
     assert answer.status_code == 401
     body = answer.json()
@@ -30,8 +30,8 @@ def test_a_call_without_a_token_is_a_401(client, value):
         assert answer.json()["Detail"] == "AuthenticationUnsuccessful"
 
 
-def test_an_organisation_that_is_not_connected_is_a_403(client, box):
-    for tenant in (box.info["organisations"][1]["id"], "00000000-0000-0000-0000-000000000000", ""):
+def test_an_organisation_that_is_not_connected_is_a_403(client, sandbox_server):
+    for tenant in (sandbox_server.info["organisations"][1]["id"], "00000000-0000-0000-0000-000000000000", ""):
         client.tenant = tenant
         answer = client.get("Invoices")
         assert answer.status_code == 403
@@ -58,9 +58,9 @@ def test_an_organisation_that_is_not_connected_is_a_403(client, box):
         ),
     ],
 )
-def test_each_endpoint_needs_its_scope(make, box, app, scope, opens):
-    box.sandbox.switches.set("missing_scope_status", 401)
-    client = make(app).connect(scope=scope)
+def test_each_endpoint_needs_its_scope(make_client, sandbox_server, app, scope, opens):
+    sandbox_server.sandbox.switches.set("missing_scope_status", 401)
+    client = make_client(app).connect(scope=scope)
     for name in ("Invoices", "CreditNotes", "Payments", "BankTransactions", "Contacts", "Accounts", "Items",
                  "Organisation"):  # fmt: skip
         answer = client.get(name)
@@ -69,15 +69,15 @@ def test_each_endpoint_needs_its_scope(make, box, app, scope, opens):
             assert "insufficent_scope" in answer.headers["www-authenticate"]
 
 
-def test_missing_scope_may_be_a_403(make, box):
-    client = make().connect(scope="accounting.contacts")
-    box.sandbox.switches.set("missing_scope_status", 403)
+def test_missing_scope_may_be_a_403(make_client, sandbox_server):
+    client = make_client().connect(scope="accounting.contacts")
+    sandbox_server.sandbox.switches.set("missing_scope_status", 403)
     assert client.get("Invoices").status_code == 403
 
 
-def test_a_reading_scope_does_not_allow_writing(make, box):
-    box.sandbox.switches.set("missing_scope_status", 401)
-    reader = make().connect(scope="accounting.contacts.read")
+def test_a_reading_scope_does_not_allow_writing(make_client, sandbox_server):
+    sandbox_server.sandbox.switches.set("missing_scope_status", 401)
+    reader = make_client().connect(scope="accounting.contacts.read")
     assert reader.http.put("/api.xro/2.0/Contacts", headers=reader.headers()).status_code == 401
     assert reader.connect(scope="accounting.contacts") is reader
     assert reader.http.put("/api.xro/2.0/Contacts", headers=reader.headers()).status_code == 400
@@ -87,8 +87,8 @@ def left(answer):
     return {name[2:-10]: int(v) for name, v in answer.headers.items() if name.endswith("limit-remaining")}
 
 
-def test_minute_and_day_limits_refuse_with_xeros_headers(client, box):
-    limits = box.sandbox.limits
+def test_minute_and_day_limits_refuse_with_xeros_headers(client, sandbox_server):
+    limits = sandbox_server.sandbox.limits
     limits.enforce = True
     assert left(client.get("Accounts")) == {"appminlimit": 9998, "minlimit": 59, "daylimit": 999}
     for _ in range(59):
@@ -99,7 +99,7 @@ def test_minute_and_day_limits_refuse_with_xeros_headers(client, box):
     assert over.headers["x-rate-limit-problem"] == "minute"
     assert 0 < int(over.headers["retry-after"]) <= 60
     assert left(over)["daylimit"] == 940, "a refused call is not counted"
-    box.sandbox.clock.advance(int(over.headers["retry-after"]))
+    sandbox_server.sandbox.clock.advance(int(over.headers["retry-after"]))
     assert client.get("Currencies").status_code == 200
     limits.per_day = 61
     day = client.get("Currencies")
@@ -112,25 +112,25 @@ def test_minute_and_day_limits_refuse_with_xeros_headers(client, box):
     assert (app.status_code, app.headers["x-rate-limit-problem"]) == (429, "appminute")
 
 
-def test_each_organisation_has_its_own_limits(client, box):
-    limits = box.sandbox.limits
+def test_each_organisation_has_its_own_limits(client, sandbox_server):
+    limits = sandbox_server.sandbox.limits
     limits.enforce, limits.per_minute = True, 1
     first = client.tenant
-    client.connect(organisations=[box.info["organisations"][1]["id"]])
+    client.connect(organisations=[sandbox_server.info["organisations"][1]["id"]])
     assert client.get("Accounts").status_code == 200
     assert client.get("Accounts").status_code == 429
-    client.tenant = box.info["organisations"][1]["id"]
+    client.tenant = sandbox_server.info["organisations"][1]["id"]
     assert client.get("Accounts").status_code == 200
     assert first != client.tenant
 
 
 @pytest.mark.parametrize("enforce", [True, False])
-def test_a_sixth_call_at_once_is_refused(client, box, enforce):
-    box.sandbox.limits.enforce = enforce
-    box.sandbox.faults.add("latency", seconds=0.3, times=None)
+def test_a_sixth_call_at_once_is_refused(client, sandbox_server, enforce):
+    sandbox_server.sandbox.limits.enforce = enforce
+    sandbox_server.sandbox.faults.add("latency", seconds=0.3, times=None)
 
     async def together():
-        async with httpx.AsyncClient(base_url=box.url) as http:
+        async with httpx.AsyncClient(base_url=sandbox_server.url) as http:
             asked = [http.get("/api.xro/2.0/Accounts", headers=client.headers()) for _ in range(8)]
             return await asyncio.gather(*asked)
 
@@ -139,9 +139,9 @@ def test_a_sixth_call_at_once_is_refused(client, box, enforce):
     for answer in refused:
         assert answer.headers["x-rate-limit-problem"] == "concurrent"
         assert "retry-after" not in answer.headers
-    assert box.sandbox.limits.peak == 8
-    assert not box.sandbox.limits.in_flight, "all calls have ended"
-    assert max(entry["in_flight"] for entry in box.sandbox.log) == 8
+    assert sandbox_server.sandbox.limits.peak == 8
+    assert not sandbox_server.sandbox.limits.in_flight, "all calls have ended"
+    assert max(entry["in_flight"] for entry in sandbox_server.sandbox.log) == 8
 
 
 def test_limit_windows_start_with_their_first_call():

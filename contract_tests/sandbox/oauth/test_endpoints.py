@@ -18,16 +18,16 @@ def claims(token):
     return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
 
 
-def test_every_scope_has_a_description(box):
-    for app in box.sandbox.apps.values():
+def test_every_scope_has_a_description(sandbox_server):
+    for app in sandbox_server.sandbox.apps.values():
         for scope in app.scopes:
             assert re.match(r"(View|View and change|Know|Stay) [a-z0-9 ',-]+$", describe_scope(scope)), scope
     assert describe_scope("accounting.reports.profitandloss.read") == "View the profit and loss report"
     assert describe_scope("made.up") == "made.up"
 
 
-def test_a_person_consents_on_the_page(make, box):
-    client = make()
+def test_a_person_consents_on_the_page(make_client, sandbox_server):
+    client = make_client()
     url = client.authorize_url()
     page = client.http.get(url)
     assert page.status_code == 200
@@ -44,7 +44,7 @@ def test_a_person_consents_on_the_page(make, box):
     ):
         assert words in page.text
     form = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
-    form |= {"user": "owner", "organisation": box.info["organisations"][1]["id"], "allow": "yes"}
+    form |= {"user": "owner", "organisation": sandbox_server.info["organisations"][1]["id"], "allow": "yes"}
     answer = client.http.post("/identity/connect/authorize", data=form)
     assert answer.status_code == 302
     assert answer.headers["location"].startswith(f"{REDIRECT}?code=")
@@ -70,15 +70,15 @@ def test_a_person_consents_on_the_page(make, box):
         {"redirect_uri": None},
     ],
 )
-def test_an_unknown_client_or_redirect_ends_on_an_error_page(make, changes):
-    answer = make().http.get(make().authorize_url(**changes))
+def test_an_unknown_client_or_redirect_ends_on_an_error_page(make_client, changes):
+    answer = make_client().http.get(make_client().authorize_url(**changes))
     assert answer.status_code == 400
     assert "unauthorized_client" in answer.text
     assert "location" not in answer.headers
 
 
-def test_only_registered_redirects_are_allowed(make):
-    client = make()
+def test_only_registered_redirects_are_allowed(make_client):
+    client = make_client()
     for uri in ("https://api.bizoholic.com/api/auth/callback/xero", "http://localhost/callback", REDIRECT):
         assert client.http.get(client.authorize_url(redirect_uri=uri)).status_code == 200
 
@@ -95,46 +95,46 @@ def test_only_registered_redirects_are_allowed(make):
         ("web", "", "invalid_scope"),
     ],
 )
-def test_broad_scopes_are_for_the_legacy_app_only(make, box, app, scope, error):
-    box.sandbox.switches.set("refused_scope_as", "page")
-    client = make(app)
+def test_broad_scopes_are_for_the_legacy_app_only(make_client, sandbox_server, app, scope, error):
+    sandbox_server.sandbox.switches.set("refused_scope_as", "page")
+    client = make_client(app)
     url = client.authorize_url(scope=scope)
     page = client.http.get(url)
     assert page.status_code == (400 if error else 200)
     if error:
         assert error in page.text
-        box.sandbox.switches.set("refused_scope_as", "redirect")
+        sandbox_server.sandbox.switches.set("refused_scope_as", "redirect")
         sent = client.http.get(url)
         assert sent.status_code == 302
         assert dict(parse_qsl(urlsplit(sent.headers["location"]).query))["error"] == error
 
 
-def test_a_code_works_once_and_expires_after_five_minutes(make, box):
-    client = make()
+def test_a_code_works_once_and_expires_after_five_minutes(make_client, sandbox_server):
+    client = make_client()
     code = client.consent()["code"]
     assert client.redeem(code).status_code == 200
     again = client.redeem(code)
     assert (again.status_code, again.json()) == (400, {"error": "invalid_grant"})
     late = client.consent()["code"]
-    box.sandbox.clock.advance(301)
+    sandbox_server.sandbox.clock.advance(301)
     assert client.redeem(late).json() == {"error": "invalid_grant"}
 
 
-def test_a_code_of_another_app_or_redirect_is_refused(make):
-    code = make().consent()["code"]
-    assert make("legacy").redeem(code).json() == {"error": "invalid_grant"}
-    wrong = make().exchange(grant_type="authorization_code", code=code, redirect_uri="http://localhost/callback")
+def test_a_code_of_another_app_or_redirect_is_refused(make_client):
+    code = make_client().consent()["code"]
+    assert make_client("legacy").redeem(code).json() == {"error": "invalid_grant"}
+    wrong = make_client().exchange(grant_type="authorization_code", code=code, redirect_uri="http://localhost/callback")
     assert wrong.json() == {"error": "unauthorized_client"}
 
 
-def test_clients_authenticate_with_basic_or_in_the_body(make, box):
-    box.sandbox.switches.set("invalid_client_status", 400)
-    client = make()
+def test_clients_authenticate_with_basic_or_in_the_body(make_client, sandbox_server):
+    sandbox_server.sandbox.switches.set("invalid_client_status", 400)
+    client = make_client()
     code = client.consent()["code"]
     for secret in ("wrong", None, ""):
         answer = client.redeem(code, client_secret=secret)
         assert (answer.status_code, answer.json()) == (400, {"error": "invalid_client"})
-    box.sandbox.switches.set("invalid_client_status", 401)
+    sandbox_server.sandbox.switches.set("invalid_client_status", 401)
     assert client.redeem(code, client_secret="wrong").status_code == 401
     assert client.redeem(code, client_id="").json() == {"error": "unauthorized_client"}
     assert client.exchange(grant_type="password").json() == {"error": "unsupported_grant_type"}
@@ -149,8 +149,8 @@ def pkce(verifier="v" * 43):
     return {"code_challenge": challenge, "code_challenge_method": "S256"}
 
 
-def test_a_pkce_app_must_send_its_verifier(make, box):
-    client = make("pkce")
+def test_a_pkce_app_must_send_its_verifier(make_client, sandbox_server):
+    client = make_client("pkce")
     assert client.app["client_secret"] is None
     assert client.http.get(client.authorize_url()).status_code == 400
     plain = client.authorize_url(**{**pkce(), "code_challenge_method": "plain"})
@@ -159,15 +159,15 @@ def test_a_pkce_app_must_send_its_verifier(make, box):
     assert client.redeem(client.consent(**pkce())["code"], code_verifier="w" * 43).json() == {"error": "invalid_grant"}
     client.token = client.redeem(client.consent(**pkce())["code"], code_verifier="v" * 43).json()
     assert client.refresh(client.token["refresh_token"]).status_code == 200
-    web = make()
-    box.sandbox.switches.set("web_pkce", "accepted")
+    web = make_client()
+    sandbox_server.sandbox.switches.set("web_pkce", "accepted")
     assert web.redeem(web.consent(**pkce())["code"], code_verifier="v" * 43).status_code == 200
-    box.sandbox.switches.set("web_pkce", "refused")
+    sandbox_server.sandbox.switches.set("web_pkce", "refused")
     assert web.http.get(web.authorize_url(**pkce())).status_code == 400
 
 
-def test_the_token_answer_and_its_claims_have_xeros_form(make, box):
-    client = make()
+def test_the_token_answer_and_its_claims_have_xeros_form(make_client, sandbox_server):
+    client = make_client()
     token = client.redeem(client.consent(scope="openid email accounting.contacts")["code"]).json()
     assert "refresh_token" not in token
     assert token["expires_in"] == 1800
@@ -186,28 +186,28 @@ def test_the_token_answer_and_its_claims_have_xeros_form(make, box):
     assert [c["authEventId"] for c in client.connections()] == [held["authentication_event_id"]]
 
 
-def test_a_refresh_token_rotates_and_the_old_one_works_for_thirty_minutes(client, box):
+def test_a_refresh_token_rotates_and_the_old_one_works_for_thirty_minutes(client, sandbox_server):
     first = client.token["refresh_token"]
     second = client.refresh(first).json()["refresh_token"]
     assert second != first
     assert client.refresh(first).status_code == 200, "the answer may have been lost"
-    box.sandbox.clock.advance(29 * 60)
+    sandbox_server.sandbox.clock.advance(29 * 60)
     assert client.refresh(first).status_code == 200
-    box.sandbox.clock.advance(61)
+    sandbox_server.sandbox.clock.advance(61)
     assert client.refresh(first).json() == {"error": "invalid_grant"}
     assert client.refresh(second).status_code == 200
     unused = client.refresh(second).json()["refresh_token"]
-    box.sandbox.clock.advance(60 * 86_400 + 1)
+    sandbox_server.sandbox.clock.advance(60 * 86_400 + 1)
     assert client.refresh(unused).json() == {"error": "invalid_grant"}
 
 
-def test_another_app_cannot_refresh(client, make):
-    assert make("legacy").refresh(client.token["refresh_token"]).json() == {"error": "invalid_grant"}
+def test_another_app_cannot_refresh(client, make_client):
+    assert make_client("legacy").refresh(client.token["refresh_token"]).json() == {"error": "invalid_grant"}
 
 
-def test_a_new_consent_leaves_the_old_tokens_alone(client, box):
+def test_a_new_consent_leaves_the_old_tokens_alone(client, sandbox_server):
     old = client.token["refresh_token"]
-    client.connect(organisations=[box.info["organisations"][1]["id"]])
+    client.connect(organisations=[sandbox_server.info["organisations"][1]["id"]])
     assert len(client.connections()) == 2
     event = claims(client.token["access_token"])["authentication_event_id"]
     assert [c["tenantName"] for c in client.connections(authEventId=event)] == ["Thistle & Oak Trading Ltd"]
@@ -230,8 +230,8 @@ def test_revocation_removes_every_connection(client):
     assert client.get("Accounts").status_code == 403
 
 
-def test_connections_are_listed_filtered_and_deleted(make, box):
-    client = make()
+def test_connections_are_listed_filtered_and_deleted(make_client, sandbox_server):
+    client = make_client()
     client.connect(user="adviser")
     found = client.connections()
     assert [c["tenantType"] for c in found] == ["ORGANISATION", "PRACTICE"]
@@ -241,7 +241,7 @@ def test_connections_are_listed_filtered_and_deleted(make, box):
     assert capital.json() == found
     assert "x-minlimit-remaining" not in capital.headers
     assert "x-appminlimit-remaining" in capital.headers
-    box.sandbox.clock.advance(60)
+    sandbox_server.sandbox.clock.advance(60)
     client.connect(user="adviser")
     again = client.connections()[0]
     assert again["id"] == found[0]["id"]
@@ -256,9 +256,9 @@ def test_connections_are_listed_filtered_and_deleted(make, box):
     assert client.get("Accounts").status_code == 403, "a practice has no Accounting API"
 
 
-def test_a_custom_connection_uses_client_credentials(make, box):
-    box.sandbox.switches.set("custom_scope_required", True)
-    client = make("custom")
+def test_a_custom_connection_uses_client_credentials(make_client, sandbox_server):
+    sandbox_server.sandbox.switches.set("custom_scope_required", True)
+    client = make_client("custom")
     refused = client.exchange(grant_type="client_credentials", scope="accounting.transactions")
     assert refused.json() == {
         "error": "invalid_scope", "error_description": "Client credentials scope validation failed",
@@ -266,17 +266,17 @@ def test_a_custom_connection_uses_client_credentials(make, box):
     assert client.exchange(grant_type="client_credentials").json()["error"] == "invalid_scope"
     client.token = client.exchange(grant_type="client_credentials", scope="accounting.settings").json()
     assert "refresh_token" not in client.token
-    assert [c["tenantId"] for c in client.connections()] == [box.info["organisations"][0]["id"]]
+    assert [c["tenantId"] for c in client.connections()] == [sandbox_server.info["organisations"][0]["id"]]
     assert client.get("Accounts").status_code == 200, "the tenant may be left out"
     assert client.http.get(client.authorize_url()).status_code == 400
-    box.sandbox.switches.set("custom_scope_required", False)
+    sandbox_server.sandbox.switches.set("custom_scope_required", False)
     assert client.exchange(grant_type="client_credentials").status_code == 200
 
 
-def test_one_consent_connects_one_organisation(make, box):
-    box.sandbox.switches.set("multi_select", False)
-    both = [o["id"] for o in box.info["organisations"]]
+def test_one_consent_connects_one_organisation(make_client, sandbox_server):
+    sandbox_server.sandbox.switches.set("multi_select", False)
+    both = [o["id"] for o in sandbox_server.info["organisations"]]
     with pytest.raises(ValueError, match="one organisation"):
-        make().consent(organisations=both)
-    box.sandbox.switches.set("multi_select", True)
-    assert len(make().connect(organisations=both).connections()) == len(both)
+        make_client().consent(organisations=both)
+    sandbox_server.sandbox.switches.set("multi_select", True)
+    assert len(make_client().connect(organisations=both).connections()) == len(both)

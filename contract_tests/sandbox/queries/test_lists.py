@@ -98,8 +98,8 @@ def test_lists_are_ordered_as_asked(client):
 
 @pytest.mark.parametrize("suffix", ["", "Z", "+00:00"])
 @pytest.mark.parametrize("inclusive", [True, False])
-def test_if_modified_since_returns_changed_rows(client, box, suffix, inclusive):
-    box.sandbox.switches.set("ims_inclusive", inclusive)
+def test_if_modified_since_returns_changed_rows(client, sandbox_server, suffix, inclusive):
+    sandbox_server.sandbox.switches.set("ims_inclusive", inclusive)
     rows = client.rows("Invoices")
     edge = ms(rows[40])
     expected = [r["InvoiceID"] for r in rows if ms(r) // 1000 >= edge // 1000 + (not inclusive)]
@@ -119,23 +119,23 @@ def test_lists_without_timestamps_ignore_if_modified_since(client):
     assert client.rows("TaxRates", {"If_Modified_Since": future}), "this list does not know it"
 
 
-def test_an_unchanged_list_is_empty_or_304_by_switch(client, box):
-    box.sandbox.switches.set("not_modified_304", False)
+def test_an_unchanged_list_is_empty_or_304_by_switch(client, sandbox_server):
+    sandbox_server.sandbox.switches.set("not_modified_304", False)
     headers = {"If_Modified_Since": iso(ms(client.rows("Invoices")[-1]) + 5000)}
     assert client.get("Invoices", headers).json()["Invoices"] == []
     paged = client.get("Invoices", headers, page=1).json()
     assert paged["pagination"] == {"page": 1, "pageSize": 100, "pageCount": 0, "itemCount": 0}
-    box.sandbox.switches.set("not_modified_304", True)
+    sandbox_server.sandbox.switches.set("not_modified_304", True)
     answer = client.get("Invoices", headers)
     assert (answer.status_code, answer.content) == (304, b"")
 
 
-def test_archived_contacts_are_hidden_by_default(client, box):
+def test_archived_contacts_are_hidden_by_default(client, sandbox_server):
     shown = client.rows("Contacts", page=1)
     every = client.rows("Contacts", page=1, includeArchived="true")
     assert {row["ContactStatus"] for row in shown} == {"ACTIVE"}
     assert {row["ContactStatus"] for row in every} == {"ACTIVE", "ARCHIVED"}
-    box.sandbox.store().archive("Contacts", shown[0]["ContactID"])
+    sandbox_server.sandbox.store().archive("Contacts", shown[0]["ContactID"])
     assert len(client.rows("Contacts", page=1)) == len(shown) - 1
     assert len(client.rows("Contacts", page=1, includeArchived="true")) == len(every)
 
@@ -181,8 +181,8 @@ def test_a_long_url_is_not_found(client):
     assert client.get("Invoices", IDs=",".join([guid] * 60)).status_code == 404
 
 
-def test_too_many_rows_are_a_high_volume_exception(client, box):
-    box.sandbox.switches.set("high_volume_rows", 50)
+def test_too_many_rows_are_a_high_volume_exception(client, sandbox_server):
+    sandbox_server.sandbox.switches.set("high_volume_rows", 50)
     answer = client.get("Invoices")
     assert (answer.status_code, answer.json()["ErrorNumber"]) == (400, 51)
     assert answer.json()["Type"] == "HighVolumeException"
@@ -192,10 +192,10 @@ def test_too_many_rows_are_a_high_volume_exception(client, box):
     assert client.get("Invoices", page=1, order="TotalTax").status_code == 400
 
 
-def test_organisations_keep_their_own_books(client, box):
+def test_organisations_keep_their_own_books(client, sandbox_server):
     ours = {row["InvoiceID"] for row in client.rows("Invoices")}
-    client.connect(organisations=[box.info["organisations"][1]["id"]])
-    client.tenant = box.info["organisations"][1]["id"].upper()
+    client.connect(organisations=[sandbox_server.info["organisations"][1]["id"]])
+    client.tenant = sandbox_server.info["organisations"][1]["id"].upper()
     theirs = client.rows("Invoices")
     assert theirs
     assert not ours & {row["InvoiceID"] for row in theirs}
@@ -203,9 +203,9 @@ def test_organisations_keep_their_own_books(client, box):
 
 
 @pytest.mark.parametrize("endpoint", ["CreditNotes", "Prepayments", "Overpayments", "Payments", "Invoices"])
-def test_an_empty_list_can_be_filtered(client, box, endpoint):
-    for guid in list(box.sandbox.store().rows(endpoint)):
-        box.sandbox.store().delete(endpoint, guid[f"{endpoint[:-1]}ID"])
+def test_an_empty_list_can_be_filtered(client, sandbox_server, endpoint):
+    for guid in list(sandbox_server.sandbox.store().rows(endpoint)):
+        sandbox_server.sandbox.store().delete(endpoint, guid[f"{endpoint[:-1]}ID"])
     kind = "PaymentType" if endpoint == "Payments" else "Type"
     answer = client.get(endpoint, where=f'{kind}=="X" AND Status=="AUTHORISED"', page=1)
     assert answer.status_code == 200, answer.text

@@ -11,9 +11,6 @@ import yaml
 
 from bizosaas_xero.sandbox.reports.endpoint import ReportsApi
 from bizosaas_xero.sandbox.reports.registry import REPORTS
-from contract_tests.sandbox.reports.test_sums import sandbox
-
-__all__ = ["sandbox"]
 
 SCOPES = "offline_access accounting.contacts.read accounting.settings.read " + " ".join(
     sorted({f"accounting.reports.{report.scope}.read" for report in REPORTS.values()})
@@ -21,8 +18,8 @@ SCOPES = "offline_access accounting.contacts.read accounting.settings.read " + "
 
 
 @pytest.fixture
-def reader(make):
-    return make().connect(scope=SCOPES)
+def report_reader(make_client):
+    return make_client().connect(scope=SCOPES)
 
 
 def asked(client, key, **query):
@@ -46,13 +43,13 @@ QUERIES = {
 
 
 @pytest.mark.parametrize("key", REPORTS)
-def test_answers_of_reports_conform(key, reader, openapi):
+def test_answers_of_reports_conform(key, report_reader, xero_openapi):
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    loaded = yaml.load((openapi / "xero_accounting.yaml").read_text(encoding="utf-8"), loader)  # noqa: S506 - a safe loader
+    loaded = yaml.load((xero_openapi / "xero_accounting.yaml").read_text(encoding="utf-8"), loader)  # noqa: S506 - a safe loader
     components = json.loads(json.dumps(loaded["components"], default=str))  # its examples hold YAML dates
     schema = jsonschema_rs.Draft4Validator({"$ref": "#/components/schemas/ReportWithRows", "components": components})
     for query in ({}, *QUERIES[key]):
-        answer = asked(reader, key, **query)
+        answer = asked(report_reader, key, **query)
         assert answer.status_code == 200, answer.text
         assert [error.message for error in schema.iter_errors(answer.json())] == []
         (report,) = answer.json()["Reports"]
@@ -76,11 +73,11 @@ def attributes(report):
             yield row["RowType"], row["Cells"][0]["Value"], ids
 
 
-def test_attributes_differ_by_report_as_at_xero(reader, box):
-    (profit,) = asked(reader, "ProfitAndLoss", fromDate="2026-01-01", toDate="2026-12-31").json()["Reports"]
+def test_attributes_differ_by_report_as_at_xero(report_reader, sandbox_server):
+    (profit,) = asked(report_reader, "ProfitAndLoss", fromDate="2026-01-01", toDate="2026-12-31").json()["Reports"]
     for kind, name, ids in attributes(profit):
         assert ids == ([["account"]] * 2 if kind == "Row" and name not in {"Gross Profit", "Net Profit"} else [[], []])
-    (sheet,) = asked(reader, "BalanceSheet").json()["Reports"]
+    (sheet,) = asked(report_reader, "BalanceSheet").json()["Reports"]
     rows = {name: (kind, ids) for kind, name, ids in attributes(sheet)}
     assert rows["Net Assets"] == ("Row", [[], [], []])
     dated = ["account", "fromDate", "toDate"]
@@ -88,7 +85,7 @@ def test_attributes_differ_by_report_as_at_xero(reader, box):
     text = json.dumps(sheet)
     assert text.count("00000000-0000-0000-0000-000000000000") == 3
     assert re.search(r'"Value": "\d{1,2}/\d{1,2}/\d{4}", "Id": "toDate"', text)
-    (bank,) = asked(reader, "BankSummary").json()["Reports"]
+    (bank,) = asked(report_reader, "BankSummary").json()["Reports"]
     assert next(ids for kind, _, ids in attributes(bank) if kind == "Row") == [
         ["accountID"],
         [],
@@ -96,25 +93,25 @@ def test_attributes_differ_by_report_as_at_xero(reader, box):
         ["account"],
         [],
     ]
-    (aged,) = asked(reader, "AgedReceivablesByContact", contactID=debtor(box)).json()["Reports"]
+    (aged,) = asked(report_reader, "AgedReceivablesByContact", contactID=debtor(sandbox_server)).json()["Reports"]
     assert {str(ids) for kind, name, ids in attributes(aged) if kind == "Row" and name} >= {str([["invoiceID"]] * 8)}
 
 
-def debtor(box):
+def debtor(sandbox_server):
     return next(
         row["Contact"]["ContactID"]
-        for row in box.sandbox.store().rows("Invoices")
+        for row in sandbox_server.sandbox.store().rows("Invoices")
         if row["Type"] == "ACCREC" and row["Status"] == "AUTHORISED"
     )
 
 
-def test_currency_gains_are_one_row_outside_the_united_states(sandbox):
-    reports = ReportsApi(sandbox)
+def test_currency_gains_are_one_row_outside_the_united_states(reported_sandbox):
+    reports = ReportsApi(reported_sandbox)
     query = {"fromDate": "2026-04-01", "toDate": "2026-09-30"}
     text = json.dumps(reports.report("ProfitAndLoss", query))
     assert '"FXGROUPID"' in text
     assert "Unrealised FX Gains" not in text
-    organisation = sandbox.store().table("Organisation")
+    organisation = reported_sandbox.store().table("Organisation")
     before = organisation.row(organisation.by_id[0])
     organisation.put({**before, "CountryCode": "US"})
     text = json.dumps(reports.report("ProfitAndLoss", query))
@@ -123,39 +120,39 @@ def test_currency_gains_are_one_row_outside_the_united_states(sandbox):
     organisation.put(before)
 
 
-def test_blank_cells_may_lack_their_value(reader, box):
-    box.sandbox.switches.set("report_blanks", "absent")
-    (report,) = asked(reader, "TrialBalance").json()["Reports"]
+def test_blank_cells_may_lack_their_value(report_reader, sandbox_server):
+    sandbox_server.sandbox.switches.set("report_blanks", "absent")
+    (report,) = asked(report_reader, "TrialBalance").json()["Reports"]
     cells = [cell for section in report["Rows"][1:] for row in section["Rows"] for cell in row["Cells"]]
     assert {"Value" in cell for cell in cells} == {True, False}
     assert all(cell.get("Value") != "" for cell in cells)
     assert all("Attributes" in cell for cell in cells if "Value" not in cell)
 
 
-def test_dates_of_aged_reports_follow_the_switch(reader, box):
-    box.sandbox.switches.set("aged_dates", "space")
-    (report,) = asked(reader, "AgedReceivablesByContact").json()["Reports"]
+def test_dates_of_aged_reports_follow_the_switch(report_reader, sandbox_server):
+    sandbox_server.sandbox.switches.set("aged_dates", "space")
+    (report,) = asked(report_reader, "AgedReceivablesByContact").json()["Reports"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\d 00:00:00", report["Rows"][1]["Rows"][0]["Cells"][0]["Value"])
 
 
 @pytest.mark.parametrize("key", REPORTS)
-def test_each_report_needs_its_scope(key, make, box):
-    box.sandbox.switches.set("missing_scope_status", 401)
+def test_each_report_needs_its_scope(key, make_client, sandbox_server):
+    sandbox_server.sandbox.switches.set("missing_scope_status", 401)
     own = f"accounting.reports.{REPORTS[key].scope}.read"
     contact = {"contactID": "00000000-0000-0000-0000-000000000001"}
     missing = SCOPES.replace(own, "")
-    refused = make().connect(scope=missing).get(f"Reports/{key}", **contact)
+    refused = make_client().connect(scope=missing).get(f"Reports/{key}", **contact)
     assert refused.status_code == 401
     assert "insufficent_scope" in refused.headers["www-authenticate"]
     for app, scope in (("web", own), ("legacy", "accounting.reports.read")):
-        answer = make(app).connect(scope=f"offline_access {scope}")
+        answer = make_client(app).connect(scope=f"offline_access {scope}")
         assert answer.get(f"Reports/{key}", **contact).status_code == (404 if key.startswith("Aged") else 200)
 
 
 @pytest.mark.parametrize("status", [403, 401])
-def test_a_person_without_the_reporting_role_is_refused(make, box, status):
-    box.sandbox.switches.set("reports_role_status", status)
-    clerk = make().connect(scope=SCOPES, user="clerk")
+def test_a_person_without_the_reporting_role_is_refused(make_client, sandbox_server, status):
+    sandbox_server.sandbox.switches.set("reports_role_status", status)
+    clerk = make_client().connect(scope=SCOPES, user="clerk")
     answer = asked(clerk, "TrialBalance")
     assert answer.status_code == status
     assert "reporting role" in answer.json()["Detail"]
@@ -179,23 +176,23 @@ def test_a_person_without_the_reporting_role_is_refused(make, box, status):
         ("AgedReceivablesByContact", {"contactID": ""}, "contactID must be provided"),
     ],
 )
-def test_wrong_parameters_are_refused(reader, box, key, query, words):
-    box.sandbox.switches.set("report_periods_max", 11)
-    answer = asked(reader, key, **query)
+def test_wrong_parameters_are_refused(report_reader, sandbox_server, key, query, words):
+    sandbox_server.sandbox.switches.set("report_periods_max", 11)
+    answer = asked(report_reader, key, **query)
     assert answer.status_code == 400
     body = answer.json()
     assert (body["ErrorNumber"], body["Type"]) == (10, "ValidationException")
     assert words in body["Elements"][0]["ValidationErrors"][0]["Message"]
 
 
-def test_a_profit_and_loss_may_span_365_days(reader, box):
-    assert asked(reader, "ProfitAndLoss", fromDate="2025-04-01", toDate="2026-04-01").status_code == 200
-    box.sandbox.switches.set("report_periods_max", 12)
-    assert asked(reader, "ProfitAndLoss", periods=12).status_code == 200
+def test_a_profit_and_loss_may_span_365_days(report_reader, sandbox_server):
+    assert asked(report_reader, "ProfitAndLoss", fromDate="2025-04-01", toDate="2026-04-01").status_code == 200
+    sandbox_server.sandbox.switches.set("report_periods_max", 12)
+    assert asked(report_reader, "ProfitAndLoss", periods=12).status_code == 200
 
 
-def test_tracking_columns_are_limited(sandbox):
-    store, reports = sandbox.store(), ReportsApi(sandbox)
+def test_tracking_columns_are_limited(reported_sandbox):
+    store, reports = reported_sandbox.store(), ReportsApi(reported_sandbox)
     rows = list(store.rows("TrackingCategories"))
     for row in rows:
         many = [{"TrackingOptionID": f"o{n}", "Name": f"Option {n}"} for n in range(40)]
@@ -209,32 +206,32 @@ def test_tracking_columns_are_limited(sandbox):
         store.table("TrackingCategories").put(row)
 
 
-def test_unknown_reports_and_contacts_are_404(reader):
+def test_unknown_reports_and_contacts_are_404(report_reader):
     for path in ("Reports/Shoe", "Reports", "Reports/BudgetSummary"):
-        assert reader.get(path).status_code == 404
-    assert asked(reader, "AgedPayablesByContact", contactID="shoe").status_code == 404
-    answer = reader.http.post("/api.xro/2.0/Reports/TrialBalance", headers=reader.headers())
+        assert report_reader.get(path).status_code == 404
+    assert asked(report_reader, "AgedPayablesByContact", contactID="shoe").status_code == 404
+    answer = report_reader.http.post("/api.xro/2.0/Reports/TrialBalance", headers=report_reader.headers())
     assert answer.status_code == 405
 
 
-def test_reports_count_against_the_limits(reader, box):
-    left = int(asked(reader, "TrialBalance").headers["x-minlimit-remaining"])
-    assert int(asked(reader, "trialbalance").headers["x-minlimit-remaining"]) == left - 1
-    box.sandbox.limits.enforce, box.sandbox.limits.per_minute = True, 0
-    assert asked(reader, "TrialBalance").status_code == 429
+def test_reports_count_against_the_limits(report_reader, sandbox_server):
+    left = int(asked(report_reader, "TrialBalance").headers["x-minlimit-remaining"])
+    assert int(asked(report_reader, "trialbalance").headers["x-minlimit-remaining"]) == left - 1
+    sandbox_server.sandbox.limits.enforce, sandbox_server.sandbox.limits.per_minute = True, 0
+    assert asked(report_reader, "TrialBalance").status_code == 429
 
 
-def test_each_organisation_has_its_own_reports(make, box):
-    client = make().connect(scope=SCOPES)
-    client.connect(scope=SCOPES, organisations=[box.info["organisations"][1]["id"]])
+def test_each_organisation_has_its_own_reports(make_client, sandbox_server):
+    client = make_client().connect(scope=SCOPES)
+    client.connect(scope=SCOPES, organisations=[sandbox_server.info["organisations"][1]["id"]])
     names = set()
-    for organisation in box.info["organisations"][:2]:
+    for organisation in sandbox_server.info["organisations"][:2]:
         client.tenant = organisation["id"]
         names.add(asked(client, "TrialBalance").json()["Reports"][0]["ReportTitles"][1])
-    assert names == {organisation["name"] for organisation in box.info["organisations"][:2]}
+    assert names == {organisation["name"] for organisation in sandbox_server.info["organisations"][:2]}
 
 
-def test_a_long_report_does_not_block_other_calls(reader, monkeypatch):
+def test_a_long_report_does_not_block_other_calls(report_reader, monkeypatch):
     begun, go_on = threading.Event(), threading.Event()
 
     def slow(_):
@@ -244,8 +241,8 @@ def test_a_long_report_does_not_block_other_calls(reader, monkeypatch):
 
     monkeypatch.setitem(REPORTS, "TrialBalance", REPORTS["TrialBalance"]._replace(make=slow))
     with ThreadPoolExecutor() as pool:
-        waiting = pool.submit(asked, reader, "TrialBalance")
+        waiting = pool.submit(asked, report_reader, "TrialBalance")
         assert begun.wait(20)
-        assert reader.get("Accounts").status_code == 200
+        assert report_reader.get("Accounts").status_code == 200
         go_on.set()
         assert waiting.result().json()["Reports"][0]["ReportTitles"] == ["Slow"]

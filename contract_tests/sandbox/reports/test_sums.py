@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bizosaas_xero.sandbox import Clock, Sandbox
 from bizosaas_xero.sandbox.ledger.ledger import ACCRUAL, CASH, ZERO, year_start
 from bizosaas_xero.sandbox.reports.endpoint import ReportsApi
 from bizosaas_xero.sandbox.reports.sums import LedgerSums, month_end, months_before
@@ -16,52 +15,47 @@ DAYS = st.dates(dt.date(2025, 1, 1), dt.date(2026, 12, 31))
 BASES = st.sampled_from([ACCRUAL, CASH])
 
 
-@pytest.fixture(scope="module")
-def sandbox():
-    return Sandbox(300, 11, clock=Clock(lambda: 1.79e9))
-
-
 @pytest.fixture(scope="module", params=range(6), ids=["NZ", "GB", "AU", "US", "AE", "AU-no-tax"])
-def company(sandbox, request):
-    return sandbox.store(sandbox.organisations[request.param].id)
+def reported_store(reported_sandbox, request):
+    return reported_sandbox.store(reported_sandbox.organisations[request.param].id)
 
 
 @pytest.fixture(scope="module")
-def sums(company):
-    return {basis: LedgerSums(company, basis) for basis in (ACCRUAL, CASH)}
+def report_sums(reported_store):
+    return {basis: LedgerSums(reported_store, basis) for basis in (ACCRUAL, CASH)}
 
 
 @settings(deadline=None)
 @given(day=DAYS, basis=BASES)
-def test_the_trial_balance_nets_to_zero(sums, day, basis):
-    assert sum(sums[basis].trial_balances(day).values(), ZERO) == 0
+def test_the_trial_balance_nets_to_zero(report_sums, day, basis):
+    assert sum(report_sums[basis].trial_balances(day).values(), ZERO) == 0
 
 
 @settings(deadline=None)
 @given(day=DAYS, basis=BASES)
-def test_reports_agree_with_the_ledger(company, sums, day, basis):
+def test_reports_agree_with_the_ledger(reported_store, report_sums, day, basis):
     """Our sums and the ledger's own agree, but for foreign money, which reports count at that day's rate."""
-    booked = {guid: sums[basis].ledger_balance(guid, day) for guid in sums[basis].accounts}
+    booked = {guid: report_sums[basis].ledger_balance(guid, day) for guid in report_sums[basis].accounts}
     assert {guid: amount for guid, amount in booked.items() if amount} == {
-        guid: amount for guid, amount in company.ledger.balances(day, basis).items() if amount
+        guid: amount for guid, amount in reported_store.ledger.balances(day, basis).items() if amount
     }
     if basis == ACCRUAL:
         moved = dict.fromkeys(booked, ZERO)
-        for posting in company.ledger.revaluations(day):
+        for posting in reported_store.ledger.revaluations(day):
             moved[posting.account_id] += posting.amount
-        assert {guid: sums[basis].balance(guid, day) - booked[guid] for guid in booked} == moved
+        assert {guid: report_sums[basis].balance(guid, day) - booked[guid] for guid in booked} == moved
 
 
 @settings(deadline=None)
 @given(first=DAYS, last=DAYS, basis=BASES)
-def test_profit_is_the_difference_of_two_trial_balances(company, sums, first, last, basis):
+def test_profit_is_the_difference_of_two_trial_balances(reported_store, report_sums, first, last, basis):
     """Inside one financial year; nothing is subtracted when it begins with the year."""
     first, last = min(first, last), max(first, last)
-    first = max(first, year_start(company.organisation, last))
-    accounts = sums[basis].movements(first, last)
-    after = sums[basis].trial_balances(last)
-    before = sums[basis].trial_balances(first - dt.timedelta(1))
-    if first == year_start(company.organisation, last):
+    first = max(first, year_start(reported_store.organisation, last))
+    accounts = report_sums[basis].movements(first, last)
+    after = report_sums[basis].trial_balances(last)
+    before = report_sums[basis].trial_balances(first - dt.timedelta(1))
+    if first == year_start(reported_store.organisation, last):
         before = dict.fromkeys(before, ZERO)
     assert accounts == {guid: after[guid] - before[guid] for guid in accounts}
 
@@ -78,10 +72,10 @@ def cells(report, name):
 
 @settings(deadline=None, max_examples=40)
 @given(day=DAYS, basis=BASES, periods=st.integers(1, 11), timeframe=st.sampled_from(["MONTH", "QUARTER", "YEAR"]))
-def test_the_balance_sheet_balances(sandbox, company, day, basis, periods, timeframe):
+def test_the_balance_sheet_balances(reported_sandbox, reported_store, day, basis, periods, timeframe):
     query = {"date": day.isoformat(), "periods": str(periods), "timeframe": timeframe,
              "paymentsOnly": str(basis == CASH).lower()}  # fmt: skip
-    report = ReportsApi(sandbox).report("BalanceSheet", query, company.organisation["OrganisationID"])
+    report = ReportsApi(reported_sandbox).report("BalanceSheet", query, reported_store.organisation["OrganisationID"])
     net = cells(report, "Net Assets")
     assert len(net) == periods + 1
     assert net == cells(report, "Total Equity")
@@ -90,7 +84,7 @@ def test_the_balance_sheet_balances(sandbox, company, day, basis, periods, timef
 
 
 @pytest.mark.parametrize("sales", [True, False], ids=["receivables", "payables"])
-def test_aged_totals_are_the_open_documents(sandbox, company, sales):
+def test_aged_totals_are_the_open_documents(reported_sandbox, reported_store, sales):
     """In base currency, to the cent: open documents, less credit notes and prepayments that are left."""
     key = "AgedReceivablesByContact" if sales else "AgedPayablesByContact"
     kinds = {"Invoices": "ACCREC" if sales else "ACCPAY", "CreditNotes": "ACCREC" if sales else "ACCPAY",
@@ -98,16 +92,16 @@ def test_aged_totals_are_the_open_documents(sandbox, company, sales):
     open_now = {}
     foreign = set()
     for entity, kind in kinds.items():
-        for row in company.rows(entity):
+        for row in reported_store.rows(entity):
             contact = row["Contact"]["ContactID"]
-            if row["CurrencyCode"] != company.currency:
+            if row["CurrencyCode"] != reported_store.currency:
                 foreign.add(contact)
             if row["Status"] == "AUTHORISED" and row["Type"].startswith(kind):
                 left = row["AmountDue"] if entity == "Invoices" else -row["RemainingCredit"]
                 open_now[contact] = open_now.get(contact, ZERO) + left
-    reports, organisation = ReportsApi(sandbox), company.organisation["OrganisationID"]
+    reports, organisation = ReportsApi(reported_sandbox), reported_store.organisation["OrganisationID"]
     seen = 0
-    for row in company.rows("Contacts"):
+    for row in reported_store.rows("Contacts"):
         contact = row["ContactID"]
         if contact not in foreign:
             due = cells_of_closing(reports.report(key, {"contactID": contact}, organisation))
@@ -120,26 +114,26 @@ def cells_of_closing(report):
     return Decimal(report["Rows"][-1]["Rows"][-1]["Cells"][-1]["Value"])
 
 
-def test_aged_receivables_tie_to_the_balance_sheet(sandbox, company, sums):
+def test_aged_receivables_tie_to_the_balance_sheet(reported_sandbox, reported_store, report_sums):
     """All contacts together, prepayments apart: they stand elsewhere in the books."""
-    day = month_end(company.today())
-    reports, organisation = ReportsApi(sandbox), company.organisation["OrganisationID"]
+    day = month_end(reported_store.today())
+    reports, organisation = ReportsApi(reported_sandbox), reported_store.organisation["OrganisationID"]
     total = sum(
         (
             cells_of_closing(reports.report("AgedReceivablesByContact", {"contactID": row["ContactID"]}, organisation))
-            for row in company.rows("Contacts")
+            for row in reported_store.rows("Contacts")
         ),
         ZERO,
     )
     prepaid = sum(
         (
             row["RemainingCredit"]
-            for row in company.rows("Prepayments")
+            for row in reported_store.rows("Prepayments")
             if row["Type"] == "RECEIVE-PREPAYMENT" and row["Status"] == "AUTHORISED"
         ),
         ZERO,
     )
-    debtors = sums[ACCRUAL].balance(company.system_account("DEBTORS"), day)
+    debtors = report_sums[ACCRUAL].balance(reported_store.system_account("DEBTORS"), day)
     assert abs(total + prepaid - debtors) <= Decimal("0.20"), "each foreign document is rounded by itself"
 
 

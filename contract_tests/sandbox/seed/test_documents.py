@@ -15,19 +15,19 @@ DEAD = {"VOIDED", "DELETED"}
 
 
 @pytest.fixture(scope="module")
-def sandbox():
+def large_sandbox():
     return Sandbox(1500, 2)
 
 
-def rows(sandbox, name):
-    return list(sandbox.store().rows(name))
+def rows(large_sandbox, name):
+    return list(large_sandbox.store().rows(name))
 
 
-def test_seeded_documents_add_up(sandbox):
+def test_seeded_documents_add_up(large_sandbox):
     for row in [
-        *rows(sandbox, "Invoices"),
-        *rows(sandbox, "BankTransactions"),
-        *rows(sandbox, "CreditNotes"),
+        *rows(large_sandbox, "Invoices"),
+        *rows(large_sandbox, "BankTransactions"),
+        *rows(large_sandbox, "CreditNotes"),
     ]:
         lines = row["LineItems"]
         assert 1 <= len(lines) <= 4
@@ -43,10 +43,10 @@ def test_seeded_documents_add_up(sandbox):
             assert line["TaxAmount"] == tax.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
-def test_seeded_payments_add_up(sandbox):
-    invoices = rows(sandbox, "Invoices")
+def test_seeded_payments_add_up(large_sandbox):
+    invoices = rows(large_sandbox, "Invoices")
     paid = Counter()
-    for payment in rows(sandbox, "Payments"):
+    for payment in rows(large_sandbox, "Payments"):
         if payment["Status"] == "AUTHORISED":
             paid[payment["Invoice"]["InvoiceID"]] += payment["Amount"]
     for row in invoices:
@@ -54,18 +54,20 @@ def test_seeded_payments_add_up(sandbox):
         due = Decimal(0) if row["Status"] in DEAD else row["Total"] - row["AmountPaid"] - row["AmountCredited"]
         assert row["AmountDue"] == due >= 0
         assert (row["Status"] == "PAID") == (row["AmountDue"] == 0 and row["Status"] not in DEAD)
-    pays = {p["PaymentID"]: (p["Invoice"]["InvoiceID"], p["Amount"], p["Date"]) for p in rows(sandbox, "Payments")}
+    pays = {
+        p["PaymentID"]: (p["Invoice"]["InvoiceID"], p["Amount"], p["Date"]) for p in rows(large_sandbox, "Payments")
+    }
     for row in invoices:
         for part in row["Payments"]:
             assert pays[part["PaymentID"]] == (row["InvoiceID"], part["Amount"], part["Date"])
 
 
-def test_contacts_owe_what_is_open(sandbox):
+def test_contacts_owe_what_is_open(large_sandbox):
     owed = Counter()
-    for row in rows(sandbox, "Invoices"):
+    for row in rows(large_sandbox, "Invoices"):
         if row["Status"] == "AUTHORISED":
             owed[row["Contact"]["ContactID"], row["Type"]] += row["AmountDue"]
-    for contact in rows(sandbox, "Contacts"):
+    for contact in rows(large_sandbox, "Contacts"):
         balances = contact["Balances"]
         guid = contact["ContactID"]
         assert balances["AccountsReceivable"]["Outstanding"] == owed[guid, "ACCREC"]
@@ -73,29 +75,29 @@ def test_contacts_owe_what_is_open(sandbox):
         assert balances["AccountsPayable"]["Overdue"] <= balances["AccountsPayable"]["Outstanding"]
 
 
-def test_seeded_books_hold_every_status_and_type(sandbox):
-    invoices = rows(sandbox, "Invoices")
+def test_seeded_books_hold_every_status_and_type(large_sandbox):
+    invoices = rows(large_sandbox, "Invoices")
     assert {row["Status"] for row in invoices} == {"DRAFT", "SUBMITTED", "AUTHORISED", "PAID", *DEAD}
     share = sum(row["Type"] == "ACCREC" for row in invoices) / len(invoices)
     assert 0.6 < share < 0.8
     assert {row["CurrencyCode"] for row in invoices} == {"NZD", "USD"}
     assert any(row["Status"] == "AUTHORISED" and row["AmountPaid"] for row in invoices)
     assert any(line["Tracking"] for row in invoices for line in row["LineItems"])
-    contacts = rows(sandbox, "Contacts")
+    contacts = rows(large_sandbox, "Contacts")
     assert len({row["Name"] for row in contacts}) == len(contacts)
     assert not all(row["Name"].isascii() for row in contacts)
     assert {row["ContactStatus"] for row in contacts} == {"ACTIVE", "ARCHIVED"}
-    assert len(rows(sandbox, "Accounts")) >= 50
+    assert len(rows(large_sandbox, "Accounts")) >= 50
     seconds = Counter(xero_json.milliseconds(row["UpdatedDateUTC"]) // 1000 for row in invoices)
     assert max(seconds.values()) > 100, "a bulk import shares a second"
-    assert max(xero_json.milliseconds(row["UpdatedDateUTC"]) for row in invoices) < sandbox.clock.server_ms()
+    assert max(xero_json.milliseconds(row["UpdatedDateUTC"]) for row in invoices) < large_sandbox.clock.server_ms()
 
 
-def test_ids_are_unique_everywhere(sandbox):
-    tables = {name: table for name, table in sandbox.store().tables.items() if name != "Prepayments"}
+def test_ids_are_unique_everywhere(large_sandbox):
+    tables = {name: table for name, table in large_sandbox.store().tables.items() if name != "Prepayments"}
     # a prepayment has the id of its bank transaction, as at Xero
     seen = Counter(row[table.id_field] for table in tables.values() for row in table.rows())
-    lines = Counter(line["LineItemID"] for row in rows(sandbox, "Invoices") for line in row["LineItems"])
+    lines = Counter(line["LineItemID"] for row in rows(large_sandbox, "Invoices") for line in row["LineItems"])
     assert max(seen.values()) == max(lines.values()) == 1
 
 
@@ -132,24 +134,24 @@ def test_indexes_are_right_after_every_change(ops):
         assert column.codes[slot] == column.find_code(table.row(slot)["ContactStatus"])
 
 
-def test_a_row_handed_out_is_a_copy(sandbox):
-    store = sandbox.store()
+def test_a_row_handed_out_is_a_copy(large_sandbox):
+    store = large_sandbox.store()
     guid = store.insert("Invoices")
     store.get("Invoices", guid)["LineItems"].clear()
     assert store.get("Invoices", guid)["LineItems"]
-    before = rows(sandbox, "Invoices")
-    for row in rows(sandbox, "Invoices"):
+    before = rows(large_sandbox, "Invoices")
+    for row in rows(large_sandbox, "Invoices"):
         for line in row["LineItems"]:
             line["Tracking"].append("scribble")
-    assert rows(sandbox, "Invoices") == before, "seeded lines are shared, and must not be handed out"
+    assert rows(large_sandbox, "Invoices") == before, "seeded lines are shared, and must not be handed out"
 
 
-def test_rows_are_rendered_once_and_again_after_a_change(sandbox):
-    table = sandbox.store().table("Invoices")
+def test_rows_are_rendered_once_and_again_after_a_change(large_sandbox):
+    table = large_sandbox.store().table("Invoices")
     slot = table.by_id[0]
     calls = []
     first = table.render(slot, "full", lambda row: calls.append(1) or row)
     assert table.render(slot, "full", lambda row: calls.append(1) or row) is first
     assert len(calls) == 1
-    sandbox.store().edit("Invoices", table.id(slot), {"Reference": "changed"})
+    large_sandbox.store().edit("Invoices", table.id(slot), {"Reference": "changed"})
     assert b'"Reference": "changed"' in table.render(slot, "full", lambda row: row)

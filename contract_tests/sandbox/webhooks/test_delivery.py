@@ -27,7 +27,7 @@ def test_a_signature_is_the_hmac_of_the_raw_body():
 
 
 @pytest.fixture
-def served():
+def served_receiver():
     """A receiver on a socket."""
     got = []
 
@@ -53,9 +53,9 @@ def served():
     server.server_close()
 
 
-def test_a_delivery_is_posted_over_http(client, box, served):
-    url, got = served
-    with httpx.Client(base_url=f"{box.url}/_sandbox", timeout=20) as control:
+def test_a_delivery_is_posted_over_http(client, sandbox_server, served_receiver):
+    url, got = served_receiver
+    with httpx.Client(base_url=f"{sandbox_server.url}/_sandbox", timeout=20) as control:
         made = control.post("/webhooks", json={"url": url, "key": KEY})
         assert (made.status_code, made.json()["status"], made.json()["key"]) == (201, "ok", KEY)
         guid = client.rows("Invoices")[0]["InvoiceID"]
@@ -84,19 +84,19 @@ def test_a_closed_port_is_a_failed_delivery():
 
 
 @pytest.mark.parametrize("on_payment", [True, False])
-def test_writes_make_events(client, box, on_payment):
-    spell(box.sandbox)
-    box.sandbox.switches.set("webhook_invoice_on_payment", on_payment)
-    receiver = box.sandbox.webhooks.sender = Receiver()
-    box.sandbox.webhooks.configure("web", URL, KEY, ("CONTACT", "INVOICE", "CREDITNOTE", "PAYMENT"))
-    assert box.sandbox.webhooks.prove_intent("web").status == "ok"
+def test_writes_make_events(client, sandbox_server, on_payment):
+    spell(sandbox_server.sandbox)
+    sandbox_server.sandbox.switches.set("webhook_invoice_on_payment", on_payment)
+    receiver = sandbox_server.sandbox.webhooks.sender = Receiver()
+    sandbox_server.sandbox.webhooks.configure("web", URL, KEY, ("CONTACT", "INVOICE", "CREDITNOTE", "PAYMENT"))
+    assert sandbox_server.sandbox.webhooks.prove_intent("web").status == "ok"
 
     def write(path, **element):
         answer = client.http.put(f"/api.xro/2.0/{path}", headers=client.headers(), json=element)
         return answer.json().get(path, [None])[0]
 
     def heard():
-        box.sandbox.webhooks.deliver_due()
+        sandbox_server.sandbox.webhooks.deliver_due()
         found = sorted((event["eventCategory"], event["eventType"]) for event in receiver.events())
         receiver.got.clear()
         return found

@@ -3,11 +3,6 @@
 import pytest
 
 
-@pytest.fixture
-def customer(client):
-    return client.put("Contacts", {"Name": "Rātā Joinery", "EmailAddress": "office@rata.example"})
-
-
 def line(**more):
     return {"Description": "Work", "Quantity": 2, "UnitAmount": 50.25, "AccountCode": "200", **more}
 
@@ -263,18 +258,18 @@ def test_xml_is_read_like_json(client, customer):
     assert form.json()["Invoices"][0]["Total"] == 115.58
 
 
-def test_a_body_over_the_cap_is_a_413(client, box):
-    box.sandbox.switches.set("body_cap", 3_500_000)
+def test_a_body_over_the_cap_is_a_413(client, sandbox_server):
+    sandbox_server.sandbox.switches.set("body_cap", 3_500_000)
     body = b'{"Invoices": "' + b"x" * 3_600_000 + b'"}'
     assert client.send("PUT", "Invoices", body).status_code == 413
-    box.sandbox.switches.set("body_cap", 10_000_000)
+    sandbox_server.sandbox.switches.set("body_cap", 10_000_000)
     assert client.send("PUT", "Invoices", body).status_code == 400
 
 
 @pytest.mark.parametrize("taken", [True, False])
-def test_dates_may_be_written_in_xeros_format_unless_the_switch_refuses_it(client, customer, box, taken):
+def test_dates_may_be_written_in_xeros_format_unless_the_switch_refuses_it(client, customer, sandbox_server, taken):
     """Xero's SDK sends them, others report refusals."""
-    box.sandbox.switches.set("write_ms_dates", taken)
+    sandbox_server.sandbox.switches.set("write_ms_dates", taken)
     body = sale(customer, Date="/Date(1790812800000+0000)/")
     if taken:
         assert client.put("Invoices", body)["DateString"] == "2026-10-01T00:00:00"
@@ -282,7 +277,7 @@ def test_dates_may_be_written_in_xeros_format_unless_the_switch_refuses_it(clien
         assert "is not a valid AllXsd value" in client.refused("PUT", "Invoices", body)[0]
 
 
-def test_created_by_my_app_lists_only_the_apps_invoices(client, make, customer):
+def test_created_by_my_app_lists_only_the_apps_invoices(client, make_client, customer):
     assert client.rows("Invoices", createdByMyApp="true") == []
     made = client.put("Invoices", sale(customer, Reference="Deal 4711"))
     found = client.rows("Invoices", createdByMyApp="true", where='Reference=="Deal 4711"')
@@ -290,6 +285,6 @@ def test_created_by_my_app_lists_only_the_apps_invoices(client, make, customer):
     assert len(client.rows("Invoices", searchTerm="deal 47")) == 1
     assert client.rows("Invoices", searchTerm="deal 48", where='Type=="ACCREC"') == []
     assert client.rows("Contacts", searchTerm="RATA.EXAMPLE")[0]["ContactID"] == customer["ContactID"]
-    other = make("legacy").connect()
+    other = make_client("legacy").connect()
     assert other.rows("Invoices", createdByMyApp="true") == []
     assert len(other.rows("Invoices", createdByMyApp="false")) == 61

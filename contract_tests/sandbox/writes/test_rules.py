@@ -8,11 +8,6 @@ import pytest
 from bizosaas_xero.sandbox.core.countries import COUNTRIES
 
 
-@pytest.fixture
-def customer(client):
-    return client.put("Contacts", {"Name": "Rātā Joinery", "EmailAddress": "office@rata.example"})
-
-
 def sale(customer, **more):
     return {
         "Type": "ACCREC", "Contact": {"ContactID": customer["ContactID"]}, "Date": "2026-03-01",
@@ -21,17 +16,17 @@ def sale(customer, **more):
     }  # fmt: skip
 
 
-def lock(box, **locks):
-    store = box.sandbox.store()
+def lock(sandbox_server, **locks):
+    store = sandbox_server.sandbox.store()
     for name, day in locks.items():
         store.lock_period(name, dt.date.fromisoformat(day) if day else None)
 
 
 class TestLocks:
     @pytest.mark.parametrize("name", ["PeriodLockDate", "EndOfYearLockDate"])
-    def test_nothing_is_posted_in_a_locked_period(self, client, customer, box, name):
+    def test_nothing_is_posted_in_a_locked_period(self, client, customer, sandbox_server, name):
         sold = client.put("Invoices", sale(customer))
-        lock(box, **{name: "2026-03-31"})
+        lock(sandbox_server, **{name: "2026-03-31"})
         assert client.rows("Organisation")[0][name] == "/Date(1774915200000+0000)/"
         words = "period lock date" if name == "PeriodLockDate" else "end of year lock date"
         said = f"The document date cannot be before the {words}, currently set at 31 March 2026"
@@ -45,27 +40,27 @@ class TestLocks:
         pay = {"Invoice": invoice, "Account": {"Code": "090"}, "Amount": 10}
         assert client.refused("PUT", "Payments", {**pay, "Date": "2026-03-02"}) == [said]
         paid = client.put("Payments", {**pay, "Date": "2026-04-02"})
-        lock(box, **{name: "2026-04-30"})
+        lock(sandbox_server, **{name: "2026-04-30"})
         assert client.refused("POST", f"Payments/{paid['PaymentID']}", {"Status": "DELETED"})
-        lock(box, **{name: None})
+        lock(sandbox_server, **{name: None})
         client.post(f"Payments/{paid['PaymentID']}", {"Status": "DELETED"})
 
-    def test_a_draft_may_wait_in_a_locked_period(self, client, customer, box):
-        lock(box, PeriodLockDate="2026-03-31")
+    def test_a_draft_may_wait_in_a_locked_period(self, client, customer, sandbox_server):
+        lock(sandbox_server, PeriodLockDate="2026-03-31")
         draft = client.put("Invoices", sale(customer, Status="DRAFT"))
         assert client.refused("POST", "Invoices", {"InvoiceID": draft["InvoiceID"], "Status": "AUTHORISED"})
 
-    def test_an_adviser_writes_through_the_first_lock_only(self, make, box):
-        adviser = make().connect(user="adviser")
-        adviser.tenant = box.info["organisations"][0]["id"]
+    def test_an_adviser_writes_through_the_first_lock_only(self, make_client, sandbox_server):
+        adviser = make_client().connect(user="adviser")
+        adviser.tenant = sandbox_server.info["organisations"][0]["id"]
         customer = adviser.put("Contacts", {"Name": "Adviser's"})
-        lock(box, PeriodLockDate="2026-03-31")
+        lock(sandbox_server, PeriodLockDate="2026-03-31")
         adviser.put("Invoices", sale(customer))
-        lock(box, EndOfYearLockDate="2026-03-31")
+        lock(sandbox_server, EndOfYearLockDate="2026-03-31")
         assert "end of year" in adviser.refused("PUT", "Invoices", sale(customer))[0]
 
-    def test_bank_and_journals_are_locked_too(self, client, customer, box):
-        lock(box, PeriodLockDate="2026-03-31")
+    def test_bank_and_journals_are_locked_too(self, client, customer, sandbox_server):
+        lock(sandbox_server, PeriodLockDate="2026-03-31")
         line = {"Description": "x", "UnitAmount": 1, "AccountCode": "429"}
         assert client.refused("PUT", "BankTransactions", {
             "Type": "SPEND", "Contact": {"ContactID": customer["ContactID"]}, "BankAccount": {"Code": "090"},
@@ -90,10 +85,10 @@ class TestIdempotency:
         client.post("Invoices/W-1", {"Status": "VOIDED", "InvoiceNumber": "W-2"})
         assert client.send("PUT", "Invoices", bad, {"Idempotency-Key": "k1"}).content == refused.content
 
-    def test_six_minutes(self, client, customer, box):
+    def test_six_minutes(self, client, customer, sandbox_server):
         before = len(client.rows("Invoices"))
         for seconds, count in ((0, 1), (359, 1), (2, 2)):
-            box.sandbox.clock.advance(seconds)
+            sandbox_server.sandbox.clock.advance(seconds)
             client.put("Invoices", sale(customer), {"Idempotency-Key": "k1"})
             assert len(client.rows("Invoices")) == before + count
 
@@ -107,22 +102,22 @@ class TestIdempotency:
         assert answer.status_code == 400
         assert answer.json()["Message"] == "Idempotency Key k1 is used with a different request."
 
-    def test_keys_belong_to_the_app_not_to_the_organisation(self, client, make, box):
+    def test_keys_belong_to_the_app_not_to_the_organisation(self, client, make_client, sandbox_server):
         client.put("Contacts", {"Name": "One"}, {"Idempotency-Key": "k1"})
-        second = box.info["organisations"][1]["id"]
+        second = sandbox_server.info["organisations"][1]["id"]
         client.connect(organisations=[second])
         client.tenant = second
         assert client.send("PUT", "Contacts", {"Name": "One"}, {"Idempotency-Key": "k1"}).status_code == 200
         assert not client.rows("Contacts", where='Name=="One"'), "the answer was that of the other books"
-        other = make("pkce")
+        other = make_client("pkce")
         assert other.app["client_id"] != client.app["client_id"]
 
     def test_long_keys(self, client):
         assert client.send("PUT", "Contacts", {"Name": "A"}, {"Idempotency-Key": "k" * 129}).status_code == 400
         assert client.put("Contacts", {"Name": "A"}, {"Idempotency-Key": "k" * 128})
 
-    def test_a_lost_answer_is_found_again(self, client, box):
-        box.sandbox.faults.add("cut", where="body", match={"method": "PUT"})
+    def test_a_lost_answer_is_found_again(self, client, sandbox_server):
+        sandbox_server.sandbox.faults.add("cut", where="body", match={"method": "PUT"})
         with pytest.raises(httpx.RemoteProtocolError):
             client.send("PUT", "Contacts", {"Name": "Lost"}, {"Idempotency-Key": "k9"})
         assert client.put("Contacts", {"Name": "Lost"}, {"Idempotency-Key": "k9"})["Name"] == "Lost"
@@ -138,12 +133,12 @@ class TestEmail:
         assert answer.status_code == 400
         assert "limit of 0" in answer.json()["Elements"][0]["ValidationErrors"][0]["Message"]
 
-    def test_caps_by_kind_of_organisation(self, box):
-        caps = [box.sandbox.store(o.id).email_cap for o in box.sandbox.organisations]
+    def test_caps_by_kind_of_organisation(self, sandbox_server):
+        caps = [sandbox_server.sandbox.store(o.id).email_cap for o in sandbox_server.sandbox.organisations]
         assert caps == [0, 1000, 1000, 1000, 1000, 20]
 
-    def test_an_email_is_sent_and_told_of(self, client, customer, box):
-        box.sandbox.store().email_cap = 2
+    def test_an_email_is_sent_and_told_of(self, client, customer, sandbox_server):
+        sandbox_server.sandbox.store().email_cap = 2
         sold = client.put("Invoices", sale(customer))
         answer = self.email(client, sold)
         assert (answer.status_code, answer.content) == (204, b"")
@@ -154,7 +149,7 @@ class TestEmail:
         assert "office@rata.example" in records[0]["Details"]
         assert self.email(client, sold).status_code == 204, "Xero does not stop a second one"
         assert self.email(client, sold).status_code == 400, "the cap is reached"
-        box.sandbox.clock.advance(86_400)
+        sandbox_server.sandbox.clock.advance(86_400)
         client.token = client.refresh(client.token["refresh_token"]).json()
         assert self.email(client, sold).status_code == 204
 
@@ -162,12 +157,12 @@ class TestEmail:
         "changes",
         [{"Status": "DRAFT"}, {"Type": "ACCPAY", "LineItems": [{"UnitAmount": 1, "AccountCode": "429"}]}],
     )
-    def test_what_cannot_be_mailed(self, client, customer, box, changes):
-        box.sandbox.store().email_cap = 2
+    def test_what_cannot_be_mailed(self, client, customer, sandbox_server, changes):
+        sandbox_server.sandbox.store().email_cap = 2
         assert self.email(client, client.put("Invoices", sale(customer, **changes))).status_code == 400
 
-    def test_nobody_to_write_to(self, client, box):
-        box.sandbox.store().email_cap = 2
+    def test_nobody_to_write_to(self, client, sandbox_server):
+        sandbox_server.sandbox.store().email_cap = 2
         silent = client.put("Contacts", {"Name": "Silent"})
         assert self.email(client, client.put("Invoices", sale(silent))).status_code == 400
 
@@ -225,8 +220,8 @@ class TestChart:
         assert client.send("DELETE", path).json()["Accounts"][0]["Status"] == "DELETED"
         assert client.get(path).status_code == 404
 
-    def test_accounts_that_stay(self, client, box):
-        store = box.sandbox.store()
+    def test_accounts_that_stay(self, client, sandbox_server):
+        store = sandbox_server.sandbox.store()
         used, own = store.account_id("200"), store.account_id("610")
         assert client.send("DELETE", f"Accounts/{used}").status_code == 400
         assert client.send("DELETE", f"Accounts/{own}").status_code == 400
@@ -281,8 +276,8 @@ class TestChart:
 
 class TestOrganisations:
     @pytest.mark.parametrize("number", range(6))
-    def test_tax_by_country(self, client, box, number):
-        organisation = box.sandbox.organisations[number]
+    def test_tax_by_country(self, client, sandbox_server, number):
+        organisation = sandbox_server.sandbox.organisations[number]
         client.connect(organisations=[organisation.id])
         client.tenant = organisation.id
         row = client.rows("Organisation")[0]
@@ -297,8 +292,8 @@ class TestOrganisations:
         rates = {r["TaxType"]: r["EffectiveRate"] for r in client.rows("TaxRates")}
         assert rates[rules.untaxed] == 0
 
-    def test_who_is_not_registered_must_not_charge_tax(self, client, box):
-        organisation = box.sandbox.organisations[5]
+    def test_who_is_not_registered_must_not_charge_tax(self, client, sandbox_server):
+        organisation = sandbox_server.sandbox.organisations[5]
         client.connect(organisations=[organisation.id])
         client.tenant = organisation.id
         customer = client.put("Contacts", {"Name": "New"})
@@ -306,8 +301,8 @@ class TestOrganisations:
         assert "TaxType code 'OUTPUT'" in client.refused("PUT", "Invoices", sale(customer, LineItems=[line]))[0]
         assert all(row["TotalTax"] == 0 for row in client.rows("Invoices"))
 
-    def test_one_consent_for_several(self, client, box):
-        box.sandbox.switches.set("multi_select", True)
-        ids = [o.id for o in box.sandbox.organisations[:3]]
+    def test_one_consent_for_several(self, client, sandbox_server):
+        sandbox_server.sandbox.switches.set("multi_select", True)
+        ids = [o.id for o in sandbox_server.sandbox.organisations[:3]]
         client.connect(organisations=ids)
         assert {c["tenantId"] for c in client.connections()} == set(ids)

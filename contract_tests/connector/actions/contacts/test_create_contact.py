@@ -12,18 +12,13 @@ from contract_tests.helpers.xero_account import calls
 NEW = "create_contact"
 
 
-@pytest.fixture
-def at(company):
-    return company()
+def active(uk_company, number=0):
+    return [row for row in uk_company.rows("Contacts") if row["ContactStatus"] == "ACTIVE"][number]
 
 
-def active(at, number=0):
-    return [row for row in at.rows("Contacts") if row["ContactStatus"] == "ACTIVE"][number]
-
-
-def test_every_given_field_reaches_xero(at):
-    made = at.commit(NEW, {**create_contact(at), "tax_number": "GB123456789"}).data
-    row = at.store.get("Contacts", made["contact_id"])
+def test_every_given_field_reaches_xero(uk_company):
+    made = uk_company.commit(NEW, {**create_contact(uk_company), "tax_number": "GB123456789"}).data
+    row = uk_company.store.get("Contacts", made["contact_id"])
     assert (row["Name"], row["EmailAddress"]) == ("Kererū Bakery Ltd", "hello@kereru.example")
     assert (row["AccountNumber"], row["TaxNumber"]) == ("C-1042", "GB123456789")
     assert row["DefaultCurrency"] == "GBP"
@@ -37,8 +32,8 @@ def test_every_given_field_reaches_xero(at):
     assert made["link"].endswith(made["contact_id"])
 
 
-def test_a_name_is_enough_and_its_spaces_are_folded(at):
-    plan = at.plan(NEW, {"name": "  Two   Words "})
+def test_a_name_is_enough_and_its_spaces_are_folded(uk_company):
+    plan = uk_company.plan(NEW, {"name": "  Two   Words "})
     body = plan.requests[0]["body"]["Contacts"][0]
     assert set(body) == {"Name", "ContactNumber"}
     assert body["Name"] == "Two Words"
@@ -47,39 +42,39 @@ def test_a_name_is_enough_and_its_spaces_are_folded(at):
     assert "rchive" in plan.undo
 
 
-def test_an_existing_contact_of_the_name_is_named_and_no_second_one_is_made(at):
-    there = active(at)
-    error = refused(at, NEW, {"name": there["Name"].upper()}, "contact_exists")
+def test_an_existing_contact_of_the_name_is_named_and_no_second_one_is_made(uk_company):
+    there = active(uk_company)
+    error = refused(uk_company, NEW, {"name": there["Name"].upper()}, "contact_exists")
     assert error.code == "invalid"
     assert there["ContactID"] in error.message
     assert error.problems[0]["field"] == "params.name"
 
 
-def test_an_archived_contact_of_the_name_gives_a_warning_only(at):
-    gone = active(at)
-    at.store.edit("Contacts", gone["ContactID"], {"ContactStatus": "ARCHIVED"})
-    plan = at.plan(NEW, {"name": gone["Name"]})
+def test_an_archived_contact_of_the_name_gives_a_warning_only(uk_company):
+    gone = active(uk_company)
+    uk_company.store.edit("Contacts", gone["ContactID"], {"ContactStatus": "ARCHIVED"})
+    plan = uk_company.plan(NEW, {"name": gone["Name"]})
     assert len(plan.warnings) == 1
     assert "archived" in plan.warnings[0]
     assert gone["ContactID"] in plan.warnings[0]
-    assert at.commit(NEW, {"name": gone["Name"]}).status == "done"
+    assert uk_company.commit(NEW, {"name": gone["Name"]}).status == "done"
 
 
 @pytest.mark.parametrize(("field", "column"), [("email", "EmailAddress"), ("account_number", "AccountNumber")])
-def test_the_same_email_or_account_number_gives_a_warning(at, field, column):
-    at.store.edit("Contacts", active(at)["ContactID"], {column: "one@example.com"})
-    plan = at.plan(NEW, {"name": "Other Bakery", field: "one@example.com"})
+def test_the_same_email_or_account_number_gives_a_warning(uk_company, field, column):
+    uk_company.store.edit("Contacts", active(uk_company)["ContactID"], {column: "one@example.com"})
+    plan = uk_company.plan(NEW, {"name": "Other Bakery", field: "one@example.com"})
     assert len(plan.warnings) == 1
-    assert active(at)["Name"] in plan.warnings[0]
+    assert active(uk_company)["Name"] in plan.warnings[0]
     assert "Possible duplicate" in plan.warnings[0]
-    assert at.commit(NEW, {"name": "Other Bakery", field: "one@example.com"}).status == "done"
+    assert uk_company.commit(NEW, {"name": "Other Bakery", field: "one@example.com"}).status == "done"
 
 
-def test_a_name_that_a_filter_cannot_hold_is_still_found(at):
+def test_a_name_that_a_filter_cannot_hold_is_still_found(uk_company):
     name = 'Paul "Pop" O\\Hara'
-    first = at.commit(NEW, {"name": name}, "k-1").data
+    first = uk_company.commit(NEW, {"name": name}, "k-1").data
     assert first["name"] == name
-    error = refused(at, NEW, {"name": name.upper()}, "contact_exists")
+    error = refused(uk_company, NEW, {"name": name.upper()}, "contact_exists")
     assert first["contact_id"] in error.message
 
 
@@ -95,56 +90,56 @@ def test_a_name_that_a_filter_cannot_hold_is_still_found(at):
         ({"account_number": "x" * 51}, "account_number"),
     ],
 )
-def test_values_that_xero_would_refuse_are_named_before_any_request(at, wrong, field):
-    at.box.sandbox.log.clear()
+def test_values_that_xero_would_refuse_are_named_before_any_request(uk_company, wrong, field):
+    uk_company.box.sandbox.log.clear()
     with pytest.raises(ConnectorError) as caught:
-        at.plan(NEW, {"name": "New", **wrong})
+        uk_company.plan(NEW, {"name": "New", **wrong})
     assert f"params.{field}" in {problem["field"] for problem in caught.value.problems}
-    assert not calls(at.box)
+    assert not calls(uk_company.box)
 
 
-def test_a_currency_that_is_not_enabled_is_refused_and_the_enabled_ones_are_named(at):
-    error = refused(at, NEW, {"name": "New", "currency": "JPY"})
+def test_a_currency_that_is_not_enabled_is_refused_and_the_enabled_ones_are_named(uk_company):
+    error = refused(uk_company, NEW, {"name": "New", "currency": "JPY"})
     assert "EUR" in error.message
     assert error.problems[0]["field"] == "params.currency"
 
 
-def test_the_history_note_names_requester_and_approver(at):
-    made = at.commit(NEW, {"name": "New"}, requester="agent 7", approver="Aroha").data
-    (note,) = at.notes("Contacts", made["contact_id"])
+def test_the_history_note_names_requester_and_approver(uk_company):
+    made = uk_company.commit(NEW, {"name": "New"}, requester="agent 7", approver="Aroha").data
+    (note,) = uk_company.notes("Contacts", made["contact_id"])
     assert "agent 7" in note
     assert "Aroha" in note
     assert "key-1" in note
 
 
 @pytest.mark.parametrize("changes", [{"Name": "Renamed"}, {"ContactStatus": "ARCHIVED"}])
-def test_the_contact_is_found_again_after_it_was_renamed_or_archived(at, changes):
-    first = at.act(NEW, {"name": "New"}, mode="run", business_key="k").data
-    at.store.edit("Contacts", first["contact_id"], changes)
-    at.box.sandbox.clock.advance(420)
-    before = at.holds()
-    again = at.act(NEW, {"name": "New"}, mode="run", business_key="k").data
+def test_the_contact_is_found_again_after_it_was_renamed_or_archived(uk_company, changes):
+    first = uk_company.act(NEW, {"name": "New"}, mode="run", business_key="k").data
+    uk_company.store.edit("Contacts", first["contact_id"], changes)
+    uk_company.box.sandbox.clock.advance(420)
+    before = uk_company.holds()
+    again = uk_company.act(NEW, {"name": "New"}, mode="run", business_key="k").data
     assert again["contact_id"] == first["contact_id"]
     assert again["repeated"] is True
-    assert at.holds() == before
+    assert uk_company.holds() == before
 
 
-def test_another_key_does_not_make_another_of_the_same_name(at):
-    at.act(NEW, {"name": "New"}, mode="run", business_key="k-1")
-    refused(at, NEW, {"name": "New"}, "contact_exists")
+def test_another_key_does_not_make_another_of_the_same_name(uk_company):
+    uk_company.act(NEW, {"name": "New"}, mode="run", business_key="k-1")
+    refused(uk_company, NEW, {"name": "New"}, "contact_exists")
 
 
-def test_a_name_taken_between_plan_and_commit_is_refused(at):
-    plan = at.plan(NEW, {"name": "New"})
-    at.store.insert("Contacts", {"Name": "New", "ContactStatus": "ACTIVE"})
+def test_a_name_taken_between_plan_and_commit_is_refused(uk_company):
+    plan = uk_company.plan(NEW, {"name": "New"})
+    uk_company.store.insert("Contacts", {"Name": "New", "ContactStatus": "ACTIVE"})
     with pytest.raises(ConnectorError) as caught:
-        at.act(NEW, {"name": "New"}, mode="commit", plan_hash=plan.hash, business_key="key-1")
+        uk_company.act(NEW, {"name": "New"}, mode="commit", plan_hash=plan.hash, business_key="key-1")
     assert caught.value.reason == "contact_exists"
-    assert at.writes() == []
+    assert uk_company.writes() == []
 
 
-def test_xeros_message_about_a_name_is_reported(at):
-    at.box.sandbox.faults.add(
+def test_xeros_message_about_a_name_is_reported(uk_company):
+    uk_company.box.sandbox.faults.add(
         "status",
         match={"path": "Contacts", "method": "PUT"},
         status=400,
@@ -153,17 +148,17 @@ def test_xeros_message_about_a_name_is_reported(at):
         'New is already assigned to another contact."}]}]}',
     )
     with pytest.raises(ConnectorError) as caught:
-        at.act(NEW, {"name": "New"}, mode="run", business_key="k")
+        uk_company.act(NEW, {"name": "New"}, mode="run", business_key="k")
     assert "already assigned" in caught.value.problems[0]["message"]
 
 
-def test_a_failed_history_note_does_not_lose_the_contact(at):
-    at.box.sandbox.faults.add("status", match={"path": "History"}, status=400, times=None, body="json")
-    result = at.act(NEW, {"name": "New"}, mode="run", business_key="k")
+def test_a_failed_history_note_does_not_lose_the_contact(uk_company):
+    uk_company.box.sandbox.faults.add("status", match={"path": "History"}, status=400, times=None, body="json")
+    result = uk_company.act(NEW, {"name": "New"}, mode="run", business_key="k")
     assert result.status == "partial"
     assert "History note could not be saved" in result.warnings[0]
-    at.box.sandbox.faults.clear()
-    again = at.act(NEW, {"name": "New"}, mode="run", business_key="k")
+    uk_company.box.sandbox.faults.clear()
+    again = uk_company.act(NEW, {"name": "New"}, mode="run", business_key="k")
     assert (again.status, again.data["contact_id"]) == ("done", result.data["contact_id"])
-    assert len(at.notes("Contacts", result.data["contact_id"])) == 1
-    assert len(at.rows("Contacts", Name="New")) == 1
+    assert len(uk_company.notes("Contacts", result.data["contact_id"])) == 1
+    assert len(uk_company.rows("Contacts", Name="New")) == 1

@@ -15,21 +15,15 @@ from contract_tests.helpers.colleague import balances, contact, invoice, moved, 
 from contract_tests.helpers.credit_notes import CREDIT, TAXED, due, kept, of
 from contract_tests.helpers.outcomes import done, refused
 
-
-@pytest.fixture
-def at(company):
-    return company()
-
-
 # ---------------------------------------------------------------- for an invoice
 
 
-def test_a_whole_invoice_is_credited_line_by_line_and_the_ledger_balances_out(at):
-    before = balances(at)
-    row = invoice(at, **TAXED)
-    plan, result = done(at, CREDIT, of(row))
-    assert moved(before, balances(at)) == {}
-    data, note = result.data, kept(at, result.data)
+def test_a_whole_invoice_is_credited_line_by_line_and_the_ledger_balances_out(uk_company):
+    before = balances(uk_company)
+    row = invoice(uk_company, **TAXED)
+    plan, result = done(uk_company, CREDIT, of(row))
+    assert moved(before, balances(uk_company)) == {}
+    data, note = result.data, kept(uk_company, result.data)
     assert (data["subtotal"], data["tax"], data["total"]) == (
         Decimal("120.04"), Decimal("21.01"), Decimal("141.05"),
     )  # fmt: skip
@@ -40,17 +34,17 @@ def test_a_whole_invoice_is_credited_line_by_line_and_the_ledger_balances_out(at
     assert (note["Type"], note["LineAmountTypes"]) == ("ACCRECCREDIT", "Exclusive")
     assert (data["status"], data["applied"], data["remaining"]) == ("AUTHORISED", 0, Decimal("141.05"))
     assert (plan.acts, plan.amount, plan.warnings) == (["authorise"], Decimal("141.05"), [])
-    receivable = next(each for each in plan.effect if each["account_id"] == at.store.system_account("DEBTORS"))
+    receivable = next(each for each in plan.effect if each["account_id"] == uk_company.store.system_account("DEBTORS"))
     assert receivable["credit"] == "141.05"
-    assert due(at, row) == Decimal("141.05")
+    assert due(uk_company, row) == Decimal("141.05")
 
 
-def sold(at, **line):
+def sold(uk_company, **line):
     """Make an invoice of one line by create_invoice, which knows four decimals, and return its result."""
-    return at.commit(
+    return uk_company.commit(
         "create_invoice",
         {
-            "contact": {"id": contact(at)["ContactID"]},
+            "contact": {"id": contact(uk_company)["ContactID"]},
             "lines": [{"description": "screws", "account": "200", **line}],
             "value_is": "net",
             "due_date": "2026-12-10",
@@ -60,23 +54,23 @@ def sold(at, **line):
     ).data
 
 
-def test_four_decimals_and_tracking_are_copied(at):
-    category = at.rows("TrackingCategories")[0]
+def test_four_decimals_and_tracking_are_copied(uk_company):
+    category = uk_company.rows("TrackingCategories")[0]
     option = category["Options"][0]["Name"]
-    row = sold(at, quantity="1000", unit_amount="0.0125", tracking={category["Name"]: option})
+    row = sold(uk_company, quantity="1000", unit_amount="0.0125", tracking={category["Name"]: option})
     assert row["subtotal"] == Decimal("12.50")
-    _, result = done(at, CREDIT, {"invoice": row["number"], "status": "authorised"})
-    (copied,) = kept(at, result.data)["LineItems"]
+    _, result = done(uk_company, CREDIT, {"invoice": row["number"], "status": "authorised"})
+    (copied,) = kept(uk_company, result.data)["LineItems"]
     assert (copied["Quantity"], copied["UnitAmount"]) == (1000, Decimal("0.0125"))
     assert copied["Tracking"][0]["Option"] == option
     assert result.data["total"] == row["total"]
 
 
-def test_a_discounted_line_is_credited_as_one_piece_without_discount(at):
-    row = sold(at, quantity="1000", unit_amount="0.0125", discount_percent="10")
+def test_a_discounted_line_is_credited_as_one_piece_without_discount(uk_company):
+    row = sold(uk_company, quantity="1000", unit_amount="0.0125", discount_percent="10")
     assert row["subtotal"] == Decimal("11.25")
-    _, result = done(at, CREDIT, {"invoice": row["number"], "status": "authorised"})
-    (copied,) = kept(at, result.data)["LineItems"]
+    _, result = done(uk_company, CREDIT, {"invoice": row["number"], "status": "authorised"})
+    (copied,) = kept(uk_company, result.data)["LineItems"]
     assert (copied["Quantity"], copied["UnitAmount"]) == (1, Decimal("11.25"))
     assert "DiscountRate" not in copied
     assert result.data["total"] == row["total"]
@@ -87,19 +81,19 @@ def test_a_discounted_line_is_credited_as_one_piece_without_discount(at):
         "discount_percent": "25",
         "account": "200",
     }
-    params = {"contact": {"id": contact(at)["ContactID"]}, "lines": [line], "value_is": "net"}
-    body = at.plan(CREDIT, params).requests[0]["body"]["CreditNotes"][0]["LineItems"][0]
+    params = {"contact": {"id": contact(uk_company)["ContactID"]}, "lines": [line], "value_is": "net"}
+    body = uk_company.plan(CREDIT, params).requests[0]["body"]["CreditNotes"][0]["LineItems"][0]
     assert (body["Quantity"], body["UnitAmount"]) == ("1", "15.00")
     assert "DiscountRate" not in body
 
 
 @pytest.mark.parametrize("mode", ["Exclusive", "Inclusive", "NoTax"])
 @pytest.mark.parametrize("amount", ["0.01", "50.00", "99.97"])
-def test_a_partial_credit_is_exact_over_the_same_accounts_and_taxes(at, mode, amount):
-    row = invoice(at, **{**TAXED, "LineAmountTypes": mode})
-    _, result = done(at, CREDIT, of(row, amount=amount, reason="Damaged"))
+def test_a_partial_credit_is_exact_over_the_same_accounts_and_taxes(uk_company, mode, amount):
+    row = invoice(uk_company, **{**TAXED, "LineAmountTypes": mode})
+    _, result = done(uk_company, CREDIT, of(row, amount=amount, reason="Damaged"))
     assert result.data["total"] == Decimal(amount)
-    note = kept(at, result.data)
+    note = kept(uk_company, result.data)
     assert {line["Description"] for line in note["LineItems"]} == {"Damaged"}
     assert {line["AccountCode"] for line in note["LineItems"]} <= {"200", "260"}
     assert note["LineAmountTypes"] == ("NoTax" if mode == "NoTax" else "Inclusive")
@@ -130,99 +124,99 @@ def test_the_parts_of_a_split_amount_add_up(lines, amount):
     assert len({part.account for part in parts}) == len(parts)
 
 
-def test_credited_lines_use_the_invoices_single_account_tax_and_mode(at):
-    row = invoice(at, **{**TAXED, "LineAmountTypes": "Inclusive", "LineItems": TAXED["LineItems"][:1]})
-    _, result = done(at, CREDIT, of(row, lines=[{"description": "One of three", "unit_amount": "33.35"}]))
-    (line,) = kept(at, result.data)["LineItems"]
+def test_credited_lines_use_the_invoices_single_account_tax_and_mode(uk_company):
+    row = invoice(uk_company, **{**TAXED, "LineAmountTypes": "Inclusive", "LineItems": TAXED["LineItems"][:1]})
+    _, result = done(uk_company, CREDIT, of(row, lines=[{"description": "One of three", "unit_amount": "33.35"}]))
+    (line,) = kept(uk_company, result.data)["LineItems"]
     assert (line["AccountCode"], line["TaxType"]) == ("200", "OUTPUT2")
     assert result.data["total"] == Decimal("33.35")
-    several = invoice(at, **TAXED)
-    error = refused(at, CREDIT, of(several, lines=[{"description": "?", "unit_amount": "1"}]))
+    several = invoice(uk_company, **TAXED)
+    error = refused(uk_company, CREDIT, of(several, lines=[{"description": "?", "unit_amount": "1"}]))
     assert error.problems[0]["field"] == "params.lines.0.account"
 
 
-def test_a_corrected_tax_gives_the_same_total_and_a_warning(at):
+def test_a_corrected_tax_gives_the_same_total_and_a_warning(uk_company):
     line = {**TAXED["LineItems"][0], "TaxAmount": "20.03"}  # computed: 20.01
-    row = invoice(at, LineAmountTypes="Exclusive", LineItems=[line])
+    row = invoice(uk_company, LineAmountTypes="Exclusive", LineItems=[line])
     assert row["Total"] == 120.08
-    plan, result = done(at, CREDIT, of(row))
+    plan, result = done(uk_company, CREDIT, of(row))
     assert result.data["total"] == Decimal("120.08")
     assert any("20.01" in warning and "20.03" in warning for warning in plan.warnings)
 
 
-def test_a_foreign_invoice_is_credited_in_its_currency_at_its_rate(at):
-    before = balances(at)
-    row = invoice(at, CurrencyCode="EUR", CurrencyRate="1.25")
+def test_a_foreign_invoice_is_credited_in_its_currency_at_its_rate(uk_company):
+    before = balances(uk_company)
+    row = invoice(uk_company, CurrencyCode="EUR", CurrencyRate="1.25")
     params = of(row, apply=True)
-    plan = at.plan(CREDIT, params)
+    plan = uk_company.plan(CREDIT, params)
     assert plan.amount == Decimal("80.00")
     assert plan.requests[0]["body"]["CreditNotes"][0]["CurrencyRate"] == "1.250000"
     assert any("rate 1.25" in warning for warning in plan.warnings)
-    result = at.act(CREDIT, params, mode="commit", plan_hash=plan.hash, business_key="key-1")
+    result = uk_company.act(CREDIT, params, mode="commit", plan_hash=plan.hash, business_key="key-1")
     assert (result.status, result.data["currency"]) == ("done", "EUR")
-    assert moved(before, balances(at)) == {}
+    assert moved(before, balances(uk_company)) == {}
 
 
-def test_a_draft_posts_nothing_and_has_no_acts(at):
-    row = invoice(at, **TAXED)
-    plan, result = done(at, CREDIT, {"invoice": row["InvoiceID"]})
+def test_a_draft_posts_nothing_and_has_no_acts(uk_company):
+    row = invoice(uk_company, **TAXED)
+    plan, result = done(uk_company, CREDIT, {"invoice": row["InvoiceID"]})
     assert (plan.effect, plan.acts, result.data["status"]) == ([], ["draft"], "DRAFT")
     assert "does not enter the ledger" in plan.summary
 
 
-def test_the_reference_is_the_invoices_number_and_ends_in_the_mark(at):
-    row = invoice(at)
-    reference = at.commit(CREDIT, of(row)).data["reference"]
+def test_the_reference_is_the_invoices_number_and_ends_in_the_mark(uk_company):
+    row = invoice(uk_company)
+    reference = uk_company.commit(CREDIT, of(row)).data["reference"]
     number, mark = reference.split(" ")
     assert number == row["InvoiceNumber"]
     assert mark.startswith("bz-")
-    other = invoice(at)
-    reference = at.commit(CREDIT, of(other, reference="RMA 7"), "k-2").data["reference"]
+    other = invoice(uk_company)
+    reference = uk_company.commit(CREDIT, of(other, reference="RMA 7"), "k-2").data["reference"]
     assert reference.startswith(f"RMA 7 {other['InvoiceNumber']} bz-")
 
 
 # ---------------------------------------------------------------- applied to the invoice
 
 
-def test_a_credit_note_is_applied_to_the_invoice_up_to_the_amount_due(at):
-    row = invoice(at, **TAXED)
-    plan, result = done(at, CREDIT, of(row, apply=True))
+def test_a_credit_note_is_applied_to_the_invoice_up_to_the_amount_due(uk_company):
+    row = invoice(uk_company, **TAXED)
+    plan, result = done(uk_company, CREDIT, of(row, apply=True))
     assert [request["path"] for request in plan.requests] == [
         "/api.xro/2.0/CreditNotes",
         "/api.xro/2.0/CreditNotes/{credit_note}/Allocations",
     ]
     data = result.data
     assert (data["applied"], data["remaining"], data["status"]) == (Decimal("141.05"), 0, "PAID")
-    assert (due(at, row), at.store.get("Invoices", row["InvoiceID"])["Status"]) == (0, "PAID")
-    part = invoice(at)
-    pay(at, part, "70.00")
-    plan, result = done(at, CREDIT, of(part, apply=True), "k-2")
+    assert (due(uk_company, row), uk_company.store.get("Invoices", row["InvoiceID"])["Status"]) == (0, "PAID")
+    part = invoice(uk_company)
+    pay(uk_company, part, "70.00")
+    plan, result = done(uk_company, CREDIT, of(part, apply=True), "k-2")
     assert (result.data["applied"], result.data["remaining"]) == (Decimal("30.00"), Decimal("70.00"))
     assert any("Only 30.00 is due" in warning for warning in plan.warnings)
 
 
-def test_a_paid_invoice_is_credited_and_the_credit_stays_open(at):
-    row = invoice(at)
-    pay(at, row, "100.00")
-    plan, result = done(at, CREDIT, of(row, apply=True))
+def test_a_paid_invoice_is_credited_and_the_credit_stays_open(uk_company):
+    row = invoice(uk_company)
+    pay(uk_company, row, "100.00")
+    plan, result = done(uk_company, CREDIT, of(row, apply=True))
     assert any("Nothing is due" in warning for warning in plan.warnings)
     assert (result.data["applied"], result.data["remaining"]) == (0, Decimal("100.00"))
 
 
-def test_an_invoice_paid_between_plan_and_commit_makes_the_plan_stale(at):
-    row = invoice(at)
-    plan = at.plan(CREDIT, of(row, apply=True))
-    pay(at, row, "1.00")
+def test_an_invoice_paid_between_plan_and_commit_makes_the_plan_stale(uk_company):
+    row = invoice(uk_company)
+    plan = uk_company.plan(CREDIT, of(row, apply=True))
+    pay(uk_company, row, "1.00")
     with pytest.raises(ConnectorError) as caught:
-        at.act(CREDIT, of(row, apply=True), mode="commit", plan_hash=plan.hash, business_key="key-1")
+        uk_company.act(CREDIT, of(row, apply=True), mode="commit", plan_hash=plan.hash, business_key="key-1")
     assert caught.value.reason == "stale_plan"
-    assert at.rows("CreditNotes", Reference=row["InvoiceNumber"]) == []
+    assert uk_company.rows("CreditNotes", Reference=row["InvoiceNumber"]) == []
 
 
 @pytest.mark.parametrize("seconds", [0, 420])
-def test_a_crash_between_making_and_applying_is_finished_by_the_next_call(at, seconds, monkeypatch):
-    row = invoice(at, **TAXED)
-    count = len(at.rows("CreditNotes"))
+def test_a_crash_between_making_and_applying_is_finished_by_the_next_call(uk_company, seconds, monkeypatch):
+    row = invoice(uk_company, **TAXED)
+    count = len(uk_company.rows("CreditNotes"))
 
     def crash(*_):
         raise KeyboardInterrupt
@@ -230,47 +224,47 @@ def test_a_crash_between_making_and_applying_is_finished_by_the_next_call(at, se
     with monkeypatch.context() as patch:
         patch.setattr(credit_notes, "applied_amount", crash)
         with pytest.raises(KeyboardInterrupt):
-            at.act(CREDIT, of(row, apply=True), mode="run", business_key="k")
-    assert due(at, row) == Decimal("141.05")
-    at.box.sandbox.clock.advance(seconds)
+            uk_company.act(CREDIT, of(row, apply=True), mode="run", business_key="k")
+    assert due(uk_company, row) == Decimal("141.05")
+    uk_company.box.sandbox.clock.advance(seconds)
     for _ in range(2):
-        result = at.act(CREDIT, of(row, apply=True), mode="run", business_key="k")
+        result = uk_company.act(CREDIT, of(row, apply=True), mode="run", business_key="k")
         assert (result.status, result.data["applied"]) == ("done", Decimal("141.05"))
         assert result.data["repeated"] is True
-    assert due(at, row) == 0
-    assert len(at.rows("CreditNotes")) == count + 1
-    assert len(at.notes("CreditNotes", result.data["credit_note_id"])) == 1
+    assert due(uk_company, row) == 0
+    assert len(uk_company.rows("CreditNotes")) == count + 1
+    assert len(uk_company.notes("CreditNotes", result.data["credit_note_id"])) == 1
 
 
 @pytest.mark.parametrize("where", ["headers", "body"])
 @pytest.mark.parametrize("path", ["/CreditNotes", "/Allocations"])
-def test_a_lost_answer_makes_and_applies_it_once(at, path, where):
-    row, count = invoice(at, **TAXED), len(at.rows("CreditNotes"))
-    at.box.sandbox.faults.add("cut", match={"path": path, "method": "PUT"}, where=where)
-    result = at.act(CREDIT, of(row, apply=True), mode="run", business_key="k")
+def test_a_lost_answer_makes_and_applies_it_once(uk_company, path, where):
+    row, count = invoice(uk_company, **TAXED), len(uk_company.rows("CreditNotes"))
+    uk_company.box.sandbox.faults.add("cut", match={"path": path, "method": "PUT"}, where=where)
+    result = uk_company.act(CREDIT, of(row, apply=True), mode="run", business_key="k")
     assert (result.status, result.data["applied"]) == ("done", Decimal("141.05"))
-    assert len(at.rows("CreditNotes")) == count + 1
-    at.box.sandbox.clock.advance(420)
-    at.act(CREDIT, of(row, apply=True), mode="run", business_key="k")
-    assert len(at.rows("CreditNotes")) == count + 1
-    assert len(kept(at, result.data)["Allocations"]) == 1
+    assert len(uk_company.rows("CreditNotes")) == count + 1
+    uk_company.box.sandbox.clock.advance(420)
+    uk_company.act(CREDIT, of(row, apply=True), mode="run", business_key="k")
+    assert len(uk_company.rows("CreditNotes")) == count + 1
+    assert len(kept(uk_company, result.data)["Allocations"]) == 1
 
 
-def test_a_refused_allocation_leaves_the_credit_note_and_gives_a_remedy(at):
-    row = invoice(at)
-    at.box.sandbox.faults.add("status", match={"path": "/Allocations"}, status=400, body="json", times=None)
-    result = at.act(CREDIT, of(row, apply=True), mode="run", business_key="k")
+def test_a_refused_allocation_leaves_the_credit_note_and_gives_a_remedy(uk_company):
+    row = invoice(uk_company)
+    uk_company.box.sandbox.faults.add("status", match={"path": "/Allocations"}, status=400, body="json", times=None)
+    result = uk_company.act(CREDIT, of(row, apply=True), mode="run", business_key="k")
     assert (result.status, result.data["applied"]) == ("partial", 0)
     assert "could not be applied to the invoice" in result.warnings[0]
     assert "same business key" in result.warnings[0]
-    at.box.sandbox.faults.clear()
-    at.box.sandbox.clock.advance(420)
-    again = at.act(CREDIT, of(row, apply=True), mode="run", business_key="k")
+    uk_company.box.sandbox.faults.clear()
+    uk_company.box.sandbox.clock.advance(420)
+    again = uk_company.act(CREDIT, of(row, apply=True), mode="run", business_key="k")
     assert (again.status, again.data["applied"]) == ("done", Decimal("100.00"))
 
 
-def test_a_credit_note_that_differs_from_the_plan_is_not_applied(at, monkeypatch):
-    row = invoice(at, **TAXED)
+def test_a_credit_note_that_differs_from_the_plan_is_not_applied(uk_company, monkeypatch):
+    row = invoice(uk_company, **TAXED)
     from bizosaas_xero.connector.actions.invoices import lines
 
     right = lines._split_tax
@@ -279,16 +273,16 @@ def test_a_credit_note_that_differs_from_the_plan_is_not_applied(at, monkeypatch
         "_split_tax",
         lambda *given: (right(*given)[0] - Decimal("0.01"), right(*given)[1] + Decimal("0.01")),
     )
-    result = at.act(CREDIT, of(row, apply=True), mode="run", business_key="k")
+    result = uk_company.act(CREDIT, of(row, apply=True), mode="run", business_key="k")
     assert (result.status, result.data["applied"]) == ("partial", 0)
     assert any("SubTotal 120.04 where 120.02 was expected" in warning for warning in result.warnings)
-    assert due(at, row) == Decimal("141.05")
+    assert due(uk_company, row) == Decimal("141.05")
 
 
-def test_a_credit_note_that_was_voided_since_is_left_alone(at):
-    row = invoice(at)
+def test_a_credit_note_that_was_voided_since_is_left_alone(uk_company):
+    row = invoice(uk_company)
     params = of(row)
-    made = at.act(CREDIT, params, mode="run", business_key="k").data
-    write(at, "POST", f"CreditNotes/{made['credit_note_id']}", {"Status": "VOIDED"})
-    again = at.act(CREDIT, params, mode="run", business_key="k").data
+    made = uk_company.act(CREDIT, params, mode="run", business_key="k").data
+    write(uk_company, "POST", f"CreditNotes/{made['credit_note_id']}", {"Status": "VOIDED"})
+    again = uk_company.act(CREDIT, params, mode="run", business_key="k").data
     assert (again["credit_note_id"], again["status"]) == (made["credit_note_id"], "VOIDED")

@@ -24,13 +24,13 @@ def params_of(number):
     }
 
 
-def made_once(at, point, number):
+def made_once(uk_company, point, number):
     """Strike an invoice at a point, and look at the books once it is done."""
     params, key = params_of(number), f"deal {number}"
-    expected, before, held = planned(at.plan(MAKE, params, key)), balances(at), at.holds()
-    result = kills.survive(at, MAKE, params, point, key, planned=number % 2 == 0)
-    assert moved(before, balances(at)) == expected, point
-    made = {name: count - held.get(name, 0) for name, count in at.holds().items()}
+    expected, before, held = planned(uk_company.plan(MAKE, params, key)), balances(uk_company), uk_company.holds()
+    result = kills.survive(uk_company, MAKE, params, point, key, planned=number % 2 == 0)
+    assert moved(before, balances(uk_company)) == expected, point
+    made = {name: count - held.get(name, 0) for name, count in uk_company.holds().items()}
     assert (made["Invoices"], made["Contacts"], made["notes"]) == (1, 1, 1), point
     sent = made["e-mails"]
     if result.status == "done":
@@ -42,27 +42,27 @@ def made_once(at, point, number):
     return result.status
 
 
-def requests_of(at):
+def requests_of(uk_company):
     """How many requests an invoice makes that nothing disturbs."""
-    return at.act(MAKE, params_of("undisturbed"), mode="run", business_key="undisturbed").calls
+    return uk_company.act(MAKE, params_of("undisturbed"), mode="run", business_key="undisturbed").calls
 
 
-def test_an_invoice_is_made_once_when_ten_random_points_fail(company):
-    at = company()
+def test_an_invoice_is_made_once_when_ten_random_points_fail(make_company):
+    at = make_company()
     most = requests_of(at)
     for number, point in enumerate(kills.points(10, most, seed=5)):
         made_once(at, point, number)
 
 
-def test_an_invoice_is_made_once_when_the_process_ends_after_each_request_and_xero_forgets(company):
-    at = company()
+def test_an_invoice_is_made_once_when_the_process_ends_after_each_request_and_xero_forgets(make_company):
+    at = make_company()
     for request in range(1, requests_of(at) + 1):
         made_once(at, kills.Point(("after",), (request,), (kills.FORGOTTEN,)), request)
 
 
 @pytest.mark.slow
-def test_an_invoice_is_made_once_when_200_random_points_fail(company):
-    at = company()
+def test_an_invoice_is_made_once_when_200_random_points_fail(make_company):
+    at = make_company()
     most = requests_of(at)
     ends = [
         made_once(at, point, number) for number, point in enumerate(kills.points(200, most, seed=50, real_every=10))
@@ -71,8 +71,8 @@ def test_an_invoice_is_made_once_when_200_random_points_fail(company):
 
 
 @pytest.mark.slow
-def test_an_invoice_is_made_once_when_each_request_fails_in_each_way(company):
-    at = company()
+def test_an_invoice_is_made_once_when_each_request_fails_in_each_way(make_company):
+    at = make_company()
     number = 0
     for request in range(1, requests_of(at) + 1):
         for way in (*kills.ENDS, *kills.BREAKS):
@@ -82,8 +82,8 @@ def test_an_invoice_is_made_once_when_each_request_fails_in_each_way(company):
 
 
 @pytest.mark.parametrize("mode", ["run", "commit"])
-def test_eight_simultaneous_calls_make_one_invoice(company, mode):
-    at = company()
+def test_eight_simultaneous_calls_make_one_invoice(make_company, mode):
+    at = make_company()
     params = params_of("x")
     plan, before, held = at.plan(MAKE, params, "k"), balances(at), at.holds()
     control = {"mode": mode, "business_key": "k"} | ({"plan_hash": plan.hash} if mode == "commit" else {})
@@ -94,8 +94,8 @@ def test_eight_simultaneous_calls_make_one_invoice(company, mode):
     assert len({result.data["invoice_id"] for result in results}) == 1
 
 
-def test_a_day_limit_met_while_looking_for_the_contact_ends_the_call(company):
-    at = company()
+def test_a_day_limit_met_while_looking_for_the_contact_ends_the_call(make_company):
+    at = make_company()
     at.box.sandbox.faults.add("rate_limit", match={"path": "/Contacts"}, problem="day", retry_after=40_000)
     with pytest.raises(RateLimited) as caught:
         at.act(MAKE, params_of("x"), mode="run", business_key="k")

@@ -10,61 +10,61 @@ from contract_tests.helpers.colleague import balances, contact, invoice, moved, 
 PAY = "mark_invoice_paid"
 
 
-def params_of(at, number, *, rich):
+def params_of(uk_company, number, *, rich):
     """A new invoice and how it is paid: plainly, or with a surplus and a fee."""
-    params = {"invoice": invoice(at)["InvoiceID"], "account": "090", "reference": f"payout {number}"}
+    params = {"invoice": invoice(uk_company)["InvoiceID"], "account": "090", "reference": f"payout {number}"}
     if rich:
-        fee = {"amount": "2.50", "account": "404", "contact": {"id": contact(at, 3)["ContactID"]}}
+        fee = {"amount": "2.50", "account": "404", "contact": {"id": contact(uk_company, 3)["ContactID"]}}
         params |= {"amount": "110.00", "on_surplus": "overpayment", "fee": fee}
     return params
 
 
-def paid_once(at, point, number, *, rich):
+def paid_once(uk_company, point, number, *, rich):
     """Strike a payment at a point, and look at the books once it is done."""
-    params, key = params_of(at, number, rich=rich), f"payment {number}"
-    expected, before, held = planned(at.plan(PAY, params, key)), balances(at), at.holds()
-    result = kills.survive(at, PAY, params, point, key, planned=number % 2 == 0)
+    params, key = params_of(uk_company, number, rich=rich), f"payment {number}"
+    expected, before, held = planned(uk_company.plan(PAY, params, key)), balances(uk_company), uk_company.holds()
+    result = kills.survive(uk_company, PAY, params, point, key, planned=number % 2 == 0)
     assert result.status == "done", (point, result.warnings)
-    assert moved(before, balances(at)) == expected, point
-    made = {name: count - held.get(name, 0) for name, count in at.holds().items()}
+    assert moved(before, balances(uk_company)) == expected, point
+    made = {name: count - held.get(name, 0) for name, count in uk_company.holds().items()}
     wanted = {"Payments": 1, "BankTransactions": 2 * rich, "Overpayments": int(rich)}
     assert {name: made[name] for name in wanted} == wanted, point
     assert (result.data["status"], result.data["already_paid"]) == ("PAID", False), point
     assert bool(result.data["fee_id"]) is bool(result.data["overpayment_id"]) is rich, point
-    assert at.notes("Invoices", params["invoice"]), point
+    assert uk_company.notes("Invoices", params["invoice"]), point
 
 
-def requests_of(at, *, rich):
+def requests_of(uk_company, *, rich):
     """How many requests a payment makes that nothing disturbs."""
-    return at.act(PAY, params_of(at, 0, rich=rich), mode="run", business_key="undisturbed").calls
+    return uk_company.act(PAY, params_of(uk_company, 0, rich=rich), mode="run", business_key="undisturbed").calls
 
 
 @pytest.mark.parametrize("rich", [False, True], ids=["plain", "surplus and fee"])
-def test_a_payment_is_recorded_once_when_six_random_points_fail(company, rich):
-    at = company()
+def test_a_payment_is_recorded_once_when_six_random_points_fail(make_company, rich):
+    at = make_company()
     most = requests_of(at, rich=rich)
     for number, point in enumerate(kills.points(6, most, seed=7 + rich)):
         paid_once(at, point, number, rich=rich)
 
 
-def test_a_payment_is_recorded_once_when_the_process_ends_after_each_request_and_xero_forgets(company):
-    at = company()
+def test_a_payment_is_recorded_once_when_the_process_ends_after_each_request_and_xero_forgets(make_company):
+    at = make_company()
     for request in range(1, requests_of(at, rich=True) + 1):
         paid_once(at, kills.Point(("after",), (request,), (kills.FORGOTTEN,)), request, rich=True)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rich", [False, True], ids=["plain", "surplus and fee"])
-def test_a_payment_is_recorded_once_when_100_random_points_fail(company, rich):
-    at = company()
+def test_a_payment_is_recorded_once_when_100_random_points_fail(make_company, rich):
+    at = make_company()
     most = requests_of(at, rich=rich)
     for number, point in enumerate(kills.points(100, most, seed=70 + rich, real_every=10)):
         paid_once(at, point, number, rich=rich)
 
 
 @pytest.mark.slow
-def test_a_payment_is_recorded_once_when_each_request_fails_in_each_way(company):
-    at = company()
+def test_a_payment_is_recorded_once_when_each_request_fails_in_each_way(make_company):
+    at = make_company()
     most = requests_of(at, rich=True)
     number = 0
     for request in range(1, most + 1):
@@ -75,8 +75,8 @@ def test_a_payment_is_recorded_once_when_each_request_fails_in_each_way(company)
 
 
 @pytest.mark.parametrize("mode", ["run", "commit"])
-def test_eight_simultaneous_calls_record_one_payment(company, mode):
-    at = company()
+def test_eight_simultaneous_calls_record_one_payment(make_company, mode):
+    at = make_company()
     params = params_of(at, 1, rich=True)
     plan, before = at.plan(PAY, params, "k"), balances(at)
     control = {"mode": mode, "business_key": "k"} | ({"plan_hash": plan.hash} if mode == "commit" else {})

@@ -19,6 +19,8 @@ from bizosaas_xero.connector.actions.reports import generate_pnl_report, layout
 from bizosaas_xero.connector.actions.reports.pnl_models import PnlParams
 from bizosaas_xero.spec.errors import MissingScope
 
+pytestmark = pytest.mark.xero_sandbox(invoices=400, seed=2)
+
 
 @pytest.mark.parametrize("basis", ["accrual", "cash"])
 @pytest.mark.parametrize(
@@ -31,8 +33,8 @@ from bizosaas_xero.spec.errors import MissingScope
         ("2024-05-05", "2026-10-31", 3),
     ],
 )
-def test_the_profit_ties_to_xeros_total_and_to_the_trial_balances(ask, basis, first, last, pieces):
-    result = ask("generate_pnl_report", from_date=first, to_date=last, basis=basis).data
+def test_the_profit_ties_to_xeros_total_and_to_the_trial_balances(run_read, basis, first, last, pieces):
+    result = run_read("generate_pnl_report", from_date=first, to_date=last, basis=basis).data
     assert result["ties"], result["not_tied_because"]
     assert (result["basis"], len(result["pieces"])) == (basis, pieces)
     sections = {section["name"]: section["total"] for section in result["sections"]}
@@ -47,34 +49,34 @@ def test_the_profit_ties_to_xeros_total_and_to_the_trial_balances(ask, basis, fi
     assert all(isinstance(figure["amount"], Decimal) for s in result["sections"] for figure in s["accounts"])
 
 
-def test_cash_basis_differs_from_accrual_basis(ask):
+def test_cash_basis_differs_from_accrual_basis(run_read):
     period = {"from_date": "2026-04-01", "to_date": "2026-10-31"}
-    accrual = ask("generate_pnl_report", **period).data
-    cash = ask("generate_pnl_report", basis="cash", **period).data
+    accrual = run_read("generate_pnl_report", **period).data
+    cash = run_read("generate_pnl_report", basis="cash", **period).data
     assert accrual["net_profit"] != cash["net_profit"]
 
 
-def test_a_report_costs_four_or_five_calls(ask):
-    within_a_year = ask("generate_pnl_report", from_date="2026-04-01", to_date="2026-10-31")
+def test_a_report_costs_four_or_five_calls(run_read):
+    within_a_year = run_read("generate_pnl_report", from_date="2026-04-01", to_date="2026-10-31")
     assert within_a_year.calls == 4  # report, organisation, accounts, one trial balance
-    assert ask("generate_pnl_report", from_date="2026-05-01", to_date="2026-10-31").calls == 5
+    assert run_read("generate_pnl_report", from_date="2026-05-01", to_date="2026-10-31").calls == 5
 
 
-def test_a_tracking_option_is_reported_as_not_tied(ask, reader):
+def test_a_tracking_option_is_reported_as_not_tied(run_read, books_reader):
     headers = {
-        "Authorization": f"Bearer {reader.grant['access_token']}",
-        "Xero-Tenant-Id": reader.organisation_id,
+        "Authorization": f"Bearer {books_reader.grant['access_token']}",
+        "Xero-Tenant-Id": books_reader.organisation_id,
         "Accept": "application/json",
     }
-    url = f"{reader.settings['api_url']}/api.xro/2.0/TrackingCategories"
+    url = f"{books_reader.settings['api_url']}/api.xro/2.0/TrackingCategories"
     category = httpx.get(url, headers=headers).json()["TrackingCategories"][0]
     tracking = {
         "category_id": category["TrackingCategoryID"],
         "option_id": category["Options"][0]["TrackingOptionID"],
     }
     period = {"from_date": "2026-04-01", "to_date": "2026-10-31"}
-    part = ask("generate_pnl_report", tracking=tracking, **period).data
-    whole = ask("generate_pnl_report", **period).data
+    part = run_read("generate_pnl_report", tracking=tracking, **period).data
+    whole = run_read("generate_pnl_report", **period).data
     assert part["ties"] is False
     assert "tracking" in part["not_tied_because"]
     assert part["pieces"][0]["net_profit"] == part["pieces"][0]["net_profit_in_xero"]
@@ -82,8 +84,8 @@ def test_a_tracking_option_is_reported_as_not_tied(ask, reader):
     assert 0 < income[0] < income[1]
 
 
-def test_the_formats_contain_the_figures(ask):
-    result = ask(
+def test_the_formats_contain_the_figures(run_read):
+    result = run_read(
         "generate_pnl_report",
         from_date="2026-04-01",
         to_date="2026-10-31",
@@ -114,9 +116,9 @@ def test_the_formats_contain_the_figures(ask):
         ),
     ],
 )
-def test_a_wrong_period_is_refused_with_its_field(ask, params, field):
+def test_a_wrong_period_is_refused_with_its_field(run_read, params, field):
     with pytest.raises(Exception, match=r"not valid|spans|is not one") as caught:
-        ask("generate_pnl_report", **params)
+        run_read("generate_pnl_report", **params)
     assert caught.value.code == "invalid"
     assert caught.value.problems[0]["field"] == field
 

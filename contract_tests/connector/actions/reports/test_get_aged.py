@@ -11,17 +11,17 @@ import pytest
 
 from bizosaas_xero.connector.actions.reports import aged_tie_out
 from bizosaas_xero.connector.actions.reports.open_items import Item
-from bizosaas_xero.connector.http import transport
 from contract_tests.helpers.written_book import WrittenBook, serve_empty
 from contract_tests.helpers.xero_account import calls
 
+pytestmark = pytest.mark.xero_sandbox(invoices=400, seed=2)
+
 
 @pytest.fixture(scope="module")
-def book():
+def aged_book():
     """The book of the docstrings below; A is alder, B birch (pays in USD), C cedar."""
     with serve_empty() as box:
         yield small_book(box)
-    transport.close_clients()
 
 
 def small_book(box, sale="ACCREC"):
@@ -69,9 +69,9 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("ago", EXPECTED)
-def test_totals_equal_a_book_computed_by_hand(book, ago):
+def test_totals_equal_a_book_computed_by_hand(aged_book, ago):
     total, contacts, prepaid, dollars = EXPECTED[ago]
-    result = book.run("get_aged_receivables", as_of=f"{book.day(ago)}", bridge=True).data
+    result = aged_book.run("get_aged_receivables", as_of=f"{aged_book.day(ago)}", bridge=True).data
     assert result["total"] == total
     assert {each["contact"]: each["total"] for each in result["contacts"]} == contacts
     assert result["prepayments"]["base"] == prepaid
@@ -89,8 +89,8 @@ def test_totals_equal_a_book_computed_by_hand(book, ago):
         assert (control["balance"], control["revaluation"], control["rounding"]) == (total, 0, 0)
 
 
-def test_buckets_and_overdue_documents_equal_the_book_computed_by_hand(book):
-    result = book.run("get_aged_receivables").data
+def test_buckets_and_overdue_documents_equal_the_book_computed_by_hand(aged_book):
+    result = aged_book.run("get_aged_receivables").data
     assert [bucket["amount"] for bucket in result["buckets"]] == [200, -5, 1270, 30, 0]
     assert [bucket["label"] for bucket in result["buckets"]] == [
         "not due", "1-30 days", "31-60 days", "61-90 days", "over 90 days",
@@ -101,43 +101,43 @@ def test_buckets_and_overdue_documents_equal_the_book_computed_by_hand(book):
     assert [(days, left) for _, days, left in listed[2:]] == [(35, 600), (2, 25)]
     assert (result["overdue"]["documents"], result["overdue"]["base"]) == (4, 60 + 310 + 960 + 25)
     assert all("AccountsReceivable/View" in item["link"] for item in result["overdue"]["listed"])
-    by_age = book.run("get_aged_receivables", age_by="invoice_date", bucket_days=45, bucket_count=1).data
+    by_age = aged_book.run("get_aged_receivables", age_by="invoice_date", bucket_days=45, bucket_count=1).data
     assert [bucket["amount"] for bucket in by_age["buckets"]] == [200 + 25 + 960 - 30, 60 + 310 - 30]
     assert [bucket["label"] for bucket in by_age["buckets"]] == ["0-45 days", "over 45 days"]
 
 
-def test_month_buckets_are_calendar_months(book):
-    result = book.run("get_aged_receivables", bucket_unit="months", bucket_count=2, age_by="invoice_date").data
+def test_month_buckets_are_calendar_months(aged_book):
+    result = aged_book.run("get_aged_receivables", bucket_unit="months", bucket_count=2, age_by="invoice_date").data
     first, second, older = result["buckets"]
-    assert first["from_date"] == book.today.replace(day=1)
+    assert first["from_date"] == aged_book.today.replace(day=1)
     assert second["to_date"] == first["from_date"] - timedelta(1)
     assert second["from_date"].day == 1
     assert older["to_date"] == second["from_date"] - timedelta(1)
     assert sum(bucket["amount"] for bucket in result["buckets"]) == result["total"]
 
 
-def test_one_contact_is_compared_with_its_own_report(book):
-    result = book.run("get_aged_receivables", contact_id=book.ids["Cedar"].upper())
+def test_one_contact_is_compared_with_its_own_report(aged_book):
+    result = aged_book.run("get_aged_receivables", contact_id=aged_book.ids["Cedar"].upper())
     assert result.data["total"] == 250
     bridge = result.data["bridge"]
     assert (bridge["control"], bridge["ties"]) == (None, True)
     [one] = bridge["contacts"]
     assert (one["report"], one["documents"], one["prepayments"]) == (200, 250, -50)
     assert result.calls == 7
-    past = book.run("get_aged_receivables", contact_id=book.ids["Alder"], as_of=f"{book.day(20)}").data
+    past = aged_book.run("get_aged_receivables", contact_id=aged_book.ids["Alder"], as_of=f"{aged_book.day(20)}").data
     assert (past["total"], past["bridge"]["ties"]) == (360, True)
 
 
-def test_foreign_documents_are_not_called_tied_without_proof(book):
-    bridge = book.run("get_aged_receivables").data["bridge"]
+def test_foreign_documents_are_not_called_tied_without_proof(aged_book):
+    bridge = aged_book.run("get_aged_receivables").data["bridge"]
     assert bridge["ties"] is None
     assert "revaluation" in bridge["not_tied_because"]
     assert bridge["control"]["revaluation_proved"] is False
     assert bridge["not_compared"]
 
 
-def test_limits_shorten_the_lists_and_formats_contain_the_totals(book):
-    result = book.run("get_aged_receivables", contact_limit=1, overdue_limit=0, formats=["markdown", "csv"]).data
+def test_limits_shorten_the_lists_and_formats_contain_the_totals(aged_book):
+    result = aged_book.run("get_aged_receivables", contact_limit=1, overdue_limit=0, formats=["markdown", "csv"]).data
     assert [each["contact"] for each in result["contacts"]] == ["Birch"]
     assert (result["others"]["contacts"], result["others"]["total"]) == (2, 535)
     assert result["overdue"]["listed"] == []
@@ -149,27 +149,27 @@ def test_limits_shorten_the_lists_and_formats_contain_the_totals(book):
     assert Decimal(rows[-1]["total_NZD"]) == 1495
 
 
-def test_the_calls_of_each_form_are_counted(book):
-    book.box.sandbox.log.clear()
-    result = book.run("get_aged_receivables")
-    asked = calls(book.box)
+def test_the_calls_of_each_form_are_counted(aged_book):
+    aged_book.box.sandbox.log.clear()
+    result = aged_book.run("get_aged_receivables")
+    asked = calls(aged_book.box)
     # the ninth reads, by its id, what is paid with a payment dated ahead
     # and the tenth the invoices dated ahead, because the control account differs
     assert result.calls == 10 == len(asked)
     bulk = [line["query"] for line in asked if line["path"].endswith("/Invoices") and "IDs" not in line["query"]]
     assert len(bulk) == 2
     assert "summaryOnly" in bulk[0]
-    book.box.sandbox.log.clear()
-    book.run("get_aged_receivables", as_of=f"{book.day(20)}")
-    assert not [line for line in calls(book.box) if "summaryOnly" in line["query"]]
+    aged_book.box.sandbox.log.clear()
+    aged_book.run("get_aged_receivables", as_of=f"{aged_book.day(20)}")
+    assert not [line for line in calls(aged_book.box) if "summaryOnly" in line["query"]]
 
 
-def test_a_future_day_is_refused(book):
+def test_a_future_day_is_refused(aged_book):
     with pytest.raises(Exception, match="today") as caught:
-        book.run("get_aged_receivables", as_of=f"{book.day(-1)}")
+        aged_book.run("get_aged_receivables", as_of=f"{aged_book.day(-1)}")
     assert caught.value.problems[0]["field"] == "params.as_of"
     with pytest.raises(Exception, match="contact_id") as caught:
-        book.run("get_aged_receivables", contact_id='x" OR Type!="')
+        aged_book.run("get_aged_receivables", contact_id='x" OR Type!="')
     assert caught.value.problems[0]["field"] == "params.contact_id"
 
 
@@ -217,10 +217,10 @@ def test_an_invoice_known_only_by_an_allocation_is_found():
 
 @pytest.mark.parametrize("action", ["get_aged_receivables", "get_aged_payables"])
 @pytest.mark.parametrize("ago", [0, 20, 90, 200, 400])
-def test_seeded_books_tie_to_every_contact_and_to_the_control_account(ask, action, ago):
-    today = ask("get_organisation").data["today"]
+def test_seeded_books_tie_to_every_contact_and_to_the_control_account(run_read, action, ago):
+    today = run_read("get_organisation").data["today"]
     day = f"{today - timedelta(ago)}"
-    result = ask(action, as_of=day, bridge=True, contact_limit=500, overdue_limit=500).data
+    result = run_read(action, as_of=day, bridge=True, contact_limit=500, overdue_limit=500).data
     bridge = result["bridge"]
     assert bridge["ties"] is True, bridge["not_tied_because"]
     assert bridge["not_compared"] == []
@@ -240,17 +240,17 @@ def test_seeded_books_tie_to_every_contact_and_to_the_control_account(ask, actio
     assert all(days > 0 for days in late)
 
 
-def test_a_different_control_account_is_reported(book):
+def test_a_different_control_account_is_reported(aged_book):
     """A document that the ledger has and the list does not: nothing may hide it."""
-    result = book.run("get_aged_receivables", contact_id=book.ids["Alder"]).data
+    result = aged_book.run("get_aged_receivables", contact_id=aged_book.ids["Alder"]).data
     guid = result["overdue"]["listed"][0]["invoice_id"]
     for wrong in ("59.99", "160.00"):
-        before = book.change(guid, AmountDue=Decimal(wrong))
+        before = aged_book.change(guid, AmountDue=Decimal(wrong))
         try:
-            bridge = book.run("get_aged_receivables", bridge=True).data["bridge"]
-            alone = book.run("get_aged_receivables", contact_id=book.ids["Alder"]).data["bridge"]
+            bridge = aged_book.run("get_aged_receivables", bridge=True).data["bridge"]
+            alone = aged_book.run("get_aged_receivables", contact_id=aged_book.ids["Alder"]).data["bridge"]
         finally:
-            book.change(guid, **before)
+            aged_book.change(guid, **before)
         assert bridge["ties"] is alone["ties"] is False
         assert "differs" in bridge["not_tied_because"]
         assert alone["contacts"][0]["unexplained"] == 60 - Decimal(wrong)

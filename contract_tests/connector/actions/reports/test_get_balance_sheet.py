@@ -11,11 +11,13 @@ import pytest
 from bizosaas_xero.connector.actions.reports import get_balance_sheet
 from bizosaas_xero.connector.actions.reports.get_balance_sheet import BalanceSheetParams
 
+pytestmark = pytest.mark.xero_sandbox(invoices=400, seed=2)
+
 
 @pytest.mark.parametrize("basis", ["accrual", "cash"])
 @pytest.mark.parametrize("day", ["2026-10-31", "2026-10-02", "2026-03-31", "2025-12-15"])
-def test_the_balance_sheet_balances_on_both_bases(ask, basis, day):
-    answer = ask("get_balance_sheet", on_date=day, basis=basis, compare=True)
+def test_the_balance_sheet_balances_on_both_bases(run_read, basis, day):
+    answer = run_read("get_balance_sheet", on_date=day, basis=basis, compare=True)
     result = answer.data
     assert answer.calls == 3
     assert (result["basis"], result["ties"]) == (basis, True), result["not_tied_because"]
@@ -32,18 +34,18 @@ def test_the_balance_sheet_balances_on_both_bases(ask, basis, day):
         assert earnings["amount"] == sheet["current_year_earnings"]
 
 
-def test_its_receivables_equal_the_aged_receivables(ask):
-    sheet = ask("get_balance_sheet", on_date="2026-10-31").data["sheets"][0]
+def test_its_receivables_equal_the_aged_receivables(run_read):
+    sheet = run_read("get_balance_sheet", on_date="2026-10-31").data["sheets"][0]
     [control] = [a for a in sheet["assets"]["accounts"] if a["name"] == "Accounts Receivable"]
-    aged = ask("get_aged_receivables", as_of="2026-10-31").data
+    aged = run_read("get_aged_receivables", as_of="2026-10-31").data
     assert control["amount"] == aged["bridge"]["control"]["balance"]
-    cash = ask("get_balance_sheet", on_date="2026-10-31", basis="cash").data["sheets"][0]
+    cash = run_read("get_balance_sheet", on_date="2026-10-31", basis="cash").data["sheets"][0]
     assert not [a for a in cash["assets"]["accounts"] if a["name"] == "Accounts Receivable" and a["amount"] > 0]
 
 
-def test_its_earnings_equal_the_profit_of_the_year(ask):
-    sheet = ask("get_balance_sheet", on_date="2026-10-31").data["sheets"][0]
-    profit = ask("generate_pnl_report", from_date="2026-04-01", to_date="2026-10-31").data
+def test_its_earnings_equal_the_profit_of_the_year(run_read):
+    sheet = run_read("get_balance_sheet", on_date="2026-10-31").data["sheets"][0]
+    profit = run_read("generate_pnl_report", from_date="2026-04-01", to_date="2026-10-31").data
     assert sheet["current_year_earnings"] == profit["net_profit"]
 
 

@@ -43,7 +43,7 @@ class SandboxClient:
 
 
 @pytest.fixture(scope="module")
-def organisations():
+def make_books():
     """Make the books of a seed and an organisation; each once."""
     made = {}
 
@@ -94,8 +94,8 @@ def check_month(books, store, first, basis):
 
 
 @pytest.mark.parametrize("number", range(COUNTRIES))
-def test_a_month_of_each_country_equals_xeros_last_line_and_balances(organisations, number):
-    books, store = organisations(11, number)
+def test_a_month_of_each_country_equals_xeros_last_line_and_balances(make_books, number):
+    books, store = make_books(11, number)
     for first, basis in ((MONTHS[number + 3], "accrual"), (MONTHS[number + 9], "cash")):
         check_month(books, store, first, basis)
 
@@ -103,9 +103,9 @@ def test_a_month_of_each_country_equals_xeros_last_line_and_balances(organisatio
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [3, 11, 29])
 @pytest.mark.parametrize("number", range(COUNTRIES))
-def test_500_months_equal_xeros_last_line_and_balance(organisations, seed, number):
+def test_500_months_equal_xeros_last_line_and_balance(make_books, seed, number):
     """3 seeds, 6 organisations, 16 months, 2 bases: 576 months."""
-    books, store = organisations(seed, number)
+    books, store = make_books(seed, number)
     gains = 0
     for first in MONTHS:
         for basis in ("accrual", "cash"):

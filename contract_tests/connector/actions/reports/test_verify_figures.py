@@ -15,6 +15,8 @@ from bizosaas_xero.connector.actions.reports.currency_words import SIGNS
 from bizosaas_xero.connector.actions.reports.figures import SCALES, find_figures, find_tokens
 from bizosaas_xero.connector.actions.reports.verify_figures import compare
 
+pytestmark = pytest.mark.xero_sandbox(invoices=400, seed=2)
+
 REF = "[invoice:INV-1.total]"
 
 
@@ -187,22 +189,22 @@ def test_a_figure_is_read_whatever_groups_its_thousands(text, value):
 
 
 @pytest.mark.parametrize("text", ["7000 overdue invoices", "12 customers", "12.5%", "50 bps", "5 percentage points"])
-def test_a_count_or_percentage_without_a_citation_is_unchecked_and_not_ok(ask, text):
-    result = checked(ask, f"There are {text}.")
+def test_a_count_or_percentage_without_a_citation_is_unchecked_and_not_ok(run_read, text):
+    result = checked(run_read, f"There are {text}.")
     assert (result["ok"], result["unchecked"], len(result["not_checked"])) == (False, 1, 1)
 
 
-def test_a_duration_is_not_a_claim(ask):
-    assert checked(ask, "In the last 30 days nothing was paid.")["ok"]
+def test_a_duration_is_not_a_claim(run_read):
+    assert checked(run_read, "In the last 30 days nothing was paid.")["ok"]
 
 
-def test_a_cited_count_is_compared_and_a_cited_percentage_is_refused(ask):
-    found = ask("get_aged_receivables", as_of="2026-10-31").data
+def test_a_cited_count_is_compared_and_a_cited_percentage_is_refused(run_read):
+    found = run_read("get_aged_receivables", as_of="2026-10-31").data
     late, ref = found["overdue"]["documents"], found["ref"]
     right = f"{late} overdue invoices [{ref}:all:overdue_documents]"
-    assert checked(ask, right)["ok"]
+    assert checked(run_read, right)["ok"]
     wrong = checked(
-        ask,
+        run_read,
         f"{late + 1} overdue invoices [{ref}:all:overdue_documents]\n{late} invoices [{ref}:all:overdue]\n"
         f"NZD {late} [{ref}:all:overdue_documents]\n12% [{ref}:all:overdue]",
     )
@@ -213,8 +215,8 @@ def test_a_cited_count_is_compared_and_a_cited_percentage_is_refused(ask):
 # ---------------------------------------------------------------- against the books
 
 
-def checked(ask, text):
-    return ask("verify_figures", text=text).data
+def checked(run_read, text):
+    return run_read("verify_figures", text=text).data
 
 
 def states(result):
@@ -222,24 +224,24 @@ def states(result):
 
 
 @pytest.fixture
-def unpaid(ask):
-    return ask("find_invoices", unpaid=True, limit=5).data["invoices"]
+def unpaid_invoices(run_read):
+    return run_read("find_invoices", unpaid=True, limit=5).data["invoices"]
 
 
-def test_a_text_with_correct_figures_is_ok(ask, unpaid):
-    one = unpaid[0]
+def test_a_text_with_correct_figures_is_ok(run_read, unpaid_invoices):
+    one = unpaid_invoices[0]
     amount = Decimal(str(one["amount_due"]))
     owed = f"{one['currency']} {amount:,} [{one['ref']}.amount_due]"
-    result = checked(ask, f"They owe {owed} since {one['due_date']}.")
+    result = checked(run_read, f"They owe {owed} since {one['due_date']}.")
     assert result["ok"], result
     assert states(result) == ["supported"]
     assert result["figures"][0]["rounded"] is False
     by_number = f"{amount:,} [invoice:{one['number']}.amount_due]"
-    assert checked(ask, by_number)["ok"]
+    assert checked(run_read, by_number)["ok"]
 
 
-def test_wrong_figures_are_reported_with_the_right_value(ask, unpaid):
-    one = unpaid[0]
+def test_wrong_figures_are_reported_with_the_right_value(run_read, unpaid_invoices):
+    one = unpaid_invoices[0]
     amount, ref = Decimal(str(one["total"])), f"[{one['ref']}.total]"
     other = "CHF" if one["currency"] != "CHF" else "GBP"
     text = "\n".join(
@@ -254,7 +256,7 @@ def test_wrong_figures_are_reported_with_the_right_value(ask, unpaid):
             f"Total {round(amount)} {ref}",
         ]
     )
-    result = checked(ask, text)
+    result = checked(run_read, text)
     expected = ["differs", "differs", "differs", "uncited", *["unknown_citation"] * 3, "supported"]
     assert states(result) == expected, result["figures"]
     assert not result["ok"]
@@ -269,8 +271,8 @@ def test_wrong_figures_are_reported_with_the_right_value(ask, unpaid):
     assert all(text[each["position"] :].startswith(each["text"]) for each in result["figures"])
 
 
-def test_every_figure_of_a_profit_and_loss_can_be_cited(ask):
-    found = ask("generate_pnl_report", from_date="2026-04-01", to_date="2026-10-31", basis="cash").data
+def test_every_figure_of_a_profit_and_loss_can_be_cited(run_read):
+    found = run_read("generate_pnl_report", from_date="2026-04-01", to_date="2026-10-31", basis="cash").data
     lines = [
         f"x: {row['amount']} [{found['ref']}:{row['account_id']}]"
         for section in found["sections"]
@@ -280,13 +282,13 @@ def test_every_figure_of_a_profit_and_loss_can_be_cited(ask):
         f"{section['name']}: {section['total']} [{found['ref']}:{section['name']}]" for section in found["sections"]
     ]
     lines += [f"{name}: {found[name]} [{found['ref']}:{name}]" for name in ("gross_profit", "net_profit")]
-    result = checked(ask, "\n".join(lines[:40]))
+    result = checked(run_read, "\n".join(lines[:40]))
     assert result["ok"], [each for each in result["figures"] if each["state"] != "supported"]
     assert len(result["figures"]) == min(len(lines), 40)
 
 
-def test_every_figure_of_a_balance_sheet_can_be_cited(ask):
-    sheet = ask("get_balance_sheet", on_date="2026-10-31").data["sheets"][0]
+def test_every_figure_of_a_balance_sheet_can_be_cited(run_read):
+    sheet = run_read("get_balance_sheet", on_date="2026-10-31").data["sheets"][0]
     lines = [
         f"x: {row['amount']} [{sheet['ref']}:{row['account_id']}]"
         for part in ("assets", "liabilities", "equity")
@@ -295,28 +297,28 @@ def test_every_figure_of_a_balance_sheet_can_be_cited(ask):
     ]
     lines += [f"x: {sheet[part]['total']} [{sheet['ref']}:{part}]" for part in ("assets", "liabilities", "equity")]
     lines += [f"x: {sheet[name]} [{sheet['ref']}:{name}]" for name in ("net_assets", "current_year_earnings")]
-    result = checked(ask, "\n".join(lines[-40:]))
+    result = checked(run_read, "\n".join(lines[-40:]))
     assert result["ok"], [each for each in result["figures"] if each["state"] != "supported"]
 
 
 @pytest.mark.parametrize("action", ["get_aged_receivables", "get_aged_payables"])
-def test_aged_figures_of_listed_and_unlisted_contacts_can_be_cited(ask, action):
-    found = ask(action, as_of="2026-10-31", contact_limit=3).data
+def test_aged_figures_of_listed_and_unlisted_contacts_can_be_cited(run_read, action):
+    found = run_read(action, as_of="2026-10-31", contact_limit=3).data
     ref = found["ref"]
     lines = [f"x: {each['total']} [{ref}:{each['contact_id']}:total]" for each in found["contacts"]]
     lines += [
         f"all: {found['total']} [{ref}:all:total]",
         f"late: {found['overdue']['base']} [{ref}:all:overdue]",
     ]
-    assert checked(ask, "\n".join(lines))["ok"]
+    assert checked(run_read, "\n".join(lines))["ok"]
     someone = found["contacts"][0]["contact_id"]
-    wrong = checked(ask, f"x: 1 [{ref}:{someone[:-1]}:total]\nx: 0 [{ref}:{'0' * 8}{someone[8:]}:total]")
+    wrong = checked(run_read, f"x: 1 [{ref}:{someone[:-1]}:total]\nx: 0 [{ref}:{'0' * 8}{someone[8:]}:total]")
     assert states(wrong) == ["unknown_citation", "unknown_citation"]
 
 
-def test_what_a_contact_owes_can_be_cited(ask):
-    someone = next(each for each in ask("find_contacts", limit=100).data["contacts"] if each["owes"])
-    assert checked(ask, f"They owe {someone['owes']} [{someone['ref']}.owes].")["ok"]
+def test_what_a_contact_owes_can_be_cited(run_read):
+    someone = next(each for each in run_read("find_contacts", limit=100).data["contacts"] if each["owes"])
+    assert checked(run_read, f"They owe {someone['owes']} [{someone['ref']}.owes].")["ok"]
 
 
 @pytest.mark.parametrize(
@@ -338,20 +340,20 @@ def test_what_a_contact_owes_can_be_cited(ask):
         "invoice:.total",
     ],
 )
-def test_an_unknown_citation_is_reported_and_does_not_affect_others(ask, ref):
-    result = checked(ask, f"It is 5 [{ref}].")
+def test_an_unknown_citation_is_reported_and_does_not_affect_others(run_read, ref):
+    result = checked(run_read, f"It is 5 [{ref}].")
     assert states(result) == ["unknown_citation"]
     assert result["figures"][0]["why"]
 
 
-def test_a_text_without_figures_is_ok_and_one_with_too_many_citations_is_refused(ask):
-    assert checked(ask, "Nothing is owed.")["ok"]
+def test_a_text_without_figures_is_ok_and_one_with_too_many_citations_is_refused(run_read):
+    assert checked(run_read, "Nothing is owed.")["ok"]
     with pytest.raises(Exception, match="at most 40") as caught:
-        checked(ask, "\n".join(f"1 [invoice:INV-{n}.total]" for n in range(41)))
+        checked(run_read, "\n".join(f"1 [invoice:INV-{n}.total]" for n in range(41)))
     assert caught.value.problems[0]["field"] == "params.text"
 
 
-def test_each_source_is_read_once(ask):
+def test_each_source_is_read_once(run_read):
     ref = "pnl:2026-10-01..2026-10-31:accrual"
-    one = ask("verify_figures", text=f"1 [{ref}:net_profit]").calls
-    assert ask("verify_figures", text=f"1 [{ref}:net_profit] 2 [{ref}:income] 3 [{ref}:expenses]").calls == one
+    one = run_read("verify_figures", text=f"1 [{ref}:net_profit]").calls
+    assert run_read("verify_figures", text=f"1 [{ref}:net_profit] 2 [{ref}:income] 3 [{ref}:expenses]").calls == one

@@ -9,24 +9,19 @@ from contract_tests.helpers import invoices
 from contract_tests.helpers.colleague import contact, write
 
 
-@pytest.fixture
-def at(company):
-    return company(1)
+def plan(uk_company, who, **changes):
+    return uk_company.plan("create_invoice", invoices.params(uk_company, contact=who, **changes))
 
 
-def plan(at, who, **changes):
-    return at.plan("create_invoice", invoices.params(at, contact=who, **changes))
-
-
-def chosen(at, who):
+def chosen(uk_company, who):
     """The id in the planned invoice, or None if a contact would be made, and the warnings."""
-    planned = plan(at, who)
+    planned = plan(uk_company, who)
     contact_id = planned.requests[-1]["body"]["Invoices"][0]["Contact"]["ContactID"]
     return (None if contact_id == "{contact}" else contact_id), planned.warnings
 
 
-def add(at, **fields):
-    return write(at, "PUT", "Contacts", {"Contacts": [fields]})
+def add(uk_company, **fields):
+    return write(uk_company, "PUT", "Contacts", {"Contacts": [fields]})
 
 
 @pytest.mark.parametrize(
@@ -35,90 +30,90 @@ def add(at, **fields):
     ids=["blanks", "as it is", "no-break spaces", "zero-width space"],
 )
 @pytest.mark.parametrize("space", [" ", "  ", "\u00a0", "\u2003", "\t"], ids=["one", "two", "no-break", "em", "tab"])
-def test_a_name_is_found_whatever_its_spaces(at, text, space):
-    there = add(at, Name="Harbour Roasters Limited")
+def test_a_name_is_found_whatever_its_spaces(uk_company, text, space):
+    there = add(uk_company, Name="Harbour Roasters Limited")
     name = text.format(space.join(["Harbour", "roasters", "Limited"]))
-    assert chosen(at, {"name": name, "create": True})[0] == there["ContactID"]
+    assert chosen(uk_company, {"name": name, "create": True})[0] == there["ContactID"]
 
 
-def test_a_stored_name_with_odd_spaces_is_found(at):
-    there = contact(at)
-    at.store.edit("Contacts", there["ContactID"], {"Name": "Ridgeline \u00a0Roasters"})
-    assert chosen(at, {"name": "Ridgeline Roasters", "create": True})[0] == there["ContactID"]
+def test_a_stored_name_with_odd_spaces_is_found(uk_company):
+    there = contact(uk_company)
+    uk_company.store.edit("Contacts", there["ContactID"], {"Name": "Ridgeline \u00a0Roasters"})
+    assert chosen(uk_company, {"name": "Ridgeline Roasters", "create": True})[0] == there["ContactID"]
 
 
-def test_an_email_and_an_account_number_are_trimmed(at):
-    there = add(at, Name="Trim Ltd", EmailAddress="trim@example.com", AccountNumber="A-7")
-    assert chosen(at, {"email": " trim@example.com\u00a0"})[0] == there["ContactID"]
-    assert chosen(at, {"account_number": " A-7 "})[0] == there["ContactID"]
+def test_an_email_and_an_account_number_are_trimmed(uk_company):
+    there = add(uk_company, Name="Trim Ltd", EmailAddress="trim@example.com", AccountNumber="A-7")
+    assert chosen(uk_company, {"email": " trim@example.com\u00a0"})[0] == there["ContactID"]
+    assert chosen(uk_company, {"account_number": " A-7 "})[0] == there["ContactID"]
 
 
-def test_an_email_of_one_contact_with_the_name_of_another_gives_a_warning(at):
-    first = add(at, Name="Alpha Ltd", EmailAddress="alpha@example.com")
-    add(at, Name="Beta Ltd")
-    contact_id, warnings = chosen(at, {"email": "alpha@example.com", "name": "Beta Ltd", "create": True})
+def test_an_email_of_one_contact_with_the_name_of_another_gives_a_warning(uk_company):
+    first = add(uk_company, Name="Alpha Ltd", EmailAddress="alpha@example.com")
+    add(uk_company, Name="Beta Ltd")
+    contact_id, warnings = chosen(uk_company, {"email": "alpha@example.com", "name": "Beta Ltd", "create": True})
     assert contact_id == first["ContactID"]
     assert any("name given, Beta Ltd, is not that of Alpha Ltd" in text for text in warnings)
     assert any("Beta Ltd belongs to Beta Ltd" in text for text in warnings)
 
 
-def test_an_id_with_another_email_gives_a_warning(at):
-    there = add(at, Name="Alpha Ltd", EmailAddress="alpha@example.com")
-    _, warnings = chosen(at, {"id": there["ContactID"], "email": "other@example.com", "name": "alpha ltd"})
+def test_an_id_with_another_email_gives_a_warning(uk_company):
+    there = add(uk_company, Name="Alpha Ltd", EmailAddress="alpha@example.com")
+    _, warnings = chosen(uk_company, {"id": there["ContactID"], "email": "other@example.com", "name": "alpha ltd"})
     assert [text for text in warnings if "e-mail given, other@example.com" in text]
     assert not any("name given" in text for text in warnings)
 
 
-def test_of_two_contacts_with_one_email_the_name_chooses(at):
-    add(at, Name="Shared One", EmailAddress="office@shared.example")
-    second = add(at, Name="Shared Two", EmailAddress="office@shared.example")
-    contact_id, warnings = chosen(at, {"email": "office@shared.example", "name": "Shared  Two"})
+def test_of_two_contacts_with_one_email_the_name_chooses(uk_company):
+    add(uk_company, Name="Shared One", EmailAddress="office@shared.example")
+    second = add(uk_company, Name="Shared Two", EmailAddress="office@shared.example")
+    contact_id, warnings = chosen(uk_company, {"email": "office@shared.example", "name": "Shared  Two"})
     assert contact_id == second["ContactID"]
     assert any("Several contacts have this e-mail" in text for text in warnings)
     with pytest.raises(ConnectorError) as caught:
-        plan(at, {"email": "office@shared.example", "name": "Shared Three", "create": True})
+        plan(uk_company, {"email": "office@shared.example", "name": "Shared Three", "create": True})
     assert caught.value.reason == "several_contacts"
 
 
-def test_an_archived_contact_of_the_name_is_named(at):
-    gone = contact(at)
-    at.store.edit("Contacts", gone["ContactID"], {"ContactStatus": "ARCHIVED", "Name": "Old Mill Ltd"})
-    contact_id, warnings = chosen(at, {"name": "old mill ltd", "create": True})
+def test_an_archived_contact_of_the_name_is_named(uk_company):
+    gone = contact(uk_company)
+    uk_company.store.edit("Contacts", gone["ContactID"], {"ContactStatus": "ARCHIVED", "Name": "Old Mill Ltd"})
+    contact_id, warnings = chosen(uk_company, {"name": "old mill ltd", "create": True})
     assert contact_id is None
     assert any("Old Mill Ltd" in text and gone["ContactID"] in text and "archived" in text for text in warnings)
     with pytest.raises(ConnectorError) as caught:
-        plan(at, {"name": "Old Mill Ltd"})
+        plan(uk_company, {"name": "Old Mill Ltd"})
     assert (caught.value.code, caught.value.reason) == ("not_found", "unknown_contact")
     assert "archived" in caught.value.message
 
 
 @pytest.mark.parametrize("name", ['The "Best" Bakery', "Back\\slash Ltd", '"', "O'Brien & Co. (NZ) 100%"])
-def test_any_name_that_can_be_made_is_found_again(at, name):
-    there = at.commit("create_contact", {"name": name}).data
-    assert chosen(at, {"name": name, "create": True})[0] == there["contact_id"]
-    assert chosen(at, {"name": name.upper()})[0] == there["contact_id"]
-    found = at.act("find_contacts", {"name": f" {name} "}).data["contacts"]
+def test_any_name_that_can_be_made_is_found_again(uk_company, name):
+    there = uk_company.commit("create_contact", {"name": name}).data
+    assert chosen(uk_company, {"name": name, "create": True})[0] == there["contact_id"]
+    assert chosen(uk_company, {"name": name.upper()})[0] == there["contact_id"]
+    found = uk_company.act("find_contacts", {"name": f" {name} "}).data["contacts"]
     assert [each["contact_id"] for each in found] == [there["contact_id"]]
 
 
 @pytest.mark.parametrize("email", ["jürgen@example.com", "info@müller.example", "no-at.example.com", "a@b"])
-def test_an_email_that_xero_would_refuse_is_refused_in_the_plan(at, email):
+def test_an_email_that_xero_would_refuse_is_refused_in_the_plan(uk_company, email):
     with pytest.raises(ConnectorError) as caught:
-        plan(at, {"name": "Newcomer Ltd", "email": email, "create": True})
+        plan(uk_company, {"name": "Newcomer Ltd", "email": email, "create": True})
     assert caught.value.code == "invalid"
     assert "params.contact.email" in {problem["field"] for problem in caught.value.problems}
-    assert at.writes() == []
+    assert uk_company.writes() == []
 
 
-def test_a_document_is_found_by_its_number_with_spaces_around_it(at):
-    number = invoices_row(at)["InvoiceNumber"]
+def test_a_document_is_found_by_its_number_with_spaces_around_it(uk_company):
+    number = invoices_row(uk_company)["InvoiceNumber"]
     padded = f" {number}\u00a0"
-    assert at.plan("void_invoice", {"invoice": padded, "even_if_sent": True}).requests
-    assert at.act("find_invoices", {"number": padded}).data["invoices"][0]["number"] == number
-    assert at.act("get_invoice", {"invoice": padded}).data["number"] == number
+    assert uk_company.plan("void_invoice", {"invoice": padded, "even_if_sent": True}).requests
+    assert uk_company.act("find_invoices", {"number": padded}).data["invoices"][0]["number"] == number
+    assert uk_company.act("get_invoice", {"invoice": padded}).data["number"] == number
 
 
-def invoices_row(at):
+def invoices_row(uk_company):
     from contract_tests.helpers.write_examples import invoice
 
-    return invoice(at)
+    return invoice(uk_company)

@@ -1,4 +1,4 @@
-"""A served sandbox, and a client that went through its consent page."""
+"""A client of the sandbox that went through its consent page, and holds each answer against what Xero publishes."""
 
 import json
 from dataclasses import dataclass, field
@@ -7,10 +7,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
 import jsonschema_rs
-import pytest
 import yaml
 
-from bizosaas_xero.sandbox import SandboxServer, serve
+from bizosaas_xero.sandbox import SandboxServer
 from contract_tests.helpers.paths import ROOT
 
 OPENAPI = ROOT.parent / "shared" / "reference" / "xero-openapi"
@@ -51,10 +50,10 @@ def conforms(method, path, answer):
 
 
 @dataclass
-class Client:
+class SandboxClient:
     """A connected app."""
 
-    box: SandboxServer
+    server: SandboxServer
     app: dict
     http: httpx.Client
     token: dict = field(default_factory=dict)
@@ -68,7 +67,7 @@ class Client:
         return "/identity/connect/authorize?" + urlencode({k: v for k, v in asked.items() if v is not None})
 
     def consent(self, organisations=None, user=None, **changes) -> dict:
-        url = self.box.sandbox.consent(self.authorize_url(**changes), organisations=organisations, user=user)
+        url = self.server.sandbox.consent(self.authorize_url(**changes), organisations=organisations, user=user)
         return dict(parse_qsl(urlsplit(url).query))
 
     def exchange(self, **form) -> httpx.Response:
@@ -84,7 +83,7 @@ class Client:
     def refresh(self, token: str) -> httpx.Response:
         return self.exchange(grant_type="refresh_token", refresh_token=token)
 
-    def connect(self, **consent) -> "Client":
+    def connect(self, **consent) -> "SandboxClient":
         self.token = self.redeem(self.consent(**consent)["code"]).json()
         self.tenant = self.connections()[-1]["tenantId"] if not self.tenant else self.tenant
         return self
@@ -137,28 +136,3 @@ class Client:
         answer = self.get(path, headers, **params)
         assert answer.status_code == 200, answer.text
         return answer.json()[{"Organisation": "Organisations"}.get(path, path.split("/", maxsplit=1)[0])]
-
-
-@pytest.fixture
-def box():
-    with serve(invoices=60, seed=7, limits=False) as served:
-        yield served
-
-
-@pytest.fixture
-def make(box):
-    """Make a client of one of the apps, not connected yet."""
-    with httpx.Client(base_url=box.url, timeout=30) as http:
-        yield lambda app="web": Client(box, box.info["apps"][app], http)
-
-
-@pytest.fixture
-def client(make):
-    return make().connect()
-
-
-@pytest.fixture
-def openapi():
-    if not OPENAPI.is_dir():
-        pytest.skip("Xero's OpenAPI files are not next to this repository")
-    return OPENAPI

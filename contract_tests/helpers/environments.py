@@ -1,16 +1,12 @@
-"""Wheel and sdist built as for a release, and fresh environments to install them into."""
+"""Fresh environments to install a wheel or sdist into."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
-
-import pytest
 
 from contract_tests.helpers.paths import ROOT
 
@@ -65,30 +61,3 @@ class Environment:
         """Run tests of the sdist against what is installed here."""
         flags = ("-q", "-p", "no:cacheprovider", "--basetemp", self.folder / "temporary")
         return run(self.python, "-m", "pytest", *flags, *paths, cwd=source, seconds=1200)
-
-
-@pytest.fixture(scope="session")
-def built(tmp_path_factory) -> Path:
-    """A folder with the wheel and the sdist, built by the declared build backend."""
-    target = tmp_path_factory.mktemp("built")
-    builder = Environment(target / "builder")
-    builder.pip("install", "--quiet", "hatchling")
-    run(builder.python, "-m", "hatchling", "build", "-d", target, cwd=ROOT)
-    return target
-
-
-@pytest.fixture(scope="session")
-def wheel(built: Path) -> Path:
-    [found] = built.glob("bizosaas_xero-*.whl")
-    return found
-
-
-@pytest.fixture(scope="session")
-def source(built: Path) -> Path:
-    """The sdist, unpacked, without the package itself: what is imported comes from the wheel."""
-    [archive] = built.glob("bizosaas_xero-*.tar.gz")
-    with tarfile.open(archive) as packed:
-        packed.extractall(built / "source", filter="data")
-    [folder] = (built / "source").iterdir()
-    shutil.rmtree(folder / "bizosaas_xero")
-    return folder

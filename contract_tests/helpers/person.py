@@ -1,4 +1,4 @@
-"""The command as a person runs it: real processes, a home folder of their own, and a sandbox."""
+"""The command as a person runs it: a home folder of their own and a sandbox, in a process of its own or in this one."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ import sys
 from pathlib import Path
 
 import httpx
-import pytest
 from typer.testing import CliRunner
 
 from bizosaas_xero.cli.app import app as command
-from bizosaas_xero.host import open_host
-from bizosaas_xero.spec import App
 
 COMMAND = [sys.executable, "-c", "from bizosaas_xero.cli import main; main()"]
 PRIVATE = ("BIZOSAAS_", "XERO_")
@@ -98,7 +95,7 @@ class Person:
         return process.returncode, json.loads(out), said + err
 
 
-class Quick(Person):
+class InProcessPerson(Person):
     """Runs the command in this process, which is quicker than one of its own."""
 
     def run(self, *args, given="", **environ):
@@ -107,63 +104,3 @@ class Quick(Person):
         done = CliRunner().invoke(command, list(args), input=given, env=wanted | absent)
         assert done.exception is None or isinstance(done.exception, SystemExit), done.output
         return subprocess.CompletedProcess(args, done.exit_code, done.stdout, done.stderr)
-
-
-@pytest.fixture(scope="session")
-def sandbox(tmp_path_factory):
-    """Run the command ``sandbox`` in a process of its own, and return its one line."""
-    person = Person(tmp_path_factory.mktemp("sandbox"))
-    process = person.start("sandbox", "--json", "--port", "0", "--invoices", "120")
-    info = json.loads(process.stdout.readline())
-    httpx.post(f"{info['api_url']}/_sandbox/limits", json={"enforce": False}).raise_for_status()
-    yield info
-    process.terminate()
-    out, err = process.communicate(timeout=20)
-    assert (process.returncode, out, err) == (0, "", "")
-
-
-@pytest.fixture
-def person(tmp_path, sandbox):
-    yield Person(tmp_path / "home", sandbox)
-    for part in ("faults", "log"):
-        httpx.delete(f"{sandbox['api_url']}/_sandbox/{part}").raise_for_status()
-
-
-@pytest.fixture
-def connected(person):
-    code, _, said = person.connect()
-    assert code == 0, said
-    return person
-
-
-@pytest.fixture
-def connected_at_once(tmp_path, sandbox):
-    """A connected person, without a walk through a process of its own."""
-    found = Person(tmp_path / "home", sandbox)
-    credentials = sandbox["apps"]["web"]
-    given = App(
-        client_id=credentials["client_id"],
-        client_secret=credentials["client_secret"],
-        redirect_uri="http://localhost:8377/callback",
-    )
-    addresses = {name: sandbox[name] for name in ("api_url", "identity_url", "login_url")}
-    with open_host(found.home, environ={}) as host:
-        url = host.connections.begin_consent("xero", given, settings=addresses)
-        host.connections.choose(host.connections.finish_consent(found.consent(url)))
-    yield found
-    for part in ("faults", "log"):
-        httpx.delete(f"{sandbox['api_url']}/_sandbox/{part}").raise_for_status()
-
-
-@pytest.fixture
-def quick(connected_at_once):
-    """Return a connected person who runs commands in this process."""
-    person = Quick(connected_at_once.home, connected_at_once.sandbox)
-    person.environ = connected_at_once.environ
-    return person
-
-
-@pytest.fixture
-def stranger(tmp_path):
-    """Return a person without a sandbox and without credentials."""
-    return Person(tmp_path / "home")

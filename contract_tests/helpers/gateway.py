@@ -11,30 +11,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
-import pytest
-import stamina
 import uvicorn
 
-from bizosaas_xero.adapters.brain_gateway import MemoryStore, register_connectors
-from bizosaas_xero.connector.http import transport
+from bizosaas_xero.adapters.brain_gateway import register_connectors
 from bizosaas_xero.host.plugins.discovery import DiscoveryEntry, DiscoveryReport
-from bizosaas_xero.sandbox import serve
 from contract_tests.adapters.brain_gateway import stand_in
 
 REDIRECT = "http://localhost:8377/callback"
-
-
-@pytest.fixture(scope="module")
-def box():
-    with serve(invoices=150, seed=9, limits=False) as running:
-        yield running
-    transport.close_clients()
-
-
-@pytest.fixture(autouse=True)
-def _no_pauses():
-    with stamina.set_testing(True, attempts=10, cap=True):
-        yield
 
 
 def settings_of(box, **more) -> dict[str, Any]:
@@ -158,29 +141,3 @@ def running(app):
         yield http
     server.should_exit = True
     thread.join(10)
-
-
-@pytest.fixture
-def start(box):
-    """Start a gateway; by default one with the few changes that the documentation asks for."""
-    with contextlib.ExitStack() as stack:
-
-        def begin(*, changed=True, settings=None, store=None, **given):
-            registry, kept = stand_in.new_registry(), store or MemoryStore()
-            done = register_connectors(
-                **OF_THE_GATEWAY,
-                registry=registry,
-                store=kept,
-                settings={"xero": settings or settings_of(box)},
-                **({"names": ["xero"]} | given),
-            )
-            app = stand_in.create_app(registry, done, changed=changed)
-            http = stack.enter_context(running(app))
-            return Gateway(box, http, app.state.secrets, kept, registry, done)
-
-        yield begin
-
-
-@pytest.fixture
-def gateway(start):
-    return start()

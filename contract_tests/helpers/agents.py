@@ -9,14 +9,11 @@ import secrets
 import anyio
 import httpx
 import httpx2
-import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import ElicitResult, Implementation
 
-from contract_tests.cli.conftest import COMMAND, Person, connected_at_once, quick, sandbox
-
-__all__ = ["connected_at_once", "quick", "sandbox"]
+from contract_tests.helpers.person import COMMAND, Person
 
 TOKEN = secrets.token_urlsafe(32)
 ERAS = ("legacy", "2026-07-28")
@@ -114,29 +111,3 @@ class Someone:
         self.shown.append(params.message)
         content = {"decision": self.decision} if self.decision else None
         return ElicitResult(action=self.action, content=content)
-
-
-@pytest.fixture
-def agent(quick):
-    return Agent(quick)
-
-
-@pytest.fixture(params=["stdio", pytest.param("http", marks=pytest.mark.slow)])
-def over(request):
-    """Each transport, in the protocol with a handshake."""
-    return {"http": request.param == "http"}
-
-
-@pytest.fixture(
-    params=[
-        ("stdio", ERAS[0]),
-        ("http", ERAS[1]),
-        pytest.param(("stdio", ERAS[1]), marks=pytest.mark.slow),
-        pytest.param(("http", ERAS[0]), marks=pytest.mark.slow),
-    ],
-    ids="-".join,
-)
-def way(request):
-    """Each transport in each protocol; the quick tests walk two of the four."""
-    transport, era = request.param
-    return {"http": transport == "http", "era": era}
