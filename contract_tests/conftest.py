@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
@@ -28,12 +29,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 _FAULTS_MODULE = "bizosaas_xero.sandbox.http.faults"
+_SERVING = {"sandbox_server", "shared_sandbox_server", "make_company"}
 
 
 @pytest.fixture(autouse=True)
 def _every_fault_strikes(request):
     """Fail a test whose sandbox faults struck no request; the marker `unstruck_faults` allows it."""
-    module = sys.modules.get(_FAULTS_MODULE)
+    served = _SERVING.intersection(request.fixturenames)
+    module = importlib.import_module(_FAULTS_MODULE) if served else sys.modules.get(_FAULTS_MODULE)
     if module is None:  # the sandbox is not imported: nothing of it can be used
         yield
         return

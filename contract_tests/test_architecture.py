@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
+from collections import defaultdict
 
 import pytest
 
@@ -84,3 +86,18 @@ def test_the_suite_runs_on_httpx_even_where_authlib_would_prefer_another():
     loaded = fresh(f"import bizosaas_xero.connector.auth.oauth; {MODULES}")
     assert "httpx2" not in loaded
     assert not any(name.startswith("authlib.integrations") for name in loaded)
+
+
+def test_there_is_one_conftest_and_each_fixture_has_a_name_of_its_own():
+    """A name that stands for two things in two folders makes each test a riddle."""
+    tests = ROOT / "contract_tests"
+    assert list(tests.rglob("conftest.py")) == [tests / "conftest.py"]
+    homes = defaultdict(list)
+    for path in tests.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and any(
+                ast.unparse(decorator).startswith(("pytest.fixture", "fixture")) for decorator in node.decorator_list
+            ):
+                homes[node.name].append(f"{path.relative_to(tests)}:{node.lineno}")
+    assert len(homes) > 50
+    assert {name: places for name, places in homes.items() if len(places) > 1} == {}

@@ -22,7 +22,7 @@ def refused(code, told, *, exit_code, error, words=""):
     return problem
 
 
-def test_wrong_secret(person):
+def test_a_wrong_client_secret_is_refused_and_not_repeated(person):
     person.environ["XERO_CLIENT_SECRET"] = "a-wrong-secret"
     code, told, _ = person.connect()
     problem = refused(code, told, exit_code=3, error="misconfigured", words="client secret")
@@ -30,7 +30,7 @@ def test_wrong_secret(person):
     assert "a-wrong-secret" not in str(told)
 
 
-def test_wrong_redirect(person):
+def test_a_redirect_address_that_is_not_registered_is_named(person):
     person.environ["XERO_REDIRECT_URI"] = "http://localhost:8377/elsewhere"
     code, told, said = person.connect()
     assert "http://localhost:8377/elsewhere (registered with your app)" in said
@@ -40,7 +40,7 @@ def test_wrong_redirect(person):
 
 
 @pytest.mark.parametrize("scopes", ["offline_access accounting.unheard_of", "legacy"])
-def test_refused_scope(person, scopes):
+def test_a_refused_scope_leads_to_the_legacy_scopes(person, scopes):
     code, told, _ = person.connect("--scopes", scopes)
     refused(code, told, exit_code=2, error="invalid", words="--scopes legacy")
     httpx.patch(f"{person.sandbox['api_url']}/_sandbox/switches", json={"refused_scope_as": "redirect"})
@@ -51,12 +51,12 @@ def test_refused_scope(person, scopes):
     refused(code, told, exit_code=3, error="misconfigured", words="scopes")
 
 
-def test_cancelled_consent(person):
+def test_a_cancelled_consent_connects_nothing(person):
     code, told, _ = person.connect(allow=False)
     refused(code, told, exit_code=3, error="reconnect_required", words="not allowed")
 
 
-def test_forged_and_replayed_callback(person):
+def test_a_forged_or_replayed_callback_is_refused(person):
     code, told, _ = person.connect(pasted="http://localhost:8377/callback?code=abc&state=forged")
     refused(code, told, exit_code=2, error="invalid", words="begin again")
     used = []
@@ -68,7 +68,7 @@ def test_forged_and_replayed_callback(person):
     assert person.run("sync", "accounts").returncode == 0
 
 
-def test_nothing_pasted(person):
+def test_pasting_nothing_asks_for_the_address_again(person):
     code, told, _ = person.connect(pasted=" ")
     refused(code, told, exit_code=2, error="invalid", words="paste")
 
@@ -76,7 +76,7 @@ def test_nothing_pasted(person):
 @pytest.mark.parametrize(
     ("missing", "words"), [("XERO_CLIENT_ID", "--client-id"), ("XERO_CLIENT_SECRET", "client-secret-stdin")]
 )
-def test_missing_credentials(person, missing, words):
+def test_missing_credentials_name_the_option_that_gives_them(person, missing, words):
     del person.environ[missing]
     told = person.json("connect", "--no-browser", code=3)
     refused(3, told, exit_code=3, error="misconfigured", words=words)
@@ -92,7 +92,7 @@ def test_the_secret_may_come_on_stdin(person):
     assert process.returncode == 0, out
 
 
-def test_not_connected_yet(stranger):
+def test_commands_before_connecting_lead_to_connect_and_the_demo(stranger):
     for command in ("sync", "status", "organisations"):
         told = stranger.json(command, code=3)
         assert refused(3, told, exit_code=3, error="reconnect_required", words="demo")["reason"] == "not_connected"
@@ -103,7 +103,7 @@ def test_not_connected_yet(stranger):
     assert "What to do: " in shown.stderr
 
 
-def test_unknown_names(consented_person):
+def test_an_unknown_name_is_answered_with_the_known_ones(consented_person):
     told = consented_person.json("sync", "invoces", code=2)
     refused(2, told, exit_code=2, error="not_found", words="invoices, bills")
     told = consented_person.json("sync", "-o", "No Such Company Ltd", code=2)
@@ -119,14 +119,14 @@ def test_an_organisation_not_offered(person):
     refused(code, told, exit_code=3, error="organisation_unavailable", words="does not reach")
 
 
-def test_wrong_key(consented_person):
+def test_a_wrong_secret_key_is_told_from_a_malformed_one(consented_person):
     told = consented_person.json("sync", code=3, BIZOSAAS_SECRET_KEY=Fernet.generate_key().decode())
     refused(3, told, exit_code=3, error="misconfigured", words="not the key")
     told = consented_person.json("status", code=3, BIZOSAAS_SECRET_KEY="hello")
     refused(3, told, exit_code=3, error="misconfigured", words="32 bytes")
 
 
-def test_damaged_database(consented_person):
+def test_a_damaged_database_is_named_by_every_command(consented_person):
     path = consented_person.home / "bizosaas.db"
     path.write_bytes(os.urandom(8192))
     for command in ("sync", "status", "organisations", "disconnect"):
@@ -149,7 +149,7 @@ def test_a_home_that_cannot_be_used(person, tmp_path):
     refused(3, told, exit_code=3, error="misconfigured", words="BIZOSAAS_HOME")
 
 
-def test_a_wrong_address(consented_person):
+def test_an_address_other_than_the_stored_one_is_refused(consented_person):
     told = consented_person.json("connect", "--no-browser", code=3, XERO_API_URL="http://example.com")
     refused(3, told, exit_code=3, error="misconfigured", words="must be an https:// address")
     told = consented_person.json("sync", "accounts", code=3, XERO_API_URL="http://example.com")

@@ -164,7 +164,7 @@ def test_decide_then_a_deal_is_paid_and_the_crm_hears_of_it(in_process_person):
     assert person.json("configure")["connections"][0]["settings"] == {"sales_account": "200"}
 
 
-def test_events_are_followed(in_process_person):
+def test_events_are_followed_as_they_come(in_process_person):
     person = in_process_person
     person.json("sync", "invoices")
     process = person.start("events", "--follow", "--json")

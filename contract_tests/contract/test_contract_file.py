@@ -39,7 +39,7 @@ def contract_path(tmp_path):
     return tmp_path / "contract.toml"
 
 
-def test_ours_is_read():
+def test_our_own_contract_file_is_read():
     assert len(load(OURS).scenarios) > 50
 
 

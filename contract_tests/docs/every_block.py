@@ -35,9 +35,9 @@ WAYS: dict[str, dict[str, Way]] = {
         ),
         "bizosaas-xero contract xero": Console(slow=True),  # contract_tests/contract runs it at every change
     },
-    "actions/": {"python:*": Elsewhere(f"{HOOKS}::test_every_example_runs")},
-    "hooks/": {"python:*": Elsewhere(f"{HOOKS}::test_every_example_runs")},
-    "write-a-host.md": {"python:*": Elsewhere(f"{HOOKS}::test_every_example_runs")},
+    "actions/": {"python:*": Elsewhere(f"{HOOKS}::test_every_example_of_a_hooks_page_runs")},
+    "hooks/": {"python:*": Elsewhere(f"{HOOKS}::test_every_example_of_a_hooks_page_runs")},
+    "write-a-host.md": {"python:*": Elsewhere(f"{HOOKS}::test_every_example_of_a_hooks_page_runs")},
     "agents.md": {
         '{\n  "mcpServers"': Elsewhere(f"{AGENTS}::test_the_configurations_that_are_shown_are_accepted"),
         "claude mcp add --transport stdio": Read("it needs Claude Code and an account there", ways.by_claude),

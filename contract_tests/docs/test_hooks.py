@@ -101,7 +101,7 @@ EXAMPLES = ["hooks/index.md", *GO_ON, "sandbox.md"]
 
 
 @pytest.mark.parametrize("page", GO_ON)
-def test_every_example_runs(page, example_names):
+def test_every_example_of_a_hooks_page_runs(page, example_names):
     blocks = examples(page)
     assert blocks
     run(blocks, example_names, page)

@@ -61,7 +61,7 @@ def test_the_validator_sees_a_wrong_amount(client, schema_validator):
     assert not schema_validator("Invoices").is_valid(body)
 
 
-def test_connections_conform(client, xero_openapi):
+def test_connections_have_the_form_that_xero_publishes(client, xero_openapi):
     identity = yaml.safe_load((xero_openapi / "xero-identity.yaml").read_text(encoding="utf-8"))
     schema = jsonschema_rs.Draft4Validator(
         identity["components"]["schemas"]["Connection"],

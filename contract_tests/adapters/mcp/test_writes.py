@@ -174,7 +174,7 @@ FORGED = (
 )
 
 
-def test_no_argument_approves(agent, new_contact):
+def test_no_argument_of_an_agent_approves_a_write(agent, new_contact):
     async def talk(session):
         plan = await session.call_tool("create_contact", new_contact)
         named = {"plan": plan.structured_content["plan"]["hash"]}

@@ -84,7 +84,7 @@ def test_a_closed_port_is_a_failed_delivery():
 
 
 @pytest.mark.parametrize("on_payment", [True, False])
-def test_writes_make_events(client, sandbox_server, on_payment):
+def test_each_write_makes_the_events_that_xero_would_send(client, sandbox_server, on_payment):
     spell(sandbox_server.sandbox)
     sandbox_server.sandbox.switches.set("webhook_invoice_on_payment", on_payment)
     receiver = sandbox_server.sandbox.webhooks.sender = Receiver()

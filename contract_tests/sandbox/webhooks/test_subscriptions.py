@@ -146,7 +146,7 @@ def test_an_event_names_resource_tenant_and_type(webhook_sandbox, hook_receiver,
     assert hook_receiver.ranges() == [(1, 2), (3, 3)]
 
 
-def test_events_conform(webhook_sandbox, hook_receiver, proved_subscription, xero_openapi):
+def test_events_have_the_form_that_xero_publishes(webhook_sandbox, hook_receiver, proved_subscription, xero_openapi):
     spell(webhook_sandbox)
     loaded = yaml.safe_load((xero_openapi / "xero-webhooks.yaml").read_text(encoding="utf-8"))
     components = json.loads(json.dumps(loaded["components"], default=str))  # its examples hold YAML dates

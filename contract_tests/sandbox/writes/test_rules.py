@@ -77,7 +77,7 @@ class TestIdempotency:
         assert first.content == again.content
         assert len(client.rows("Invoices")) == before + 1
 
-    def test_refusals_are_remembered(self, client, customer):
+    def test_a_refusal_is_repeated_for_its_key(self, client, customer):
         bad = sale(customer, InvoiceNumber="W-1")
         client.put("Invoices", bad)
         refused = client.send("PUT", "Invoices", bad, {"Idempotency-Key": "k1"})
@@ -85,7 +85,7 @@ class TestIdempotency:
         client.post("Invoices/W-1", {"Status": "VOIDED", "InvoiceNumber": "W-2"})
         assert client.send("PUT", "Invoices", bad, {"Idempotency-Key": "k1"}).content == refused.content
 
-    def test_six_minutes(self, client, customer, sandbox_server):
+    def test_a_key_is_forgotten_after_six_minutes(self, client, customer, sandbox_server):
         before = len(client.rows("Invoices"))
         for seconds, count in ((0, 1), (359, 1), (2, 2)):
             sandbox_server.sandbox.clock.advance(seconds)
@@ -112,7 +112,7 @@ class TestIdempotency:
         other = make_client("pkce")
         assert other.app["client_id"] != client.app["client_id"]
 
-    def test_long_keys(self, client):
+    def test_a_key_has_at_most_128_characters(self, client):
         assert client.send("PUT", "Contacts", {"Name": "A"}, {"Idempotency-Key": "k" * 129}).status_code == 400
         assert client.put("Contacts", {"Name": "A"}, {"Idempotency-Key": "k" * 128})
 
@@ -157,11 +157,11 @@ class TestEmail:
         "changes",
         [{"Status": "DRAFT"}, {"Type": "ACCPAY", "LineItems": [{"UnitAmount": 1, "AccountCode": "429"}]}],
     )
-    def test_what_cannot_be_mailed(self, client, customer, sandbox_server, changes):
+    def test_a_draft_or_bill_cannot_be_mailed(self, client, customer, sandbox_server, changes):
         sandbox_server.sandbox.store().email_cap = 2
         assert self.email(client, client.put("Invoices", sale(customer, **changes))).status_code == 400
 
-    def test_nobody_to_write_to(self, client, sandbox_server):
+    def test_an_invoice_of_a_contact_without_an_address_cannot_be_mailed(self, client, sandbox_server):
         sandbox_server.sandbox.store().email_cap = 2
         silent = client.put("Contacts", {"Name": "Silent"})
         assert self.email(client, client.put("Invoices", sale(silent))).status_code == 400
@@ -176,7 +176,7 @@ class TestEmail:
 
 
 class TestBelowARow:
-    def test_history_and_notes(self, client, customer):
+    def test_history_lists_notes_and_changes_newest_first(self, client, customer):
         sold = client.put("Invoices", sale(customer))
         path = f"Invoices/{sold['InvoiceNumber']}/History"
         note = client.put(path, {"HistoryRecords": [{"Details": "Agreed by phone"}]})
@@ -187,14 +187,14 @@ class TestBelowARow:
         assert client.refused("PUT", path, {"HistoryRecords": [{"Details": "x" * 2501}]})
         assert client.refused("PUT", path, {"HistoryRecords": [{"Details": ""}]})
 
-    def test_online_invoices(self, client, customer):
+    def test_an_approved_invoice_has_an_address_for_its_reader(self, client, customer):
         sold = client.put("Invoices", sale(customer))
         found = client.get(f"Invoices/{sold['InvoiceID']}/OnlineInvoice").json()["OnlineInvoices"]
         assert found[0]["OnlineInvoiceUrl"].startswith("https://")
         draft = client.put("Invoices", sale(customer, Status="DRAFT"))
         assert client.get(f"Invoices/{draft['InvoiceID']}/OnlineInvoice").status_code == 400
 
-    def test_what_is_not_there(self, client):
+    def test_unknown_parts_of_a_row_are_404(self, client):
         nobody = "11111111-1111-1111-1111-111111111111"
         assert client.send("POST", f"Invoices/{nobody}/Email", {}).status_code == 404
         assert client.get(f"Invoices/{nobody}/History").status_code == 404
@@ -202,13 +202,13 @@ class TestBelowARow:
         assert client.send("DELETE", "Invoices/INV-0001/History", None).status_code == 405
         assert client.get("Accounts/x/OnlineInvoice").status_code == 404
 
-    def test_actions(self, client):
+    def test_the_organisation_lists_what_an_app_may_do(self, client):
         actions = {a["Name"]: a["Status"] for a in client.get("Organisation/Actions").json()["Actions"]}
         assert actions["CreateApprovedInvoice"] == actions["UseMulticurrency"] == "ALLOWED"
 
 
 class TestChart:
-    def test_accounts(self, client):
+    def test_an_account_is_created_renamed_archived_and_deleted(self, client):
         made = client.put("Accounts", {"Code": "415", "Name": "Tools", "Type": "EXPENSE", "TaxType": "INPUT2"})
         assert (made["Class"], made["Status"]) == ("EXPENSE", "ACTIVE")
         assert "unique Code" in " ".join(client.refused("PUT", "Accounts", {
@@ -220,7 +220,7 @@ class TestChart:
         assert client.send("DELETE", path).json()["Accounts"][0]["Status"] == "DELETED"
         assert client.get(path).status_code == 404
 
-    def test_accounts_that_stay(self, client, sandbox_server):
+    def test_used_and_system_accounts_cannot_be_deleted(self, client, sandbox_server):
         store = sandbox_server.sandbox.store()
         used, own = store.account_id("200"), store.account_id("610")
         assert client.send("DELETE", f"Accounts/{used}").status_code == 400
@@ -231,14 +231,14 @@ class TestChart:
         assert client.send("PUT", "Accounts", {"Accounts": two}).status_code == 400
         assert client.refused("PUT", "Accounts", {"Code": "3", "Name": "c", "Type": "BANK"})
 
-    def test_items(self, client):
+    def test_an_item_is_created_renamed_and_deleted(self, client):
         made = client.put("Items", {"Code": "TEA", "Name": "Tea", "SalesDetails": {"UnitPrice": 4.5}})
         assert client.refused("PUT", "Items", {"Code": "tea"}) == ["Price List Item with Code 'TEA' already exists"]
         assert client.post("Items", {"Code": "TEA", "Name": "Green tea"})["ItemID"] == made["ItemID"]
         assert client.send("DELETE", "Items/TEA").status_code == 204
         assert client.get("Items/TEA").status_code == 404
 
-    def test_tax_rates(self, client, customer):
+    def test_a_tax_rate_is_created_used_and_deleted(self, client, customer):
         component = {"Name": "Levy", "Rate": 2.5}
         made = client.put("TaxRates", {"Name": "Levy", "TaxComponents": [component]})
         assert (made["TaxType"], made["EffectiveRate"]) == ("TAX001", 2.5)
@@ -248,7 +248,7 @@ class TestChart:
         client.post("TaxRates", {"Name": "Levy", "Status": "DELETED"})
         assert client.refused("PUT", "TaxRates", {"Name": "Bare"})
 
-    def test_currencies(self, client, customer):
+    def test_a_currency_is_added_once_and_used(self, client, customer):
         assert client.put("Currencies", {"Code": "EUR"})["Code"] == "EUR"
         assert client.refused("PUT", "Currencies", {"Code": "EUR"})
         assert client.refused("PUT", "Currencies", {"Code": "euros"})
@@ -256,7 +256,7 @@ class TestChart:
         assert sold["CurrencyRate"] < 1
         assert "UpdatedDateUTC" not in client.rows("Currencies")[0]
 
-    def test_tracking(self, client):
+    def test_tracking_categories_and_options_are_changed_and_bounded(self, client):
         assert client.refused("PUT", "TrackingCategories", {"Name": "Third"})
         category = client.rows("TrackingCategories")[0]
         path = f"TrackingCategories/{category['TrackingCategoryID']}"
@@ -276,7 +276,7 @@ class TestChart:
 
 class TestOrganisations:
     @pytest.mark.parametrize("number", range(6))
-    def test_tax_by_country(self, client, sandbox_server, number):
+    def test_tax_and_the_year_end_follow_the_country(self, client, sandbox_server, number):
         organisation = sandbox_server.sandbox.organisations[number]
         client.connect(organisations=[organisation.id])
         client.tenant = organisation.id
@@ -301,7 +301,7 @@ class TestOrganisations:
         assert "TaxType code 'OUTPUT'" in client.refused("PUT", "Invoices", sale(customer, LineItems=[line]))[0]
         assert all(row["TotalTax"] == 0 for row in client.rows("Invoices"))
 
-    def test_one_consent_for_several(self, client, sandbox_server):
+    def test_one_consent_reaches_several_organisations(self, client, sandbox_server):
         sandbox_server.sandbox.switches.set("multi_select", True)
         ids = [o.id for o in sandbox_server.sandbox.organisations[:3]]
         client.connect(organisations=ids)
