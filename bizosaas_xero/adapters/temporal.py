@@ -39,6 +39,9 @@ RETRY_POLICY = RetryPolicy(
 HEARTBEAT_TIMEOUT = timedelta(minutes=5)
 """For ``sync_entity``: longer than one batch takes, with all its waits and retries."""
 
+MAX_LIMIT_WAIT_SECONDS = 5.0
+"""Seconds that ``sync_entity`` waits for a limit; a longer one becomes a later attempt, and frees the worker."""
+
 _DELAYS = "next_retry_delay" in inspect.signature(ApplicationError.__init__).parameters
 """Whether this temporalio accepts a retry delay; otherwise the workflow sleeps, see :func:`failure`."""
 
@@ -139,7 +142,7 @@ class Activities:
         else:
             cursor = None if request.full else self._port.cursor(request.connection_id, request.entity)
             result = SyncResult()
-        options: dict[str, Any] = {"full": request.full and not known}
+        options: dict[str, Any] = {"full": request.full and not known, "max_wait": MAX_LIMIT_WAIT_SECONDS}
 
         def read(connection: Mapping[str, Any]) -> None:
             nonlocal cursor

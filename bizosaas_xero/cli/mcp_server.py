@@ -24,12 +24,13 @@ from mcp.server.stdio import stdio_server
 from bizosaas_xero import __version__
 from bizosaas_xero.adapters.mcp.elicitation import Elicitor
 from bizosaas_xero.adapters.mcp.http import MIN_TOKEN_LENGTH, BearerAuthMiddleware, local_host_names
-from bizosaas_xero.adapters.mcp.server import REQUESTER_PREFIX, AgentServer, Options
+from bizosaas_xero.adapters.mcp.server import AgentServer, Options
 from bizosaas_xero.cli import reasons
 from bizosaas_xero.cli.common import CONNECTOR, current_user, find_connections, open_cli_host, require_one
 from bizosaas_xero.cli.output import OK, Output
 from bizosaas_xero.host import Host
 from bizosaas_xero.host.actions.agent_limits import AgentLimits
+from bizosaas_xero.host.actions.names import AGENT_PREFIX
 from bizosaas_xero.spec import Invalid, Misconfigured
 
 TOKEN_VARIABLE = "BIZOSAAS_MCP_TOKEN"  # noqa: S105 (the variable's name)
@@ -113,7 +114,7 @@ def _agent_server(host: Host, options: ServerOptions, user_name: str | None) -> 
         host.audit,
         host.plans,
         now=now,
-        prefix=REQUESTER_PREFIX,
+        prefix=AGENT_PREFIX,
         same_calls=options.limits.same_calls,
         writes=options.limits.writes_per_hour,
         waiting=options.limits.plans_waiting,

@@ -27,6 +27,7 @@ def read_settings(host: Host, connection: StoredConnection) -> dict[str, Any]:
         "settings": {name: connection.settings[name] for name in SETTING_TITLES if name in connection.settings},
         "policy": connection.preferences.get("policy", {}),
         "plan_hours": plan_lifetime_hours(connection),
+        "owner": connection.preferences.get("owner"),
         "callback": connection.preferences.get("callback", {}).get("url"),
     }
 

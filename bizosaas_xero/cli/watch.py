@@ -16,18 +16,20 @@ from bizosaas_xero.cli.common import (
 from bizosaas_xero.cli.output import OK, Output
 from bizosaas_xero.host import Host, StoredConnection, SyncOutcome
 from bizosaas_xero.host.storage.database_errors import is_database_error
-from bizosaas_xero.host.sync.scheduler import DEFAULT_WORKERS
 from bizosaas_xero.spec import Unavailable
 
 DATABASE_RETRY_SECONDS = 30.0
 """Pause before a database that does not answer is tried again."""
 
 
-def watch_schedule(output: Output, *, other_options: bool, sleep: Callable[[float], None] = time.sleep) -> int:
+def watch_schedule(
+    output: Output, *, workers: int, other_options: bool, sleep: Callable[[float], None] = time.sleep
+) -> int:
     """Sync due entities, deliver events, and sleep, in a loop that Ctrl-C or SIGTERM ends.
 
     Args:
         output: Where outcomes are printed.
+        workers: Organisations that are synced at once.
         other_options: Whether an entity, an organisation or ``--full`` was given as well.
         sleep: Waits, in seconds.
 
@@ -44,7 +46,7 @@ def watch_schedule(output: Output, *, other_options: bool, sleep: Callable[[floa
         try:
             with host.webhooks.deliver_in_background():
                 while True:
-                    sleep(_run_due(output, host))
+                    sleep(_run_due(output, host, workers))
         except KeyboardInterrupt:
             output.say(STOPPED_MESSAGE)
         finally:
@@ -52,10 +54,10 @@ def watch_schedule(output: Output, *, other_options: bool, sleep: Callable[[floa
     return OK
 
 
-def _run_due(output: Output, host: Host) -> float:
+def _run_due(output: Output, host: Host, workers: int) -> float:
     """Run the due syncs, and return the seconds until the next one can be due."""
     try:
-        for connection, outcome in host.scheduler.run_due(DEFAULT_WORKERS):
+        for connection, outcome in host.scheduler.run_due(workers):
             _show_outcome(output, connection, outcome)
         return host.scheduler.seconds_until_due()
     except Unavailable as error:

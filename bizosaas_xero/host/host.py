@@ -103,6 +103,7 @@ class Host:
         mode: Mode = "run",
         plan_hash: str | None = None,
         business_key: str | None = None,
+        in_person: bool = False,
     ) -> Outcome:
         """Run an action, or plan it, or do a plan (see :meth:`bizosaas_xero.host.actions.service.Acting.act`)."""
         return self.action_service.act(
@@ -113,12 +114,13 @@ class Host:
             mode=mode,
             plan_hash=plan_hash,
             business_key=business_key,
+            in_person=in_person,
         )
 
     def configure(self, connection_id: str, changes: Mapping[str, Any], who: str | None = None) -> StoredConnection:
         """Change what was decided about a connection (see :func:`bizosaas_xero.host.connections.configure.configure`).
 
-        ``who`` decided it; the audit keeps each change of the policy.
+        ``who`` decided it; the audit keeps each change of the policy and of the owner.
         """
         before = self.store.connection(connection_id)
         connector = self.report.connector(before.connector)
@@ -133,6 +135,10 @@ class Host:
                 before=before.preferences.get("policy", {}).get(action),
                 after=after.preferences.get("policy", {}).get(action),
             )
+        if "owner" in changes:
+            owners = {"before": before.preferences.get("owner"), "after": after.preferences.get("owner")}
+            of = {"connection_id": connection_id, "organisation_id": after.organisation_id}
+            self.audit.record("owner", **of, action="*", who=who, **owners)
         return after
 
     def close(self) -> None:

@@ -145,8 +145,16 @@ APPROVER_IS_REQUESTER = Reason(
     Invalid,
     "{name} asked for this, and cannot approve it.",
     "Another person must: bizosaas-xero approve {plan} --as NAME. A program that asks should say its own name: "
-    "run --as NAME.",
+    "run --as NAME. Who works alone can choose owner mode (bizosaas-xero configure --owner NAME), for what they ask "
+    "for at a terminal.",
     "is the one who asked",
+)
+NOT_CONFIRMED = Reason(
+    "not_confirmed",
+    Invalid,
+    "{name} asked for this, and must confirm that they approve it themselves.",
+    "Look at it and answer at a terminal: bizosaas-xero approve {plan}",
+    "is the one who asked: the second confirmation is missing",
 )
 YES_NOT_ALLOWED = Reason(
     "yes_not_allowed",

@@ -58,10 +58,10 @@ def requested_invoice(in_process_person, billed_contact):
     return ask
 
 
-def at_terminal(person, *args, answer="", early="", width=100):
+def at_terminal(person, *args, answer="", early="", width=100, confirm=None):
     """Run the command at a terminal of its own; return its exit code and all that was shown.
 
-    ``early`` is typed before the question is asked, ``answer`` after it.
+    ``early`` is typed before the question is asked, ``answer`` after it, ``confirm`` after the second question.
     """
     child, terminal = pty.fork()
     if child == 0:
@@ -86,6 +86,10 @@ def at_terminal(person, *args, answer="", early="", width=100):
             answered = True
             time.sleep(0.3)  # until the command waits for the answer
             os.write(terminal, f"{answer}\n".encode())
+        if confirm is not None and b":" in shown.partition(b"To confirm, type")[2]:
+            time.sleep(0.3)
+            os.write(terminal, f"{confirm}\n".encode())
+            confirm = None
     os.close(terminal)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
 
@@ -148,6 +152,29 @@ def test_who_asked_cannot_say_yes_and_can_say_no(in_process_person, requested_in
     same = in_process_person.json("approve", hashed, "--yes", "--as", " AGENT", code=2)["error"]
     assert same["reason"] == "approver_is_requester"
     assert in_process_person.json("approve", hashed, "--refuse", "--as", "agent")["decision"]["decision"] == "refused"
+
+
+def test_the_owner_confirms_his_own_request_with_a_typed_word(in_process_person, customer):
+    assert in_process_person.json("configure", "--owner", "Maria")["connections"][0]["owner"] == "Maria"
+    line = {"description": "Advice", "quantity": 2, "unit_amount": 150.00, "account": "200"}
+    due = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
+    params = {"contact": {"id": customer["ContactID"]}, "lines": [line], "value_is": "net", "due_date": due}
+    words = ("run", "create_invoice", "--params", json.dumps(params | {"status": "authorised"}), "--as", "maria")
+    assert at_terminal(in_process_person, *words, "--business-key", "own")[0] == 3
+    (plan,) = in_process_person.json("approve")["plans"]
+    approve = ("approve", plan["hash"], "--as", "Maria")
+    for confirm, code in (("yes", 3), ("", 3), ("345.00 nzd", 0)):
+        done, shown = at_terminal(in_process_person, *approve, answer="yes", confirm=confirm)
+        assert done == code, shown
+    assert "Maria approved it (self-approved)" in shown
+    assert (
+        in_process_person.json("run", "create_invoice", "--commit", plan["hash"], "--as", "maria")["status"] == "done"
+    )
+    assert "approved by Maria (self-approved)" in in_process_person.run("audit", "--key", "own", COLUMNS="200").stdout
+    piped = in_process_person.json(*words, "--business-key", "piped", code=3)["plan"]["hash"]
+    done, shown = at_terminal(in_process_person, "approve", piped, "--as", "Maria", answer="yes")
+    assert done == 2, "asked for by a program that uses the owner's name"
+    assert "cannot approve it" in shown
 
 
 def test_what_waits_is_listed(in_process_person, requested_invoice):

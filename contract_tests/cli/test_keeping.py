@@ -155,7 +155,7 @@ def test_decide_then_a_deal_is_paid_and_the_crm_hears_of_it(in_process_person):
         event = json.loads(lines[-1])
         assert (event["name"], event["deal"]) == ("invoice_paid", "https://crm.example/d/7")
         assert [json.loads(body)["id"] for _, body in came] == [event["id"]]
-        assert came[0][0]["X-Bizosaas-Signature"].startswith("sha256=")
+        assert came[0][0]["webhook-signature"].startswith("v1,")
         shown = person.run("events")
         assert f"Invoice paid: {invoice['InvoiceNumber']}" in shown.stdout
         assert person.run("events", "--since", str(event["id"]), "--json").stdout == ""

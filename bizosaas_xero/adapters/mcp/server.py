@@ -25,6 +25,7 @@ from bizosaas_xero.adapters.mcp.tools import COMMIT, HOST_ARGUMENTS, ORGANISATIO
 from bizosaas_xero.host import Host, Outcome, StoredConnection, StoredPlan
 from bizosaas_xero.host.actions.agent_limits import AgentLimits
 from bizosaas_xero.host.actions.audit import to_canonical_json
+from bizosaas_xero.host.actions.names import AGENT_PREFIX
 from bizosaas_xero.host.actions.policy import PolicyDecision
 from bizosaas_xero.host.text import make_visible
 from bizosaas_xero.spec import (
@@ -32,9 +33,6 @@ from bizosaas_xero.spec import (
     ConnectorError,
     Invalid,
 )
-
-REQUESTER_PREFIX = "mcp: "
-"""How the name of a requester begins who asks through this server."""
 
 MAX_NAME = 60
 """Characters that are shown of a name which the client chose."""
@@ -266,7 +264,7 @@ class AgentServer:
             parts = (params.client_info.name, params.client_info.version)
             client = " ".join(make_visible(part)[:MAX_NAME].replace('"', "'") for part in parts).strip() or client
         person = f" for {self._elicitor.name}" if self._elicitor.name else ""
-        return f'{REQUESTER_PREFIX}"{client}"{person}'
+        return f'{AGENT_PREFIX}"{client}"{person}'
 
 
 def _summary(connection: StoredConnection) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def _list_waiting(output: Output, host: Host, connection_id: str | None) -> int:
             each.short,
             each.plan.organisation,
             each.action,
-            "" if each.plan.amount is None else f"{each.plan.amount} {each.plan.currency or ''}",
+            _amount(each),
             ", ".join(each.requesters),
             f"in {format_duration((each.expires_at - now).total_seconds())}",
             _needs(each, decision),
@@ -103,6 +103,9 @@ def _decide(output: Output, host: Host, plan: StoredPlan, user: str, *, refuse: 
     policy = host.approvals.current_decision(plan)
     show_plan(output, plan, policy)
     answer = "refuse" if refuse else "approve" if yes else _ask(output, plan, user)
+    own = answer == "approve" and not yes and plan.is_requester(user)
+    if own and host.approvals.may_approve_own(plan) and not _confirm_own(output, plan):
+        answer = ""
     result = {"plan": plan.to_dict() | {"policy": vars(policy)}}
     output.say()
     if not answer:
@@ -112,12 +115,15 @@ def _decide(output: Output, host: Host, plan: StoredPlan, user: str, *, refuse: 
     if answer == "refuse":
         decision = host.approvals.refuse(plan, user)
     else:
-        decision = host.approvals.approve(plan, user, unseen=yes)
+        decision = host.approvals.approve(plan, user, unseen=yes, confirmed=own)
     output.write_json(result | {"decision": decision.to_dict()})
     if answer == "refuse":
         output.say(f"{decision.approver} refused it.", style="yellow")
         return OK
-    output.say(f"{decision.approver} approved it, until {decision.expires_at:%Y-%m-%d %H:%M} UTC.", style="green")
+    own_words = " (self-approved)" if own else ""
+    output.say(
+        f"{decision.approver} approved it{own_words}, until {decision.expires_at:%Y-%m-%d %H:%M} UTC.", style="green"
+    )
     output.say("The requester can retry, or run it now:")
     output.command(f"bizosaas-xero run {plan.action} --commit {plan.short}")
     return OK
@@ -125,8 +131,21 @@ def _decide(output: Output, host: Host, plan: StoredPlan, user: str, *, refuse: 
 
 def _ask(output: Output, plan: StoredPlan, user: str) -> str:
     """Ask the person; return ``approve``, ``refuse``, or an empty text if they did not decide."""
-    amount = plan.plan.amount
-    value = "" if amount is None else f" of {amount} {plan.plan.currency or ''}".rstrip()
+    value = "" if plan.plan.amount is None else f" of {_amount(plan)}"
     subject = f"{plan.action}{value} in {plan.plan.organisation}"
     answer = read_answer(output, f"{user}: approve {subject}? [yes / no / Enter: decide later]")
     return {"y": "approve", "yes": "approve", "n": "refuse", "no": "refuse"}.get(answer, "")
+
+
+def _confirm_own(output: Output, plan: StoredPlan) -> bool:
+    """Ask the owner a second time, for a word that is typed, because no other person looks at the plan."""
+    word = _amount(plan) or plan.action
+    answer = read_answer(
+        output, f"You asked for this yourself, and no other person will look at it. To confirm, type {word}:"
+    )
+    return answer == word.lower()
+
+
+def _amount(plan: StoredPlan) -> str:
+    amount = plan.plan.amount
+    return "" if amount is None else f"{amount} {plan.plan.currency or ''}".rstrip()

@@ -148,12 +148,15 @@ def _subject(entry: AuditEntry) -> str:
 
     details = entry.details
     plan = details.get("plan") or {}
+    own = " (self-approved)" if details.get("self_approved") else ""
     summary = {
         "plan": f"{plan.get('amount') or 'unknown amount'} {plan.get('currency') or ''}".strip(),
         "waiting": (details.get("policy") or {}).get("why"),
-        "commit": f"approved by {details.get('approver')}" if details.get("approver") else "by policy",
+        "approval": own.strip(" ()"),
+        "commit": f"approved by {details.get('approver')}{own}" if details.get("approver") else "by policy",
         "result": details.get("status"),
         "error": (details.get("error") or {}).get("reason"),
+        "owner": details.get("after") or "none",
         "policy": to_canonical_json(details.get("after")) if entry.kind == "policy" else "",
     }.get(entry.kind)
     return "; ".join(part for part in ((entry.key or "")[:KEY_LENGTH], summary) if part)

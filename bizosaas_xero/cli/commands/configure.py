@@ -54,6 +54,10 @@ def configure(  # noqa: PLR0913 (options)
     plan_hours: Annotated[
         str | None, typer.Option(metavar="HOURS", help="How long a plan waits for approval (24).")
     ] = None,
+    owner: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Who may approve what they asked for; an empty text ends owner mode."),
+    ] = None,
     callback: Annotated[
         str | None, typer.Option(help="Post signed events to this https address; an empty text stops it.")
     ] = None,
@@ -70,11 +74,14 @@ def configure(  # noqa: PLR0913 (options)
         "clearing_account": clearing_account,
     }
     changes = _parse_changes(settings, interval or [], policy or [], timezone, plan_hours)
+    if owner is not None:
+        changes["owner"] = owner or None
     with open_cli_host() as host:
         connections = find_connections(host, organisation)
         secret = None
         if changes:
-            host.configure(require_one(connections).id, changes, who=current_user() if policy else None)
+            audited = bool(policy) or owner is not None
+            host.configure(require_one(connections).id, changes, who=current_user() if audited else None)
         if callback is not None:
             secret = host.webhooks.set_url(require_one(connections).id, callback or None)
         connections = [host.store.connection(connection.id) for connection in connections]
@@ -104,6 +111,7 @@ def _show(output: Output, host: Host, connection: StoredConnection) -> None:
     rows += [(f"Action {name}", describe_rule(rule)) for name, rule in settings["policy"].items()]
     rows.append(("Other write actions" if settings["policy"] else "Write actions", DEFAULT_RULE))
     rows.append(("A plan waits for approval", f"{settings['plan_hours']} hours"))
+    rows.append(("May approve what they asked for", settings["owner"] or "no one"))
     rows.append(("Events are posted to", settings["callback"] or "no address"))
     output.table(("Setting", "Value"), rows)
 

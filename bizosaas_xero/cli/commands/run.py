@@ -62,6 +62,7 @@ def run(
                 plan_hash=plan_hash,
                 business_key=business_key,
                 requester=current_user(name),
+                in_person=sys.stderr.isatty(),  # a program reads what is said there
             )
     except ConnectorError as error:
         if error.recovery not in {"wait", "retry"}:

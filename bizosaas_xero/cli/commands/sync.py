@@ -11,6 +11,7 @@ from bizosaas_xero.cli.common import (
     connection_summary,
     find_connections,
     handle_errors,
+    invalid_option,
     open_cli_host,
 )
 from bizosaas_xero.cli.options import AsJson, Organisation
@@ -26,6 +27,9 @@ def sync(
     *,
     full: Annotated[bool, typer.Option("--full", help="Read every record again, not only changes.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Keep running and sync each entity on schedule.")] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="With --watch: organisations synced at once (default 4).")
+    ] = None,
     organisation: Organisation = None,
     as_json: AsJson = False,
 ) -> int:
@@ -33,8 +37,13 @@ def sync(
     output = Output(as_json=as_json)
     if watch:
         from bizosaas_xero.cli.watch import watch_schedule
+        from bizosaas_xero.host.sync.scheduler import DEFAULT_WORKERS
 
-        return watch_schedule(output, other_options=bool(entities or full or organisation))
+        return watch_schedule(
+            output, workers=workers or DEFAULT_WORKERS, other_options=bool(entities or full or organisation)
+        )
+    if workers is not None:
+        raise invalid_option("workers", "goes with --watch only: a single sync reads one organisation after another")
     return _sync_once(output, entities or [], organisation, full=full)
 
 

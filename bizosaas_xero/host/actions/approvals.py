@@ -1,12 +1,12 @@
 """Approvals: whether a plan may be done now, and a person's yes or no to it.
 
-An approval names organisation, plan and approver, and ends. The approver is not one of those who asked. Names
-are what people and programs say they are: who can open the host's database can also write into it.
+An approval names organisation, plan and approver, and ends. The approver is not one of those who asked, except the
+owner in owner mode, for what only he asked for at a terminal. Names are what people and programs say they are: who can
+open the host's database can also write into it.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime, time
 from typing import Any
@@ -17,38 +17,13 @@ from bizosaas_xero.host import reasons
 from bizosaas_xero.host.actions import policy
 from bizosaas_xero.host.actions.audit import Audit
 from bizosaas_xero.host.actions.idempotency import ClaimKey, Claims
+from bizosaas_xero.host.actions.names import is_same_name, validate_name
 from bizosaas_xero.host.actions.plans import ApprovalDecision, Plans, StoredPlan
 from bizosaas_xero.host.actions.policy import PolicyDecision
 from bizosaas_xero.host.connections.organisation_details import business_day, time_zone_of
 from bizosaas_xero.host.storage.database import AUDIT_LOCK, Database
 from bizosaas_xero.host.storage.models import StoredConnection
 from bizosaas_xero.host.storage.store import Store
-from bizosaas_xero.host.text import is_visible
-
-MAX_NAME_LENGTH = 200
-"""Characters of a name."""
-
-
-def validate_name(name: str, field: str) -> str:
-    """Return a name as it is kept: without spaces at its ends.
-
-    Raises:
-        Invalid: It is empty, too long, or holds what cannot be seen.
-    """
-    stripped = name.strip()
-    if 0 < len(stripped) <= MAX_NAME_LENGTH and all(each == " " or is_visible(each) for each in stripped):
-        return stripped
-    raise reasons.BAD_NAME.field(field, longest=MAX_NAME_LENGTH)
-
-
-def is_same_name(one: str, other: str) -> bool:
-    """Return whether two names are one: whatever their letter case, width, spacing and invisible characters."""
-    return _normalise(one) == _normalise(other)
-
-
-def _normalise(name: str) -> str:
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    return "".join(filter(is_visible, "".join(folded.split())))
 
 
 class Approvals:
@@ -97,8 +72,8 @@ class Approvals:
         approval = stored_plan.decision
         if approval is None or approval.decision != "approved" or approval.expires_at <= self._now():
             approval = None
-        elif any(is_same_name(approval.approver, name) for name in stored_plan.requesters):
-            approval = None  # they asked for it themselves, since
+        elif stored_plan.is_requester(approval.approver) and not _may_approve_own(connection, stored_plan):
+            approval = None  # they asked for it themselves, since; or owner mode was left
         return self.evaluate_policy(transaction, connection, stored_plan), approval
 
     def current_decision(self, stored_plan: StoredPlan) -> PolicyDecision:
@@ -106,6 +81,10 @@ class Approvals:
         connection = self._store.connection(stored_plan.connection_id)
         with self._database.read_transaction() as transaction:
             return self.evaluate_policy(transaction, connection, stored_plan)
+
+    def may_approve_own(self, stored_plan: StoredPlan) -> bool:
+        """Return whether the owner may approve a plan that he asked for himself, after he confirmed it."""
+        return _may_approve_own(self._store.connection(stored_plan.connection_id), stored_plan)
 
     def list_waiting(self, connection_id: str) -> list[StoredPlan]:
         """Return an organisation's plans that need a person, and have neither their yes nor their no."""
@@ -115,16 +94,19 @@ class Approvals:
             if stored_plan.decision is None and self.current_decision(stored_plan).run == "ask"
         ]
 
-    def approve(self, stored_plan: StoredPlan, approver: str, *, unseen: bool = False) -> ApprovalDecision:
+    def approve(
+        self, stored_plan: StoredPlan, approver: str, *, unseen: bool = False, confirmed: bool = False
+    ) -> ApprovalDecision:
         """Keep a person's yes to a plan; it holds until the plan's time is over.
 
         Args:
             stored_plan: The plan, as the person saw it.
             approver: The person.
             unseen: They were not shown it and asked; only where the policy says ``yes``.
+            confirmed: They confirmed a second time that they approve what they asked for themselves (owner mode).
 
         Raises:
-            Invalid: The approver asked for it.
+            Invalid: The approver asked for it, and is not the owner in owner mode, or did not confirm.
             Conflict: The plan's time is over, it is done, or stale.
             Misconfigured: The policy forbids it, or forbids to approve unseen.
         """
@@ -133,15 +115,16 @@ class Approvals:
         with self._database.write_transaction(durable=True) as transaction:
             self._database.advisory_lock(transaction, AUDIT_LOCK)
             current = self._current_plan(transaction, stored_plan)
-            if any(is_same_name(who, name) for name in current.requesters):
-                raise reasons.APPROVER_IS_REQUESTER.field("approver", name=who, plan=stored_plan.short)
+            own = current.is_requester(who)
+            if own:
+                _check_own(connection, current, who, confirmed=confirmed and not unseen)
             policy_decision = self.evaluate_policy(transaction, connection, current)
             if policy_decision.run == "never":
                 raise reasons.POLICY_FORBIDS(action=stored_plan.action, why=policy_decision.why)
             if unseen and not (policy.find_rule(connection, stored_plan.action) or {}).get("yes"):
                 raise reasons.YES_NOT_ALLOWED(action=stored_plan.action, plan=stored_plan.short)
             decision = ApprovalDecision("approved", who, self._now(), current.expires_at)
-            self._save(transaction, connection, current, decision, unseen=unseen)
+            self._save(transaction, connection, current, decision, unseen=unseen, self_approved=own)
         return decision
 
     def refuse(self, stored_plan: StoredPlan, approver: str) -> ApprovalDecision:
@@ -184,6 +167,24 @@ class Approvals:
             expires_at=decision.expires_at,
             **more,
         )
+
+
+def _may_approve_own(connection: StoredConnection, stored_plan: StoredPlan) -> bool:
+    """Return whether the owner may approve a plan that he asked for: in owner mode, and only he, at a terminal."""
+    owner = connection.preferences.get("owner")
+    return (
+        owner is not None
+        and stored_plan.in_person
+        and all(is_same_name(owner, name) for name in stored_plan.requesters)
+    )
+
+
+def _check_own(connection: StoredConnection, stored_plan: StoredPlan, who: str, *, confirmed: bool) -> None:
+    """Refuse that a requester approves, unless owner mode allows it and they confirmed it."""
+    if not _may_approve_own(connection, stored_plan):
+        raise reasons.APPROVER_IS_REQUESTER.field("approver", name=who, plan=stored_plan.short)
+    if not confirmed:
+        raise reasons.NOT_CONFIRMED.field("approver", name=who, plan=stored_plan.short)
 
 
 def require_open(stored_plan: StoredPlan, now: datetime) -> StoredPlan:

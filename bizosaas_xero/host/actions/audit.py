@@ -23,9 +23,11 @@ from bizosaas_xero.host.storage.database import AUDIT_LOCK, Database, where_equa
 from bizosaas_xero.host.storage.tables import stamp
 from bizosaas_xero.spec import Invalid
 
-AuditKind = Literal["read", "plan", "waiting", "approval", "refusal", "commit", "result", "repeated", "error", "policy"]
+AuditKind = Literal[
+    "read", "plan", "waiting", "approval", "refusal", "commit", "result", "repeated", "error", "policy", "owner"
+]
 """What an entry records: a read; a plan; a commit that waits for a person; an approval; a refusal; the moment
-before the first request; the result; a write that was done before; an error; a changed policy."""
+before the first request; the result; a write that was done before; an error; a changed policy; a changed owner."""
 
 PAGE_SIZE = 500
 

@@ -29,6 +29,7 @@ class ActionCall:
         params: Canonical JSON.
         business_key: Names the intent, if the one who asks has a name for it.
         requester: Who or what asks.
+        in_person: They ask at a terminal.
         bound: Called in the transaction that claims a write; what it raises refuses it.
     """
 
@@ -38,6 +39,7 @@ class ActionCall:
     params: str
     business_key: str | None
     requester: str
+    in_person: bool = False
     bound: Callable[[sa.Connection], None] = lambda _: None
 
     def key(self, key: str) -> ClaimKey:

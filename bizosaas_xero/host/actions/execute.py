@@ -126,8 +126,9 @@ class PlanExecutor:
                 )
             call.bound(transaction)
             owner = self._claims.acquire(transaction, key, stored_plan.params, stored_plan.plan)
-            approver = approval.approver if approval else None
-            self._audit.add(transaction, "commit", **call.audit_fields(stored_plan.key), **details, approver=approver)
+            if approval is not None:
+                details |= {"approver": approval.approver, "self_approved": stored_plan.self_approved}
+            self._audit.add(transaction, "commit", **{"approver": None} | call.audit_fields(stored_plan.key) | details)
         try:
             result = self._run_commit(call, key, owner, stored_plan, approval)
         finally:

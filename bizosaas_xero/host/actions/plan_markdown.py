@@ -63,7 +63,8 @@ def _plan_facts(stored_plan: StoredPlan, policy_decision: PolicyDecision) -> Ite
     yield "Policy", f"{runs[policy_decision.run]}: {escape_markdown(policy_decision.why)}"
     if stored_plan.decision:
         given = stored_plan.decision
-        yield given.decision.capitalize(), f"by {escape_markdown(given.approver)}, {given.at:%Y-%m-%d %H:%M} UTC"
+        own = " (self-approved)" if stored_plan.self_approved else ""
+        yield given.decision.capitalize(), f"by {escape_markdown(given.approver)}{own}, {given.at:%Y-%m-%d %H:%M} UTC"
     yield "Asked for", f"{stored_plan.created_at:%Y-%m-%d %H:%M} UTC"
     yield "Expires", f"{stored_plan.expires_at:%Y-%m-%d %H:%M} UTC"
     yield "Plan", escape_markdown(plan.hash)

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from bizosaas_xero.host import reasons
 from bizosaas_xero.host.actions.audit import to_canonical_json
+from bizosaas_xero.host.actions.names import is_same_name
 from bizosaas_xero.host.storage import action_tables as t
 from bizosaas_xero.host.storage.database import Database, upsert, where_equals
 from bizosaas_xero.host.storage.tables import stamp
@@ -52,6 +53,7 @@ class StoredPlan:
         state: ``open``, ``stale`` (the world is another) or ``done``.
         created_at: When it was first planned.
         expires_at: Until when it can be approved and done.
+        in_person: All who asked did so at a terminal, and through no agent.
         decision: The last one of a person, whether or not its time is over.
     """
 
@@ -64,7 +66,18 @@ class StoredPlan:
     state: str
     created_at: datetime
     expires_at: datetime
+    in_person: bool = False
     decision: ApprovalDecision | None = None
+
+    def is_requester(self, name: str) -> bool:
+        """Return whether a name is that of one who asked."""
+        return any(is_same_name(name, each) for each in self.requesters)
+
+    @property
+    def self_approved(self) -> bool:
+        """Whether one who asked approved it, as owner mode allows."""
+        decision = self.decision
+        return decision is not None and decision.decision == "approved" and self.is_requester(decision.approver)
 
     @property
     def key(self) -> str:
@@ -88,6 +101,7 @@ class StoredPlan:
             "created_at": stamp(self.created_at),
             "expires_at": stamp(self.expires_at),
             "decision": self.decision.to_dict() if self.decision else None,
+            "self_approved": self.self_approved,
         }
 
 
@@ -107,7 +121,7 @@ class Plans:
         self,
         transaction: sa.Connection,
         connection_id: str,
-        request: tuple[str, str, str | None, str],
+        request: tuple[str, str, str | None, str, bool],
         plan: Plan,
         life: timedelta,
     ) -> StoredPlan:
@@ -116,21 +130,21 @@ class Plans:
         Args:
             transaction: A writing one.
             connection_id: Of the organisation.
-            request: Action, parameters as canonical JSON, business key, requester.
+            request: Action, parameters as canonical JSON, business key, requester, and whether they ask in person.
             plan: As the connector made it.
             life: For how long it can be approved and done.
 
         Raises:
             Conflict: A person refused this plan, and its time is not over.
         """
-        action, params, business_key, requester = request
+        action, params, business_key, requester, in_person = request
         now = self._now()
         before = self.get(transaction, connection_id, plan.hash)
         alive = before is not None and before.expires_at > now
         if before and alive:
             if before.decision and before.decision.decision == "refused":
                 raise plan_refused_error(before)
-            requesters = before.requesters
+            requesters, in_person = before.requesters, in_person and before.in_person
             created = before.created_at
         else:
             requesters, created = [], now
@@ -141,6 +155,7 @@ class Plans:
             "params": params,
             "business_key": business_key,
             "requesters": [*requesters, *({requester} - set(requesters))],
+            "in_person": in_person,
             "plan": to_canonical_json(plan.model_dump(mode="json")),
             "state": "open",
             "created_at": created,

@@ -16,11 +16,12 @@ import sqlalchemy as sa
 
 from bizosaas_xero.host import reasons
 from bizosaas_xero.host.actions import policy
-from bizosaas_xero.host.actions.approvals import Approvals, validate_name
+from bizosaas_xero.host.actions.approvals import Approvals
 from bizosaas_xero.host.actions.audit import Audit, to_canonical_json
 from bizosaas_xero.host.actions.call import ActionCall, ConnectorCaller
 from bizosaas_xero.host.actions.execute import PlanExecutor
 from bizosaas_xero.host.actions.idempotency import Claims
+from bizosaas_xero.host.actions.names import AGENT_PREFIX, validate_name
 from bizosaas_xero.host.actions.outcome import Outcome
 from bizosaas_xero.host.actions.plans import Plans, StoredPlan
 from bizosaas_xero.host.connections.grants import Grants
@@ -75,7 +76,7 @@ class ActionService:
         """
         return self._report.connector(self._store.connection(connection_id).connector).list_actions(None)
 
-    def act(
+    def act(  # noqa: PLR0913 (what can be said of one call)
         self,
         connection_id: str,
         action: str,
@@ -85,6 +86,7 @@ class ActionService:
         mode: Mode = "run",
         plan_hash: str | None = None,
         business_key: str | None = None,
+        in_person: bool = False,
         bound: Callable[[sa.Connection], None] = lambda _: None,
     ) -> Outcome:
         """Run an action in one organisation, or plan it, or do a plan.
@@ -103,6 +105,8 @@ class ActionService:
             plan_hash: For ``commit``: the whole hash.
             business_key: Names the intent, such as a deal's number. The same key is written once, ever; by
                 default the plan's hash is the key.
+            in_person: The requester is a person who asks at a terminal: only then may they approve it themselves, in
+                owner mode.
             bound: Called in the transaction that claims a write, so that what it counts cannot change before
                 the claim; what it raises refuses the write.
 
@@ -126,7 +130,10 @@ class ActionService:
         if mode not in get_args(Mode):
             raise _invalid_argument("mode", f"must be one of: {', '.join(get_args(Mode))}")
         action_info = _find_action(connector, action)
-        call = ActionCall(connection, connector, action_info.name, to_canonical_json(params or {}), key, who, bound)
+        at_terminal = in_person and not who.startswith(AGENT_PREFIX)
+        call = ActionCall(
+            connection, connector, action_info.name, to_canonical_json(params or {}), key, who, at_terminal, bound
+        )
         with self._audited(call, mode, plan_hash):
             if action_info.effect == "read":
                 return self._read(call, mode)
@@ -175,7 +182,7 @@ class ActionService:
             claim = self._claims.get(transaction, call.key(call.business_key or plan.hash), call.params)
             if claim is not None and claim.state == "done":
                 return self._executor.repeat_result(transaction, call, claim)
-            has_params = (call.action, call.params, call.business_key, call.requester)
+            has_params = (call.action, call.params, call.business_key, call.requester, call.in_person)
             stored_plan = self.plans.save(transaction, call.connection.id, has_params, plan, life)
             policy_decision = self.approvals.evaluate_policy(transaction, call.connection, stored_plan)
             self.audit.add(

@@ -14,11 +14,13 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bizosaas_xero.host import reasons
+from bizosaas_xero.host.actions.names import AGENT_PREFIX, validate_name
 from bizosaas_xero.host.plugins.connector import Connector
 from bizosaas_xero.host.storage.models import StoredConnection
 from bizosaas_xero.host.storage.store import Store
 from bizosaas_xero.host.sync.entity_tables import get_path
 from bizosaas_xero.host.sync.sink import Sink
+from bizosaas_xero.spec import Invalid
 
 MIN_INTERVAL_SECONDS = 60
 """Seconds: a shorter interval would use up the day's calls."""
@@ -45,7 +47,8 @@ def configure(
         connector: The connection's.
         connection_id: Which.
         changes: ``settings`` (by name), ``intervals`` (by entity), ``policy`` (by action),
-            ``timezone``, and ``plan_hours`` (how long a plan waits for a person).
+            ``timezone``, ``plan_hours`` (how long a plan waits for a person), and ``owner`` (who may approve what
+            they asked for themselves).
 
     Returns:
         The connection as it is now.
@@ -74,10 +77,9 @@ def configure(
             elif value is not None:
                 wanted[name] = check(f"{part}.{name}", value, problems)
         preferences[part] = _merge(preferences.get(part, {}), wanted)
-    if "timezone" in changes:
-        preferences["timezone"] = _check_timezone(changes["timezone"], problems)
-    if "plan_hours" in changes:
-        preferences["plan_hours"] = _check_hours(changes["plan_hours"], problems)
+    checks = {"timezone": _check_timezone, "plan_hours": _check_hours, "owner": _check_owner}
+    for name in checks.keys() & changes.keys():
+        preferences[name] = checks[name](changes[name], problems)
     if problems:
         summary = f"{problems[0][0]}: {problems[0][1]}" if len(problems) == 1 else f"{len(problems)} are wrong"
         raise reasons.BAD_CONFIGURATION(
@@ -180,6 +182,19 @@ def _check_hours(value: Any, problems: list[Problem]) -> int | None:
         return value
     problems.append(("plan_hours", f"must be from 1 to {MAX_PLAN_HOURS} hours"))
     return None
+
+
+def _check_owner(name: Any, problems: list[Problem]) -> str | None:
+    if name is None:
+        return None
+    try:
+        owner = validate_name(str(name), "owner")
+    except Invalid as error:
+        problems += [(problem["field"], problem["message"]) for problem in error.problems]
+        return None
+    if owner.lower().startswith(AGENT_PREFIX.strip()):
+        problems.append(("owner", "must be a person, not an agent"))
+    return owner
 
 
 def _check_timezone(name: Any, problems: list[Problem]) -> str | None:

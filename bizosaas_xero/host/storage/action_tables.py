@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import sqlalchemy as sa
 
+from bizosaas_xero.host.storage.database import DIALECTS
 from bizosaas_xero.host.storage.tables import Stamp, metadata
 
 plans = sa.Table(
@@ -21,6 +20,9 @@ plans = sa.Table(
     sa.Column("state", sa.String(16), nullable=False, comment="open, stale or done"),
     sa.Column("created_at", Stamp, nullable=False),
     sa.Column("expires_at", Stamp, nullable=False),
+    sa.Column(
+        "in_person", sa.Boolean, nullable=False, server_default=sa.false(), comment="all asked at a terminal, no agent"
+    ),
 )
 
 decisions = sa.Table(
@@ -65,27 +67,9 @@ audit = sa.Table(
     sa.Column("hash", sa.String(64), nullable=False, comment="SHA-256 of content"),
 )
 
-# Prevents accidental changes of entries; a deliberate change must drop the trigger first.
-_STAYS = {
-    "sqlite": [
-        f"CREATE TRIGGER host_audit_{verb.lower()} BEFORE {verb} ON host_audit "
-        "BEGIN SELECT RAISE(ABORT, 'the audit is only added to'); END"
-        for verb in ("UPDATE", "DELETE")
-    ],
-    "postgresql": [
-        (
-            "CREATE FUNCTION host_audit_stays() RETURNS trigger LANGUAGE plpgsql AS "
-            "$$ BEGIN RAISE EXCEPTION 'the audit is only added to'; END $$"
-        ),
-        (
-            "CREATE TRIGGER host_audit_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON host_audit "
-            "FOR EACH STATEMENT EXECUTE FUNCTION host_audit_stays()"
-        ),
-    ],
-}
 
-_ddl: Callable[[str], sa.DDL] = sa.DDL  # its constructor carries no types
-
-for _dialect, _statements in _STAYS.items():
-    for _statement in _statements:
-        sa.event.listen(audit, "after_create", _ddl(_statement).execute_if(dialect=_dialect))
+@sa.event.listens_for(audit, "after_create")
+def _protect_audit(_table: sa.Table, connection: sa.Connection, **_: object) -> None:
+    """Prevent accidental changes of entries; a deliberate change must drop the triggers first."""
+    for statement in DIALECTS[connection.dialect.name].protect(audit.name):
+        connection.exec_driver_sql(statement)

@@ -1,34 +1,37 @@
-"""Open the database: SQLite in a file, or PostgreSQL. Read and write transactions.
+"""Open the database: read and write transactions. What differs by database is in its :class:`.dialect.Dialect`.
 
 Every SQLAlchemy error about the database's own state (damaged, locked, read-only, full, away) leaves
-this package as ``misconfigured`` or ``unavailable`` (see ``database_errors``); no module has to catch one.
+this package as ``misconfigured`` or ``unavailable``; no module has to catch one.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.schema import CreateColumn
 
-from bizosaas_xero.host.storage.database_errors import server_problem, sqlite_problem
+from bizosaas_xero.host.storage.dialect import Change, Dialect
 from bizosaas_xero.host.storage.paths import FILE_MODE, prepare_folder
+from bizosaas_xero.host.storage.postgresql import PostgreSQL
+from bizosaas_xero.host.storage.sqlite import SQLite
 from bizosaas_xero.spec import Misconfigured
+
+DIALECTS: dict[str, Dialect] = {each.name: each for each in (SQLite(), PostgreSQL())}
+"""The databases that the host can use, by SQLAlchemy's name."""
 
 S = TypeVar("S", sa.Select[Any], sa.Update, sa.Delete)
 
-BUSY_SECONDS = 15.0
-CONNECT_SECONDS = 10
-
 SCHEMA_LOCK = 0x62697A6F
-"""The advisory lock of PostgreSQL under which tables are made and changed."""
+"""The lock under which tables are made and changed."""
 
 EVENT_LOCK = SCHEMA_LOCK + 1
 """The one under which events are numbered."""
@@ -36,29 +39,27 @@ EVENT_LOCK = SCHEMA_LOCK + 1
 AUDIT_LOCK = SCHEMA_LOCK + 2
 """The one under which entries of the audit are chained, and writes are claimed."""
 
-_DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
-
 
 class Database:
     """An engine with ``read_transaction`` and ``write_transaction``.
 
     Args:
-        url: An SQLAlchemy URL of SQLite or PostgreSQL. SQLite keeps its file readable for its owner alone.
+        url: An SQLAlchemy URL. A database in a file keeps that file readable for its owner alone.
+        now: The clock; by default the database's own, which all its processes share.
 
     Raises:
         Misconfigured: if the URL or the folder cannot be used.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, now: Callable[[], datetime] | None = None) -> None:
         try:
-            self.url = _parse_url(url)
-            self._sqlite = self.url.get_backend_name() == "sqlite"
+            self.url, self.dialect = _parse_url(url)
             # hide_parameters: an error that shows a statement's values would show encrypted grants and books
             self.engine = sa.create_engine(
                 self.url,
                 hide_parameters=True,
-                pool_pre_ping=not self._sqlite,  # a server that was restarted costs no run
-                connect_args={"timeout": BUSY_SECONDS} if self._sqlite else {"connect_timeout": CONNECT_SECONDS},
+                pool_pre_ping=self.dialect.is_server,  # a server that was restarted costs no run
+                connect_args=self.dialect.connect_args(),
             )
         except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as error:
             raise Misconfigured(
@@ -67,28 +68,23 @@ class Database:
                 "postgresql://user@host/name; the latter needs bizosaas-xero[postgresql].",
                 reason="bad_database_url",
             ) from None
+        self._now = now
         event.listen(self.engine, "handle_error", self._translate_error)
-        if self._sqlite:
-            event.listen(self.engine, "connect", _configure_sqlite)
-            event.listen(self.engine, "begin", _begin_sqlite)
-            self._create_file()
-        else:
-            event.listen(self.engine, "connect", _configure_server)
-            event.listen(self.engine, "begin", _begin_server)
+        event.listen(self.engine, "connect", lambda connection, _record: self.dialect.configure(connection))
+        event.listen(self.engine, "begin", self._begin)
+        self._create_file()
         self._writer = self.engine.execution_options(writes=True)
         self._durable_writer = self.engine.execution_options(writes=True, durable=True)
 
     @property
     def place(self) -> str:
         """The database's address for a person: a path, or a URL without its password."""
-        return str(self.url.database) if self._sqlite else self.url.render_as_string(hide_password=True)
+        return self.dialect.place(self.url)
 
     @property
     def path(self) -> Path | None:
         """The database's file, where it is one."""
-        name = self.url.database or ""
-        named = self._sqlite and name and name != ":memory:" and not name.startswith("file:")
-        return Path(name) if named else None
+        return self.dialect.file(self.url)
 
     @contextmanager
     def read_transaction(self) -> Iterator[sa.Connection]:
@@ -109,27 +105,31 @@ class Database:
 
     def now(self, transaction: sa.Connection) -> datetime:
         """Return the time by the clock that all processes of this database share."""
-        if self._sqlite:
-            return datetime.now(UTC)
-        moment: datetime = transaction.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
-        return moment
+        return self._now() if self._now else self.dialect.now(transaction)
 
     @contextmanager
     def schema_transaction(self) -> Iterator[sa.Connection]:
         """Open a write transaction that makes or changes tables; only one runs at a time."""
         with self.write_transaction() as connection:
-            if not self._sqlite:  # where a write transaction is alone anyway
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(SCHEMA_LOCK)))
+            self.dialect.lock(connection, SCHEMA_LOCK)
             yield connection
 
     def advisory_lock(self, transaction: sa.Connection, lock: int = EVENT_LOCK) -> None:
         """Wait until no other transaction numbers rows, so that later numbers are also seen later."""
-        if not self._sqlite:
-            transaction.execute(sa.select(sa.func.pg_advisory_xact_lock(lock)))
+        self.dialect.lock(transaction, lock)
 
-    def insert(self, table: sa.Table) -> Any:
-        """Begin an ``INSERT`` that knows ``ON CONFLICT``, which both databases write alike."""
-        return (sqlite if self._sqlite else postgresql).insert(table)
+    def upsert_many(
+        self, transaction: sa.Connection, table: sa.Table, rows: list[dict[str, Any]], change: Change
+    ) -> None:
+        """Insert many rows, or change those that are there; the driver takes the values as they are.
+
+        Going through each value of each row once more, as SQLAlchemy does, would cost as much as storing them.
+        """
+        statement = self.dialect.upsert(table, change)
+        compiled = statement.compile(dialect=transaction.dialect, column_keys=list(rows[0]))
+        order = compiled.positiontup
+        given = rows if order is None else list(map(itemgetter(*order), rows))
+        transaction.exec_driver_sql(compiled.string, given)
 
     def close(self) -> None:
         """Give all connections back."""
@@ -150,14 +150,15 @@ class Database:
                 reason="database_unwritable",
             ) from None
 
+    def _begin(self, connection: sa.Connection) -> None:
+        options = connection.get_execution_options()
+        self.dialect.begin(connection, writes=options.get("writes", False), durable=options.get("durable", False))
+
     def _translate_error(self, context: Any) -> None:
         if context.is_pre_ping:
             return  # a connection that is gone is replaced
-        original = context.original_exception
-        if self._sqlite:
-            error = sqlite_problem(original, self.place, BUSY_SECONDS)
-        else:
-            error = server_problem(original, self.place, connected=context.connection is not None)
+        connected = context.connection is not None
+        error = self.dialect.translate(context.original_exception, self.place, connected=connected)
         if error is not None:
             raise error from None
 
@@ -180,8 +181,15 @@ def upsert(
         values: The other columns.
         changed: What a row that is there gets instead of ``values``.
     """
-    statement = database.insert(table).values(**keys, **values)
-    connection.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=dict(changed or values)))
+    statement = database.dialect.upsert(table, lambda _: changed or values)
+    connection.execute(statement.values(**keys, **values))
+
+
+def add_column(connection: sa.Connection, column: sa.Column[Any]) -> None:
+    """Give a table a column that it lacks."""
+    definition = CreateColumn(column).compile(dialect=connection.dialect)
+    table = connection.dialect.identifier_preparer.format_table(column.table)
+    connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {definition}")
 
 
 def where_equals(statement: S, table: sa.Table, **keys: Any) -> S:
@@ -189,39 +197,12 @@ def where_equals(statement: S, table: sa.Table, **keys: Any) -> S:
     return statement.where(*(table.c[name] == value for name, value in keys.items()))
 
 
-def _parse_url(text: str) -> URL:
+def _parse_url(text: str) -> tuple[URL, Dialect]:
     url = make_url(text)
-    url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
-    if url.get_backend_name() not in {"sqlite", "postgresql"}:
-        raise sa.exc.ArgumentError("not one of the two databases")
-    return url
-
-
-def _configure_sqlite(connection: Any, _record: Any) -> None:
-    # Python's driver would begin transactions late, at the first write; _begin_sqlite does it.
-    connection.isolation_level = None
-    # Records are some 3 kB each: in pages of 4 kB, SQLite's default, each would waste half of one.
-    for pragma in ("page_size=16384", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    # A transaction that reads and then writes must lock first: SQLite fails a late upgrade without waiting.
-    options = connection.get_execution_options()
-    writes = options.get("writes")
-    if writes:
-        connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if options.get('durable') else 'NORMAL'}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _begin_server(connection: sa.Connection) -> None:
-    if connection.get_execution_options().get("durable"):  # where the server is set up to lose the last commits
-        connection.exec_driver_sql(
-            "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
-        )
-
-
-def _configure_server(connection: Any, _record: Any) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SET lock_timeout = '{BUSY_SECONDS:.0f}s'")
-    connection.commit()
+    for dialect in DIALECTS.values():
+        if url.drivername in {dialect.name, *dialect.aliases}:
+            url = url.set(drivername=dialect.driver)
+    found = DIALECTS.get(url.get_backend_name())
+    if found is None:
+        raise sa.exc.ArgumentError("not a database that the host knows")
+    return url, found

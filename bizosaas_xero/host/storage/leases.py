@@ -158,8 +158,8 @@ class Leases:
                 }
                 held = transaction.execute(sa.select(t.leases).where(c.name == name)).one_or_none()
                 if held is None:
-                    first = self._database.insert(t.leases).values(name=name, **values)
-                    taken = transaction.execute(first.on_conflict_do_nothing().returning(c.name)).all()
+                    first = self._database.dialect.insert_missing(t.leases).values(name=name, **values)
+                    taken = transaction.execute(first.returning(c.name)).all()
                 elif is_available(held.owner, held.until, now, self._skew):
                     seen = (c.name == name, c.owner == held.owner, c.until == held.until)
                     change = sa.update(t.leases).where(*seen).values(values)

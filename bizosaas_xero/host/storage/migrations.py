@@ -5,26 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import sqlalchemy as sa
-from sqlalchemy.schema import CreateColumn
 
 from bizosaas_xero.host.storage import tables as t
+from bizosaas_xero.host.storage.action_tables import plans
+from bizosaas_xero.host.storage.database import add_column
 from bizosaas_xero.spec import Misconfigured
 
 
 def _from_1(connection: sa.Connection) -> None:
     """0.1.0: no preferences, no limits noted, no counted failures, no events."""
-    _add(connection, t.connections.c.preferences)
-    _add(connection, t.connections.c.resume_at)
-    _add(connection, t.entities.c.failures)
-    _add(connection, t.entities.c.told_until)
+    add_column(connection, t.connections.c.preferences)
+    add_column(connection, t.connections.c.resume_at)
+    add_column(connection, t.entities.c.failures)
+    add_column(connection, t.entities.c.told_until)
 
 
 def _from_2(connection: sa.Connection) -> None:
     """7310f02: no time zone of an organisation, no settings of a consent, no probes."""
-    _add(connection, t.pendings.c.settings)
+    add_column(connection, t.pendings.c.settings)
     for column in (t.connections.c.timezone, t.connections.c.checked_at, t.connections.c.state_since):
-        _add(connection, column)
-    _add(connection, t.entities.c.blocked_since)
+        add_column(connection, column)
+    add_column(connection, t.entities.c.blocked_since)
     # What waited for a person is probed from now on.
     c = t.entities.c
     inactive = sa.select(t.connections.c.id).where(t.connections.c.state != "active")
@@ -32,7 +33,14 @@ def _from_2(connection: sa.Connection) -> None:
     connection.execute(blocked.values(blocked_since=c.last_run, next_due=c.last_run))
 
 
-STEPS: dict[int, Callable[[sa.Connection], None]] = {1: _from_1, 2: _from_2}
+def _from_3(connection: sa.Connection) -> None:
+    """Before owner mode: no plan is known to be asked for in person."""
+    present = {each["name"] for each in sa.inspect(connection).get_columns(plans.name)}
+    if plans.c.in_person.name not in present:  # where the step before made the whole table
+        add_column(connection, plans.c.in_person)
+
+
+STEPS: dict[int, Callable[[sa.Connection], None]] = {1: _from_1, 2: _from_2, 3: _from_3}
 """Each step by the version it starts from. New tables need no step: they are made where they lack."""
 
 
@@ -69,8 +77,3 @@ def _version(connection: sa.Connection) -> int | None:
         return None
     found = connection.execute(sa.select(t.meta.c.value).where(t.meta.c.name == "schema")).scalar_one_or_none()
     return None if found is None else int(found)
-
-
-def _add(connection: sa.Connection, column: sa.Column[object]) -> None:
-    definition = CreateColumn(column).compile(dialect=connection.dialect)
-    connection.exec_driver_sql(f'ALTER TABLE "{column.table.name}" ADD COLUMN {definition}')

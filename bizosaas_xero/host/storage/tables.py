@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from bizosaas_xero.spec.models import utc
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raised with each change of the tables below; ``migrations`` leads from one to the next."""
 
 metadata = sa.MetaData()
@@ -141,8 +141,7 @@ usage = sa.Table(
 events = sa.Table(
     "host_events",
     metadata,
-    # INTEGER is what SQLite numbers by itself, BIGINT is not.
-    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("connection_id", sa.String(256), nullable=False),
     sa.Column("organisation_id", sa.String(128), nullable=False),
     sa.Column("entity", sa.String(64), nullable=False),
@@ -156,7 +155,6 @@ events = sa.Table(
     sa.Column("delivery", sa.String(16), comment="empty: none asked for; else waiting, done or refused"),
     sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
     sa.Column("try_at", Stamp),
-    sqlite_autoincrement=True,
 )
 
 rejected = sa.Table(

@@ -11,8 +11,10 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
 
 from bizosaas_xero.host import reasons
+from bizosaas_xero.host.storage.database import DIALECTS, add_column
 from bizosaas_xero.host.storage.tables import metadata, stamp
 from bizosaas_xero.spec import EntityInfo
 
@@ -26,6 +28,9 @@ FIXED = {
     "changed_at": "VARCHAR(32)",
     "deleted_at": "VARCHAR(32)",
 }
+RESERVED = ("host_", *(f"{name}_" for name in DIALECTS))
+"""Beginnings of names that are the host's or a database's own."""
+
 MAX_AMOUNT_LENGTH = 1000
 _NUMBER = re.compile(r"-?[0-9]{1,1000}(\.[0-9]{1,1000})?([eE][+-]?[0-9]{1,3})?")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -43,9 +48,10 @@ class RawColumnType(sa.types.UserDefinedType[Any]):
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def get_col_spec(self, **_: Any) -> str:
-        """Return the SQL name."""
-        return self.name
+
+@compiles(RawColumnType)
+def _spell_type(type_: RawColumnType, compiler: Any, **_: object) -> str:
+    return DIALECTS[compiler.dialect.name].column_types.get(type_.name, type_.name)
 
 
 @dataclass(frozen=True)
@@ -113,9 +119,9 @@ class EntityTable:
         lacking = [name for name in self.types if name not in present]
         if not lacking:
             return
-        for name in lacking:
-            connection.execute(sa.text(f'ALTER TABLE "{self.name}" ADD COLUMN "{name}" {self.types[name]}'))
         c = self.table.c
+        for name in lacking:
+            add_column(connection, c[name])
         fill = (
             sa.update(self.table)
             .where(c.organisation_id == sa.bindparam("of"), c.key == sa.bindparam("row"))
@@ -144,7 +150,7 @@ def validate_identifier(name: str, taken: Mapping[str, Any] | None = None) -> st
     Raises:
         Misconfigured: if it is not, or is ``taken`` by the host.
     """
-    if not _NAME.fullmatch(name) or name in (taken or {}) or name.startswith(("host_", "sqlite_")):
+    if not _NAME.fullmatch(name) or name in (taken or {}) or name.startswith(RESERVED):
         raise reasons.BAD_IDENTIFIER(name=name)
     return name
 

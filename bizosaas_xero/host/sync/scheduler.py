@@ -28,7 +28,7 @@ DEFAULT_WORKERS = 4
 """Organisations that are synced at once."""
 
 POOL_MAX_WAIT_SECONDS = 5.0
-"""Seconds that a sync in the pool waits for a limit; a longer one becomes a later due date, and frees the worker."""
+"""Seconds that a scheduled sync waits for a limit; a longer one becomes a later due date, and frees the worker."""
 
 PATIENCE_SECONDS = 5.0
 """Seconds after which organisations that still sync no longer hold up the loop."""
@@ -120,7 +120,7 @@ class Scheduler:
 
     def _run_jobs(self, jobs: list[Job]) -> None:
         for job in jobs:
-            for outcome in self._run_job(job, self._stop_if_requested, POOL_MAX_WAIT_SECONDS):
+            for outcome in self._run_job(job, self._stop_if_requested):
                 self._outcomes.put(outcome)
 
     def _stop_if_requested(self, _progress: Progress) -> None:
@@ -128,13 +128,17 @@ class Scheduler:
             raise KeyboardInterrupt
 
     def _run_job(
-        self, planned: Job, on_progress: Callable[[Progress], None] = lambda _: None, max_wait: float | None = None
+        self, planned: Job, on_progress: Callable[[Progress], None] = lambda _: None
     ) -> Iterator[tuple[StoredConnection, SyncOutcome]]:
         job = self._reload(planned)
         if job is None or job.due > self._now():
             return  # done by another process, or postponed or ended by what ran before it
         outcome = self._runner.sync(
-            job.connection.id, job.info.name, on_progress=on_progress, patience=0, max_wait=max_wait
+            job.connection.id,
+            job.info.name,
+            on_progress=on_progress,
+            patience=0,
+            max_wait=POOL_MAX_WAIT_SECONDS,
         )
         if outcome.problem and outcome.problem["reason"] in {RUNNING, LOST}:
             self._busy[job.connection.id] = self._now() + BUSY_DELAY

@@ -6,23 +6,18 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from operator import itemgetter
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
 
-from bizosaas_xero.host.plugins.validation import Unstorable
 from bizosaas_xero.host.storage import tables
 from bizosaas_xero.host.storage.database import Database, upsert
 from bizosaas_xero.host.storage.leases import Lease
 from bizosaas_xero.host.storage.models import EntityState, StoredConnection
 from bizosaas_xero.host.sync import entity_tables
+from bizosaas_xero.host.sync.entity_rows import decode_json, encode_json, iter_columns, mark_deleted, upsert_rows
 from bizosaas_xero.host.sync.events import Events
 from bizosaas_xero.spec import Batch, EntityInfo, Recheck, Record, Reference, Rejected
-
-CHUNK_ROWS = 500
 
 
 @dataclass(frozen=True)
@@ -83,13 +78,15 @@ class Sink:
         with self._database.write_transaction() as transaction:
             if lease is not None:
                 lease.renew(transaction)
-            stored = _stored_digests(transaction, table.table, connection.organisation_id, list(newest))
+            found = self._iter_stored(transaction, connection, table, list(newest), "digest", "deleted_at")
+            stored = {key: (digest, deleted is not None) for key, digest, deleted in found}
             rows, removed, counts = self._classify(table, connection.organisation_id, newest, stored)
             if rows:
                 self._derive_events(transaction, connection, table, rows, stored)
-                _execute_many(transaction, _upsert_statement(self._database, table.table), rows)
+                upsert_rows(self._database, transaction, table.table, rows)
             if removed:
-                transaction.execute(_delete_statement(table.table), removed)
+                now = tables.stamp(self._now())
+                mark_deleted(transaction, table.table, connection.organisation_id, removed, now)
             self._request_unknown_references(
                 transaction, connection, batch.entity, [newest[row["key"]] for row in rows]
             )
@@ -141,7 +138,7 @@ class Sink:
             table.c.organisation_id == connection.organisation_id, table.c.deleted_at.is_(None)
         )
         rows = transaction.execute(records).scalars()
-        return {str(value) for record in rows for value in entity_tables.iter_path(_decode(record), reference.by)}
+        return {str(value) for record in rows for value in entity_tables.iter_path(decode_json(record), reference.by)}
 
     def _derive_events(
         self,
@@ -155,31 +152,31 @@ class Sink:
         if info is None or not info.events:
             return
         known = [row["key"] for row in rows if row["key"] in stored]
-        before = dict(_iter_columns(transaction, table.table, connection.organisation_id, known, "record"))
-        self._events.record_changes(
-            transaction,
-            connection,
-            info,
-            (
-                (
-                    row["key"],
-                    _decode(before[row["key"]]) if row["key"] in before else None,
-                    _decode(row["record"]),
-                )
-                for row in rows
-            ),
+        before = dict(self._iter_stored(transaction, connection, table, known, "record"))
+        changes = (
+            (key := row["key"], decode_json(before[key]) if key in before else None, decode_json(row["record"]))
+            for row in rows
         )
+        self._events.record_changes(transaction, connection, info, changes)
+
+    def _iter_stored(
+        self,
+        transaction: sa.Connection,
+        connection: StoredConnection,
+        table: entity_tables.EntityTable,
+        keys: list[str],
+        *names: str,
+    ) -> Iterator[Any]:
+        return iter_columns(self._database, transaction, table.table, connection.organisation_id, keys, *names)
 
     def count_rows(self, organisation_id: str, entity: str) -> int:
         """Count the records held of an entity, deleted ones not included."""
-        statement = sa.text(
-            f'SELECT count(*) FROM "{entity_tables.validate_identifier(entity)}"'  # noqa: S608 (a checked name)
-            " WHERE organisation_id = :organisation_id AND deleted_at IS NULL"
-        )
+        table = entity_tables.EntityTable.for_entity(entity, None).table
+        mine = (table.c.organisation_id == organisation_id, table.c.deleted_at.is_(None))
         with self._database.read_transaction() as transaction:
             if not sa.inspect(transaction).has_table(entity):
                 return 0
-            return int(transaction.execute(statement, {"organisation_id": organisation_id}).scalar_one())
+            return int(transaction.execute(sa.select(sa.func.count()).select_from(table).where(*mine)).scalar_one())
 
     def iter_records(self, organisation_id: str, entity: str) -> Iterator[Any]:
         """Give the records held of an entity in their JSON form, deleted ones not included."""
@@ -189,7 +186,7 @@ class Sink:
         with self._database.read_transaction() as transaction:
             if sa.inspect(transaction).has_table(entity):
                 for record in transaction.execute(statement.execution_options(yield_per=1000)).scalars():
-                    yield _decode(record)
+                    yield decode_json(record)
 
     def count_rejected(self, organisation_id: str, entity: str) -> int:
         """Count the records of an entity that could not be read and have not come in a good form since."""
@@ -208,9 +205,8 @@ class Sink:
                 statement = statement.where(c[name] == recheck.equals)
         with self._database.read_transaction() as transaction:
             rows = transaction.execute(statement.execution_options(yield_per=1000))
-            return [
-                key for key, record in rows if entity_tables.get_path(_decode(record), recheck.field) == recheck.equals
-            ]
+            found = ((key, entity_tables.get_path(decode_json(record), recheck.field)) for key, record in rows)
+            return [key for key, value in found if value == recheck.equals]
 
     def _classify(
         self,
@@ -218,7 +214,7 @@ class Sink:
         organisation_id: str,
         newest: dict[str, Record],
         stored: dict[str, tuple[str, bool]],
-    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], Counts]:
+    ) -> tuple[list[dict[str, Any]], list[str], Counts]:
         """Tell what is new, changed, gone and the same."""
         now = tables.stamp(self._now())
         rows, removed = [], []
@@ -227,9 +223,9 @@ class Sink:
             digest, deleted = stored.get(key, ("", False))
             if record.op == "delete":
                 if key in stored and not deleted:
-                    removed.append({"of": organisation_id, "gone": key, "now": now})
+                    removed.append(key)
                 continue
-            encoded = _encode(record.data)
+            encoded = encode_json(record.data)
             fingerprint = hashlib.blake2b(encoded, digest_size=16).hexdigest()
             if fingerprint == digest and not deleted:
                 continue
@@ -261,79 +257,12 @@ class Sink:
             key = item.key or _content_key(item)
             if key in accepted:
                 continue
-            raw = None if item.raw is None else _encode(item.raw).decode()
+            raw = None if item.raw is None else encode_json(item.raw).decode()
             keys = {"organisation_id": organisation_id, "entity": batch.entity, "key": key}
             values = {"reason": item.reason, "raw": raw, "rejected_at": self._now()}
             upsert(self._database, transaction, tables.rejected, keys, values)
 
 
-def _stored_digests(
-    transaction: sa.Connection, table: sa.Table, organisation_id: str, keys: list[str]
-) -> dict[str, tuple[str, bool]]:
-    found = _iter_columns(transaction, table, organisation_id, keys, "digest", "deleted_at")
-    return {key: (digest, deleted is not None) for key, digest, deleted in found}
-
-
-def _iter_columns(
-    transaction: sa.Connection, table: sa.Table, organisation_id: str, keys: list[str], *names: str
-) -> Iterator[Any]:
-    """Give the named columns of the rows of these keys, the key first."""
-    columns_ = [table.c[name] for name in ("key", *names)]
-    mine = sa.select(*columns_).where(table.c.organisation_id == organisation_id)
-    for start in range(0, len(keys), CHUNK_ROWS):
-        part = keys[start : start + CHUNK_ROWS]
-        if transaction.dialect.name == "postgresql":
-            # Key by key: of a table that it has not analysed yet, it would read every row for a long IN.
-            wanted = sa.func.unnest(sa.literal(part, ARRAY(sa.Text))).table_valued("key").render_derived("wanted")
-            found = mine.where(table.c.key == wanted.c.key).limit(1).lateral("found")
-            statement = sa.select(found).select_from(wanted.join(found, sa.true()))
-        else:
-            statement = mine.where(table.c.key.in_(part))
-        yield from map(tuple, transaction.execute(statement))
-
-
-def _upsert_statement(database: Database, table: sa.Table) -> Any:
-    statement = database.insert(table)
-    stored_keys = {"organisation_id", "key", "first_seen", "deleted_at"}
-    changed = {column.name: statement.excluded[column.name] for column in table.c if column.name not in stored_keys}
-    return statement.on_conflict_do_update(
-        index_elements=["organisation_id", "key"], set_=changed | {"deleted_at": sa.null()}
-    )
-
-
-def _execute_many(transaction: sa.Connection, statement: Any, rows: list[dict[str, Any]]) -> None:
-    """Execute a statement for each of many rows, whose values the driver takes as they are.
-
-    Going through each value of each row once more, as SQLAlchemy does, would cost as much as storing them.
-    """
-    compiled = statement.compile(dialect=transaction.dialect, column_keys=list(rows[0]))
-    order = compiled.positiontup
-    given = rows if order is None else list(map(itemgetter(*order), rows))
-    transaction.exec_driver_sql(compiled.string, given)
-
-
-def _delete_statement(table: sa.Table) -> sa.Update:
-    c = table.c
-    same = (c.organisation_id == sa.bindparam("of"), c.key == sa.bindparam("gone"))
-    return sa.update(table).where(*same).values(deleted_at=sa.bindparam("now"), changed_at=sa.bindparam("now"))
-
-
 def _content_key(item: Rejected) -> str:
     """Name a row without a key by its content, so that it is kept once however often it comes."""
-    return "sha256:" + hashlib.sha256(_encode([item.reason, item.raw])).hexdigest()
-
-
-def _encode(value: Any) -> bytes:
-    """Write JSON as the contract has it: decimals as strings with all their digits, stamps with zone.
-
-    Raises:
-        Unstorable: The value is not JSON.
-    """
-    try:
-        return msgspec.json.encode(value)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise Unstorable(f"a record is not JSON ({type(error).__name__})") from None
-
-
-def _decode(record: str) -> Any:
-    return msgspec.json.decode(record)
+    return "sha256:" + hashlib.sha256(encode_json([item.reason, item.raw])).hexdigest()

@@ -1,12 +1,13 @@
-"""Outgoing webhooks: one signed HTTP request per event, in order, repeated until it is accepted.
+"""Outgoing webhooks: one signed HTTP request per event, in order per receiver, repeated until it is accepted.
 
-The signature is HMAC-SHA256 over the timestamp, a dot and the raw body, with the secret that ``set`` made;
-the receiver refuses what is old or does not match. An event may come twice (its ``id`` tells). It is repeated
-until the receiver answers with a 2xx, for two days; then ``backlog`` counts it as given up.
+Signed as Standard Webhooks (https://www.standardwebhooks.com) with the secret that ``set_url`` made: the receiver
+refuses what is old or does not match. An event may come twice (``webhook-id`` tells). It is repeated until the
+receiver answers with a 2xx, for two days; then ``backlog`` counts it as given up.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import hmac
@@ -37,7 +38,10 @@ from bizosaas_xero.spec import ConnectorError
 log = logging.getLogger(__name__)
 
 MAX_PARALLEL = 4
-"""Connections whose events are delivered at once."""
+"""Receivers to which events are delivered at once."""
+
+SECRET_PREFIX, SECRET_BYTES = "whsec_", 32
+"""A secret as Standard Webhooks writes it: the prefix and the key in base64."""
 
 DELIVERY_INTERVAL_SECONDS = 2.0
 """The time between two rounds of deliveries in the background."""
@@ -98,19 +102,22 @@ class OutgoingWebhooks:
         secret = None
         if url is not None:
             _require_safe_url(url)
-            secret = secrets.token_urlsafe(32)
+            secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
             preferences["callback"] = {"url": url, "secret": self._store.encrypt(secret)}
         self._store.set_configuration(connection.id, connection.settings, preferences)
         return secret
 
     def deliver_due(self) -> DeliveryResult:
         """Send due events; a receiver that does not answer is tried again later, and holds up no other."""
-        connections = [each for each in self._store.connections() if each.preferences.get("callback")]
-        if len(connections) <= 1:
-            results = list(map(self._deliver_connection, connections))
+        receivers: dict[str, list[StoredConnection]] = {}
+        for connection in self._store.connections():
+            if connection.preferences.get("callback"):
+                receivers.setdefault(connection.preferences["callback"]["url"], []).append(connection)
+        if len(receivers) <= 1:
+            results = list(map(self._deliver_to_receiver, receivers.values()))
         else:
-            with ThreadPoolExecutor(min(len(connections), MAX_PARALLEL), "webhooks") as pool:
-                results = list(pool.map(self._deliver_connection, connections))
+            with ThreadPoolExecutor(min(len(receivers), MAX_PARALLEL), "webhooks") as pool:
+                results = list(pool.map(self._deliver_to_receiver, receivers.values()))
         return DeliveryResult(sum(each.done for each in results), sum(each.failed for each in results))
 
     @contextlib.contextmanager
@@ -138,17 +145,21 @@ class OutgoingWebhooks:
             stopped.set()
             thread.join(2 * TIMEOUT_SECONDS)
 
-    def _deliver_connection(self, connection: StoredConnection) -> DeliveryResult:
-        lease = self._leases.try_acquire(f"deliver:{connection.id}")
+    def _deliver_to_receiver(self, connections: list[StoredConnection]) -> DeliveryResult:
+        """Deliver the events of all connections that post to one address, in the order of their ids."""
+        by_id = {connection.id: connection for connection in connections}
+        url = connections[0].preferences["callback"]["url"]
+        lease = self._leases.try_acquire(f"deliver:{hashlib.sha256(url.encode()).hexdigest()}")
         if lease is None:
             return DeliveryResult()
         done = failed = 0
         try:
-            while (event := self._next_event(connection)) is not None:
-                if not self._deliver_event(connection, event):
+            while (waiting := self._next_event(list(by_id))) is not None:
+                if self._deliver_event(by_id[waiting[0].connection_id], waiting):
+                    done += 1
+                else:
                     failed += 1
-                    break  # order holds: the later ones wait with it
-                done += 1
+                    del by_id[waiting[0].connection_id]  # its later events wait with it
                 self._leases.renew(lease)
         finally:
             self._leases.release(lease)
@@ -167,15 +178,19 @@ class OutgoingWebhooks:
         wait, tries = found.get(WAITING, (0, 0))
         return Backlog(wait, tries or 0, found.get(REFUSED, (0, 0))[0])
 
-    def _next_event(self, connection: StoredConnection) -> tuple[Event, int] | None:
-        """Return the oldest event that waits, with its tries, unless it is not yet to be tried again."""
+    def _next_event(self, connection_ids: list[str]) -> tuple[Event, int] | None:
+        """Return the oldest event that may be sent now, with its tries; a connection's later events wait for it."""
         c = t.events.c
-        statement = (
-            sa.select(t.events).where(c.connection_id == connection.id, c.delivery == WAITING).order_by(c.id).limit(1)
+        firsts = (
+            sa.select(sa.func.min(c.id))
+            .where(c.connection_id.in_(connection_ids), c.delivery == WAITING)
+            .group_by(c.connection_id)
         )
+        due = sa.or_(c.try_at.is_(None), c.try_at <= self._now())
+        statement = sa.select(t.events).where(c.id.in_(firsts), due).order_by(c.id).limit(1)
         with self._store.database.read_transaction() as transaction:
             row = transaction.execute(statement).mappings().one_or_none()
-        if row is None or (row["try_at"] is not None and row["try_at"] > self._now()):
+        if row is None:
             return None
         return Event(**{name: row[name] for name in Event.__dataclass_fields__}), row["tries"]
 
@@ -183,13 +198,12 @@ class OutgoingWebhooks:
         event, tries = waiting
         callback = connection.preferences["callback"]
         body = json.dumps(event.to_dict(), ensure_ascii=False).encode()
-        stamp = str(int(self._now().timestamp()))
-        signed = sign(self._store.decrypt(callback["secret"]), stamp, body)
+        message_id, timestamp = f"evt_{event.id}", str(int(self._now().timestamp()))
         headers = {
             "Content-Type": "application/json",
-            "X-Bizosaas-Event": str(event.id),
-            "X-Bizosaas-Timestamp": stamp,
-            "X-Bizosaas-Signature": f"sha256={signed}",
+            "webhook-id": message_id,
+            "webhook-timestamp": timestamp,
+            "webhook-signature": sign(self._store.decrypt(callback["secret"]), message_id, timestamp, body),
         }
         try:
             taken = 200 <= self._post(callback["url"], body, headers) < 300  # noqa: PLR2004 (any 2xx)
@@ -211,9 +225,12 @@ class OutgoingWebhooks:
         return taken
 
 
-def sign(secret: str, timestamp: str, body: bytes) -> str:
-    """Sign a body: hex HMAC-SHA256 over the timestamp, a dot and the raw body."""
-    return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+def sign(secret: str, message_id: str, timestamp: str, body: bytes) -> str:
+    """Sign a message: ``v1,`` and the base64 HMAC-SHA256 over id, timestamp (Unix seconds) and raw body, with dots."""
+    _, prefix, encoded = secret.rpartition(SECRET_PREFIX)
+    key = base64.b64decode(encoded) if prefix else secret.encode()  # one of an earlier checkout has no prefix
+    signed = b".".join((message_id.encode(), timestamp.encode(), body))
+    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
 
 
 def http_post(url: str, body: bytes, headers: dict[str, str]) -> int:

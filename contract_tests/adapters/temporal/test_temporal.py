@@ -75,6 +75,7 @@ def test_each_batch_is_kept_and_then_told_in_a_heartbeat(activity_environment, f
     result = run(activity_environment, fake_connector, memory_port)
     assert (result.batches, result.records, result.complete, result.has_more) == (2, 3, True, False)
     assert (result.calls, result.bytes) == (2, 200)
+    assert fake_connector.calls[0]["max_wait"] == 5.0, "a longer limit is a later attempt"
     assert [beat[0] for beat in activity_environment.beats] == [{"n": 1}, {"n": 2}]
     assert set(memory_port.rows) == {"a", "b", "c"}
 

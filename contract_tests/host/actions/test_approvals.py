@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from bizosaas_xero.host.actions.approvals import is_same_name
+from bizosaas_xero.host.actions.names import is_same_name
 from bizosaas_xero.spec import Conflict, ConnectorError, Invalid, Misconfigured, NotFound
 from contract_tests.helpers.ledger_connector import Payer
 
@@ -214,3 +214,88 @@ def test_a_plan_of_another_organisation_is_not_approved_by_its_hash(host, ask_to
         commit(host, other, asked)
     assert caught.value.reason == "unknown_plan"
     assert host.act(other, "pay", {"to": "Bob", "amount": "1.00"}, requester="agent").status == "needs_approval"
+
+
+# ---------------------------------------------------------------- owner mode
+
+
+@pytest.fixture
+def owner(host, connection_id):
+    host.configure(connection_id, {"owner": "Maria"}, who="Maria")
+
+    def ask(requester="maria", mode="run", **given):
+        params = {"to": "Bob", "amount": "1.00"} | given.pop("params", {})
+        return host.act(connection_id, "pay", params, mode=mode, requester=requester, **{"in_person": True} | given)
+
+    return ask
+
+
+def test_the_owner_approves_what_only_he_asked_for_after_a_second_confirmation(
+    host, owner, connection_id, fake_connector
+):
+    asked = owner().stored_plan
+    for given in ({}, {"unseen": True, "confirmed": True}):
+        with pytest.raises(Invalid) as caught:
+            host.approvals.approve(asked, "Maria", **given)
+        assert caught.value.reason == "not_confirmed"
+    host.approvals.approve(asked, "MARIA", confirmed=True)
+    assert commit(host, connection_id, asked).status == "done"
+    assert len(fake_connector.ledger) == 1
+    marked = {entry.kind: entry.details.get("self_approved") for entry in host.audit.entries()}
+    assert (marked["approval"], marked["commit"]) == (True, True)
+    assert [entry.details["after"] for entry in host.audit.entries() if entry.kind == "owner"] == ["Maria"]
+    assert host.plans.find_by_prefix(asked.plan.hash).to_dict()["self_approved"] is True
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"requester": "agent"},
+        {"in_person": False},
+        {"requester": 'mcp: "Claude" for maria'},
+        {"requester": "mcp: maria"},
+    ],
+    ids=["agent", "a program under the owner's name", "mcp", "mcp named as the owner"],
+)
+def test_never_what_an_agent_asked_for_before_or_after(host, owner, connection_id, fake_connector, given):
+    def refused(plan):
+        with pytest.raises(Invalid) as caught:
+            host.approvals.approve(plan, "maria", confirmed=True)
+        assert caught.value.reason == "approver_is_requester"
+
+    owner(**given)
+    refused(owner().stored_plan)
+    second = {"params": {"to": "Eve"}}
+    joined = owner(**second).stored_plan
+    host.approvals.approve(joined, "maria", confirmed=True)
+    owner(**given, **second, mode="plan")
+    assert commit(host, connection_id, joined).status == "needs_approval"
+    refused(joined)
+    assert fake_connector.ledger == []
+
+
+def test_without_owner_mode_or_after_it_ended_nothing_of_ones_own_is_approved(host, owner, connection_id):
+    asked = owner().stored_plan
+    host.approvals.approve(asked, "Maria", confirmed=True)
+    host.configure(connection_id, {"owner": None}, who="Maria")
+    assert commit(host, connection_id, asked).status == "needs_approval"
+    with pytest.raises(Invalid) as caught:
+        host.approvals.approve(asked, "Maria", confirmed=True)
+    assert caught.value.reason == "approver_is_requester"
+    assert [entry.details["after"] for entry in host.audit.entries() if entry.kind == "owner"] == ["Maria", None]
+
+
+def test_another_requester_is_not_the_owner(host, owner, connection_id):
+    asked = owner(requester="bob").stored_plan
+    with pytest.raises(Invalid):
+        host.approvals.approve(asked, "bob", confirmed=True)
+    host.approvals.approve(asked, "maria")  # as always: another person
+    assert commit(host, connection_id, asked).status == "done"
+    assert host.plans.find_by_prefix(asked.plan.hash).self_approved is False
+
+
+@pytest.mark.parametrize("name", ["", "mcp: x", "MCP:x", "a\u202eb", "bot\u3164"])
+def test_the_owner_is_a_person_with_a_visible_name(host, connection_id, name):
+    with pytest.raises(Invalid) as caught:
+        host.configure(connection_id, {"owner": name}, who="Maria")
+    assert caught.value.problems[0]["field"] == "owner"

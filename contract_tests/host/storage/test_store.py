@@ -14,8 +14,7 @@ from sqlalchemy import event
 
 from bizosaas_xero.host import Grants
 from bizosaas_xero.host.connections import grants
-from bizosaas_xero.host.storage import database as database_module
-from bizosaas_xero.host.storage import leases
+from bizosaas_xero.host.storage import dialect, leases
 from bizosaas_xero.host.storage.crypto import Keyring
 from bizosaas_xero.spec import App, Invalid, Misconfigured, ReconnectRequired, Unavailable
 from contract_tests.helpers.fake_connector import batch, record
@@ -126,7 +125,7 @@ def test_a_newer_database_is_refused(make_host, host):
 
 @only_sqlite
 def test_a_locked_database_is_unavailable(make_host, host, monkeypatch):
-    monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(dialect, "BUSY_SECONDS", 0.1)
     raw = sqlite3.connect(host.home / "bizosaas.db")
     raw.execute("BEGIN IMMEDIATE")
     try:

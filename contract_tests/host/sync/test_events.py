@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import threading
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -14,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from bizosaas_xero.connector.describe import build_info
 from bizosaas_xero.host.sync import webhooks
@@ -209,11 +208,42 @@ def test_events_are_posted_in_order_signed_and_again_until_taken(
     assert keys == ["a", "a", "a", "b"]
     url, body, headers = event_receiver.came[-1]
     assert url == "https://crm.example/hook?x=1"
-    signed = f"{headers['X-Bizosaas-Timestamp']}.".encode() + body
-    expected = hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
-    assert headers["X-Bizosaas-Signature"] == f"sha256={expected}"
-    assert sign(secret, headers["X-Bizosaas-Timestamp"], body) == expected
+    assert headers["webhook-id"] == f"evt_{json.loads(body)['id']}"
+    assert len({headers["webhook-id"] for _, _, headers in event_receiver.came}) == 2, "a repetition has the same id"
     assert secret not in json.dumps(host.store.connection(connection_id).preferences)
+
+
+def test_the_reference_library_of_standard_webhooks_verifies_what_is_posted(
+    host, connection_id, new_events, event_receiver, clock
+):
+    clock.moment = datetime.now(UTC)  # the library refuses what is older or newer than five minutes
+    secret = host.webhooks.set_url(connection_id, "https://crm.example/hook")
+    new_events()
+    new_events(record("a", Open=False, Contact={"Name": "Čaj \u2028 & Söhne"}))
+    host.webhooks.deliver_due()
+    ((_, body, headers),) = event_receiver.came
+    assert Webhook(secret).verify(body, headers)["key"] == "a"
+    for changed in (
+        (body + b" ", headers),
+        (body, headers | {"webhook-id": "evt_1"}),
+        (body, headers | {"webhook-timestamp": str(int(headers["webhook-timestamp"]) + 1)}),
+    ):
+        with pytest.raises(WebhookVerificationError):
+            Webhook(secret).verify(*changed)
+    stale = str(int((clock.moment - timedelta(minutes=6)).timestamp()))
+    old = {"webhook-id": "evt_1", "webhook-timestamp": stale, "webhook-signature": sign(secret, "evt_1", stale, body)}
+    with pytest.raises(WebhookVerificationError, match="too old"):
+        Webhook(secret).verify(body, old)
+
+
+def test_a_secret_of_an_earlier_checkout_still_signs():
+    now = str(int(datetime.now(UTC).timestamp()))
+    headers = {
+        "webhook-id": "evt_1",
+        "webhook-timestamp": now,
+        "webhook-signature": sign("old-one", "evt_1", now, b"{}"),
+    }
+    assert Webhook(b"old-one").verify(b"{}", headers) == {}
 
 
 def test_doctor_tells_what_was_not_delivered(host, connection_id, new_events, event_receiver, clock, monkeypatch):

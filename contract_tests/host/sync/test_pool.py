@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
+from datetime import UTC, datetime
 
 import pytest
 
@@ -62,6 +64,12 @@ def test_the_pool_waits_five_seconds_for_a_limit_and_a_single_sync_longer(host, 
     assert fake_connector.calls[-1]["max_wait"] == 65.0
 
 
+def test_a_single_worker_waits_no_longer_for_a_limit(host, two_organisations, fake_connector):
+    two_organisations.set()
+    assert sorted(names(host.scheduler.run_due())) == ["quick", "slow"]
+    assert {call["max_wait"] for call in fake_connector.calls} == {5.0}
+
+
 def test_a_receiver_that_sends_a_byte_at_a_time_meets_a_deadline(monkeypatch):
     monkeypatch.setattr(webhooks, "TIMEOUT_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -106,3 +114,32 @@ def test_a_receiver_that_does_not_answer_delays_no_other_receiver(make_host, two
         until(lambda: came == ["https://quick.example/"])
         gate.set()
     assert sorted(came) == ["https://quick.example/", "https://slow.example/"]
+
+
+def test_one_receiver_of_two_organisations_gets_events_in_order_and_a_refusal_holds_up_only_its_own(
+    host, two_organisations
+):
+    came, refused = [], set()
+
+    def post(url, body, headers):
+        event = json.loads(body)
+        came.append((event["organisation_id"], event["id"]))
+        return 500 if event["organisation_id"] in refused else 204
+
+    host.webhooks._post = post
+    organisations = ["quick", "slow", "slow", "quick", "quick", "slow"]
+    for name in ("slow", "quick"):
+        host.webhooks.set_url(f"fake:{name}", "https://one.example/")
+    for name in organisations:
+        host.events.record_recovery(host.store.connection(f"fake:{name}"), host.store.entity_state(f"fake:{name}", "t"))
+    refused.add("quick")
+    assert vars(host.webhooks.deliver_due()) == {"done": 3, "failed": 1}
+    assert [name for name, _ in came] == ["quick", "slow", "slow", "slow"]
+    for name in organisations:
+        host.events.record_recovery(host.store.connection(f"fake:{name}"), host.store.entity_state(f"fake:{name}", "t"))
+    refused.clear()
+    came.clear()
+    host.webhooks._now = lambda: datetime(2100, 1, 1, tzinfo=UTC)
+    host.webhooks.deliver_due()
+    assert [name for name, _ in came] == ["quick"] * 3 + organisations
+    assert came == sorted(came, key=lambda each: each[1])
