@@ -13,6 +13,7 @@ import typer
 from bizosaas_xero.cli.commands.actions import actions
 from bizosaas_xero.cli.commands.approve import approve
 from bizosaas_xero.cli.commands.audit import audit
+from bizosaas_xero.cli.commands.backup import backup, restore
 from bizosaas_xero.cli.commands.configure import configure
 from bizosaas_xero.cli.commands.connect import connect
 from bizosaas_xero.cli.commands.connectors import connectors
@@ -34,6 +35,7 @@ COMMANDS = (
     *(demo, connect, organisations, configure, disconnect),
     *(sync, status, events, doctor),
     *(actions, run, approve, audit, mcp),
+    *(backup, restore),
     *(connectors, sandbox, contract, record),
 )
 """Every command, in the order of ``--help``."""

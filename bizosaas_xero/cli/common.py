@@ -156,6 +156,21 @@ def read_answer(output: Output, question: str) -> str:
     return sys.stdin.readline().strip().lower()
 
 
+def confirm(output: Output, what: str, question: str) -> None:
+    """Ask a person; any answer but yes ends the command as Ctrl-C does.
+
+    Raises:
+        Invalid: Standard input is not a terminal.
+    """
+    from bizosaas_xero.cli import reasons
+
+    if not sys.stdin.isatty() or output.as_json:
+        raise reasons.NOT_CONFIRMED(what=what)
+    output.prompt(question)
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise KeyboardInterrupt
+
+
 @contextlib.contextmanager
 def stop_on_sigterm() -> Iterator[None]:
     """Let SIGTERM end the program as Ctrl-C does: at once, and safely, for every batch is one transaction."""

@@ -53,9 +53,7 @@ BAD_NAME = Reason(
 )
 BAD_CONFIGURATION = Reason("bad_configuration", Invalid, "{value!r} {problem}.", "See: bizosaas-xero configure --help")
 BAD_SERVER_OPTION = Reason(BAD_CONFIGURATION.name, Invalid, "--{option} {problem}.", "See: bizosaas-xero mcp --help")
-NOT_CONFIRMED = Reason(
-    "not_confirmed", Invalid, "This would disconnect {target}.", "To confirm, run it again with --yes."
-)
+NOT_CONFIRMED = Reason("not_confirmed", Invalid, "This would {what}.", "To confirm, run it again with --yes.")
 WATCH_ALONE = Reason(
     "watch_alone",
     Invalid,

@@ -195,6 +195,20 @@ BUNDLE_UNWRITABLE = Reason(
     "bundle_unwritable", Misconfigured, "The bundle {target} cannot be written: {why}.", "Name another file."
 )
 
+NOT_SQLITE = Reason(
+    "not_sqlite",
+    Misconfigured,
+    "Only a database in a SQLite file is backed up and restored by this command.",
+    "For PostgreSQL: {backup}, and to restore: {restore}. Stop syncs first.",
+)
+BAD_BACKUP = Reason("bad_backup", Invalid, "{problem}.", "Name another file.")
+BACKUP_UNWRITABLE = Reason(
+    "file_unwritable",
+    Misconfigured,
+    "{path} cannot be written: {cause}.",
+    "Name a file in a folder that this user may write to, with space enough.",
+)
+
 # ---------------------------------------------------------------- storage: raised there in these words
 
 UNKNOWN_CONNECTION = Reason("unknown_connection", NotFound, "No connection {id!r} exists.")

@@ -92,6 +92,7 @@ class Fake:
     references: list[Reference] = field(default_factory=list)
     described: bool = True
     recheck: Recheck | None = None
+    stamp: str | None = None
     columns: dict[str, str] = field(default_factory=lambda: dict(COLUMNS))
     events: list[EventRule] = field(default_factory=list)
     deal: list[str] = field(default_factory=list)
@@ -153,6 +154,7 @@ class Fake:
             name="things",
             title="Things",
             key="Id",
+            stamp=self.stamp,
             json_schema=SCHEMA,
             interval=900,
             columns=self.columns,

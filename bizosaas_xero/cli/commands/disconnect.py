@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from bizosaas_xero.cli.common import (
+    confirm,
     connection_summary,
     find_connections,
     handle_errors,
     open_cli_host,
     require_one,
 )
-from bizosaas_xero.cli.options import AsJson, Organisation
+from bizosaas_xero.cli.options import AsJson, Organisation, Yes
 from bizosaas_xero.cli.output import OK, Output, Styled
-
-if TYPE_CHECKING:
-    from bizosaas_xero.host import StoredConnection
 
 
 @handle_errors
@@ -28,7 +25,7 @@ def disconnect(
     revoke: Annotated[
         bool, typer.Option("--revoke", help="Disconnect every organisation that you connected with this app.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> int:
     """Disconnect an organisation. Synced records are kept."""
@@ -36,22 +33,12 @@ def disconnect(
     with open_cli_host() as host:
         connection = require_one(find_connections(host, organisation))
         if not yes:
-            _confirm(output, connection, revoke=revoke)
+            target = "everything you connected with this app" if revoke else connection.organisation
+            question = f"Disconnect {target}? Synced records are kept. [y/N]"
+            confirm(output, f"disconnect {target}", question)
         disconnected = host.connections.disconnect(connection.id, revoke=revoke)
         for each in disconnected:
             output.say(Styled(f"Disconnected from {each.organisation}.", "green"))
         output.say(f"The synced records are kept in {host.database.place}.")
         output.write_json({"disconnected": [connection_summary(each) for each in disconnected], "revoked": revoke})
     return OK
-
-
-def _confirm(output: Output, connection: StoredConnection, *, revoke: bool) -> None:
-    """Ask the person; any answer but yes ends the command as Ctrl-C does."""
-    from bizosaas_xero.cli import reasons
-
-    target = "everything you connected with this app" if revoke else connection.organisation
-    if not sys.stdin.isatty() or output.as_json:
-        raise reasons.NOT_CONFIRMED(target=target)
-    output.prompt(f"Disconnect {target}? Synced records are kept. [y/N]")
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise KeyboardInterrupt

@@ -24,10 +24,22 @@ from bizosaas_xero.host.storage.tables import stamp
 from bizosaas_xero.spec import Invalid
 
 AuditKind = Literal[
-    "read", "plan", "waiting", "approval", "refusal", "commit", "result", "repeated", "error", "policy", "owner"
+    "read",
+    "plan",
+    "waiting",
+    "approval",
+    "refusal",
+    "commit",
+    "result",
+    "repeated",
+    "error",
+    "policy",
+    "owner",
+    "restore",
 ]
 """What an entry records: a read; a plan; a commit that waits for a person; an approval; a refusal; the moment
-before the first request; the result; a write that was done before; an error; a changed policy; a changed owner."""
+before the first request; the result; a write that was done before; an error; a changed policy; a changed owner; a
+restored backup."""
 
 PAGE_SIZE = 500
 

@@ -31,6 +31,11 @@ class Keyring:
                 reason="bad_secret_key",
             ) from None
         self.source = source
+        self._keys = keys
+
+    def reveal(self) -> str:
+        """Return the keys as the key file holds them, newest first."""
+        return "\n".join(self._keys)
 
     @classmethod
     def open(cls, home: Path, environ: Mapping[str, str], *, create: bool) -> Keyring:
@@ -85,6 +90,20 @@ class Keyring:
                 "database away and connect again.",
                 reason="wrong_secret_key",
             ) from None
+
+
+def add_keys(home: Path, keys: str) -> None:
+    """Put keys before those of the key file, so that both decrypt; the file is replaced in one step."""
+    path = home / FILE
+    before = path.read_text(encoding="ascii").split() if path.exists() else []
+    draft = path.with_name(f".{FILE}.{secrets.token_hex(8)}")
+    prepare_folder(home)
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write("\n".join(dict.fromkeys([*keys.split(), *before])))
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
 
 
 def _create(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -35,12 +36,15 @@ def _from_2(connection: sa.Connection) -> None:
 
 def _from_3(connection: sa.Connection) -> None:
     """Before owner mode: no plan is known to be asked for in person."""
-    present = {each["name"] for each in sa.inspect(connection).get_columns(plans.name)}
-    if plans.c.in_person.name not in present:  # where the step before made the whole table
-        add_column(connection, plans.c.in_person)
+    _add_if_missing(connection, plans.c.in_person)
 
 
-STEPS: dict[int, Callable[[sa.Connection], None]] = {1: _from_1, 2: _from_2, 3: _from_3}
+def _from_4(connection: sa.Connection) -> None:
+    """Before backups: an event was known by its id only."""
+    _add_if_missing(connection, t.events.c.message_id)
+
+
+STEPS: dict[int, Callable[[sa.Connection], None]] = {1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4}
 """Each step by the version it starts from. New tables need no step: they are made where they lack."""
 
 
@@ -70,6 +74,12 @@ def migrate(connection: sa.Connection, place: str) -> None:
     elif version < t.SCHEMA_VERSION:
         changed = sa.update(t.meta).where(t.meta.c.name == "schema").values(value=str(t.SCHEMA_VERSION))
         connection.execute(changed)
+
+
+def _add_if_missing(connection: sa.Connection, column: sa.Column[Any]) -> None:
+    """Add a column, unless its table was missing too and has just been made whole."""
+    if column.name not in {each["name"] for each in sa.inspect(connection).get_columns(column.table.name)}:
+        add_column(connection, column)
 
 
 def _version(connection: sa.Connection) -> int | None:

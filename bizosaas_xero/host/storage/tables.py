@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from bizosaas_xero.spec.models import utc
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Raised with each change of the tables below; ``migrations`` leads from one to the next."""
 
 metadata = sa.MetaData()
@@ -155,6 +155,7 @@ events = sa.Table(
     sa.Column("delivery", sa.String(16), comment="empty: none asked for; else waiting, done or refused"),
     sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
     sa.Column("try_at", Stamp),
+    sa.Column("message_id", sa.String(64), comment="the same when it is derived again after a restore; empty: the id"),
 )
 
 rejected = sa.Table(

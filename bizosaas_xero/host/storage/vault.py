@@ -63,6 +63,10 @@ class Vault:
         """Where the keys come from: the variable's name or the file's path."""
         return self._keys.source
 
+    def reveal_keys(self) -> str:
+        """Return the keys, for a backup that holds them."""
+        return self._keys.reveal()
+
     def encrypt(self, secret: str) -> str:
         """Encrypt a secret that is kept elsewhere in the database."""
         return self._keys.encrypt(secret)

@@ -9,6 +9,7 @@ emitted twice or lost, wherever a process dies. Records of the first sync are hi
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -150,6 +151,7 @@ class Events:
             | {
                 "deal": next((str(get_path(data, path)) for path in info.deal if get_path(data, path)), None),
                 "data": {name: get_path(data, path) for name, path in info.columns.items()},
+                "message_id": _message_id(connection, info, key, rule, data),
             }
             for rule, key, data in found
         ]
@@ -167,6 +169,7 @@ class Events:
             "deal": None,
             "day": business_day(connection, now).isoformat(),
             "at": now,
+            "message_id": None,
             "delivery": WAITING if connection.preferences.get("callback") else None,
         }
 
@@ -179,6 +182,18 @@ class Events:
         last = transaction.execute(sa.select(sa.func.max(t.events.c.id))).scalar_one() or 0
         first = max(last + 1, int(self._now().timestamp() * 1000))
         transaction.execute(sa.insert(t.events), [row | {"id": first + n} for n, row in enumerate(rows)])
+
+
+def _message_id(connection: StoredConnection, info: EntityInfo, key: str, rule: EventRule, data: Any) -> str | None:
+    """Return what names an event for its receiver: the same where it is derived again from the same state of a record.
+
+    So a receiver that ignores repetitions can rely on it after an old backup was restored.
+    """
+    changed = get_path(data, info.stamp) if info.stamp else None
+    if changed is None:
+        return None
+    named = (connection.connector, connection.organisation_id, info.name, key, rule.name, str(changed))
+    return "evt_" + hashlib.sha256("\0".join(named).encode()).hexdigest()[:40]
 
 
 def rule_fires(rule: EventRule, before: Any, after: Any, then: date, today: date) -> bool:

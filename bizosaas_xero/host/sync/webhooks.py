@@ -178,8 +178,11 @@ class OutgoingWebhooks:
         wait, tries = found.get(WAITING, (0, 0))
         return Backlog(wait, tries or 0, found.get(REFUSED, (0, 0))[0])
 
-    def _next_event(self, connection_ids: list[str]) -> tuple[Event, int] | None:
-        """Return the oldest event that may be sent now, with its tries; a connection's later events wait for it."""
+    def _next_event(self, connection_ids: list[str]) -> tuple[Event, str, int] | None:
+        """Return the oldest event that may be sent now, with its message id and tries.
+
+        A connection's later events wait for its oldest.
+        """
         c = t.events.c
         firsts = (
             sa.select(sa.func.min(c.id))
@@ -192,13 +195,14 @@ class OutgoingWebhooks:
             row = transaction.execute(statement).mappings().one_or_none()
         if row is None:
             return None
-        return Event(**{name: row[name] for name in Event.__dataclass_fields__}), row["tries"]
+        event = Event(**{name: row[name] for name in Event.__dataclass_fields__})
+        return event, row["message_id"] or f"evt_{event.id}", row["tries"]
 
-    def _deliver_event(self, connection: StoredConnection, waiting: tuple[Event, int]) -> bool:
-        event, tries = waiting
+    def _deliver_event(self, connection: StoredConnection, waiting: tuple[Event, str, int]) -> bool:
+        event, message_id, tries = waiting
         callback = connection.preferences["callback"]
         body = json.dumps(event.to_dict(), ensure_ascii=False).encode()
-        message_id, timestamp = f"evt_{event.id}", str(int(self._now().timestamp()))
+        timestamp = str(int(self._now().timestamp()))
         headers = {
             "Content-Type": "application/json",
             "webhook-id": message_id,
