@@ -209,7 +209,7 @@ BACKUP_UNWRITABLE = Reason(
     "Name a file in a folder that this user may write to, with space enough.",
 )
 
-# ---------------------------------------------------------------- storage: raised there in these words
+# ---------------------------------------------------------------- storage
 
 UNKNOWN_CONNECTION = Reason("unknown_connection", NotFound, "No connection {id!r} exists.")
 NO_GRANT = Reason("no_grant", ReconnectRequired, "Access was never given, or was ended.")
@@ -248,20 +248,21 @@ SECRET_KEY_MISSING = Reason(
     "secret_key_missing",
     Misconfigured,
     "The database is encrypted, and its key file {path} is missing.",
-    "Put the file back, or set {variable} to the key. If the key is lost, move the database away and connect again.",
+    "Put the file back, or set BIZOSAAS_SECRET_KEY to the key. If the key is lost, move the database away and connect "
+    "again.",
 )
 SECRET_KEY_UNREADABLE = Reason(
     "secret_key_unreadable",
     Misconfigured,
     "The key file {path} cannot be read or written ({cause}).",
-    "Make it readable for this user alone, or set {variable}.",
+    "Make it readable for this user alone, or set BIZOSAAS_SECRET_KEY.",
 )
 WRONG_SECRET_KEY = Reason(
     "wrong_secret_key",
     Misconfigured,
     "The secret key in {source} is not the key with which this database was encrypted.",
-    "Set {variable} to the right key (older keys may follow, after commas), or move the database away and connect "
-    "again.",
+    "Set BIZOSAAS_SECRET_KEY to the right key (older keys may follow, after commas), or move the database away and "
+    "connect again.",
 )
 BAD_DATABASE_URL = Reason(
     "bad_database_url",
@@ -286,7 +287,7 @@ DATABASE_DAMAGED = Reason(
 DATABASE_LOCKED = Reason(
     "database_locked",
     Unavailable,
-    "The database {place} is locked by another program for more than {seconds} seconds.",
+    "The database {place} is locked by another program for more than {seconds:.0f} seconds.",
     "Close the program that holds it (such as a database browser) and try again.",
 )
 DATABASE_UNWRITABLE = Reason(
@@ -301,15 +302,39 @@ DATABASE_FULL = Reason(
     "The database {place} cannot be written: the disk is full or failing.",
     "Free some space and try again. Nothing that was stored is lost.",
 )
-DATABASE_UNREACHABLE = Reason(
+DATABASE_READ_ONLY = Reason(
+    DATABASE_UNWRITABLE.name,
+    Misconfigured,
+    "The database {place} cannot be opened for writing.",
+    "Make the file and its folder writable for this user, or set BIZOSAAS_HOME to another.",
+)
+SERVER_UNREACHABLE = Reason(
     "database_unreachable",
     Unavailable,
     "The database server cannot be reached or ended the connection ({place}).",
     "Check that it runs and that BIZOSAAS_DATABASE_URL is right, then try again. Nothing stored is lost.",
 )
-DATABASE_REFUSED = Reason(
+SERVER_FULL = Reason(
+    DATABASE_FULL.name,
+    Unavailable,
+    "The database server cannot store more ({place}): its disk or its memory is full.",
+    "Free some space there and try again. Nothing that was stored is lost.",
+)
+SERVER_LOCKED = Reason(
+    DATABASE_LOCKED.name,
+    Unavailable,
+    "Another program holds a lock in the database for too long ({place}).",
+    "End it, then try again. Nothing that was stored is lost.",
+)
+SERVER_REFUSED = Reason(
     "database_refused",
     Misconfigured,
     "The database server refuses this user or does not have this database ({place}).",
     "Correct user, password and name in BIZOSAAS_DATABASE_URL, or create the database.",
+)
+SERVER_UNWRITABLE = Reason(
+    DATABASE_UNWRITABLE.name,
+    Misconfigured,
+    "The database may be read but not written by this user ({place}).",
+    "Name the writable server in BIZOSAAS_DATABASE_URL, or let this user create and write tables.",
 )

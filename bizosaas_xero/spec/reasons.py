@@ -11,11 +11,11 @@ from typing import Any, Generic, TypeVar
 
 from bizosaas_xero.spec.errors import ConnectorError
 
-Error = TypeVar("Error", bound=ConnectorError)
+Error_co = TypeVar("Error_co", bound=ConnectorError, covariant=True)
 
 
 @dataclass(frozen=True)
-class Reason(Generic[Error]):
+class Reason(Generic[Error_co]):
     """One reason of an error; calling it makes the error.
 
     Args:
@@ -28,7 +28,7 @@ class Reason(Generic[Error]):
     """
 
     name: str
-    error: type[Error]
+    error: type[Error_co]
     message: str = ""
     remedy: str = ""
     problem: str = ""
@@ -44,7 +44,7 @@ class Reason(Generic[Error]):
         scopes: Iterable[str] = (),
         features: Iterable[str] = (),
         **parts: Any,
-    ) -> Error:
+    ) -> Error_co:
         """Make the error.
 
         ``message`` and ``remedy`` are for a place that knows them better than this row; ``parts`` are what their
@@ -61,7 +61,7 @@ class Reason(Generic[Error]):
             features=features,
         )
 
-    def field(self, path: str, problem: str | None = None, **parts: Any) -> Error:
+    def field(self, path: str, problem: str | None = None, **parts: Any) -> Error_co:
         """Make the error for one wrong field.
 
         Args:

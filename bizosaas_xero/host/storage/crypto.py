@@ -10,8 +10,8 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from bizosaas_xero.host import reasons
 from bizosaas_xero.host.storage.paths import FILE_MODE, prepare_folder
-from bizosaas_xero.spec import Misconfigured
 
 VARIABLE = "BIZOSAAS_SECRET_KEY"
 FILE = "secret.key"
@@ -24,12 +24,7 @@ class Keyring:
         try:
             self._fernet = MultiFernet([Fernet(key) for key in keys])
         except ValueError:
-            raise Misconfigured(
-                f"The secret key in {source} is not a key: it must be 32 bytes in URL-safe base64.",
-                remedy='Make one with: python -c "from cryptography.fernet import Fernet;'
-                ' print(Fernet.generate_key().decode())"',
-                reason="bad_secret_key",
-            ) from None
+            raise reasons.BAD_SECRET_KEY(source=source) from None
         self.source = source
         self._keys = keys
 
@@ -58,18 +53,9 @@ class Keyring:
                 _create(path)
             return cls(path.read_text(encoding="ascii").split(), str(path))
         except FileNotFoundError:
-            raise Misconfigured(
-                f"The database is encrypted, and its key file {path} is missing.",
-                remedy=f"Put the file back, or set {VARIABLE} to the key. If the key is lost, move the "
-                "database away and connect again.",
-                reason="secret_key_missing",
-            ) from None
+            raise reasons.SECRET_KEY_MISSING(path=path) from None
         except (OSError, UnicodeDecodeError) as error:
-            raise Misconfigured(
-                f"The key file {path} cannot be read or written ({type(error).__name__}).",
-                remedy=f"Make it readable for this user alone, or set {VARIABLE}.",
-                reason="secret_key_unreadable",
-            ) from None
+            raise reasons.SECRET_KEY_UNREADABLE(path=path, cause=type(error).__name__) from None
 
     def encrypt(self, text: str) -> str:
         """Encrypt a text with the newest key."""
@@ -84,12 +70,7 @@ class Keyring:
         try:
             return self._fernet.decrypt(token).decode()
         except InvalidToken:
-            raise Misconfigured(
-                f"The secret key in {self.source} is not the key with which this database was encrypted.",
-                remedy=f"Set {VARIABLE} to the right key (older keys may follow, after commas), or move the "
-                "database away and connect again.",
-                reason="wrong_secret_key",
-            ) from None
+            raise reasons.WRONG_SECRET_KEY(source=self.source) from None
 
 
 def add_keys(home: Path, keys: str) -> None:

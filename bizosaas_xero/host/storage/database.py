@@ -19,11 +19,11 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.schema import CreateColumn
 
+from bizosaas_xero.host import reasons
 from bizosaas_xero.host.storage.dialect import Change, Dialect
 from bizosaas_xero.host.storage.paths import FILE_MODE, prepare_folder
 from bizosaas_xero.host.storage.postgresql import PostgreSQL
 from bizosaas_xero.host.storage.sqlite import SQLite
-from bizosaas_xero.spec import Misconfigured
 
 DIALECTS: dict[str, Dialect] = {each.name: each for each in (SQLite(), PostgreSQL())}
 """The databases that the host can use, by SQLAlchemy's name."""
@@ -62,12 +62,7 @@ class Database:
                 connect_args=self.dialect.connect_args(),
             )
         except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as error:
-            raise Misconfigured(
-                f"The database address cannot be used ({type(error).__name__}).",
-                remedy="Set BIZOSAAS_DATABASE_URL to an address like sqlite:////path/to/file.db or "
-                "postgresql://user@host/name; the latter needs bizosaas-xero[postgresql].",
-                reason="bad_database_url",
-            ) from None
+            raise reasons.BAD_DATABASE_URL(cause=type(error).__name__) from None
         self._now = now
         event.listen(self.engine, "handle_error", self._translate_error)
         event.listen(self.engine, "connect", lambda connection, _record: self.dialect.configure(connection))
@@ -144,11 +139,7 @@ class Database:
             # Before SQLite does, whose file others may read; its -wal and -shm files take over this mode.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE))
         except OSError as error:
-            raise Misconfigured(
-                f"The database {path} cannot be opened for writing: {error.strerror}.",
-                remedy="Make the file and its folder writable for this user, or set another BIZOSAAS_HOME.",
-                reason="database_unwritable",
-            ) from None
+            raise reasons.DATABASE_UNWRITABLE(place=path, cause=error.strerror) from None
 
     def _begin(self, connection: sa.Connection) -> None:
         options = connection.get_execution_options()

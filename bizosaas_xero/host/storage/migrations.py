@@ -7,10 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bizosaas_xero.host import reasons
 from bizosaas_xero.host.storage import tables as t
 from bizosaas_xero.host.storage.action_tables import plans
 from bizosaas_xero.host.storage.database import add_column
-from bizosaas_xero.spec import Misconfigured
 
 
 def _from_1(connection: sa.Connection) -> None:
@@ -60,12 +60,7 @@ def migrate(connection: sa.Connection, place: str) -> None:
     """
     version = _version(connection)
     if version is not None and version > t.SCHEMA_VERSION:
-        raise Misconfigured(
-            f"The database {place} was written by a newer release of this program (its tables are version "
-            f"{version}, this release knows {t.SCHEMA_VERSION}).",
-            remedy="Update bizosaas-xero, or use another database (BIZOSAAS_HOME, BIZOSAAS_DATABASE_URL).",
-            reason="database_newer",
-        )
+        raise reasons.DATABASE_NEWER(place=place, version=version, known=t.SCHEMA_VERSION)
     t.metadata.create_all(connection)
     for step in range(version or t.SCHEMA_VERSION, t.SCHEMA_VERSION):
         STEPS[step](connection)

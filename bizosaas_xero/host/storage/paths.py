@@ -7,7 +7,7 @@ from pathlib import Path
 
 from platformdirs import user_data_dir
 
-from bizosaas_xero.spec import Misconfigured
+from bizosaas_xero.host import reasons
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
@@ -33,8 +33,4 @@ def prepare_folder(folder: Path) -> None:
         for part in (*reversed(folder.parents), folder):  # mkdir gives its parents the umask's mode
             part.mkdir(mode=FOLDER_MODE, exist_ok=True)
     except OSError as error:
-        raise Misconfigured(
-            f"The folder {folder} cannot be created: {error.strerror}.",
-            remedy="Set BIZOSAAS_HOME to a folder that you may write.",
-            reason="home_unusable",
-        ) from None
+        raise reasons.HOME_UNUSABLE(folder=folder, cause=error.strerror) from None

@@ -8,26 +8,26 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from bizosaas_xero.host.storage import database_errors as errors
+from bizosaas_xero.host import reasons
 from bizosaas_xero.host.storage import dialect
 from bizosaas_xero.spec import ConnectorError
 
 _BY_STATE = {
-    "53100": errors.server_full,
-    "53200": errors.server_full,
-    "54": errors.server_full,
-    "40P01": errors.server_locked,
-    "55P03": errors.server_locked,
-    "40001": errors.server_locked,
-    "28": errors.server_refused,
-    "3D000": errors.server_refused,
-    "3F000": errors.server_refused,
-    "25006": errors.server_unwritable,
-    "42501": errors.server_unwritable,
-    "08": errors.server_unreachable,
-    "53300": errors.server_unreachable,
-    "57P": errors.server_unreachable,
-    "58": errors.server_unreachable,
+    "53100": reasons.SERVER_FULL,
+    "53200": reasons.SERVER_FULL,
+    "54": reasons.SERVER_FULL,
+    "40P01": reasons.SERVER_LOCKED,
+    "55P03": reasons.SERVER_LOCKED,
+    "40001": reasons.SERVER_LOCKED,
+    "28": reasons.SERVER_REFUSED,
+    "3D000": reasons.SERVER_REFUSED,
+    "3F000": reasons.SERVER_REFUSED,
+    "25006": reasons.SERVER_UNWRITABLE,
+    "42501": reasons.SERVER_UNWRITABLE,
+    "08": reasons.SERVER_UNREACHABLE,
+    "53300": reasons.SERVER_UNREACHABLE,
+    "57P": reasons.SERVER_UNREACHABLE,
+    "58": reasons.SERVER_UNREACHABLE,
 }
 """By SQLSTATE, or the first part of it."""
 
@@ -92,9 +92,9 @@ class PostgreSQL(dialect.Dialect):
     def translate(self, error: BaseException, place: str, *, connected: bool) -> ConnectorError | None:
         """Read the SQLSTATE, or the server's words where there is none."""
         state = str(getattr(error, "sqlstate", None) or "")
-        make = next((_BY_STATE[state[:n]] for n in (5, 3, 2) if state[:n] in _BY_STATE), None)
+        row = next((_BY_STATE[state[:n]] for n in (5, 3, 2) if state[:n] in _BY_STATE), None)
         names = {kind.__name__ for kind in type(error).__mro__}
-        if make is None and not state and {"OperationalError", "InterfaceError"} & names:
+        if row is None and not state and {"OperationalError", "InterfaceError"} & names:
             refused = not connected and any(words in str(error) for words in _REFUSALS)
-            make = errors.server_refused if refused else errors.server_unreachable
-        return make(place) if make else None
+            row = reasons.SERVER_REFUSED if refused else reasons.SERVER_UNREACHABLE
+        return row(place=place) if row else None

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL
 
+from bizosaas_xero.host import reasons
 from bizosaas_xero.host.storage import dialect
-from bizosaas_xero.spec import ConnectorError, Misconfigured, Unavailable
+from bizosaas_xero.spec import ConnectorError
 
 
 class SQLite(dialect.Dialect):
@@ -72,27 +73,11 @@ class SQLite(dialect.Dialect):
         """Read the name of SQLite's result code."""
         name = str(getattr(error, "sqlite_errorname", ""))
         if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
-            return Misconfigured(
-                f"Database {place} is corrupt or not a SQLite file.",
-                remedy="Restore a backup, or move the file away and connect again: records will be synced again.",
-                reason="database_damaged",
-            )
+            return reasons.DATABASE_DAMAGED(place=place)
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            return Unavailable(
-                f"The database {place} is locked by another program for more than {dialect.BUSY_SECONDS:.0f} seconds.",
-                remedy="Close the program that holds it (such as a database browser) and try again.",
-                reason="database_locked",
-            )
+            return reasons.DATABASE_LOCKED(place=place, seconds=dialect.BUSY_SECONDS)
         if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-            return Misconfigured(
-                f"The database {place} cannot be opened for writing.",
-                remedy="Make the file and its folder writable for this user, or set BIZOSAAS_HOME to another.",
-                reason="database_unwritable",
-            )
+            return reasons.DATABASE_READ_ONLY(place=place)
         if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
-            return Unavailable(
-                f"The database {place} cannot be written: the disk is full or failing.",
-                remedy="Free some space and try again. Nothing that was stored is lost.",
-                reason="database_full",
-            )
+            return reasons.DATABASE_FULL(place=place)
         return None

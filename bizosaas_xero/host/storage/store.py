@@ -11,11 +11,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bizosaas_xero.host import reasons
 from bizosaas_xero.host.storage import tables as t
 from bizosaas_xero.host.storage.database import upsert, where_equals
 from bizosaas_xero.host.storage.models import EntityState, StoredConnection
 from bizosaas_xero.host.storage.vault import Vault
-from bizosaas_xero.spec import NotFound
 
 
 class Store(Vault):
@@ -36,7 +36,7 @@ class Store(Vault):
         """
         row = self._row(t.connections, id=connection_id)
         if row is None:
-            raise NotFound(f"No connection {connection_id!r} exists.", reason="unknown_connection")
+            raise reasons.UNKNOWN_CONNECTION(id=connection_id)
         return StoredConnection(**row._mapping)  # noqa: SLF001 (SQLAlchemy's public name)
 
     def connections(self, identity: str | None = None) -> list[StoredConnection]:

@@ -23,7 +23,6 @@ ALLOWED = {
 }
 TEXT_OF_ADDRESSES = {
     "host/reasons.py",  # messages and remedies
-    "host/storage/database.py",  # the remedy of an address that cannot be used
     "host/storage/paths.py",  # the address by default
     "cli/commands/demo.py",  # the command with which a person opens the demo's file
 }
