@@ -22,6 +22,7 @@ from bizosaas_xero.cli.commands.demo import demo
 from bizosaas_xero.cli.commands.disconnect import disconnect
 from bizosaas_xero.cli.commands.doctor import doctor
 from bizosaas_xero.cli.commands.events import events
+from bizosaas_xero.cli.commands.export import export
 from bizosaas_xero.cli.commands.mcp import mcp
 from bizosaas_xero.cli.commands.organisations import organisations
 from bizosaas_xero.cli.commands.record import record
@@ -35,7 +36,7 @@ COMMANDS = (
     *(demo, connect, organisations, configure, disconnect),
     *(sync, status, events, doctor),
     *(actions, run, approve, audit, mcp),
-    *(backup, restore),
+    *(backup, restore, export),
     *(connectors, sandbox, contract, record),
 )
 """Every command, in the order of ``--help``."""

@@ -209,6 +209,10 @@ BACKUP_UNWRITABLE = Reason(
     "Name a file in a folder that this user may write to, with space enough.",
 )
 
+EXPORT_NOT_EMPTY = Reason(
+    "export_not_empty", Invalid, "The folder {folder} is not empty.", "Name a new or empty folder.", "is not empty"
+)
+
 # ---------------------------------------------------------------- storage
 
 UNKNOWN_CONNECTION = Reason("unknown_connection", NotFound, "No connection {id!r} exists.")

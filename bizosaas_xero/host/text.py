@@ -7,6 +7,8 @@ import unicodedata
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
+_FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # and their full-width forms
+
 # Printable to Python, and invisible or blank on a screen: Unicode's Default_Ignorable_Code_Point, and blank letters.
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
@@ -27,6 +29,12 @@ def make_visible(text: str, *, lines: bool = False) -> str:
         each if is_visible(each) or (lines and each == "\n") else " " if _is_space(each) else REPLACEMENT
         for each in text
     )
+
+
+def escape_formula(text: str) -> str:
+    """Return a text that no spreadsheet runs as a formula, whatever blanks it skips."""
+    is_formula = text.lstrip().startswith(_FORMULA_STARTS) or text.startswith(("\t", "\r"))
+    return f"'{text}" if is_formula else text
 
 
 def is_visible(character: str) -> bool:
