@@ -18,7 +18,8 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, CancelledError
 
 from bizosaas_xero.host.plugins.connector import Connector
-from bizosaas_xero.spec import ERRORS, ConnectorError, CursorRejected, Invalid, NotFound, ReconnectRequired
+from bizosaas_xero.spec import ERRORS, ConnectorError, CursorRejected, NotFound, ReconnectRequired
+from bizosaas_xero.spec.errors import SUBJECT, Invalid
 from bizosaas_xero.spec.reasons import Reason
 
 T = TypeVar("T")
@@ -168,11 +169,11 @@ class Activities:
     def _ran(self, request: ActionRequest) -> dict[str, Any]:
         control = request.control
         if control.get("mode") not in {None, "plan", "commit"}:
-            raise _wrong("control.mode", "must be plan or commit")
+            raise Invalid.field("control.mode", "must be plan or commit", summary=SUBJECT)
         needed = ("plan_hash", "business_key", "approver") if control.get("mode") == "commit" else ()
         for name in needed:
             if not control.get(name):
-                raise _wrong(f"control.{name}", "is needed to commit")
+                raise Invalid.field(f"control.{name}", "is needed to commit", summary=SUBJECT)
         connector = self._connector(request)
         result = self._with_access(
             request.connection_id,
@@ -242,7 +243,3 @@ def _count(result: SyncResult, batch: Mapping[str, Any], before: tuple[int, int]
     result.bytes = before[1] + stats.get("bytes", 0)
     result.complete = stats.get("complete")
     result.has_more = bool(stats.get("paused"))
-
-
-def _wrong(name: str, complaint: str) -> Invalid:
-    return Invalid(f"{name} {complaint}.", problems=[{"field": name, "message": complaint}])

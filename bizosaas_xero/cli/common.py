@@ -141,7 +141,7 @@ def invalid_option(option: str, message: str) -> Invalid:
     """Return the error for an option's value, such as ``--since`` with a text that is not a date."""
     from bizosaas_xero.spec import Invalid
 
-    return Invalid(f"--{option.replace('_', '-')} {message}.", problems=[{"field": option, "message": message}])
+    return Invalid.field(option, message, summary=f"--{option.replace('_', '-')} {{message}}.")
 
 
 def read_answer(output: Output, question: str) -> str:

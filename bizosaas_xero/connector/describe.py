@@ -17,7 +17,7 @@ from bizosaas_xero.connector.settings import Settings, load_settings
 from bizosaas_xero.connector.sync import cursor
 from bizosaas_xero.connector.sync.entities import ENTITIES
 from bizosaas_xero.connector.sync.run import SyncRun
-from bizosaas_xero.spec.errors import Invalid
+from bizosaas_xero.spec.errors import SUBJECT, Invalid
 from bizosaas_xero.spec.hooks import SPEC_VERSION
 from bizosaas_xero.spec.models import AuthInfo, Connection, ConnectorInfo, SyncOptions
 from bizosaas_xero.toolkit import jwt
@@ -67,7 +67,7 @@ def prepare_sync(
     if entity_row is None:
         raise reasons.UNKNOWN_ENTITY(entity=entity, names=", ".join(ENTITIES))
     if stored_cursor is not None and not isinstance(stored_cursor, Mapping):
-        raise Invalid("cursor must be a mapping.", problems=[{"field": "cursor", "message": "must be a mapping"}])
+        raise Invalid.field("cursor", "must be a mapping", summary=SUBJECT)
     settings = load_settings(connection.settings)
     scopes.require_scopes(jwt.granted_scopes(connection), entity_row.name)
     position = cursor.load_cursor(stored_cursor, entity_row.name, connection.organisation_id)

@@ -175,4 +175,4 @@ def _to_cell(value: Any) -> Any:
 
 
 def _invalid(field: str, message: str) -> Invalid:
-    return Invalid(f"{make_visible(field)} {message}.", problems=[{"field": field, "message": message}])
+    return Invalid.field(field, message, summary=f"{make_visible(field)} {{message}}.")

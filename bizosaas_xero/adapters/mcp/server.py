@@ -31,8 +31,8 @@ from bizosaas_xero.host.text import make_visible
 from bizosaas_xero.spec import (
     Action,
     ConnectorError,
-    Invalid,
 )
+from bizosaas_xero.spec.errors import SUBJECT, Invalid
 
 MAX_NAME = 60
 """Characters that are shown of a name which the client chose."""
@@ -164,9 +164,11 @@ class AgentServer:
         params = {name: value for name, value in arguments.items() if name not in HOST_ARGUMENTS}
         key, plan_only = arguments.get("business_key"), arguments.get("plan_only", False)
         if not isinstance(key, str) or not key.strip():
-            raise _invalid("business_key", "is missing: it identifies the intent, so that it is done only once")
+            raise Invalid.field(
+                "business_key", "is missing: it identifies the intent, so that it is done only once", summary=SUBJECT
+            )
         if not isinstance(plan_only, bool):
-            raise _invalid("plan_only", "must be true or false")
+            raise Invalid.field("plan_only", "must be true or false", summary=SUBJECT)
         self._limits.check_plan(connection)
         if plan_only:
             return self._host.act(
@@ -196,7 +198,7 @@ class AgentServer:
         _refuse_unknown(arguments, ("plan", "organisation"))
         plan_hash, organisation = arguments.get("plan"), arguments.get("organisation")
         if not isinstance(plan_hash, str):
-            raise _invalid("plan", "is missing: give the hash of a plan")
+            raise Invalid.field("plan", "is missing: give the hash of a plan", summary=SUBJECT)
 
         def find_plan(connection: StoredConnection) -> tuple[StoredPlan, PolicyDecision]:
             stored = self._host.plans.find_by_prefix(plan_hash, connection.id)
@@ -244,7 +246,7 @@ class AgentServer:
         if not connections:
             raise reasons.NOT_CONNECTED()
         if organisation is not None and not isinstance(organisation, str):
-            raise _invalid("organisation", "must be a text")
+            raise Invalid.field("organisation", "must be a text", summary=SUBJECT)
         if organisation is not None:
             connections = [
                 each for each in connections if organisation in {each.organisation_id, each.organisation, each.id}
@@ -275,8 +277,4 @@ def _summary(connection: StoredConnection) -> dict[str, Any]:
 def _refuse_unknown(arguments: Mapping[str, Any], known: tuple[str, ...]) -> None:
     for name in arguments:
         if name not in known:
-            raise _invalid(make_visible(name)[:MAX_NAME], "is not an argument of this tool")
-
-
-def _invalid(field: str, message: str) -> Invalid:
-    return Invalid(f"{field} {message}.", problems=[{"field": field, "message": message}])
+            raise Invalid.field(make_visible(name)[:MAX_NAME], "is not an argument of this tool", summary=SUBJECT)

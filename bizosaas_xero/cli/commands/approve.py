@@ -40,17 +40,10 @@ def approve(
     from bizosaas_xero.spec import Invalid
 
     if yes and refuse:
-        raise Invalid(
-            "--yes and --refuse exclude each other.",
-            problems=[{"field": "refuse", "message": "excludes --yes"}],
-        )
+        raise Invalid.field("refuse", "excludes --yes", summary="--yes and --refuse exclude each other.")
     if plan is None and (yes or refuse):
-        message = "names no plan"
-        raise Invalid(
-            f"The command {message}.",
-            remedy="Give its hash; list the waiting plans with: bizosaas-xero approve",
-            problems=[{"field": "plan_hash", "message": message}],
-        )
+        remedy = "Give its hash; list the waiting plans with: bizosaas-xero approve"
+        raise Invalid.field("plan_hash", "names no plan", remedy, summary="The command {message}.")
     output = Output(as_json=as_json)
     with open_cli_host() as host:
         connection_id = None

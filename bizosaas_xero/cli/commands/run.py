@@ -45,10 +45,7 @@ def run(
     from bizosaas_xero.spec import ConnectorError, Invalid
 
     if plan and commit is not None:
-        raise Invalid(
-            "--plan and --commit exclude each other.",
-            problems=[{"field": "commit", "message": "excludes --plan"}],
-        )
+        raise Invalid.field("commit", "excludes --plan", summary="--plan and --commit exclude each other.")
     output = Output(as_json=as_json)
     values = _read_params(params)
     try:
@@ -102,10 +99,11 @@ def _read_params(text: str | None) -> Mapping[str, Any] | None:
 def _invalid_params(message: str) -> Invalid:
     from bizosaas_xero.spec import Invalid
 
-    return Invalid(
-        f"--params: {message}.",
-        remedy="Give a JSON object, @FILE that holds one, or - to read it from standard input.",
-        problems=[{"field": "params", "message": message}],
+    return Invalid.field(
+        "params",
+        message,
+        "Give a JSON object, @FILE that holds one, or - to read it from standard input.",
+        summary="--params: {message}.",
     )
 
 

@@ -49,10 +49,11 @@ def record_at_xero(output: Output, kind: str, organisation: str | None, keep: Pa
         if live_stage.can_be_played(scenario, sandbox_stage.FAULTS) and (not part or part in scenario.name)
     ]
     if not names:
-        raise Invalid(
-            f"No scenario that can be recorded has {part!r} in its name.",
-            remedy="Choose one from cassettes/xero/contract.toml that needs neither a fault nor a change.",
-            problems=[{"field": "scenario", "message": "matches no scenario"}],
+        raise Invalid.field(
+            "scenario",
+            "matches no scenario",
+            "Choose one from cassettes/xero/contract.toml that needs neither a fault nor a change.",
+            summary=f"No scenario that can be recorded has {part!r} in its name.",
         )
     signed_in = _sign_in(output, subject, kind, organisation)
     committed = subject.contract.cassette_folder

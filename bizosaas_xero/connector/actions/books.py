@@ -15,7 +15,7 @@ from bizosaas_xero.connector.actions.typed_rows import UnreadableRecord, check_t
 from bizosaas_xero.connector.http.client import Client
 from bizosaas_xero.connector.records.time_zones import to_iana
 from bizosaas_xero.connector.settings import Settings
-from bizosaas_xero.spec.errors import Invalid, NotFound
+from bizosaas_xero.spec.errors import SUBJECT, Invalid, NotFound
 from bizosaas_xero.toolkit.reasons import GARBLED_ANSWER
 
 S = TypeVar("S")
@@ -310,8 +310,7 @@ def quote(value: str, field: str) -> str:
         Invalid: The text holds a quotation mark, for which Xero's filter language has no escape.
     """
     if '"' in value or "\\" in value:
-        complaint = 'must not contain " or \\, which Xero cannot search for'
-        raise Invalid(f"{field} {complaint}.", problems=[{"field": field, "message": complaint}])
+        raise Invalid.field(field, 'must not contain " or \\, which Xero cannot search for', summary=SUBJECT)
     return f'"{value}"'
 
 
@@ -332,6 +331,5 @@ def parse_guid(value: str, field: str) -> str:
         Invalid: The value is not one of Xero's ids.
     """
     if not is_guid(value):
-        complaint = "is not one of Xero's ids"
-        raise Invalid(f"{field} {complaint}.", problems=[{"field": field, "message": complaint}])
+        raise Invalid.field(field, "is not one of Xero's ids", summary=SUBJECT)
     return value.lower()

@@ -85,8 +85,8 @@ def run(connection: Connection, name: str, params: Mapping[str, Any] | None, con
 def _read(action: ReadAction[Any], control: Control) -> ActionResult:
     books = action.books
     if control.mode == "commit":
-        problem = {"field": "control.mode", "message": "this action only reads: there is nothing to commit"}
-        raise Invalid("control.mode is not valid.", problems=[problem])
+        complaint = "this action only reads: there is nothing to commit"
+        raise Invalid.field("control.mode", complaint, summary="{path} is not valid.")
     if control.mode == "plan":
         empty = Plan(hash="", organisation=_name(books), requests=[], undo="Nothing to undo: it only reads.")
         return ActionResult(action=action.name, status="planned", plan=empty, **_cost(books))

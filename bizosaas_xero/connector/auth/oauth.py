@@ -58,10 +58,11 @@ def run_step(request: Any) -> AuthResult:
 def _authorize(request: AuthRequest, settings: Settings) -> AuthResult:
     app = _require(request.app, "app", request.step)
     if app.kind == "custom":
-        raise Invalid(
-            "A Custom Connection has no consent page.",
-            remedy="Use the step client_credentials.",
-            problems=[{"field": "request.app.kind", "message": "custom apps use client_credentials"}],
+        raise Invalid.field(
+            "request.app.kind",
+            "custom apps use client_credentials",
+            "Use the step client_credentials.",
+            summary="A Custom Connection has no consent page.",
         )
     redirect_uri = _require(app.redirect_uri, "app.redirect_uri", request.step)
     _require_secret(app)
@@ -271,9 +272,8 @@ def _grant_result(step: str, grant: Grant, settings: Settings) -> AuthResult:
 
 def _require(value: T | None, name: str, step: str) -> T:
     if value is None:
-        raise Invalid(
-            f"The step '{step}' needs request.{name}.",
-            problems=[{"field": f"request.{name}", "message": f"is needed by the step '{step}'"}],
+        raise Invalid.field(
+            f"request.{name}", f"is needed by the step '{step}'", summary=f"The step '{step}' needs {{path}}."
         )
     return value
 

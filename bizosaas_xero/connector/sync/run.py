@@ -57,8 +57,8 @@ class SyncRun:
             Invalid: A key in ``options.recheck`` is not one of Xero's ids.
         """
         if not all(_GUID.fullmatch(key) for key in options.recheck):
-            problem = {"field": "options.recheck", "message": "holds a key that is not one of Xero's ids"}
-            raise Invalid("options.recheck is not valid.", problems=[problem])
+            complaint = "holds a key that is not one of Xero's ids"
+            raise Invalid.field("options.recheck", complaint, summary="{path} is not valid.")
         self._entity = entity
         self._cursor = cursor
         self._options = options

@@ -56,9 +56,7 @@ def to_canonical_json(value: Any) -> str:
     try:
         return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_encode_value, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise Invalid(
-            f"This is not a JSON value: {error}.", problems=[{"field": "params", "message": "must be JSON"}]
-        ) from None
+        raise Invalid.field("params", "must be JSON", summary=f"This is not a JSON value: {error}.") from None
 
 
 def _encode_value(value: Any) -> str:

@@ -30,7 +30,8 @@ from bizosaas_xero.host.plugins.discovery import DiscoveryReport
 from bizosaas_xero.host.storage.database import Database
 from bizosaas_xero.host.storage.database_errors import is_database_error
 from bizosaas_xero.host.storage.store import Store
-from bizosaas_xero.spec import Action, Conflict, ConnectorError, Invalid
+from bizosaas_xero.spec import Action, Conflict, ConnectorError
+from bizosaas_xero.spec.errors import SUBJECT, Invalid
 
 Mode = Literal["run", "plan", "commit"]
 
@@ -128,7 +129,7 @@ class ActionService:
         key = None if business_key is None else validate_name(business_key, "business_key")
         plan_hash = None if plan_hash is None else validate_name(plan_hash, "plan_hash")
         if mode not in get_args(Mode):
-            raise _invalid_argument("mode", f"must be one of: {', '.join(get_args(Mode))}")
+            raise Invalid.field("mode", f"must be one of: {', '.join(get_args(Mode))}", summary=SUBJECT)
         action_info = _find_action(connector, action)
         at_terminal = in_person and not who.startswith(AGENT_PREFIX)
         call = ActionCall(
@@ -149,7 +150,7 @@ class ActionService:
 
     def _read(self, call: ActionCall, mode: Mode) -> Outcome:
         if mode == "commit":
-            raise _invalid_argument("mode", f"cannot be commit: {call.action} only reads")
+            raise Invalid.field("mode", f"cannot be commit: {call.action} only reads", summary=SUBJECT)
         result = self._caller.run(call, call.params, {"mode": mode})
         details = {"params": json.loads(call.params), "calls": result.calls, "bytes": result.bytes}
         self.audit.record("read", **call.audit_fields(None), mode=mode, **details)
@@ -203,7 +204,9 @@ class ActionService:
     def _find_plan(self, call: ActionCall, plan_hash: str | None, *, has_params: bool) -> StoredPlan:
         """Return the plan that a commit names."""
         if not plan_hash:
-            raise _invalid_argument("plan_hash", "is missing: a commit needs the hash of the plan that is to be done")
+            raise Invalid.field(
+                "plan_hash", "is missing: a commit needs the hash of the plan that is to be done", summary=SUBJECT
+            )
         with self._database.read_transaction() as transaction:
             stored_plan = self.plans.get(transaction, call.connection.id, plan_hash)
         if stored_plan is None or stored_plan.action != call.action:
@@ -212,9 +215,13 @@ class ActionService:
                 remedy="Plan it first, in this organisation.",
             )
         if has_params and stored_plan.params != call.params:
-            raise _invalid_argument("params", "are not those that were planned: leave them out, or plan again")
+            raise Invalid.field(
+                "params", "are not those that were planned: leave them out, or plan again", summary=SUBJECT
+            )
         if call.business_key not in {None, stored_plan.business_key}:
-            raise _invalid_argument("business_key", "is not the one that was planned: leave it out, or plan again")
+            raise Invalid.field(
+                "business_key", "is not the one that was planned: leave it out, or plan again", summary=SUBJECT
+            )
         return stored_plan
 
     def _find_repeated(self, call: ActionCall) -> Outcome | None:
@@ -245,7 +252,3 @@ def _find_action(connector: Connector, action: str) -> Action:
     if action in actions:
         return actions[action]
     raise reasons.UNKNOWN_ACTION(action=action, names=", ".join(actions))
-
-
-def _invalid_argument(field: str, message: str) -> Invalid:
-    return Invalid(f"{field} {message}.", problems=[{"field": field, "message": message}])

@@ -16,7 +16,8 @@ from bizosaas_xero.host.storage.store import Store
 from bizosaas_xero.host.storage.tables import stamp
 from bizosaas_xero.host.sync import entity_tables
 from bizosaas_xero.host.sync.sink import Sink
-from bizosaas_xero.spec import EntityInfo, Invalid
+from bizosaas_xero.spec import EntityInfo
+from bizosaas_xero.spec.errors import SUBJECT, Invalid
 
 MAX_PAGE_ROWS = 500
 """Rows of one page at most."""
@@ -100,7 +101,7 @@ class RecordReader:
         info = connector.entity(entity)
         paths = _column_paths(info, wanted)
         if not 1 <= limit <= MAX_PAGE_ROWS:
-            raise _invalid_argument("limit", f"must be 1 to {MAX_PAGE_ROWS}")
+            raise Invalid.field("limit", f"must be 1 to {MAX_PAGE_ROWS}", summary=SUBJECT)
         c = entity_tables.EntityTable.for_entity(entity, None).table.c
         statement = (
             sa.select(c.key, c.record)
@@ -123,9 +124,7 @@ def _column_paths(info: EntityInfo | None, wanted: Sequence[str]) -> dict[str, s
     known = dict(info.columns) if info else {}
     unknown = [name for name in wanted if name not in known and name != "key"]
     if unknown:
-        raise _invalid_argument("columns", f"has no {', '.join(unknown)}; there are: key, {', '.join(known)}")
+        raise Invalid.field(
+            "columns", f"has no {', '.join(unknown)}; there are: key, {', '.join(known)}", summary=SUBJECT
+        )
     return {name: path for name, path in known.items() if not wanted or name in wanted}
-
-
-def _invalid_argument(field: str, message: str) -> Invalid:
-    return Invalid(f"{field} {message}.", problems=[{"field": field, "message": message}])

@@ -25,7 +25,7 @@ from bizosaas_xero.connector.actions.models import Money, Params, Result
 from bizosaas_xero.connector.actions.reports.days import ReportDay
 from bizosaas_xero.connector.actions.unreadable import Unreadable, describe_unreadable, list_unreadable
 from bizosaas_xero.connector.auth import scopes
-from bizosaas_xero.spec.errors import Invalid
+from bizosaas_xero.spec.errors import SUBJECT, Invalid
 
 MAX_TEXT_LENGTH = 2_000_000
 
@@ -181,7 +181,7 @@ def _period(params: ReconcileParams, statement: Statement) -> tuple[date, date]:
     outside = [line.number for line in statement.lines if not first <= line.date <= last]
     if outside or first == date.max:
         message = f"line {outside[0]} is not between {first} and {last}" if outside else "it has no lines"
-        raise Invalid(f"The statement is not valid: {message}.", problems=[{"field": "params", "message": message}])
+        raise Invalid.field("params", message, summary="The statement is not valid: {message}.")
     return first, last
 
 
@@ -199,16 +199,14 @@ def _find_account(books: Books, code_or_id: str | None, *, needed: bool) -> str 
         return matches[0]
     offered = ", ".join(sorted(f"{row.get('Code') or key} ({row.get('Name')})" for key, row in accounts.items()))
     complaint = f"must be the id or code of a bank account: {offered}"
-    raise Invalid(
-        f"params.bank_account {complaint}.", problems=[{"field": "params.bank_account", "message": complaint}]
-    )
+    raise Invalid.field("params.bank_account", complaint, summary=SUBJECT)
 
 
 def _currency(books: Books, account: Row, statement: Statement) -> str:
     currency = str(account.get("CurrencyCode") or books.base_currency)
     if statement.currency and statement.currency.upper() != currency:
         complaint = f"is in {statement.currency}, and the bank account in {currency}"
-        raise Invalid(f"params.ofx {complaint}.", problems=[{"field": "params.ofx", "message": complaint}])
+        raise Invalid.field("params.ofx", complaint, summary=SUBJECT)
     return currency
 
 

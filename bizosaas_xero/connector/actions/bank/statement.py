@@ -89,8 +89,7 @@ class Problems:
 
 def invalid_statement(name: str, message: str) -> Invalid:
     """Make the error for a statement that cannot be read."""
-    problem = {"field": f"params.{name}", "message": message}
-    return Invalid(f"params.{name} is not valid: {message}.", problems=[problem])
+    return Invalid.field(f"params.{name}", message, summary="{path} is not valid: {message}.")
 
 
 def from_lines(params: Sequence[LineParams]) -> Statement:

@@ -132,7 +132,7 @@ def _pieces(books: Books, first: date, last: date) -> list[tuple[date, date]]:
         first = end + timedelta(days=1)
     if len(found) > MOST_PIECES:
         complaint = f"spans {len(found)} financial years; at most {MOST_PIECES} are read at once"
-        raise Invalid(f"The period {complaint}.", problems=[{"field": "params.from_date", "message": complaint}])
+        raise Invalid.field("params.from_date", complaint, summary="The period {message}.")
     return found
 
 

@@ -27,7 +27,7 @@ from bizosaas_xero.connector.actions.reports.ageing import ZERO
 from bizosaas_xero.connector.actions.reports.open_items import PAYABLES, RECEIVABLES, Item, Side
 from bizosaas_xero.connector.actions.unreadable import describe_unreadable, list_unreadable
 from bizosaas_xero.connector.auth import scopes
-from bizosaas_xero.spec.errors import Invalid
+from bizosaas_xero.spec.errors import SUBJECT, Invalid
 
 COUNTED = (
     "Counted are approved documents only, less credit notes and overpayments that are not used up. Draft, "
@@ -44,7 +44,7 @@ def run(books: Books, params: AgedParams, side: Side) -> AgedResult:
     as_of = params.as_of or books.today
     if as_of > books.today:
         complaint = f"must not be after {books.today}, which is today for the organisation"
-        raise Invalid(f"params.as_of {complaint}.", problems=[{"field": "params.as_of", "message": complaint}])
+        raise Invalid.field("params.as_of", complaint, summary=SUBJECT)
     only = open_items.parse_contact_id(params.contact_id)
     opened = open_items.read_open_items(books, side, as_of, only)
     all_items = opened.items

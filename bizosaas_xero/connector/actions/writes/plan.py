@@ -30,6 +30,8 @@ MAX_NOTE_LENGTH = 2500
 
 _encode = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
 
+_MISSING = "{path} is missing: {message}."
+
 
 def encode_json(body: Any) -> bytes:
     """Encode a body as JSON: always the same bytes, amounts as numbers with their exact digits."""
@@ -69,11 +71,13 @@ class Write:
             Invalid: The control has no mode, or lacks a key that the mode needs.
         """
         if control.mode is None:
-            raise _missing("mode", "a write needs `plan`, `commit` or `run`")
+            raise Invalid.field("control.mode", "a write needs `plan`, `commit` or `run`", summary=_MISSING)
         if control.mode == "commit" and not control.plan_hash:
-            raise _missing("plan_hash", "`commit` needs the hash of the plan")
+            raise Invalid.field("control.plan_hash", "`commit` needs the hash of the plan", summary=_MISSING)
         if control.mode == "run" and not control.business_key:
-            raise _missing("business_key", "`run` needs it, so that a repeated call does not write twice")
+            raise Invalid.field(
+                "control.business_key", "`run` needs it, so that a repeated call does not write twice", summary=_MISSING
+            )
         key = control.business_key or control.plan_hash or ""
         return cls(
             organisation_id=organisation_id,
@@ -92,12 +96,6 @@ class Write:
         ending = f"{requester}{approver}.{key} [{self.mark}]"
         note = f"{text[: MAX_NOTE_LENGTH - len(ending)]}{ending}"
         return "".join(character for character in note if not is_control(character))
-
-
-def _missing(name: str, message: str) -> Invalid:
-    return Invalid(
-        f"control.{name} is missing: {message}.", problems=[{"field": f"control.{name}", "message": message}]
-    )
 
 
 @dataclass(frozen=True)
