@@ -24,6 +24,8 @@ class ChangingList:
         self.rows: dict[str, dict] = {}
         self.calls: list[httpx.Request] = []
         self.after_answer: Callable[[], None] = lambda: None
+        self.wrong_by = timedelta(0)
+        """How far the time that an answer says of itself is ahead of the rows' timestamps."""
         for _ in range(size):
             self.insert()
 
@@ -56,7 +58,7 @@ class ChangingList:
             rows = [r for r in rows if r["_stamp"] > bound or (self.inclusive and r["_stamp"] == bound)]
         page, size = int(query["page"]), int(query["pageSize"])
         body = {
-            "DateTimeUTC": _ms(self.now).replace("+0000", ""),
+            "DateTimeUTC": _ms(self.now + self.wrong_by).replace("+0000", ""),
             "pagination": {
                 "page": page,
                 "pageSize": size,

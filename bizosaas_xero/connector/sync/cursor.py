@@ -1,9 +1,9 @@
 """The cursor: a host stores it between runs, and only this connector interprets it.
 
 ``since`` is the time up to which all changes are read. ``checked_at`` is Xero's time at the start of the last complete
-read, ``full_at`` that of the last complete read of all records, ``read`` the position of an unfinished read,
-``set_apart`` the ids of rows that could not be decoded and are requested again. A list that Xero does not page has the
-``keys`` of its rows and a ``digest`` of its content instead.
+read and ``checked_here`` this machine's at the same moment, ``full_at`` that of the last complete read of all records,
+``read`` the position of an unfinished read, ``set_apart`` the ids of rows that could not be decoded and are requested
+again. A list that Xero does not page has the ``keys`` of its rows and a ``digest`` of its content instead.
 """
 
 from __future__ import annotations
@@ -29,14 +29,16 @@ class _Strict(BaseModel):
 class ReadPosition(_Strict):
     """The position of an unfinished read.
 
-    ``since`` is the lower bound that is sent (``None``: everything), ``started`` Xero's time at its start, ``newest``
-    the newest timestamp of its rows, ``page`` the next page of ``size`` rows, ``first_count`` and ``count`` the totals
-    that the first and the last accepted page announced, ``rows`` the number of rows read, repeated rows included.
+    ``since`` is the lower bound that is sent (``None``: everything), ``started`` Xero's time at its start and
+    ``started_here`` this machine's, ``newest`` the newest timestamp of its rows, ``page`` the next page of ``size``
+    rows, ``first_count`` and ``count`` the totals that the first and the last accepted page announced, ``rows`` the
+    number of rows read, repeated rows included.
     """
 
     kind: ReadKind
     since: ServerTime | None = None
     started: ServerTime | None = None
+    started_here: AwareDatetime | None = None
     newest: ServerTime | None = None
     page: int = Field(1, ge=1, le=10**9)
     size: int = Field(ge=1, le=1000)
@@ -54,6 +56,7 @@ class Cursor(_Strict):
     since: ServerTime | None = None
     full_at: ServerTime | None = None
     checked_at: ServerTime | None = None
+    checked_here: AwareDatetime | None = None
     read: ReadPosition | None = None
     set_apart: list[str] | None = None
     keys: list[str] | None = None

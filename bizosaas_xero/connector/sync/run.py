@@ -34,6 +34,9 @@ MAX_IDS_PER_FILTER = 15
 MAX_RECHECK_IDS = 300
 """Keys read by their ids in one run when Xero refuses the list of a re-check: 20 calls."""
 
+MAX_LAG = timedelta(days=30)
+"""A clock that was wrong by more than this makes a full read the simpler answer."""
+
 logger = logging.getLogger("bizosaas_xero.sync")
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -67,6 +70,7 @@ class SyncRun:
         self._now = now
         self._batches = 0
         self._clock_went_back = False
+        self._lag = timedelta(0)
         self._set_apart: dict[str, None] = {}
 
     def batches(self) -> Iterator[Batch]:
@@ -101,7 +105,7 @@ class SyncRun:
         elif full or self._clock_went_back or self._reread_is_due() or (unfinished and not unfinished.since):
             kind = "reread"
         else:
-            since = cursor.since - timedelta(seconds=self._settings.overlap)
+            since = cursor.since - timedelta(seconds=self._settings.overlap) - self._lag
             return ReadPosition(kind="incremental", since=since, size=self._settings.page_size)
         return ReadPosition(kind=kind, size=self._settings.page_size)
 
@@ -120,11 +124,14 @@ class SyncRun:
         for page in paging.read_pages(self._page_fetcher(reading), reading.page, reading.count, ahead):
             if reading.started is None:
                 self._check_clock(reading, page.server_time)
+            at = page.server_time
+            # A later page with an earlier time shows that the time before was ahead.
+            if at and (reading.started is None or at < reading.started):
+                reading = reading.model_copy(update={"started": at, "started_here": self._now()})
             records, rejected = self._decode_page(page, seen)
             self._log_page(page, reading.size, len(rejected))
             reading = reading.model_copy(
                 update={
-                    "started": reading.started or page.server_time,
                     "newest": _newest(reading.newest, records),
                     "page": page.number + 1,
                     "first_count": page.count if reading.first_count is None else reading.first_count,
@@ -199,6 +206,14 @@ class SyncRun:
         if at < max(reading.since, last_read):
             self._clock_went_back = True
             raise paging.RestartRead
+        if not self._cursor.checked_at or not self._cursor.checked_here:
+            return
+        # If less time passed at Xero than here, Xero's time of the last read was ahead by the difference, and `since`
+        # may be. (Or this machine's clock was set forward since: then some records are read again.)
+        lag = (self._now() - self._cursor.checked_here) - (at - self._cursor.checked_at)
+        if lag - self._lag > timedelta(seconds=self._settings.overlap):
+            self._lag, self._clock_went_back = lag, lag > MAX_LAG
+            raise paging.RestartRead
 
     def _page_fetcher(self, reading: ReadPosition) -> paging.FetchPage:
         params = {**self._entity.params, "order": f"{self._entity.order} ASC", "pageSize": str(reading.size)}
@@ -234,7 +249,13 @@ class SyncRun:
             since = self._bound(reading)
         full_at = cursor.full_at if reading.kind == "incremental" else started
         set_apart = list(self._set_apart)[:MAX_IDS_PER_FILTER] or None
-        return cursor.with_changes(since=since, checked_at=started, full_at=full_at, read=None, set_apart=set_apart)
+        checked_at, checked_here = reading.started, reading.started_here
+        if not checked_at:  # no response said what time it is at Xero
+            checked_at, checked_here = cursor.checked_at or cursor.since, cursor.checked_here
+        return cursor.with_changes(
+            since=since, checked_at=checked_at, checked_here=checked_here, full_at=full_at, read=None,
+            set_apart=set_apart,
+        )  # fmt: skip
 
     def _note_rejected(self, rejected: list[Rejected]) -> None:
         self._set_apart |= dict.fromkeys(row.key for row in rejected if row.key and _GUID.fullmatch(row.key))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 
 import httpx
 import pytest
+import time_machine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -91,6 +93,49 @@ def test_no_row_is_lost_or_stale(data, connect_list):
     host.sync()  # …and what changed behind it
     assert host.stored == shelf.versions()
     assert host.stats.complete is not False
+
+
+hours = st.floats(0, 12).map(lambda each: timedelta(hours=each))
+
+
+@settings(
+    max_examples=1000 if os.environ.get("HYPOTHESIS_PROFILE") == "search" else 150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data())
+def test_one_wrong_time_of_xero_loses_nothing_whatever_this_machines_clock_shows(data, connect_list):
+    """Xero's time is ahead in one read, this machine's clock is fast or slow, and the next read comes early or late."""
+    shelf = ChangingList(data.draw(st.integers(1, 9), "rows"))
+    connect_list(shelf)
+    host = Host({"page_size": data.draw(st.integers(1, 10), "page size"), "overlap": 60, "calls_per_minute": 0})
+    fast = data.draw(hours, "this machine is fast") - data.draw(hours, "this machine is slow")
+    runs = data.draw(st.integers(2, 5), "runs")
+    wrong = data.draw(st.integers(0, runs - 2), "wrong run")
+    for number in range(runs):
+        shelf.wrong_by = data.draw(hours, "wrong by") if number == wrong else timedelta(0)
+        with time_machine.travel(shelf.now + fast, tick=False):
+            host.sync()
+        pause = data.draw(hours, "pause").total_seconds() + 1
+        for share in data.draw(st.lists(st.floats(0.01, 0.5), max_size=2), "times of changes"):
+            shelf.tick(pause * share)
+            apply(shelf, data.draw(mutations.map(lambda drawn: [each for each in drawn if each[0] != "tick"])))
+            pause -= pause * share
+        shelf.tick(pause)
+    with time_machine.travel(shelf.now + fast, tick=False):
+        host.sync()
+    assert host.stored == shelf.versions()
+
+
+def test_a_clock_that_was_set_forward_costs_one_more_call(connect_list):
+    shelf = ChangingList(5)
+    connect_list(shelf)
+    host = Host({"calls_per_minute": 0})
+    for fast, calls in ((0, 1), (0, 1), (3600, 2), (3600, 1), (0, 1)):
+        shelf.tick(7200)
+        with time_machine.travel(shelf.now + timedelta(seconds=fast), tick=False):
+            host.sync()
+        assert (host.stats.calls, host.stats.complete) == (calls, True)
 
 
 def test_everything_is_read_again_after_a_week(connect_list):

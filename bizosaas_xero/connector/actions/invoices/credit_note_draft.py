@@ -16,7 +16,7 @@ from bizosaas_xero.connector.actions.invoices.items import apply_items
 from bizosaas_xero.connector.actions.invoices.lines import Line, PricedLine
 from bizosaas_xero.connector.actions.invoices.sales_document import NewStatus, SalesDocument
 from bizosaas_xero.connector.actions.models import WrittenParams
-from bizosaas_xero.connector.actions.writes import contact_lookup, dates, document_lookup
+from bizosaas_xero.connector.actions.writes import contact_lookup, dates, document_lookup, ledger_effect
 from bizosaas_xero.connector.actions.writes.plan import ZERO, Draft, Step
 from bizosaas_xero.spec.errors import Invalid
 
@@ -137,7 +137,7 @@ class CreditNoteDraft:
             self._check_invoice(self.invoice, on)
             currency = str(self.invoice.get("CurrencyCode") or books.base_currency)
             if currency != books.base_currency:
-                rate = self.invoice.get("CurrencyRate")  # at its own rate, crediting gains and loses nothing
+                rate = self.invoice.get("CurrencyRate")  # at its own rate, crediting gains and loses at most cents
             mode, priced = self._price_for_invoice(self.invoice, requested)
         else:
             currency = defaults.resolve_currency(books, row, params.currency)
@@ -246,13 +246,15 @@ class CreditNoteDraft:
         """Return it as the draft of a write."""
         document = self.document
         warnings = (*self.contact.warnings, *self.item_warnings, *self._warnings())
+        effect = document.postings(-1)
         after: tuple[Step, ...] = ()
         if self.applied and self.invoice:
+            effect += tuple(ledger_effect.allocation_postings(self.books, self.invoice, document.total, self.applied))
             after = (credit_notes.allocation_step(self.invoice["InvoiceID"], self.applied, document.date),)
         return Draft(
             steps=(self.step,),
             after=after,
-            effect=document.postings(-1),
+            effect=effect,
             warnings=warnings,
             undo=_undo(self.params),
             summary=credit_note_summary(document, self.number, self.applied, warnings),

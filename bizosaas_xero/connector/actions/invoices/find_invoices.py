@@ -11,7 +11,7 @@ from bizosaas_xero.connector.actions.books import Books, Row, date_filter, parse
 from bizosaas_xero.connector.actions.definition import ReadAction
 from bizosaas_xero.connector.actions.models import Money, Params, Result
 from bizosaas_xero.connector.actions.unreadable import Unreadable, list_unreadable
-from bizosaas_xero.connector.actions.writes.document_lookup import TYPES, document_reference
+from bizosaas_xero.connector.actions.writes.document_lookup import TYPES, document_reference, resolve_document
 from bizosaas_xero.connector.actions.writes.text import single_spaces
 from bizosaas_xero.connector.auth import scopes
 
@@ -135,8 +135,13 @@ class InvoiceResult(InvoiceItem):
 
 
 def get_invoice(books: Books, params: GetInvoiceParams) -> InvoiceResult:
-    """Return one invoice or bill."""
-    row = books.get("Invoices", single_spaces(params.invoice), "Invoice")
+    """Return one invoice or bill.
+
+    Raises:
+        Invalid: Several have this number, such as an invoice and a bill; the error names them.
+        NotFound: None has it.
+    """
+    row = resolve_document(books, params.invoice)
     return InvoiceResult(
         **_summary(books, row),
         subtotal=row.get("SubTotal"),

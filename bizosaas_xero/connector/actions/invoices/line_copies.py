@@ -9,7 +9,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from bizosaas_xero.connector.actions.books import Books, Row
-from bizosaas_xero.connector.actions.invoices import lines
 from bizosaas_xero.connector.actions.invoices.lines import Line, PricedLine
 from bizosaas_xero.connector.actions.money import round_to_cents
 from bizosaas_xero.connector.actions.typed_rows import unreadable_record
@@ -91,12 +90,17 @@ def document_postings(books: Books, document: Row, sign: int) -> tuple[dict[str,
     """
     control, side = _CONTROLS[document["Type"]]
     priced = price_document_lines(books, document)
-    rounding = document["Total"] - sum(lines.totals(priced), ZERO)
-    currency = str(document["CurrencyCode"])
-    rows = [*ledger_effect.invoice_postings(books, priced, control, sign * side, currency)]
-    if rounding:
-        rows += ledger_effect.transfer_postings(books, sign * side * rounding, control, "ROUNDING", currency)
-    return tuple(rows)
+    return tuple(
+        ledger_effect.line_postings(
+            books,
+            priced,
+            books.system_account(control),
+            sign * side,
+            str(document["CurrencyCode"]),
+            rate=document.get("CurrencyRate"),
+            total=document["Total"],
+        )
+    )
 
 
 def split_amount(books: Books, document: Row, amount: Decimal, description: str) -> list[Line]:

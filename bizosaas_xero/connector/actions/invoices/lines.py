@@ -188,6 +188,8 @@ def _resolve_tax_rate(books: Books, line: Line, account: Row, defaults: LineDefa
     rate = books.tax_rates.get(tax_type)
     if rate is None or rate.get("Status") not in {None, "ACTIVE"}:
         raise Invalid.field(field, f"no tax type is called {tax_type!r}; use one of {_tax_types(books)}")
+    if rate["EffectiveRate"] and books.organisation.get("PaysTax") is False:
+        raise Invalid.field(field, f"{tax_type} has tax, and this organisation is not registered for tax")
     if account.get("Class") == "REVENUE" and rate.get("CanApplyToRevenue") is False:
         raise Invalid.field(field, f"{tax_type} ({rate.get('Name')}) is not for sales; use one of {_tax_types(books)}")
     return rate

@@ -103,7 +103,8 @@ class SalesDocument:
         """Return what it posts: sign 1 for an invoice, -1 for a credit note; a draft posts nothing."""
         if not self.authorised:
             return ()
-        return tuple(ledger_effect.invoice_postings(self.books, self.lines, "DEBTORS", sign, self.currency))
+        control = self.books.system_account("DEBTORS")
+        return tuple(ledger_effect.line_postings(self.books, self.lines, control, sign, self.currency, rate=self.rate))
 
     def acts(self) -> list[str]:
         """Return what a policy may want a person to approve."""

@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import Field
 
 from bizosaas_xero.connector.actions.books import Books, Row, account_name
+from bizosaas_xero.connector.actions.invoices.lines import Line, PricedLine
 from bizosaas_xero.connector.actions.models import WrittenParams
 from bizosaas_xero.connector.actions.money import round_to_cents
 from bizosaas_xero.connector.actions.payments.find_payments import find_transaction_by_mark, transaction_url
@@ -82,6 +83,14 @@ class FeeAndOverpayment:
                     f"{account_name(self.account)} is not of the type BANK, and Xero records money "
                     "spent or received only on those",
                     "Pay into an account of the type BANK, or record this part as a journal in Xero.",
+                )
+        if self.surplus:
+            holder = self.books.get("Contacts", self.contact_id, "Contact")
+            if holder.get("ContactStatus") == "ARCHIVED":
+                raise Invalid.field(
+                    "params.on_surplus",
+                    f"{holder['Name']} is archived in Xero, which keeps no overpayment of an archived contact",
+                    "Restore the contact in Xero first.",
                 )
         if self.fee:
             _ = self.fee_account, self.tax_rate, self.processor
@@ -168,10 +177,15 @@ class FeeAndOverpayment:
     def effect(self) -> Iterator[dict[str, Any]]:
         """Yield the postings of the fee."""
         if self.fee:
-            net = self.fee.amount - self.fee_tax
-            yield from ledger_effect.spending_postings(
-                self.books, self.account, self.fee_account, net, self.fee_tax, self.tax_rate
+            line = PricedLine(
+                Line(description="Fee", unit_amount=self.fee.amount),
+                self.fee_account,
+                self.tax_rate,
+                self.fee.amount - self.fee_tax,
+                self.fee_tax,
             )
+            currency = str(self.account.get("CurrencyCode") or self.books.base_currency)
+            yield from ledger_effect.line_postings(self.books, [line], self.account, -1, currency, rate=self.rate)
 
     def undo_names(self) -> list[str]:
         """Return the names of the parts that delete_payment leaves."""

@@ -29,6 +29,7 @@ from bizosaas_xero.connector.actions.reports.aged_models import AgedParams, Aged
 from bizosaas_xero.connector.actions.reports.days import FIRST_DAY, LAST_DAY
 from bizosaas_xero.connector.actions.reports.open_items import PAYABLES, RECEIVABLES
 from bizosaas_xero.connector.actions.reports.pnl_models import PnlParams, PnlResult
+from bizosaas_xero.connector.actions.writes.document_lookup import resolve_document
 from bizosaas_xero.spec.errors import Invalid
 
 Basis = Literal["accrual", "cash"]
@@ -100,7 +101,7 @@ class Reader:
             raise _unknown_citation(
                 f"An invoice's figure is invoice:ID.FIELD with one of: {', '.join(INVOICE_FIELDS)}."
             )
-        row = self._books.get("Invoices", key, "Invoice")
+        row = resolve_document(self._books, key, field="ref")
         return Cited(row.get(INVOICE_FIELDS[field]) or _ZERO, str(row.get("CurrencyCode")))
 
     def _contact(self, rest: str) -> Cited:

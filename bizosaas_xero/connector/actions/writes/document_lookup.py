@@ -19,8 +19,10 @@ CANCELLED = frozenset({"VOIDED", "DELETED"})
 _MAX_SHOWN = 5
 
 
-def find_candidates(books: Books, key: str, kind: DocumentKind, field: str = "params.invoice") -> list[Row]:
-    """Return the documents that have this id or number; cancelled ones only if no other has it.
+def find_candidates(
+    books: Books, key: str, kind: DocumentKind | None = None, field: str = "params.invoice"
+) -> list[Row]:
+    """Return the documents of a kind, or of both, that have this id or number; cancelled ones only if no other has it.
 
     Raises:
         NotFound: No document has it.
@@ -32,7 +34,7 @@ def find_candidates(books: Books, key: str, kind: DocumentKind, field: str = "pa
             row = books.get("Invoices", parse_guid(key, field), "Invoice")
         except NotFound as error:
             raise _unknown_document(books, key, kind, field) from error
-        if row.get("Type") != TYPES[kind]:
+        if kind and row.get("Type") != TYPES[kind]:
             other = "bill" if kind == "invoice" else "invoice"
             raise Invalid.field(
                 field,
@@ -43,17 +45,20 @@ def find_candidates(books: Books, key: str, kind: DocumentKind, field: str = "pa
     rows = find_by_number(books, key, kind, field)
     if not rows:
         raise _unknown_document(books, key, kind, field)
-    return [row for row in rows if row.get("Status") not in CANCELLED] or rows[:1]
+    return [row for row in rows if row.get("Status") not in CANCELLED] or rows
 
 
-def find_by_number(books: Books, number: str, kind: DocumentKind, field: str = "params.invoice") -> list[Row]:
-    """Return the documents that have a number, cancelled ones too."""
-    query = {"where": f'Type=="{TYPES[kind]}" AND InvoiceNumber=={quote(single_spaces(number), field)}'}
+def find_by_number(
+    books: Books, number: str, kind: DocumentKind | None = None, field: str = "params.invoice"
+) -> list[Row]:
+    """Return the documents of a kind, or of both, that have a number, cancelled ones too."""
+    of_kind = f'Type=="{TYPES[kind]}" AND ' if kind else ""
+    query = {"where": f"{of_kind}InvoiceNumber=={quote(single_spaces(number), field)}"}
     return books.list_cached("Invoices", "Invoice", query, limit=_MAX_SHOWN + 1)
 
 
-def resolve_document(books: Books, key: str, kind: DocumentKind, field: str = "params.invoice") -> Row:
-    """Return the one document that has this id or number.
+def resolve_document(books: Books, key: str, kind: DocumentKind | None = None, field: str = "params.invoice") -> Row:
+    """Return the one document of a kind, or of both, that has this id or number.
 
     Raises:
         NotFound: No document has it.
@@ -63,12 +68,13 @@ def resolve_document(books: Books, key: str, kind: DocumentKind, field: str = "p
     if len(rows) == 1:
         return rows[0]
     names = [
+        f"{'' if kind else 'bill of ' if row.get('Type') == TYPES['bill'] else 'invoice to '}"
         f"{contact_name(row)}, {row.get('Date')}, {row.get('CurrencyCode')} "
         f"{row.get('Total')}, {str(row.get('Status')).lower()} ({row['InvoiceID']})"
         for row in rows[:_MAX_SHOWN]
     ]
     more = "; and more" if len(rows) > _MAX_SHOWN else ""
-    raise reasons.SEVERAL_DOCUMENTS.field(field, kind=kind, key=key, names="; ".join(names) + more)
+    raise reasons.SEVERAL_DOCUMENTS.field(field, kind=kind or "document", key=key, names="; ".join(names) + more)
 
 
 def document_number(row: Row) -> str:
@@ -100,12 +106,12 @@ def document_reference(books: Books, row: Row) -> dict[str, Any]:
     }
 
 
-def _unknown_document(books: Books, key: str, kind: DocumentKind, field: str) -> NotFound:
+def _unknown_document(books: Books, key: str, kind: DocumentKind | None, field: str) -> NotFound:
     if not _is_credit_note(books, key):
-        return reasons.UNKNOWN_DOCUMENT.field(field, kind=kind, key=key)
+        return reasons.UNKNOWN_DOCUMENT.field(field, kind=kind or "invoice or bill", key=key)
     return reasons.UNKNOWN_DOCUMENT.field(
         field,
-        f"this is a credit note, not {'an invoice' if kind == 'invoice' else 'a bill'}",
+        f"this is a credit note, not {'a bill' if kind == 'bill' else 'an invoice'}",
         message=f"{key!r} is a credit note.",
         remedy="Void or change credit notes in Xero.",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from bizosaas_xero.connector.actions.books import Books, Row, account_name
@@ -15,9 +16,13 @@ from bizosaas_xero.connector.actions.writes.plan import ONE, ZERO
 CONTROL_ACCOUNTS: dict[DocumentKind, str] = {"invoice": "DEBTORS", "bill": "CREDITORS"}
 
 
-def posting(account: Row | None, amount: Decimal, currency: str, **more: Any) -> dict[str, Any]:
-    """Return one line: a debit if the amount is positive, else a credit."""
+def posting(
+    account: Row | None, amount: Decimal, currency: str, base: Decimal | None = None, **more: Any
+) -> dict[str, Any]:
+    """Return one line: a debit if the amount is positive, else a credit; ``base`` is the amount in base currency."""
     side = "debit" if amount >= 0 else "credit"
+    if base is not None:
+        more["base_amount"] = base if amount >= 0 else -base
     return {
         "account": account_name(account),
         "account_id": account["AccountID"] if account else None,
@@ -27,49 +32,74 @@ def posting(account: Row | None, amount: Decimal, currency: str, **more: Any) ->
     }
 
 
-def invoice_postings(
-    books: Books, priced: Sequence[PricedLine], control: str, sign: int, currency: str
+def computed_by_xero(account: Row | None, what: str) -> dict[str, Any]:
+    """Return a line whose amount only Xero can know."""
+    return {
+        "account": account_name(account),
+        "account_id": account["AccountID"] if account else None,
+        "computed_by_xero": what,
+    }
+
+
+def line_postings(
+    books: Books,
+    priced: Sequence[PricedLine],
+    control: Row | None,
+    sign: int,
+    currency: str,
+    *,
+    rate: Decimal | None = None,
+    total: Decimal | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Yield the postings of a document when it is approved.
+    """Yield the postings of a document when it is approved, or of money spent.
+
+    With a known rate, a posting in a foreign currency has its ``base_amount``: each line and each tax type is
+    converted and rounded by itself, and what they differ from the converted total goes to the rounding account.
 
     Args:
         books: The organisation's books.
         priced: The document's lines.
-        control: Xero's name of the control account: DEBTORS or CREDITORS.
-        sign: 1 for an invoice, -1 for a credit note.
+        control: The account of its total: receivables, payables, or the bank account.
+        sign: 1 for an invoice, -1 for a credit note, a bill, or money spent.
         currency: The document's.
+        rate: The document's; ``None``: Xero takes the day's rate.
+        total: The document's, if it is not the sum of its lines: a person may have corrected it by a few cents.
     """
+    convert = partial(to_base_currency, rate=rate) if rate and currency != books.base_currency else None
     net, tax = totals(priced)
-    yield posting(books.system_account(control), sign * (net + tax), currency)
-    by_account: dict[str, Decimal] = {}
-    by_tax: dict[str, Decimal] = {}
-    accounts, rates = {}, {}
+    rounding = ZERO if total is None else total - net - tax
+    lines_of: dict[tuple[str, str], list[PricedLine]] = {}
     for line in priced:
-        account_id = line.account["AccountID"].lower()
-        accounts[account_id] = line.account
-        by_account[account_id] = by_account.get(account_id, ZERO) - sign * line.net
+        lines_of.setdefault(("", line.account["AccountID"].lower()), []).append(line)
+    for line in priced:
         if line.rate and line.tax:
-            tax_type = line.rate["TaxType"]
-            rates[tax_type] = line.rate
-            by_tax[tax_type] = by_tax.get(tax_type, ZERO) - sign * line.tax
-    for account_id, amount in by_account.items():
-        yield posting(accounts[account_id], amount, currency)
-    for tax_type, amount in by_tax.items():
-        yield _tax_posting(books, rates[tax_type], amount, currency)
+            lines_of.setdefault((line.rate["TaxType"], ""), []).append(line)
+
+    base_rest = convert(net + tax + rounding) if convert else None
+    yield posting(control, sign * (net + tax + rounding), currency, _times(sign, base_rest))
+    for (tax_type, _), lines in lines_of.items():
+        first, base = lines[0], None
+        amount = sum((line.tax if tax_type else line.net for line in lines), ZERO)
+        if convert and base_rest is not None:
+            base = convert(amount) if tax_type else sum((convert(line.net) for line in lines), ZERO)
+            base_rest -= base
+        account = books.system_account("GST") if tax_type else first.account
+        more = _tax_fields(first.rate) if tax_type and first.rate else {}
+        yield posting(account, -sign * amount, currency, _times(-sign, base), **more)
+    if rounding:
+        yield posting(books.system_account("ROUNDING"), -sign * rounding, currency, _times(-sign, base_rest))
+    elif base_rest:
+        yield posting(books.system_account("ROUNDING"), -sign * base_rest, books.base_currency)
+    elif currency != books.base_currency and not convert:
+        yield computed_by_xero(books.system_account("ROUNDING"), "cents of rounding into base currency, if any")
 
 
-def _tax_posting(books: Books, rate: Row, amount: Decimal, currency: str) -> dict[str, Any]:
-    return posting(
-        books.system_account("GST"), amount, currency, tax_type=rate["TaxType"], tax_rate=rate["EffectiveRate"]
-    )
+def _times(sign: int, amount: Decimal | None) -> Decimal | None:
+    return None if amount is None else sign * amount
 
 
-def transfer_postings(
-    books: Books, amount: Decimal, debited: str, credited: str, currency: str
-) -> Iterator[dict[str, Any]]:
-    """Yield the postings of a transfer between two of Xero's system accounts."""
-    yield posting(books.system_account(debited), amount, currency)
-    yield posting(books.system_account(credited), -amount, currency)
+def _tax_fields(rate: Row) -> dict[str, Any]:
+    return {"tax_type": rate["TaxType"], "tax_rate": rate["EffectiveRate"]}
 
 
 def payment_postings(
@@ -101,14 +131,10 @@ def payment_postings(
         yield posting(control, -direction * (amount + surplus), currency)
         if foreign:
             gains = books.system_account("REALISEDCURRENCYGAIN")
-            yield {
-                "account": account_name(gains),
-                "account_id": gains["AccountID"] if gains else None,
-                "computed_by_xero": "realised currency gain or loss, from the day's rate",
-            }
+            yield computed_by_xero(gains, "realised currency gain or loss, from the day's rate")
         return
     banked = to_base_currency(amount, rate)
-    carried = _carrying_amount(invoice, amount)
+    carried = _carrying_amount(invoice, invoice["AmountDue"], amount)
     banked_surplus, base = to_base_currency(surplus, rate), books.base_currency
     yield posting(account, direction * (banked + banked_surplus), base)
     yield posting(control, -direction * (carried + banked_surplus), base)
@@ -116,27 +142,23 @@ def payment_postings(
         yield posting(books.system_account("REALISEDCURRENCYGAIN"), direction * (carried - banked), base)
 
 
-def _carrying_amount(invoice: Row, amount: Decimal) -> Decimal:
-    """Return the book value, in base currency, of the part of the invoice that is paid."""
-    rate, due = invoice.get("CurrencyRate") or ONE, invoice["AmountDue"]
-    return to_base_currency(due, rate) - to_base_currency(due - amount, rate)
-
-
-def spending_postings(
-    books: Books, account: Row, cost_account: Row, net: Decimal, tax: Decimal, rate: Row | None
-) -> Iterator[dict[str, Any]]:
-    """Yield the postings of money spent from a bank account.
+def allocation_postings(books: Books, invoice: Row, credit: Decimal, amount: Decimal) -> Iterator[dict[str, Any]]:
+    """Yield what applying a new credit note to an invoice of the same rate posts: at most cents of rounding.
 
     Args:
         books: The organisation's books.
-        account: The bank account.
-        cost_account: The account of the cost.
-        net: The amount without tax.
-        tax: The tax on it.
-        rate: The tax rate's row.
+        invoice: The invoice before it.
+        credit: The total of the credit note.
+        amount: How much of it is applied.
     """
-    currency = str(account.get("CurrencyCode") or books.base_currency)
-    yield posting(cost_account, net, currency)
-    if tax and rate:
-        yield _tax_posting(books, rate, tax, currency)
-    yield posting(account, -(net + tax), currency)
+    difference = _carrying_amount(invoice, invoice["AmountDue"], amount) - _carrying_amount(invoice, credit, amount)
+    if difference:
+        base = books.base_currency
+        yield posting(books.system_account("DEBTORS"), -difference, base)
+        yield posting(books.system_account("REALISEDCURRENCYGAIN"), difference, base)
+
+
+def _carrying_amount(document: Row, open_amount: Decimal, amount: Decimal) -> Decimal:
+    """Return the book value, in base currency, of the part that is settled of what is open of a document."""
+    rate = document.get("CurrencyRate") or ONE
+    return to_base_currency(open_amount, rate) - to_base_currency(open_amount - amount, rate)

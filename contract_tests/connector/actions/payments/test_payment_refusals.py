@@ -215,4 +215,13 @@ def test_the_number_of_calls_is_as_described(uk_company, named_fee):
         "fee": {**named_fee, "contact": {"id": contact(uk_company, 3)["ContactID"]}},
     }
     more = {"invoice": invoice(uk_company)["InvoiceID"], "account": "090", **both}
-    assert uk_company.act(PAY, more, mode="run", business_key="m").calls <= 8 + 4 + 2  # and contact, tax rates
+    assert uk_company.act(PAY, more, mode="run", business_key="m").calls <= 8 + 4 + 3  # and two contacts, tax rates
+
+
+def test_a_surplus_of_an_archived_customer_is_refused_before_the_payment(uk_company):
+    sold = invoice(uk_company)
+    uk_company.store.edit("Contacts", sold["Contact"]["ContactID"], {"ContactStatus": "ARCHIVED"})
+    params = {"invoice": sold["InvoiceID"], "account": "090", "amount": "120"}
+    error = refused(uk_company, {**params, "on_surplus": "overpayment"})
+    assert error.problems[0]["field"] == "params.on_surplus"
+    assert "archived" in error.message

@@ -193,3 +193,42 @@ def test_xeros_own_warnings_are_in_the_result(uk_company, monkeypatch):
     assert result.status == "done"
     assert any(text in warning for warning in result.warnings)
     assert result.data["amount"] == Decimal("100.00")
+
+
+# ---------------------------------------------------------------- one number, several documents
+
+
+@pytest.fixture
+def namesakes(uk_company):
+    """An invoice and two bills with one number."""
+    kinds = ("ACCREC", "ACCPAY", "ACCPAY")
+    return [invoice(uk_company, f"{10 + n}.00", kind, InvoiceNumber="2026-7") for n, kind in enumerate(kinds)]
+
+
+def test_a_number_of_an_invoice_and_of_bills_is_read_by_no_one_of_them(uk_company, namesakes):
+    with pytest.raises(ConnectorError) as caught:
+        uk_company.act("get_invoice", {"invoice": "2026-7"})
+    assert (caught.value.code, caught.value.reason) == ("invalid", "several_documents")
+    for row in namesakes:
+        assert row["InvoiceID"] in caught.value.message
+        assert uk_company.act("get_invoice", {"invoice": row["InvoiceID"]}).data["total"] == Decimal(str(row["Total"]))
+    assert caught.value.message.count("bill of ") == 2
+    assert caught.value.message.count("invoice to ") == 1
+
+
+def test_a_figure_cited_by_an_ambiguous_number_is_not_supported(uk_company, namesakes):
+    text = "The invoice is over GBP 10.00 [invoice:2026-7.total]."
+    result = uk_company.act("verify_figures", {"text": text}).data
+    assert result["ok"] is False
+    assert "ambiguous" in str(result)
+    text = text.replace("2026-7", namesakes[0]["InvoiceID"])
+    assert uk_company.act("verify_figures", {"text": text}).data["ok"] is True
+
+
+def test_of_several_documents_that_are_all_cancelled_none_is_picked(uk_company, namesakes):
+    for row in namesakes[1:]:
+        write(uk_company, "POST", f"Invoices/{row['InvoiceID']}", {"InvoiceID": row["InvoiceID"], "Status": "VOIDED"})
+    assert uk_company.act("get_invoice", {"invoice": "2026-7"}).data["invoice_id"] == namesakes[0]["InvoiceID"]
+    with pytest.raises(ConnectorError) as caught:
+        uk_company.plan("void_invoice", {"invoice": "2026-7", "kind": "bill"})
+    assert caught.value.reason == "several_documents"
