@@ -104,7 +104,7 @@ def test_an_account_that_cannot_be_read_does_not_stop_other_reads():
 
 
 def test_a_single_document_that_cannot_be_read_is_refused_for_good_with_its_name():
-    books = canned_books(**{"Invoices/INV-2": [invoice("INV-2", "50.00", DueDate="soon")]})
+    books = canned_books(Invoices=[invoice("INV-2", "50.00", DueDate="soon")])
     with pytest.raises(Exception, match=r"INV-2.*DueDate.*soon") as caught:
         find_invoices.get_invoice(books, find_invoices.GetInvoiceParams(invoice="INV-2"))
     assert (caught.value.code, caught.value.recovery, caught.value.reason) == ("invalid", "fix", "unreadable_record")
