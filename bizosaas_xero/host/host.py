@@ -178,7 +178,7 @@ def open_host(
     folder = home or home_folder(environ)
     clock = now
     now = now or (lambda: datetime.now(UTC))
-    database = Database(database_url(folder, environ))
+    database = Database(database_url(folder, environ), now=clock)
     with ExitStack() as undo:  # a host that cannot be opened leaves no database open
         undo.callback(database.close)
         store = Store(database, folder, now=now, environ=environ)
@@ -186,7 +186,7 @@ def open_host(
     connectors = report or discover()
     events = Events(database, now=now)
     sink = Sink(database, events, now=now)
-    leases = Leases(database, now=clock, sleep=sleep)
+    leases = Leases(database, sleep=sleep)
     grants = Grants(store, now=now, sleep=sleep, environ=environ)
     webhooks = OutgoingWebhooks(store, leases, now=now)
     runner = Runner(store, sink, grants, connectors, leases, now=now, sleep=sleep, chance=chance)

@@ -11,6 +11,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx
@@ -208,7 +209,8 @@ def test_doctor_says_what_is_wrong_and_what_to_do(in_process_person):
     with open_host(person.home, environ={}) as host:
         kept = host.store.connections()[0]
         held = host.store.grant("xero", kept.identity)
-        host.store.replace_grant(held, held.grant.model_copy(update={"expires_at": held.grant.obtained_at}))
+        ended = held.grant.model_copy(update={"expires_at": held.grant.obtained_at})
+        host.store.edit_grant("xero", kept.identity, lambda stored, _now: replace(stored, grant=ended))
     told = person.json("doctor", code=3)
     wrong = {item["part"]: item for item in told["findings"] if item["level"] == "problem"}
     assert "sign-in" in wrong or "organisation" in wrong

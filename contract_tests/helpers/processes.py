@@ -12,7 +12,8 @@ import stamina
 
 import bizosaas_xero.plugin  # noqa: F401 (loaded once, in the fork server)
 from bizosaas_xero.host import Host, discover, open_host
-from bizosaas_xero.host.connections import grants
+from bizosaas_xero.host.connections import refresh
+from bizosaas_xero.host.storage import ownership
 from bizosaas_xero.spec import App, ConnectorError
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -20,9 +21,11 @@ CONTEXT.set_forkserver_preload(["contract_tests.helpers.processes"])
 
 
 def opened(home: Any, environ: dict[str, str], ahead: float = 0.0, **given: Any) -> Host:
-    """Open the host with the real connector; its clock is ``ahead`` by this number of seconds."""
+    """Open the host with the real connector; its clock is ``ahead`` by these seconds, the database's is not."""
     now = lambda: datetime.now(UTC) + timedelta(seconds=ahead)  # noqa: E731
-    return open_host(home, report=discover(["xero"]), environ=environ, now=now, **given)
+    host = open_host(home, report=discover(["xero"]), environ=environ, now=now, **given)
+    host.database.clock = None
+    return host
 
 
 def connect(host: Host, box: Any, **settings: Any) -> str:
@@ -42,7 +45,8 @@ def need_grant(
     answers: Any, home: Any, environ: dict[str, str], identity: str, ahead: float, lease: float = 90
 ) -> None:
     """Ask for a grant that will last, and answer with its version and token. The lease is in seconds."""
-    grants.POLL_SECONDS, grants.LEASE_DURATION = 0.05, timedelta(seconds=lease)
+    refresh.POLL_SECONDS, ownership.LEASE_DURATION = 0.05, timedelta(seconds=lease)
+    ownership.HEARTBEAT_INTERVAL = ownership.LEASE_DURATION / 4.5
     with stamina.set_testing(True, attempts=3), opened(home, environ, ahead) as host:
         try:
             held = host.grants.get_valid(host.report.connector("xero"), identity)

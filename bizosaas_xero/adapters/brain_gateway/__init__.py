@@ -22,9 +22,9 @@ from bizosaas_xero.host.plugins.discovery import DiscoveryEntry, DiscoveryReport
 __all__ = [
     "ApprovalRequest",
     "Approve",
+    "KeyValueStore",
     "MemoryStore",
     "Registration",
-    "Store",
     "WebhookReceiver",
     "register_connectors",
 ]

@@ -12,8 +12,8 @@ from bizosaas_xero.adapters.brain_gateway import reasons
 from bizosaas_xero.adapters.brain_gateway.config import ApprovalRequest
 from bizosaas_xero.adapters.brain_gateway.grants import TenantAccess
 from bizosaas_xero.adapters.brain_gateway.idempotency import WriteClaims, WriteIntent
-from bizosaas_xero.adapters.brain_gateway.refresh import TenantConnection
 from bizosaas_xero.adapters.brain_gateway.stores import Key
+from bizosaas_xero.adapters.brain_gateway.tenant import TenantConnection
 from bizosaas_xero.spec import Action, ActionResult
 from bizosaas_xero.spec.errors import SUBJECT, Invalid
 
@@ -34,7 +34,7 @@ class GatewayActions:
     def __init__(self, access: TenantAccess) -> None:
         self._access = access
         self._config = access.config
-        self._writes = WriteClaims(access.config)
+        self._writes = WriteClaims(access.config.store)
 
     def actions(self) -> dict[str, Action]:
         """Return the connector's actions by name."""
@@ -115,7 +115,7 @@ class GatewayActions:
             "business_key": write.business_key,
             "approver": self._approver(write, known.value, str(plan_hash)),
         }
-        with self._writes.claim(write, planned) as finish:
+        with self._writes.claim(write, planned, str(plan_hash)) as finish:
             result = self._ask(write, planned, control)
             finish(result)
         return _to_payload(result)

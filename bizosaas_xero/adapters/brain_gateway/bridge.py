@@ -12,9 +12,9 @@ from bizosaas_xero.adapters.brain_gateway.actions import CONTROL_KEYS, GatewayAc
 from bizosaas_xero.adapters.brain_gateway.config import REFERENCE, BridgeConfig, require_tenant
 from bizosaas_xero.adapters.brain_gateway.consent import ConsentFlow
 from bizosaas_xero.adapters.brain_gateway.grants import TenantAccess
-from bizosaas_xero.adapters.brain_gateway.refresh import TenantConnection
 from bizosaas_xero.adapters.brain_gateway.stores import delete_value, update_value
 from bizosaas_xero.adapters.brain_gateway.sync import PageReader
+from bizosaas_xero.adapters.brain_gateway.tenant import TenantConnection
 from bizosaas_xero.host.plugins.connector import Connector
 from bizosaas_xero.spec import (
     AuthExpired,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -69,11 +67,6 @@ class BridgeConfig:
         """Return the settings of one connector for one tenant."""
         given = self.settings.get(connector, {})
         return dict(given(tenant) if callable(given) else given)
-
-
-def new_owner() -> str:
-    """Name one piece of work of this process."""
-    return f"{os.getpid()}:{secrets.token_hex(8)}"
 
 
 def require_tenant(tenant_id: object) -> str:

@@ -62,10 +62,8 @@ class ConsentFlow:
         }
 
         def edit(value: dict[str, Any] | None) -> dict[str, Any]:
-            heartbeat_of = {name: each for name, each in (value or {}).items() if _parse_time(each["expires_at"]) > now}
-            newest = sorted(heartbeat_of.items(), key=lambda item: str(item[1]["expires_at"]))[
-                1 - MAX_PENDING_CONSENTS :
-            ]
+            waiting = {name: each for name, each in (value or {}).items() if _parse_time(each["expires_at"]) > now}
+            newest = sorted(waiting.items(), key=lambda item: str(item[1]["expires_at"]))[1 - MAX_PENDING_CONSENTS :]
             return {**dict(newest), _hash(nonce): kept}
 
         update_value(self._config.store, self._key(tenant), edit)
@@ -96,15 +94,17 @@ class ConsentFlow:
 
     def _take(self, tenant: str, nonce: str, redirect_uri: str) -> str:
         """Return the secret of a consent and forget it; of two who ask at once, one gets it."""
-        key, name = self._key(tenant), _hash(nonce)
-        while True:
-            kept = self._config.store.read(key)
-            found = kept.value.get(name) if kept else None
-            if kept is None or found is None or _parse_time(found["expires_at"]) <= self._config.now():
+        found: dict[str, Any] = {}
+
+        def take(value: dict[str, Any] | None) -> dict[str, Any]:
+            rest = dict(value or {})
+            found.clear()
+            found.update(rest.pop(_hash(nonce), {}))
+            if not found or _parse_time(found["expires_at"]) <= self._config.now():
                 raise _unknown_state_error()
-            rest = {other: each for other, each in kept.value.items() if other != name}
-            if self._config.store.write(key, rest, kept.version):
-                break
+            return rest
+
+        update_value(self._config.store, self._key(tenant), take)
         if found["redirect_uri"] != redirect_uri:
             raise Invalid.field("redirect_uri", "is not the one with which this sign-in was begun", summary=SUBJECT)
         return str(found["pending"])

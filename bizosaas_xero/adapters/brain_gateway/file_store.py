@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from bizosaas_xero.adapters.brain_gateway import reasons
-from bizosaas_xero.adapters.brain_gateway.stores import Key, VersionedValue, encode_key, new_version
+from bizosaas_xero.adapters.brain_gateway.stores import BaseStore, Key, key_id, new_version
 from bizosaas_xero.host.storage.crypto import Keyring
 from bizosaas_xero.host.storage.paths import FILE_MODE, prepare_folder
 
 
-class FileStore:
+class FileStore(BaseStore):
     """Keeps values in a folder, for any number of processes of one machine.
 
     Args:
@@ -39,43 +37,46 @@ class FileStore:
         prepare_folder(self._folder)
         self._keys = Keyring.open(self._folder, environ, create=True)
 
-    def read(self, key: Key) -> VersionedValue | None:
-        """See :class:`~bizosaas_xero.adapters.brain_gateway.stores.Store`."""
+    def _load(self, key: Key) -> tuple[str, str] | None:
         with _translate_errors(self._folder):
             try:
                 sealed = self._path(key).read_text(encoding="ascii")
             except FileNotFoundError:
                 return None
         content = json.loads(self._keys.decrypt(sealed))
-        return VersionedValue(content["value"], content["version"])
+        return json.dumps(content["value"]), content["version"]
 
-    def write(self, key: Key, value: Mapping[str, Any], version: str | None) -> bool:
-        """See :class:`~bizosaas_xero.adapters.brain_gateway.stores.Store`."""
-        content = {"key": key, "version": new_version(), "value": dict(value)}
-        sealed = self._keys.encrypt(json.dumps(content)).encode("ascii")
+    def _swap(self, key: Key, text: str | None, version: str | None) -> bool:
         with self._file_lock():
-            kept = self.read(key)
-            if (kept.version if kept else None) != version:
+            kept = self._load(key)
+            if (kept[1] if kept else None) != version:
                 return False
-            draft = self._folder / f".{secrets.token_hex(8)}"
-            try:
-                with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb") as file:
-                    file.write(sealed)
-                    file.flush()
-                    os.fsync(file.fileno())
-                draft.replace(self._path(key))
-            finally:
-                draft.unlink(missing_ok=True)
+            if text is None:
+                self._path(key).unlink()
+            else:
+                content = {"key": key, "version": new_version(), "value": json.loads(text)}
+                self._replace_file(self._path(key), self._keys.encrypt(json.dumps(content)).encode("ascii"))
+            self._sync_folder()
         return True
 
-    def remove(self, key: Key, version: str) -> bool:
-        """See :class:`~bizosaas_xero.adapters.brain_gateway.stores.Store`."""
-        with self._file_lock():
-            kept = self.read(key)
-            if kept is None or kept.version != version:
-                return False
-            self._path(key).unlink()
-        return True
+    def _replace_file(self, path: Path, content: bytes) -> None:
+        draft = self._folder / f".{secrets.token_hex(8)}"
+        try:
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def _sync_folder(self) -> None:
+        """Make a new or removed name durable: the file's own sync does not."""
+        handle = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
     @contextmanager
     def _file_lock(self) -> Iterator[None]:
@@ -88,7 +89,7 @@ class FileStore:
                 os.close(handle)
 
     def _path(self, key: Key) -> Path:
-        return self._folder / f"{hashlib.sha256(encode_key(key).encode()).hexdigest()}.sealed"
+        return self._folder / f"{key_id(key)}.sealed"
 
     def __repr__(self) -> str:
         return f"FileStore({str(self._folder)!r})"

@@ -9,13 +9,15 @@ from typing import Any, TypeVar
 
 from bizosaas_xero.adapters.brain_gateway import reasons
 from bizosaas_xero.adapters.brain_gateway.config import REFERENCE, BridgeConfig
-from bizosaas_xero.adapters.brain_gateway.refresh import GrantRefresher, TenantConnection
 from bizosaas_xero.adapters.brain_gateway.stores import Key, update_value
+from bizosaas_xero.adapters.brain_gateway.tenant import TenantConnection, TenantGrant
+from bizosaas_xero.host.connections.refresh import GrantRefresher
 from bizosaas_xero.host.plugins.connector import Connector
 from bizosaas_xero.spec import (
     App,
     AuthResult,
     ConnectorError,
+    Grant,
     Organisation,
     ReconnectRequired,
     parse,
@@ -24,6 +26,10 @@ from bizosaas_xero.spec import (
 T = TypeVar("T")
 
 APP_FIELDS = ("client_id", "client_secret", "redirect_uri", "kind", "scopes")
+
+
+MAX_WAIT_SECONDS = 20.0
+"""Seconds that a request waits for another's renewal before it says so."""
 
 
 class TenantAccess:
@@ -37,7 +43,6 @@ class TenantAccess:
     def __init__(self, connector: Connector, config: BridgeConfig) -> None:
         self.connector = connector
         self.config = config
-        self._refresher = GrantRefresher(self)
 
     # ------------------------------------------------------------ apps
 
@@ -186,7 +191,31 @@ class TenantAccess:
             organisation_id: Which of its books.
             refused: The access token that was refused although its time is not over.
         """
-        return self._connection(tenant, organisation_id, self._refresher.get_valid(tenant, refused))
+        return self._connection(tenant, organisation_id, self.get_valid(tenant, refused))
+
+    def get_valid(self, tenant: str, refused: str | None = None) -> dict[str, Any]:
+        """Return the tenant's grant in its JSON form, renewed if its end is near.
+
+        Args:
+            tenant: Whose.
+            refused: The access token that was refused although its time is not over.
+
+        Raises:
+            ReconnectRequired: if the grant is gone.
+            Unavailable: if another process renews, and does not finish.
+            ConnectorError: any other of ``auth``.
+        """
+
+        def refresh(grant: Grant) -> Grant:
+            fresh = self.auth(tenant, {"step": "refresh", "grant": grant.model_dump(mode="json")}).grant
+            if fresh is None:
+                raise self.connector.failure("refresh gave no grant")
+            return fresh
+
+        config = self.config
+        slot = TenantGrant(config.store, self.key("grant", tenant))
+        refresher = GrantRefresher(slot, refresh, reasons.REFRESH_RUNNING, MAX_WAIT_SECONDS, config.now, config.sleep)
+        return refresher.get_valid(refused).grant.model_dump(mode="json")
 
     def _connection(self, tenant: str, organisation_id: str, grant: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -200,7 +229,7 @@ class TenantAccess:
     def _with_valid_token(self, tenant: str, work: Callable[[dict[str, Any]], T]) -> T:
         refused: str | None = None
         while True:
-            grant = self._refresher.get_valid(tenant, refused)
+            grant = self.get_valid(tenant, refused)
             try:
                 return work(grant)
             except ConnectorError as error:

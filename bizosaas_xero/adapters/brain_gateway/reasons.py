@@ -139,15 +139,3 @@ NOT_APPROVED = Reason(
 )
 PLAN_UNKNOWN = Reason("plan_unknown", Conflict, "No such plan was made here, or it is too old.")
 OTHER_PLAN = Reason("other_plan", Conflict, "The plan is of another action, organisation, business key or parameters.")
-BUSINESS_KEY_REUSED = Reason(
-    "business_key_reused",
-    Conflict,
-    "The business key {key!r} was used for another {action} before.",
-    "If this is another write, give it a business key of its own.",
-)
-IN_PROGRESS = Reason(
-    "in_progress",
-    Conflict,
-    "Another process is already executing this {action}.",
-    "Ask again in some seconds, with the same business key: it is done once.",
-)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
 from bizosaas_xero.adapters.brain_gateway import reasons
-from bizosaas_xero.adapters.brain_gateway.stores import Key, VersionedValue, encode_key, new_version
+from bizosaas_xero.adapters.brain_gateway.stores import BaseStore, Key, key_id, new_version
 from bizosaas_xero.host.storage.crypto import VARIABLE, Keyring
+from bizosaas_xero.host.storage.database import find_dialect
 
 TABLE = sa.Table(
     "bizosaas_bridge",
@@ -29,11 +27,12 @@ TABLE = sa.Table(
 """``id`` is a hash of the key, so that the table does not reveal which tenant has connected what."""
 
 
-class SqlStore:
+class SqlStore(BaseStore):
     """Keeps values in the table ``bizosaas_bridge``, for any number of processes and machines.
 
     Args:
-        engine: A synchronous engine; the bridge calls it in threads.
+        engine: A synchronous engine; the bridge calls it in threads. Of SQLite and PostgreSQL, leases go by the
+            database's clock and commits are made durable; of others, by this machine's, as the server is set up.
         environ: Where ``BIZOSAAS_SECRET_KEY`` is looked up. It must be set: a key file
             would differ from machine to machine.
 
@@ -47,6 +46,7 @@ class SqlStore:
             raise reasons.SECRET_KEY_MISSING(variable=VARIABLE)
         self._keys = Keyring.open(Path(), environ, create=False)
         self._engine = engine
+        self._dialect = find_dialect(engine)
         with _translate_errors():
             try:
                 TABLE.create(engine, checkfirst=True)
@@ -54,47 +54,46 @@ class SqlStore:
                 if not sa.inspect(engine).has_table(TABLE.name):  # another process may have been first
                     raise
 
-    def read(self, key: Key) -> VersionedValue | None:
-        """See :class:`~bizosaas_xero.adapters.brain_gateway.stores.Store`."""
-        wanted = sa.select(TABLE.c.payload, TABLE.c.version).where(TABLE.c.id == _row_id(key))
+    def _load(self, key: Key) -> tuple[str, str] | None:
+        wanted = sa.select(TABLE.c.payload, TABLE.c.version).where(TABLE.c.id == key_id(key))
         with _translate_errors(), self._engine.connect() as connection:
             row = connection.execute(wanted).one_or_none()
-        return VersionedValue(json.loads(self._keys.decrypt(row.payload)), row.version) if row else None
+        return (self._keys.decrypt(row.payload), row.version) if row else None
 
-    def write(self, key: Key, value: Mapping[str, Any], version: str | None) -> bool:
-        """See :class:`~bizosaas_xero.adapters.brain_gateway.stores.Store`."""
+    def _swap(self, key: Key, text: str | None, version: str | None) -> bool:
+        same = (TABLE.c.id == key_id(key), TABLE.c.version == version)
         values = {
             "version": new_version(),
-            "payload": self._keys.encrypt(json.dumps(value)),
+            "payload": text and self._keys.encrypt(text),
             "changed_at": datetime.now(UTC),
         }
+        if text is None:
+            return self._execute(sa.delete(TABLE).where(*same))
         if version is None:
-            return self._insert(sa.insert(TABLE).values(id=_row_id(key), kind=key[0], **values))
-        same = (TABLE.c.id == _row_id(key), TABLE.c.version == version)
-        with _translate_errors(), self._engine.begin() as connection:
-            return connection.execute(sa.update(TABLE).where(*same).values(values)).rowcount == 1
+            return self._execute(sa.insert(TABLE).values(id=key_id(key), kind=key[0], **values))
+        return self._execute(sa.update(TABLE).where(*same).values(values))
 
-    def remove(self, key: Key, version: str) -> bool:
-        """See :class:`~bizosaas_xero.adapters.brain_gateway.stores.Store`."""
-        same = (TABLE.c.id == _row_id(key), TABLE.c.version == version)
-        with _translate_errors(), self._engine.begin() as connection:
-            return connection.execute(sa.delete(TABLE).where(*same)).rowcount == 1
+    def now(self) -> datetime:
+        """See :class:`~bizosaas_xero.adapters.brain_gateway.stores.KeyValueStore`."""
+        if self._dialect is None:
+            return super().now()
+        with _translate_errors(), self._engine.connect() as connection:
+            return self._dialect.now(connection)
 
-    def _insert(self, statement: sa.Insert) -> bool:
+    def _execute(self, statement: sa.Insert | sa.Update | sa.Delete) -> bool:
+        """Return whether a row was changed; an insert finds one that is there already."""
         with _translate_errors():
             try:
                 with self._engine.begin() as connection:
-                    connection.execute(statement)
+                    if self._dialect is not None:
+                        self._dialect.make_durable(connection)
+                    done = connection.execute(statement)
+                    return isinstance(statement, sa.Insert) or done.rowcount == 1
             except sa.exc.IntegrityError:
                 return False
-        return True
 
     def __repr__(self) -> str:
         return f"SqlStore({self._engine.url.render_as_string(hide_password=True)!r})"
-
-
-def _row_id(key: Key) -> str:
-    return hashlib.sha256(encode_key(key).encode()).hexdigest()
 
 
 @contextmanager

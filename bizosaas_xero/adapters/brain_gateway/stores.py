@@ -1,7 +1,7 @@
 """Where the bridge keeps grants, consents under way, cursors, plans and writes: a small port.
 
 The host makes a new connector for each request, so nothing of value may live in one. All state is behind
-three methods, and each change is a compare-and-set: that alone makes refreshes and writes single across
+four methods, and each change is a compare-and-set: that alone makes refreshes and writes single across
 processes. Forms: :class:`MemoryStore` here, for tests and a single process;
 :class:`~bizosaas_xero.adapters.brain_gateway.file_store.FileStore` and
 :class:`~bizosaas_xero.adapters.brain_gateway.sql_store.SqlStore`, which encrypt what they write.
@@ -10,32 +10,22 @@ processes. Forms: :class:`MemoryStore` here, for tests and a single process;
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
-import logging
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from datetime import timedelta
+from datetime import UTC, datetime
 from threading import Lock
 from typing import Any, NamedTuple, Protocol
 
 from bizosaas_xero.adapters.brain_gateway import reasons
-from bizosaas_xero.host.storage.heartbeat import heartbeat
-from bizosaas_xero.spec import Unavailable
 
 Key = tuple[str, ...]
 """What a value is about: its kind, the tenant, the connector, and more where one kind has many."""
 
 MAX_ATTEMPTS = 50
 """How often a compare-and-set is retried after a concurrent change."""
-
-LEASE_DURATION = timedelta(seconds=90)
-"""How long a lease lasts without a heartbeat; then another process takes over."""
-
-HEARTBEAT_INTERVAL = LEASE_DURATION / 3
-"""The time between two heartbeats."""
-
-log = logging.getLogger(__name__)
 
 
 class VersionedValue(NamedTuple):
@@ -46,7 +36,11 @@ class VersionedValue(NamedTuple):
 
 
 class KeyValueStore(Protocol):
-    """Keeps JSON values. Every method may be called from any thread and process at the same time."""
+    """Keeps JSON values. Every method may be called from any thread and process at the same time.
+
+    What was written or removed survives a power cut once the method has returned: a rotated token and a claim on a
+    write are used only after that.
+    """
 
     def read(self, key: Key) -> VersionedValue | None:
         """Return what is kept; ``None`` if nothing is."""
@@ -61,15 +55,18 @@ class KeyValueStore(Protocol):
     def remove(self, key: Key, version: str) -> bool:
         """Forget a value if it is still of this version; false if it is not."""
 
+    def now(self) -> datetime:
+        """Return the time by the clock that all processes of this store share: leases end by it."""
+
 
 def new_version() -> str:
     """Return a mark that was never used: a value that was removed and made again is another one."""
     return secrets.token_hex(8)
 
 
-def encode_key(key: Key) -> str:
-    """Write a key so that no two keys look alike, whatever a tenant is called."""
-    return json.dumps(key, ensure_ascii=True)
+def key_id(key: Key) -> str:
+    """Return a hash of a key: no two keys look alike, whatever a tenant is called, and none reveals its tenant."""
+    return hashlib.sha256(json.dumps(key, ensure_ascii=True).encode()).hexdigest()
 
 
 def update_value(
@@ -80,8 +77,8 @@ def update_value(
     Args:
         store: Where.
         key: Of the value.
-        edit: Is given the value as it is (``None``: there is none) and returns the new one, or ``None`` to
-            leave it. It may be called several times.
+        edit: Is given the value as it is (``None``: there is none) and returns the new one: the same object to leave
+            it, ``None`` to remove it. It may be called several times.
 
     Returns:
         What is kept now.
@@ -91,70 +88,81 @@ def update_value(
     """
     for _ in range(MAX_ATTEMPTS):
         kept = store.read(key)
-        edited = edit(copy.deepcopy(kept.value) if kept else None)
+        before = copy.deepcopy(kept.value) if kept else None
+        edited = edit(before)
+        if edited is before:
+            return before
         if edited is None:
-            return kept.value if kept else None
-        if store.write(key, edited, kept.version if kept else None):
+            if kept is None or store.remove(key, kept.version):
+                return None
+        elif store.write(key, edited, kept.version if kept else None):
             return edited
     raise reasons.STORE_BUSY()
 
 
-def heartbeat_of(
-    store: KeyValueStore, key: Key, edit: Callable[[dict[str, Any] | None], dict[str, Any] | None]
-) -> AbstractContextManager[None]:
-    """Send heartbeats until the block ends, so that no other process takes the lease over.
-
-    Args:
-        store: Where.
-        key: Of the value that has the lease.
-        edit: Makes the lease longer, as in :func:`change`; leaves it if it is another's by now.
-    """
-
-    def sign() -> None:
-        try:
-            update_value(store, key, edit)
-        except Unavailable as error:  # one may fail: the lease lasts for three
-            log.debug("heartbeat failed: %s", error.reason)
-
-    return heartbeat(sign, HEARTBEAT_INTERVAL, "bridge-lease")
-
-
 def delete_value(store: KeyValueStore, key: Key) -> None:
     """Forget a value, whatever it is by now."""
-    while (kept := store.read(key)) is not None:
-        if store.remove(key, kept.version):
-            return
+    update_value(store, key, lambda _: None)
 
 
-class MemoryStore:
-    """Keeps values for as long as this process lives: for tests, and for a host that runs once."""
-
-    def __init__(self) -> None:
-        self._kept: dict[str, tuple[str, str]] = {}
-        self._lock = Lock()
+class BaseStore(ABC):
+    """What the forms of the store share: values as JSON text, changed by one compare-and-set."""
 
     def read(self, key: Key) -> VersionedValue | None:
-        """See :class:`Store`."""
-        found = self._kept.get(encode_key(key))
+        """See :class:`KeyValueStore`."""
+        found = self._load(key)
         return VersionedValue(json.loads(found[0]), found[1]) if found else None
 
     def write(self, key: Key, value: Mapping[str, Any], version: str | None) -> bool:
-        """See :class:`Store`."""
-        text, name = json.dumps(value), encode_key(key)  # text, so that no two hold the same mutable value
+        """See :class:`KeyValueStore`."""
+        return self._swap(key, json.dumps(value), version)
+
+    def remove(self, key: Key, version: str) -> bool:
+        """See :class:`KeyValueStore`."""
+        return self._swap(key, None, version)
+
+    def now(self) -> datetime:
+        """Return this machine's time, for stores whose processes share it."""
+        return datetime.now(UTC)
+
+    @abstractmethod
+    def _load(self, key: Key) -> tuple[str, str] | None:
+        """Return the text of a value and its version."""
+
+    @abstractmethod
+    def _swap(self, key: Key, text: str | None, version: str | None) -> bool:
+        """Replace the value of this version (``None``: none) durably by another, under a new version, or remove it."""
+
+
+class MemoryStore(BaseStore):
+    """Keeps values for as long as this process lives: for tests, and for a host that runs once.
+
+    Args:
+        now: The clock.
+    """
+
+    def __init__(self, now: Callable[[], datetime] | None = None) -> None:
+        self._kept: dict[str, tuple[str, str]] = {}
+        self._lock = Lock()
+        self._now = now or super().now
+
+    def now(self) -> datetime:
+        """See :class:`KeyValueStore`."""
+        return self._now()
+
+    def _load(self, key: Key) -> tuple[str, str] | None:
+        return self._kept.get(key_id(key))
+
+    def _swap(self, key: Key, text: str | None, version: str | None) -> bool:
+        name = key_id(key)
         with self._lock:
             found = self._kept.get(name)
             if (found[1] if found else None) != version:
                 return False
-            self._kept[name] = (text, new_version())
-        return True
-
-    def remove(self, key: Key, version: str) -> bool:
-        """See :class:`Store`."""
-        with self._lock:
-            found = self._kept.get(encode_key(key))
-            if found is None or found[1] != version:
-                return False
-            del self._kept[encode_key(key)]
+            if text is None:
+                self._kept.pop(name, None)
+            else:  # in one step, for reading takes no lock
+                self._kept[name] = (text, new_version())
         return True
 
     def __repr__(self) -> str:

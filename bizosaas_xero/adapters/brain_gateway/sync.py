@@ -15,8 +15,8 @@ from typing import Any
 
 from bizosaas_xero.adapters.brain_gateway import reasons
 from bizosaas_xero.adapters.brain_gateway.grants import TenantAccess
-from bizosaas_xero.adapters.brain_gateway.refresh import TenantConnection
 from bizosaas_xero.adapters.brain_gateway.stores import Key, delete_value, update_value
+from bizosaas_xero.adapters.brain_gateway.tenant import TenantConnection
 from bizosaas_xero.spec import Batch, ConnectorError, CursorRejected
 from bizosaas_xero.spec.errors import SUBJECT, Invalid
 

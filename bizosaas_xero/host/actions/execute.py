@@ -14,15 +14,13 @@ from bizosaas_xero.host import reasons
 from bizosaas_xero.host.actions.approvals import Approvals, require_open
 from bizosaas_xero.host.actions.audit import Audit
 from bizosaas_xero.host.actions.call import ActionCall, ConnectorCaller
-from bizosaas_xero.host.actions.idempotency import ClaimKey, Claims, StoredClaim
+from bizosaas_xero.host.actions.claim import Claim
+from bizosaas_xero.host.actions.idempotency import ClaimKey, Claims
 from bizosaas_xero.host.actions.outcome import Outcome
 from bizosaas_xero.host.actions.plans import ApprovalDecision, Plans, StoredPlan, plan_refused_error
-from bizosaas_xero.host.storage import leases
+from bizosaas_xero.host.storage import ownership
 from bizosaas_xero.host.storage.database import AUDIT_LOCK, Database
-from bizosaas_xero.spec import ActionResult, Conflict, ConnectorError
-
-_WROTE_NOTHING = frozenset({"invalid", "not_found", "missing_scope", "conflict", "misconfigured"})
-"""Codes with which a connector refuses a write: what the write is about was not made by that attempt."""
+from bizosaas_xero.spec import ActionResult, Conflict
 
 
 class PlanExecutor:
@@ -132,13 +130,13 @@ class PlanExecutor:
         try:
             result = self._run_commit(call, key, owner, stored_plan, approval)
         finally:
-            leases.forget_owner(owner)
+            ownership.forget_owner(owner)
         status: Literal["done", "partial"] = "done" if result.status == "done" else "partial"
         return Outcome(status, call.action, call.connection, result, stored_plan, policy_decision)
 
-    def repeat_result(self, transaction: sa.Connection, call: ActionCall, claim: StoredClaim) -> Outcome:
+    def repeat_result(self, transaction: sa.Connection, call: ActionCall, claim: Claim) -> Outcome:
         """Return what a write came to that is done, without a request."""
-        names = call.audit_fields(claim.key.key)
+        names = call.audit_fields(claim.key)
         self._audit.add(transaction, "repeated", **names, plan_hash=claim.plan_hash)
         return Outcome("done", call.action, call.connection, claim.result, repeated=True)
 
@@ -158,8 +156,7 @@ class PlanExecutor:
                 result = self._caller.run(call, stored_plan.params, control)
         except BaseException as error:
             with self.transaction() as transaction:
-                refusal = isinstance(error, ConnectorError) and error.code in _WROTE_NOTHING
-                self._claims.release(transaction, key, owner, wrote_nothing=refusal)
+                self._claims.release(transaction, key, owner, error)
                 if isinstance(error, Conflict) and error.reason == "stale_plan":
                     self._plans.set_state(transaction, stored_plan, "stale")
             raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from bizosaas_xero.host.storage.database import DIALECTS
+from bizosaas_xero.host.storage.database import find_dialect
 from bizosaas_xero.host.storage.tables import Stamp, metadata
 
 plans = sa.Table(
@@ -71,5 +71,6 @@ audit = sa.Table(
 @sa.event.listens_for(audit, "after_create")
 def _protect_audit(_table: sa.Table, connection: sa.Connection, **_: object) -> None:
     """Prevent accidental changes of entries; a deliberate change must drop the triggers first."""
-    for statement in DIALECTS[connection.dialect.name].protect(audit.name):
+    dialect = find_dialect(connection)
+    for statement in dialect.protect(audit.name) if dialect else ():
         connection.exec_driver_sql(statement)

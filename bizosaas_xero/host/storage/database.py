@@ -28,6 +28,12 @@ from bizosaas_xero.host.storage.sqlite import SQLite
 DIALECTS: dict[str, Dialect] = {each.name: each for each in (SQLite(), PostgreSQL())}
 """The databases that the host can use, by SQLAlchemy's name."""
 
+
+def find_dialect(bound: Any) -> Dialect | None:
+    """Return the dialect of SQLAlchemy's engine, connection or compiler; ``None`` if the host does not know it."""
+    return DIALECTS.get(bound.dialect.name)
+
+
 S = TypeVar("S", sa.Select[Any], sa.Update, sa.Delete)
 
 SCHEMA_LOCK = 0x62697A6F
@@ -63,7 +69,7 @@ class Database:
             )
         except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as error:
             raise reasons.BAD_DATABASE_URL(cause=type(error).__name__) from None
-        self._now = now
+        self.clock = now
         event.listen(self.engine, "handle_error", self._translate_error)
         event.listen(self.engine, "connect", lambda connection, _record: self.dialect.configure(connection))
         event.listen(self.engine, "begin", self._begin)
@@ -100,7 +106,7 @@ class Database:
 
     def now(self, transaction: sa.Connection) -> datetime:
         """Return the time by the clock that all processes of this database share."""
-        return self._now() if self._now else self.dialect.now(transaction)
+        return self.clock() if self.clock else self.dialect.now(transaction)
 
     @contextmanager
     def schema_transaction(self) -> Iterator[sa.Connection]:

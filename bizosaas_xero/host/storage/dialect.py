@@ -68,6 +68,10 @@ class Dialect(ABC):
         """
 
     @abstractmethod
+    def make_durable(self, transaction: sa.Connection) -> None:
+        """Let a transaction survive a power cut once it is committed; call it before its first statement."""
+
+    @abstractmethod
     def now(self, transaction: sa.Connection) -> datetime:
         """Return the time by the clock that all processes of the database share, as it is now."""
 

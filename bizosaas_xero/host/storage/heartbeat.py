@@ -6,32 +6,29 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 
-from bizosaas_xero.host.storage.database_errors import is_database_error
+from bizosaas_xero.host.storage import ownership
 from bizosaas_xero.spec import ConnectorError
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def heartbeat(sign: Callable[[], object], every: timedelta, name: str) -> Iterator[None]:
+def heartbeat(sign: Callable[[], object], name: str) -> Iterator[None]:
     """Send heartbeats until the block ends.
 
     Args:
-        sign: Sends one; an error of the database is logged, and the next heartbeat is tried.
-        every: The time between two.
+        sign: Sends one by moving the lease's end; an error of the store is logged, and the next heartbeat is tried.
         name: Of the thread.
     """
     done = threading.Event()
+    every = ownership.HEARTBEAT_INTERVAL.total_seconds()
 
     def beat() -> None:
-        while not done.wait(every.total_seconds()):
+        while not done.wait(every):
             try:
                 sign()
             except ConnectorError as error:
-                if not is_database_error(error):
-                    raise
                 log.debug("heartbeat failed: %s", error.reason)
 
     thread = threading.Thread(target=beat, name=name, daemon=True)

@@ -20,11 +20,11 @@ class StoredApp:
 
 @dataclass(frozen=True)
 class StoredGrant:
-    """A grant and its version: each new token set has the next. The lease is who refreshes it, until when."""
+    """A grant and its version: each new token set has another. The lease is who refreshes it, until when."""
 
     connector: str
     grant: Grant
-    version: int
+    version: Any
     lease_owner: str | None = None
     lease_until: datetime | None = None
 

@@ -53,12 +53,15 @@ class PostgreSQL(dialect.Dialect):
         connection.commit()
 
     def begin(self, transaction: sa.Connection, *, writes: bool, durable: bool) -> None:  # noqa: ARG002 (the driver begins)
-        """Make the commit durable where the server is set up to lose the last ones."""
+        """Leave the beginning to the driver."""
         if durable:
-            transaction.exec_driver_sql(
-                "SELECT set_config('synchronous_commit', 'on', true) "
-                "WHERE current_setting('synchronous_commit') = 'off'"
-            )
+            self.make_durable(transaction)
+
+    def make_durable(self, transaction: sa.Connection) -> None:
+        """Wait for the disk at the commit, where the server is set up to lose the last ones."""
+        transaction.exec_driver_sql(
+            "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
+        )
 
     def now(self, transaction: sa.Connection) -> datetime:
         """Return the server's time."""

@@ -46,9 +46,17 @@ class SQLite(dialect.Dialect):
     def begin(self, transaction: sa.Connection, *, writes: bool, durable: bool) -> None:
         """Lock the file before a transaction that writes."""
         # A transaction that reads and then writes must lock first: SQLite fails a late upgrade without waiting.
-        if writes:
-            transaction.exec_driver_sql(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+        if durable:
+            self.make_durable(transaction)
+        elif writes:
+            transaction.exec_driver_sql("PRAGMA synchronous=NORMAL")
         transaction.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    def make_durable(self, transaction: sa.Connection) -> None:
+        """Sync the file at each commit of the connection; not possible once a transaction has begun."""
+        driver: Any = transaction.connection.driver_connection
+        if not driver.in_transaction:
+            transaction.exec_driver_sql("PRAGMA synchronous=FULL")
 
     def now(self, transaction: sa.Connection) -> datetime:  # noqa: ARG002 (it has no clock of its own)
         """Return the machine's time: the processes of one file share a machine."""

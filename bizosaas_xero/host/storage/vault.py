@@ -9,19 +9,21 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from bizosaas_xero.host import reasons
 from bizosaas_xero.host.storage import tables as t
 from bizosaas_xero.host.storage.crypto import Keyring
 from bizosaas_xero.host.storage.database import Database, upsert, where_equals
 from bizosaas_xero.host.storage.key_rotation import KEY_CHECK, reencrypt_all
 from bizosaas_xero.host.storage.migrations import migrate
 from bizosaas_xero.host.storage.models import StoredApp, StoredGrant
-from bizosaas_xero.spec import App, Grant, Invalid, NotFound, ReconnectRequired, parse
+from bizosaas_xero.spec import App, Grant, NotFound, parse
 
 
 class Vault:
@@ -141,11 +143,7 @@ class Vault:
         Raises:
             ReconnectRequired: if there is none.
         """
-        row = self._row(t.grants, connector=connector, identity=identity)
-        if row is None:
-            raise ReconnectRequired("Access was never given, or was ended.", reason="no_grant")
-        grant = parse(Grant, json.loads(self._keys.decrypt(row.payload)), "grant")
-        return StoredGrant(connector, grant, row.version, row.lease_owner, row.lease_until)
+        return self._to_grant(connector, self._row(t.grants, connector=connector, identity=identity))
 
     def identities(self, connector: str) -> list[str]:
         """Return whose grants are kept."""
@@ -154,32 +152,27 @@ class Vault:
         with self.database.read_transaction() as transaction:
             return list(transaction.execute(statement).scalars())
 
-    def take_grant_lease(self, held: StoredGrant, owner: str, until: datetime) -> bool:
-        """Take the right to refresh this version of a grant, if its lease is still the one that was seen."""
-        c = t.grants.c
-        unchanged = sa.and_(
-            c.lease_owner.is_not_distinct_from(held.lease_owner),
-            c.lease_until.is_not_distinct_from(held.lease_until),
-        )
-        return self._change_grant(held, unchanged, {"lease_owner": owner, "lease_until": until})
+    def edit_grant(
+        self, connector: str, identity: str, change: Callable[[StoredGrant, datetime], StoredGrant]
+    ) -> StoredGrant:
+        """Change a grant or its lease (see :class:`bizosaas_xero.host.connections.refresh.GrantSlot`).
 
-    def extend_grant_lease(self, held: StoredGrant, owner: str, until: datetime) -> None:
-        """Hold on to the lease longer, if it is still ours."""
-        self._change_grant(held, t.grants.c.lease_owner == owner, {"lease_until": until})
-
-    def release_grant_lease(self, held: StoredGrant, owner: str) -> None:
-        """Give the lease back without a new grant."""
-        self._change_grant(held, t.grants.c.lease_owner == owner, {"lease_owner": None, "lease_until": None})
-
-    def replace_grant(self, held: StoredGrant, grant: Grant) -> bool:
-        """Save what a refresh gave; false if the grant was replaced meanwhile, and the newer one stays."""
-        values = {
-            "payload": self._encrypt_grant(grant),
-            "version": held.version + 1,
-            "lease_owner": None,
-            "lease_until": None,
-        }
-        return self._change_grant(held, sa.true(), values)
+        Raises:
+            ReconnectRequired: if there is none.
+        """
+        keys = {"connector": connector, "identity": identity}
+        with self.database.write_transaction(durable=True) as transaction:
+            mine = where_equals(sa.select(t.grants), t.grants, **keys).with_for_update()
+            before = self._to_grant(connector, transaction.execute(mine).one_or_none())
+            after = change(before, self.database.now(transaction))
+            if after is before:
+                return before
+            values: dict[str, Any] = {"lease_owner": after.lease_owner, "lease_until": after.lease_until}
+            if after.grant is not before.grant:
+                after = replace(after, version=int(before.version) + 1)
+                values |= {"payload": self._encrypt_grant(after.grant), "version": after.version}
+            transaction.execute(where_equals(sa.update(t.grants), t.grants, **keys).values(values))
+        return after
 
     def delete_grant(self, connector: str, identity: str) -> None:
         """Forget a grant, with its connections and how far they were read."""
@@ -192,16 +185,11 @@ class Vault:
     def _encrypt_grant(self, grant: Grant) -> str:
         return self._keys.encrypt(json.dumps(grant.model_dump(mode="json")))
 
-    def _change_grant(self, held: StoredGrant, unless: sa.ColumnElement[bool], values: dict[str, Any]) -> bool:
-        statement = where_equals(
-            sa.update(t.grants),
-            t.grants,
-            connector=held.connector,
-            identity=held.grant.identity,
-            version=held.version,
-        )
-        with self.database.write_transaction(durable=True) as transaction:
-            return transaction.execute(statement.where(unless).values(values)).rowcount == 1
+    def _to_grant(self, connector: str, row: sa.Row[Any] | None) -> StoredGrant:
+        if row is None:
+            raise reasons.NO_GRANT()
+        grant = parse(Grant, json.loads(self._keys.decrypt(row.payload)), "grant")
+        return StoredGrant(connector, grant, row.version, row.lease_owner, row.lease_until)
 
     # ------------------------------------------------------------ consents under way
 
@@ -231,12 +219,7 @@ class Vault:
         with self.database.write_transaction(durable=True) as transaction:
             row = transaction.execute(statement.returning(t.pendings)).one_or_none()
         if row is None or row.expires_at < self._now():
-            raise Invalid(
-                "This address belongs to no sign-in that was begun here, or it was used or is too old.",
-                remedy="Begin again with connect, and use the address of that sign-in, once.",
-                reason="unknown_state",
-                problems=[{"field": "callback_url", "message": "unknown state"}],
-            )
+            raise reasons.UNKNOWN_STATE.field("callback_url")
         return row.connector, row.client_id, self._keys.decrypt(row.payload), row.settings
 
     # ------------------------------------------------------------ shared

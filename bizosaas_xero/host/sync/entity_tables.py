@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
 from bizosaas_xero.host import reasons
-from bizosaas_xero.host.storage.database import DIALECTS, add_column
+from bizosaas_xero.host.storage.database import DIALECTS, add_column, find_dialect
 from bizosaas_xero.host.storage.tables import metadata, stamp
 from bizosaas_xero.spec import EntityInfo
 
@@ -51,7 +51,8 @@ class RawColumnType(sa.types.UserDefinedType[Any]):
 
 @compiles(RawColumnType)
 def _spell_type(type_: RawColumnType, compiler: Any, **_: object) -> str:
-    return DIALECTS[compiler.dialect.name].column_types.get(type_.name, type_.name)
+    dialect = find_dialect(compiler)
+    return dialect.column_types.get(type_.name, type_.name) if dialect else type_.name
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from bizosaas_xero.adapters.brain_gateway import MemoryStore, stores
+from bizosaas_xero.adapters.brain_gateway import MemoryStore
 from bizosaas_xero.adapters.brain_gateway.config import BridgeConfig
 from bizosaas_xero.adapters.brain_gateway.grants import TenantAccess
-from bizosaas_xero.adapters.brain_gateway.refresh import GrantRefresher
-from bizosaas_xero.adapters.brain_gateway.stores import LEASE_DURATION
+from bizosaas_xero.host.storage import ownership
 from bizosaas_xero.spec import Unavailable
 from contract_tests.helpers.fake_connector import Clock, Fake
 
@@ -19,7 +18,7 @@ from contract_tests.helpers.fake_connector import Clock, Fake
 @pytest.fixture
 def tenant_access():
     clock = Clock()
-    fake, store = Fake(clock), MemoryStore()
+    fake, store = Fake(clock), MemoryStore(clock.now)
     made = TenantAccess(fake.connector(), BridgeConfig(store=store, now=clock.now, sleep=clock.sleep))
     made.save_app("t", {"client_id": "app", "kind": "custom"})
     made.save_grant("t", made.auth("t", {"step": "client_credentials"}))
@@ -28,39 +27,26 @@ def tenant_access():
 
 
 def test_a_renewal_that_takes_longer_than_its_lease_is_sent_once(tenant_access, monkeypatch):
-    monkeypatch.setattr(stores, "HEARTBEAT_INTERVAL", timedelta(milliseconds=5))
+    monkeypatch.setattr(ownership, "HEARTBEAT_INTERVAL", timedelta(milliseconds=5))
     refused = []
 
     def slowly():
         for _ in range(4):  # twice as long as the lease
             before = tenant_access.find("t").lease
-            tenant_access.clock.sleep(LEASE_DURATION.total_seconds() / 2)
+            tenant_access.clock.sleep(ownership.LEASE_DURATION.total_seconds() / 2)
             give_up = time.monotonic() + 20
             while tenant_access.find("t").lease == before:
                 assert time.monotonic() < give_up, "no heartbeat"
                 time.sleep(0.005)
             with pytest.raises(Unavailable) as caught:  # another asks meanwhile
-                GrantRefresher(tenant_access).get_valid("t")
+                tenant_access.get_valid("t")
             refused.append(caught.value.reason)
 
     tenant_access.fake.on_refresh = slowly
     tenant_access.clock.sleep(3600)
     minted = tenant_access.fake.minted
-    fresh = GrantRefresher(tenant_access).get_valid("t")
+    fresh = tenant_access.get_valid("t")
     assert refused == ["refresh_running"] * 4
     assert tenant_access.fake.minted == minted + 1
     assert tenant_access.find("t").lease is None
     assert tenant_access.find("t").grant == fresh
-
-
-def test_who_lost_the_lease_gives_no_signs_of_life_for_the_next(tenant_access):
-    renewal = GrantRefresher(tenant_access)
-    held = tenant_access.find("t")
-    assert renewal._lease("t", held, "slow")
-    tenant_access.clock.sleep(LEASE_DURATION.total_seconds() + 1)
-    assert renewal._lease("t", tenant_access.find("t"), "next")
-    value = tenant_access.config.store.read(tenant_access.key("grant", "t")).value
-    assert renewal._extend(value, "slow") is None
-    assert renewal._extend(value, "next")["lease"]["owner"] == "next"
-    assert renewal._extend(value | {"lease": None}, "next") is None
-    assert renewal._extend(None, "next") is None

@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from pydantic import TypeAdapter
 
-from bizosaas_xero.adapters.brain_gateway import MemoryStore, register_connectors, stores
-from bizosaas_xero.adapters.brain_gateway.config import BridgeConfig
-from bizosaas_xero.adapters.brain_gateway.idempotency import WriteClaims, WriteIntent, _key
-from bizosaas_xero.adapters.brain_gateway.stores import LEASE_DURATION
+from bizosaas_xero.adapters.brain_gateway import MemoryStore, register_connectors
+from bizosaas_xero.adapters.brain_gateway.idempotency import WriteClaims, WriteIntent
+from bizosaas_xero.host.actions.claim import Claim
+from bizosaas_xero.host.storage import ownership
 from bizosaas_xero.spec import ActionResult, Conflict, Invalid, Misconfigured, Unavailable
 from contract_tests.helpers.fake_connector import Clock
 from contract_tests.helpers.gateway import of_fake
@@ -127,7 +128,7 @@ def test_a_write_whose_answer_was_lost_is_found_and_not_made_again(approving_gat
 @pytest.fixture
 def write_claims():
     clock = Clock()
-    kept = WriteClaims(BridgeConfig(store=MemoryStore(), now=clock.now))
+    kept = WriteClaims(MemoryStore(clock.now))
     kept.clock, kept.it = clock, WriteIntent("t", "fake", "org-1", "pay", "k")
     return kept
 
@@ -159,7 +160,7 @@ def test_a_write_whose_process_died_can_be_taken_over(write_claims):
     claim.__enter__()
     with pytest.raises(Conflict, match="already"), write_claims.claim(write_claims.it, PARAMS):
         pass
-    write_claims.clock.sleep(LEASE_DURATION.total_seconds() + 1)
+    write_claims.clock.sleep(ownership.LEASE_DURATION.total_seconds() + 1)
     fail(write_claims, Invalid("no"))
     with pytest.raises(Conflict, match="used for another"):  # who died may have written
         write_claims.find_result(write_claims.it, {"another": 1})
@@ -178,17 +179,18 @@ class Stumbling(MemoryStore):
 
 
 def test_a_write_that_takes_longer_than_its_lease_is_not_taken_over(monkeypatch):
-    monkeypatch.setattr(stores, "HEARTBEAT_INTERVAL", timedelta(milliseconds=5))
+    monkeypatch.setattr(ownership, "HEARTBEAT_INTERVAL", timedelta(milliseconds=5))
     clock, store, it = Clock(), Stumbling(), WriteIntent("t", "fake", "org-1", "pay", "k")
-    kept = WriteClaims(BridgeConfig(store=store, now=clock.now))
+    store.now = clock.now
+    kept = WriteClaims(store)
 
     def until():
-        return MemoryStore.read(store, _key(it)).value["until"]
+        return MemoryStore.read(store, it.key()).value["until"]
 
     with kept.claim(it, PARAMS) as finish:
         for _ in range(4):  # twice as long as the lease
             before = until()
-            clock.sleep(LEASE_DURATION.total_seconds() / 2)
+            clock.sleep(ownership.LEASE_DURATION.total_seconds() / 2)
             store.away = True  # what fails once is tried again
             give_up = time.monotonic() + 20
             while store.away or until() == before:
@@ -201,15 +203,15 @@ def test_a_write_that_takes_longer_than_its_lease_is_not_taken_over(monkeypatch)
 
 
 def test_who_lost_the_claim_gives_no_signs_of_life_for_the_next(write_claims, monkeypatch):
-    monkeypatch.setattr(stores, "HEARTBEAT_INTERVAL", timedelta(hours=1))  # suspended, as a machine asleep
+    monkeypatch.setattr(ownership, "HEARTBEAT_INTERVAL", timedelta(hours=1))  # suspended, as a machine asleep
     slow = write_claims.claim(write_claims.it, PARAMS)
     slow.__enter__()
-    owner = write_claims._config.store.read(_key(write_claims.it)).value["owner"]
-    write_claims.clock.sleep(LEASE_DURATION.total_seconds() + 1)
+    owner = write_claims._store.read(write_claims.it.key()).value["owner"]
+    write_claims.clock.sleep(ownership.LEASE_DURATION.total_seconds() + 1)
     with write_claims.claim(write_claims.it, PARAMS) as finish:
-        before = write_claims._config.store.read(_key(write_claims.it))
-        write_claims.clock.sleep(1)
-        assert write_claims._extend(dict(before.value), owner) is None
+        before = TypeAdapter(Claim).validate_python(write_claims._store.read(write_claims.it.key()).value)
+        assert before.owner != owner
+        assert before.extend(owner, write_claims.clock.now()) is before
         finish(ActionResult(action="pay", status="done", data={"n": 2}))
     slow.__exit__(None, None, None)
     assert write_claims.find_result(write_claims.it, PARAMS).data == {"n": 2}

@@ -10,9 +10,9 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
-from bizosaas_xero.host.actions import idempotency
+from bizosaas_xero.host.actions import claim, idempotency
 from bizosaas_xero.host.storage import action_tables as t
-from bizosaas_xero.host.storage import leases
+from bizosaas_xero.host.storage import ownership
 from bizosaas_xero.spec import Conflict
 from contract_tests.helpers import processes
 from contract_tests.helpers.ledger_connector import Payer
@@ -142,13 +142,13 @@ def test_the_claim_of_a_living_process_is_respected_and_of_a_silent_one_taken_ov
     fake_connector.partly = True
     pay_deal()
     fake_connector.partly = False
-    owned(host, "another-machine:1:2:3", clock.now() + idempotency.LEASE_DURATION)
+    owned(host, "another-machine:1:2:3", clock.now() + ownership.LEASE_DURATION)
     sent = fake_connector.requests
     with pytest.raises(Conflict) as caught:
         pay_deal()
-    assert (caught.value.reason, caught.value.retry_after) == ("in_progress", idempotency.RETRY_AFTER_SECONDS)
+    assert (caught.value.reason, caught.value.retry_after) == ("in_progress", claim.RETRY_AFTER_SECONDS)
     assert fake_connector.requests == sent
-    clock.moment += idempotency.LEASE_DURATION + leases.MAX_CLOCK_SKEW + timedelta(seconds=1)
+    clock.moment += ownership.LEASE_DURATION + timedelta(seconds=1)
     assert pay_deal().status == "done"
     assert len(fake_connector.ledger) == 1
 
@@ -157,13 +157,13 @@ def test_the_claim_of_a_dead_process_of_this_machine_is_free_at_once(host, pay_d
     fake_connector.partly = True
     pay_deal()
     fake_connector.partly = False
-    machine = leases.new_owner().split(":")[0]
-    owned(host, f"{machine}:999999999:1:x", clock.now() + idempotency.LEASE_DURATION)
+    machine = ownership.new_owner().split(":")[0]
+    owned(host, f"{machine}:999999999:1:x", clock.now() + ownership.LEASE_DURATION)
     assert pay_deal().status == "done"
 
 
 def test_a_long_write_gives_signs_of_life(host, pay_deal, fake_connector, clock, monkeypatch):
-    monkeypatch.setattr(idempotency, "LEASE_DURATION", timedelta(seconds=0.03))
+    monkeypatch.setattr(ownership, "HEARTBEAT_INTERVAL", timedelta(seconds=0.005))
 
     def renewed():
         with host.database.read_transaction() as connection:

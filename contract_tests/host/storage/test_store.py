@@ -6,6 +6,7 @@ import os
 import sqlite3
 import stat
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,8 +14,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import event
 
 from bizosaas_xero.host import Grants
-from bizosaas_xero.host.connections import grants
-from bizosaas_xero.host.storage import dialect, leases
+from bizosaas_xero.host.storage import dialect, ownership
 from bizosaas_xero.host.storage.crypto import Keyring
 from bizosaas_xero.spec import App, Invalid, Misconfigured, ReconnectRequired, Unavailable
 from contract_tests.helpers.fake_connector import batch, record
@@ -242,24 +242,30 @@ def test_while_the_other_side_is_away_a_token_is_used_to_its_end(host, connectio
         fresh(host, clock)
 
 
+def hold_lease(host, owner):
+    """Let a process hold the right to refresh, as of now."""
+    host.store.edit_grant(
+        "fake",
+        "app:user",
+        lambda stored, now: replace(stored, lease_owner=owner, lease_until=ownership.lease_end(now)),
+    )
+
+
 def test_the_lease_of_a_worker_that_died_runs_out(host, connection_id, clock, fake_connector):
     clock.sleep(3600)
-    held = host.store.grant("fake", "app:user")
-    assert host.store.take_grant_lease(held, "dead", clock.now() + grants.LEASE_DURATION)
+    hold_lease(host, "dead")
     assert fresh(host, clock).version == 2
     assert 40 < sum(clock.slept[1:]) < 50
 
 
 def test_a_refresh_that_does_not_finish_is_told_with_its_process(host, connection_id, clock, fake_connector):
     clock.sleep(3600)
-    held = host.store.grant("fake", "app:user")
-    assert host.store.take_grant_lease(held, leases.new_owner(), clock.now() + grants.LEASE_DURATION)
+    hold_lease(host, ownership.new_owner())
     beat = clock.sleep
 
     def sleep(seconds):
         beat(seconds)
-        held = host.store.grant("fake", "app:user")
-        host.store.extend_grant_lease(held, held.lease_owner, clock.now() + grants.LEASE_DURATION)
+        hold_lease(host, host.store.grant("fake", "app:user").lease_owner)
 
     with pytest.raises(Unavailable) as caught:
         Grants(host.store, now=clock.now, sleep=sleep).get_valid(host.report.connector("fake"), "app:user")
@@ -273,12 +279,14 @@ def test_a_beat_that_meets_a_busy_database_does_not_end_the_refresh(
 ):
     beats = threading.Semaphore(0)
 
-    def busy(*_):
+    def busy(*given, edit=host.store.edit_grant):
+        if threading.current_thread().name != "refresh-lease":
+            return edit(*given)
         beats.release()
         raise Unavailable("busy", reason="database_locked")
 
-    monkeypatch.setattr(grants, "LEASE_DURATION", timedelta(seconds=0.03))
-    monkeypatch.setattr(host.store, "extend_grant_lease", busy)
+    monkeypatch.setattr(ownership, "HEARTBEAT_INTERVAL", timedelta(seconds=0.005))
+    monkeypatch.setattr(host.store, "edit_grant", busy)
     fake_connector.on_refresh = lambda: [beats.acquire(timeout=10) for _ in range(3)]
     clock.sleep(3600)
     assert fresh(host, clock).version == 2

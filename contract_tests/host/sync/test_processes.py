@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -11,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from bizosaas_xero.host import DiscoveryReport, open_host
-from bizosaas_xero.host.storage import leases
+from bizosaas_xero.host.storage import leases, ownership
 from bizosaas_xero.host.storage.tables import stamp
 from bizosaas_xero.spec import Unavailable
 from contract_tests.helpers import processes
@@ -36,7 +37,8 @@ def expired_identity(xero_host, quiet_sandbox_server):
     held = xero_host.store.grant("xero", identity)
     now = datetime.now(UTC)
     old = {"obtained_at": now - timedelta(minutes=33), "expires_at": now - timedelta(minutes=3)}
-    assert xero_host.store.replace_grant(held, held.grant.model_copy(update=old))
+    ended = held.grant.model_copy(update=old)
+    xero_host.store.edit_grant("xero", identity, lambda stored, _now: replace(stored, grant=ended))
     httpx.delete(f"{quiet_sandbox_server.url}/_sandbox/log")
     return identity
 
@@ -144,7 +146,7 @@ def test_whoever_lost_the_lease_stores_nothing_more(xero_host, quiet_sandbox_ser
         kept.append(progress.counts.new)
         if len(kept) == 1:
             with xero_host.database.write_transaction() as transaction:
-                leases.Lease(f"sync:{connection}", _owner(xero_host), xero_host.leases._now).release(transaction)
+                leases.Lease(f"sync:{connection}", _owner(xero_host), xero_host.database.now).release(transaction)
             assert xero_host.leases.try_acquire(f"sync:{connection}")
 
     outcome = xero_host.runner.sync(connection, "invoices", on_progress=taken_over)
@@ -162,7 +164,7 @@ def test_a_process_takes_over_a_lease_that_it_failed_to_release(host_home, host_
     with processes.opened(host_home, host_environ) as host, processes.opened(host_home, host_environ) as other:
         lease = host.leases.try_acquire("sync:x")
         assert other.leases.try_acquire("sync:x") is None
-        leases.forget_owner(lease.owner)  # as release does before it meets a database that is away
+        ownership.forget_owner(lease.owner)  # as release does before it meets a database that is away
         assert host.leases.try_acquire("sync:x")
 
 
@@ -194,8 +196,8 @@ def test_by_default_leases_go_by_the_clock_of_the_database(host_home, host_envir
 
 
 def test_a_heartbeat_keeps_a_lease_for_as_long_as_the_work_takes(host_home, host_environ, monkeypatch):
-    monkeypatch.setattr(leases, "LEASE_DURATION", timedelta(seconds=0.3))
-    monkeypatch.setattr(leases, "HEARTBEAT_INTERVAL", timedelta(seconds=0.05))
+    monkeypatch.setattr(ownership, "LEASE_DURATION", timedelta(seconds=0.3))
+    monkeypatch.setattr(ownership, "HEARTBEAT_INTERVAL", timedelta(seconds=0.05))
     with (
         open_host(host_home, report=DiscoveryReport(), environ=host_environ) as host,
         host.leases.hold("sync:x", "Beans"),
