@@ -15,10 +15,12 @@ from decimal import Decimal
 from typing import Any
 
 from bizosaas_xero.connector.actions.bank import ledger_entries, matching
+from bizosaas_xero.connector.actions.bank.batches import merge_batches
 from bizosaas_xero.connector.actions.bank.ledger_entries import Entry
 from bizosaas_xero.connector.actions.bank.matches import Matching
 from bizosaas_xero.connector.actions.bank.statement import BankLine
-from bizosaas_xero.connector.actions.books import Books, date_filter
+from bizosaas_xero.connector.actions.books import Books
+from bizosaas_xero.connector.actions.filters import date_filter
 from bizosaas_xero.connector.http.client import Client
 from bizosaas_xero.connector.settings import load_settings
 from bizosaas_xero.sandbox import SandboxServer, serve
@@ -118,9 +120,7 @@ def of_sandbox(
         answers[number] = answer["kind"], belongs
     books = books_of(Account(box).connect())
     entries = ledger_entries.read_bank_entries(books, [f"Date>={date_filter(since)}"], account)
-    entries = ledger_entries.merge_batches(
-        entries, [e for e in ledger_entries.read_batch_payments(books) if e.account_id == account]
-    )
+    entries = merge_batches(entries, [e for e in ledger_entries.read_batch_payments(books) if e.account_id == account])
     entries += [e for e in ledger_entries.read_transfers(books) if e.account_id == account]
     entries += ledger_entries.read_open_documents(books, books.base_currency, books.today)
     return lines, entries, answers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -15,13 +14,12 @@ from bizosaas_xero.connector.actions.typed_rows import UnreadableRecord, check_t
 from bizosaas_xero.connector.http.client import Client
 from bizosaas_xero.connector.records.time_zones import to_iana
 from bizosaas_xero.connector.settings import Settings
-from bizosaas_xero.spec.errors import SUBJECT, Invalid, NotFound
+from bizosaas_xero.spec.errors import Invalid, NotFound
 from bizosaas_xero.toolkit.reasons import GARBLED_ANSWER
 
 S = TypeVar("S")
 T = TypeVar("T")
 
-_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LINKS = {
     "invoice": "/AccountsReceivable/View.aspx?InvoiceID=",
     "bill": "/AccountsPayable/View.aspx?InvoiceID=",
@@ -301,35 +299,3 @@ def account_name(account: Row | None) -> str:
     if account is None:
         return "Xero's own account"
     return f"{account.get('Code') or ''} {account.get('Name')}".strip()
-
-
-def quote(value: str, field: str) -> str:
-    """Return a text as a string of a ``where`` filter.
-
-    Raises:
-        Invalid: The text holds a quotation mark, for which Xero's filter language has no escape.
-    """
-    if '"' in value or "\\" in value:
-        raise Invalid.field(field, 'must not contain " or \\, which Xero cannot search for', summary=SUBJECT)
-    return f'"{value}"'
-
-
-def date_filter(day: date) -> str:
-    """Return a day as a literal of a ``where`` filter."""
-    return f"DateTime({day.year},{day.month:02},{day.day:02})"
-
-
-def is_guid(value: str) -> bool:
-    """Tell whether a text is one of Xero's ids."""
-    return _GUID.fullmatch(value) is not None
-
-
-def parse_guid(value: str, field: str) -> str:
-    """Return an id for a ``where`` filter or a path.
-
-    Raises:
-        Invalid: The value is not one of Xero's ids.
-    """
-    if not is_guid(value):
-        raise Invalid.field(field, "is not one of Xero's ids", summary=SUBJECT)
-    return value.lower()

@@ -16,10 +16,15 @@ _DOCUMENT = re.compile(r"(/api\.xro/2\.0/(?!Reports/)[A-Za-z]+/)([^/]+)")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
+def is_guid(value: str) -> bool:
+    """Tell whether a text is one of Xero's ids."""
+    return _GUID.fullmatch(value) is not None
+
+
 class _Xero(Service):
     def public_path(self, path: str) -> str:
         """Return a path without document numbers, which people write; Xero's own ids stay."""
-        return _DOCUMENT.sub(lambda part: part[0] if _GUID.fullmatch(part[2]) else f"{part[1]}{{number}}", path)
+        return _DOCUMENT.sub(lambda part: part[0] if is_guid(part[2]) else f"{part[1]}{{number}}", path)
 
 
 XERO = _Xero(

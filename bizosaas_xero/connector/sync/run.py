@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +13,7 @@ import msgspec
 
 from bizosaas_xero.connector import reasons
 from bizosaas_xero.connector.http.client import Client, ParsedResponse
+from bizosaas_xero.connector.http.transport import is_guid
 from bizosaas_xero.connector.records.salvage import readable
 from bizosaas_xero.connector.settings import Settings
 from bizosaas_xero.connector.sync.cursor import Cursor, ReadKind, ReadPosition
@@ -39,8 +39,6 @@ MAX_LAG = timedelta(days=30)
 
 logger = logging.getLogger("bizosaas_xero.sync")
 
-_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-
 
 class SyncRun:
     """One call of ``sync_entity``."""
@@ -59,7 +57,7 @@ class SyncRun:
         Raises:
             Invalid: A key in ``options.recheck`` is not one of Xero's ids.
         """
-        if not all(_GUID.fullmatch(key) for key in options.recheck):
+        if not all(is_guid(key) for key in options.recheck):
             complaint = "holds a key that is not one of Xero's ids"
             raise Invalid.field("options.recheck", complaint, summary="{path} is not valid.")
         self._entity = entity
@@ -185,7 +183,7 @@ class SyncRun:
     def _decode_page(self, page: paging.Page, seen: paging.DistinctKeys) -> tuple[list[Record], list[Rejected]]:
         """Decode a page; rows that cannot be decoded are requested once more, as they may be damaged in transit."""
         records, rejected = decode_rows(self._entity, page.rows, page.content, damaged=page.damaged, seen=seen)
-        keys = [row.key for row in rejected if row.key and _GUID.fullmatch(row.key)][:MAX_IDS_PER_FILTER]
+        keys = [row.key for row in rejected if row.key and is_guid(row.key)][:MAX_IDS_PER_FILTER]
         if not keys:
             return records, rejected
         again: list[Record] = []
@@ -258,7 +256,7 @@ class SyncRun:
         )  # fmt: skip
 
     def _note_rejected(self, rejected: list[Rejected]) -> None:
-        self._set_apart |= dict.fromkeys(row.key for row in rejected if row.key and _GUID.fullmatch(row.key))
+        self._set_apart |= dict.fromkeys(row.key for row in rejected if row.key and is_guid(row.key))
 
     def _bound(self, reading: ReadPosition) -> datetime | None:
         """Return the time up to which a complete read has all changes.

@@ -13,7 +13,7 @@ from bizosaas_xero.connector.actions.contacts import find_contacts
 from bizosaas_xero.connector.actions.invoices import find_invoices
 from bizosaas_xero.connector.actions.reports import get_aged
 from bizosaas_xero.connector.actions.reports.aged_models import AgedParams
-from bizosaas_xero.connector.actions.reports.open_items import RECEIVABLES
+from bizosaas_xero.connector.actions.reports.documents import RECEIVABLES
 from bizosaas_xero.spec.errors import error_from_dict
 from contract_tests.helpers.canned_books import canned_books, invoice, payment, trial_balance
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
-from itertools import combinations
 from typing import Literal
 
-from bizosaas_xero.connector.actions.books import Books, Row, date_filter
+from bizosaas_xero.connector.actions.books import Books, Row
+from bizosaas_xero.connector.actions.filters import date_filter
 
 Kind = Literal["payment", "batch_payment", "bank_transaction", "bank_transfer", "invoice", "bill"]
 
@@ -28,7 +28,6 @@ _PAID_DOCUMENTS = {
     "ARCREDITPAYMENT": "credit_note",
     "APCREDITPAYMENT": "supplier_credit_note",
 }
-_MAX_OVERPAYMENTS = 8
 _DOCUMENT_FIELDS = ("Invoice", "CreditNote", "Prepayment", "Overpayment")
 
 
@@ -163,43 +162,6 @@ def _transfer_sides(books: Books, row: Row) -> list[Entry]:
         for side, sign, other in (("From", -1, "To"), ("To", 1, "From"))
         if _account_id(row.get(f"{side}BankAccount")) in accounts
     ]
-
-
-def merge_batches(entries: list[Entry], batches: list[Entry]) -> list[Entry]:
-    """Return entries in which each batch occurs once, with the total of its own list.
-
-    Xero may count an overpayment in the total of its batch, and list it as a bank transaction as well (one open
-    report). Where a batch exceeds its payments by exactly such a transaction, that transaction is left out.
-    """
-    by_id = {entry.id: entry for entry in batches}
-    merged: list[Entry] = []
-    included: set[tuple[str, str, str]] = set()
-    for entry in entries:
-        batch = by_id.pop(entry.id, None) if entry.kind == "batch_payment" else None
-        if batch is None:
-            merged.append(entry)
-            continue
-        reference = batch.reference or entry.reference
-        merged.append(replace(batch, contact=entry.contact, documents=entry.documents, reference=reference))
-        rest = [each for each in entries if each.key not in included]
-        included |= _overpayments_of(batch, batch.amount - entry.amount, rest)
-    return [entry for entry in merged if entry.key not in included] + list(by_id.values())
-
-
-def _overpayments_of(batch: Entry, excess: Decimal, entries: list[Entry]) -> set[tuple[str, str, str]]:
-    """Return the overpayments on the day of a batch that are exactly what it exceeds its payments by."""
-    candidates = [
-        entry
-        for entry in entries
-        if entry.overpayment
-        and (entry.account_id, entry.date) == (batch.account_id, batch.date)
-        and entry.amount * excess > 0
-    ][:_MAX_OVERPAYMENTS]
-    for size in range(1, len(candidates) + 1):
-        for group in combinations(candidates, size):
-            if sum((entry.amount for entry in group), Decimal(0)) == excess:
-                return {entry.key for entry in group}
-    return set()
 
 
 def read_open_documents(books: Books, currency: str, until: dt.date) -> list[Entry]:

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from bizosaas_xero.connector.actions.bank import ledger_entries, matching, scoring, unmatched
+from bizosaas_xero.connector.actions.bank.batches import merge_batches
 from bizosaas_xero.connector.actions.bank.ledger_entries import Entry
 from bizosaas_xero.connector.actions.bank.reconciliation import Reconciliation, compare_balances
 from bizosaas_xero.connector.actions.bank.statement import (
@@ -19,8 +20,9 @@ from bizosaas_xero.connector.actions.bank.statement import (
 )
 from bizosaas_xero.connector.actions.bank.statement_csv import Columns, DateOrder, from_csv
 from bizosaas_xero.connector.actions.bank.statement_result import StatementResult, statement_result
-from bizosaas_xero.connector.actions.books import Books, Row, date_filter
+from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.definition import ReadAction
+from bizosaas_xero.connector.actions.filters import date_filter
 from bizosaas_xero.connector.actions.models import Money, Params, Result
 from bizosaas_xero.connector.actions.reports.days import ReportDay
 from bizosaas_xero.connector.actions.unreadable import Unreadable, describe_unreadable, list_unreadable
@@ -241,7 +243,7 @@ def _read_around(books: Books, account: str, first: date, last: date, drift: int
 def _add_batches_and_transfers(books: Books, entries: Sequence[Entry], account: str | None) -> list[Entry]:
     batches = [entry for entry in ledger_entries.read_batch_payments(books) if account in {None, entry.account_id}]
     transfers = [entry for entry in ledger_entries.read_transfers(books) if account in {None, entry.account_id}]
-    return ledger_entries.merge_batches(list(entries), batches) + transfers
+    return merge_batches(list(entries), batches) + transfers
 
 
 def _find_duplicates(

@@ -13,7 +13,8 @@ from pydantic import Field
 
 from bizosaas_xero.connector.actions.bank.ledger_entries import Entry, bank_accounts
 from bizosaas_xero.connector.actions.bank.scoring import normalise_name
-from bizosaas_xero.connector.actions.books import Books, Row, date_filter
+from bizosaas_xero.connector.actions.books import Books, Row
+from bizosaas_xero.connector.actions.filters import date_filter
 from bizosaas_xero.connector.actions.models import Money, Result
 
 ZERO = Decimal("0.00")

@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from bizosaas_xero.connector.actions.books import Books, Row, date_filter, parse_guid, quote
+from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.definition import ReadAction
+from bizosaas_xero.connector.actions.filters import date_filter, parse_guid, quote
 from bizosaas_xero.connector.actions.models import Money, Params, Result
 from bizosaas_xero.connector.actions.unreadable import Unreadable, list_unreadable
 from bizosaas_xero.connector.actions.writes.document_lookup import TYPES, document_reference, resolve_document

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from bizosaas_xero.connector.actions.books import Books, Row, account_name, quote
+from bizosaas_xero.connector.actions.books import Books, Row, account_name
+from bizosaas_xero.connector.actions.filters import quote
 from bizosaas_xero.connector.actions.invoices.lines import Line
 from bizosaas_xero.spec.errors import Invalid
 

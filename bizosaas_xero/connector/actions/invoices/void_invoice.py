@@ -8,7 +8,7 @@ from datetime import date
 from pydantic import Field
 
 from bizosaas_xero.connector import reasons
-from bizosaas_xero.connector.actions.books import Books, Row, is_guid
+from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.definition import WriteAction
 from bizosaas_xero.connector.actions.escaping import bullet_list, escape_markdown
 from bizosaas_xero.connector.actions.invoices import line_copies
@@ -26,6 +26,7 @@ from bizosaas_xero.connector.actions.writes.document_lookup import (
 from bizosaas_xero.connector.actions.writes.execute import CommitResult, add_history_note, run_steps
 from bizosaas_xero.connector.actions.writes.plan import ZERO, Draft, Step
 from bizosaas_xero.connector.auth import scopes
+from bizosaas_xero.connector.http.transport import is_guid
 
 _NEW_STATUS = {"DRAFT": "DELETED", "SUBMITTED": "DELETED", "AUTHORISED": "VOIDED", "PAID": "VOIDED"}
 _IN_LEDGER = {"AUTHORISED", "PAID"}

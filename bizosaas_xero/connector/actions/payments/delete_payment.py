@@ -5,9 +5,10 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from bizosaas_xero.connector import reasons
-from bizosaas_xero.connector.actions.books import Books, Row, account_name, parse_guid
+from bizosaas_xero.connector.actions.books import Books, Row, account_name
 from bizosaas_xero.connector.actions.definition import WriteAction
 from bizosaas_xero.connector.actions.escaping import escape_markdown
+from bizosaas_xero.connector.actions.filters import parse_guid
 from bizosaas_xero.connector.actions.models import Money, Result, WrittenParams
 from bizosaas_xero.connector.actions.money import to_base_currency
 from bizosaas_xero.connector.actions.payments.find_payments import list_payments

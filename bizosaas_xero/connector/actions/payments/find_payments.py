@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-from bizosaas_xero.connector.actions.books import Books, Row, date_filter
+from bizosaas_xero.connector.actions.books import Books, Row
+from bizosaas_xero.connector.actions.filters import date_filter
 from bizosaas_xero.connector.actions.unreadable import describe_unreadable
 from bizosaas_xero.connector.actions.writes.dates import shift
 from bizosaas_xero.connector.actions.writes.document_lookup import DocumentKind, contact_name

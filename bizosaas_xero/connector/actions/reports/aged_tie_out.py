@@ -14,23 +14,15 @@ from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.models import Money, Result
 from bizosaas_xero.connector.actions.reports import layout, trial_balance
 from bizosaas_xero.connector.actions.reports.ageing import ZERO
-from bizosaas_xero.connector.actions.reports.open_items import (
-    EarlySettlement,
-    Item,
-    OpenItems,
-    Side,
-    read_early_settlements,
-)
+from bizosaas_xero.connector.actions.reports.documents import Item, Side
+from bizosaas_xero.connector.actions.reports.early_settlements import EarlySettlement, read_early_settlements
+from bizosaas_xero.connector.actions.reports.open_items import OpenItems
 from bizosaas_xero.connector.actions.reports.optional import read_optional
+from bizosaas_xero.connector.actions.reports.revaluation import can_be_revaluation, split_difference
 from bizosaas_xero.connector.actions.typed_rows import UnreadableRecord
 from bizosaas_xero.connector.actions.unreadable import describe_unreadable
 
-MAX_REVALUATION_SHARE = Decimal("0.25")
-"""A difference larger than this share of the open foreign amounts is not called revaluation without proof."""
-
 MAX_LISTED_SETTLEMENTS = 20
-
-_HALF_CENT = Decimal("0.005")
 
 
 class EarlySettlementItem(Result):
@@ -160,13 +152,13 @@ def _compare_control(
     foreign = [item for item in counted if _is_revalued(books, item)]
     difference = balance - documents
     early: list[EarlySettlement] = []
-    if difference and not (foreign and _split_difference(difference, foreign, proof)[2]):
+    if difference and not (foreign and split_difference(difference, foreign, proof)[2]):
         early = read_early_settlements(books, side, as_of, open_items.credit_uses)
     early_total = sum((each.base for each in early), ZERO)
     unproved = [_as_item(each) for each in early if each.currency != books.base_currency]
     if unproved:  # the ledger revalues them too, and no report of a contact shows them
         foreign, proof = foreign + unproved, None
-    revaluation, rounding, proved, explanation = _split_difference(difference - early_total, foreign, proof)
+    revaluation, rounding, proved, explanation = split_difference(difference - early_total, foreign, proof)
     unexplained = difference - early_total - revaluation - rounding
     if early:
         explanation = f"{_describe_early(early)} {explanation}"
@@ -201,16 +193,7 @@ def _control_ties(
         return proved or None
     if books.unreadable:
         return None
-    return None if proof is None and _can_be_revaluation(unexplained, foreign) else False
-
-
-def _can_be_revaluation(difference: Decimal, foreign: Sequence[Item]) -> bool:
-    """Return whether any rates explain a difference: no document is worth less than nothing."""
-    debts = sum((item.base for item in foreign if item.base > 0), ZERO)
-    credit = sum((item.base for item in foreign if item.base < 0), ZERO)
-    too_low = not credit and difference < -debts
-    too_high = not debts and difference > -credit
-    return bool(foreign) and not too_low and not too_high
+    return None if proof is None and can_be_revaluation(unexplained, foreign) else False
 
 
 def _describe_early(early: Sequence[EarlySettlement]) -> str:
@@ -221,44 +204,6 @@ def _describe_early(early: Sequence[EarlySettlement]) -> str:
     more = f" and {len(early) - MAX_LISTED_SETTLEMENTS} more" if len(early) > MAX_LISTED_SETTLEMENTS else ""
     total = sum((each.base for each in early), ZERO)
     return f"{total} is from settlements dated before their document: {named}{more}."
-
-
-def _split_difference(
-    difference: Decimal, foreign: Sequence[Item], proof: Decimal | None
-) -> tuple[Decimal, Decimal, bool, str]:
-    """Return revaluation, rounding, whether Xero's reports prove them, and an explanation."""
-    if not difference:
-        return ZERO, ZERO, True, "The control account equals the open documents."
-    if not foreign:
-        text = "All open documents are in base currency, so it is not revaluation. The difference is unexplained."
-        return ZERO, ZERO, False, text
-    max_rounding = _HALF_CENT * (len(foreign) + len({item.currency for item in foreign}))
-    if proof is not None and abs(difference - proof) <= max_rounding:
-        text = "Xero's per-contact reports give the same revaluation of foreign documents, to rounding."
-        return proof, difference - proof, True, text
-    if proof is not None:
-        return proof, ZERO, False, "Xero's per-contact reports give another revaluation than the difference."
-    return _split_unproved(difference, foreign)
-
-
-def _split_unproved(difference: Decimal, foreign: Sequence[Item]) -> tuple[Decimal, Decimal, bool, str]:
-    gross = sum((abs(item.base) for item in foreign), ZERO)
-    revaluation = ZERO
-    if not _can_be_revaluation(difference, foreign):
-        text = f"Foreign documents worth {gross} are open; their revaluation cannot explain the difference."
-    elif abs(difference) > gross * MAX_REVALUATION_SHARE:
-        text = (
-            f"Foreign documents worth {gross} are open. Whether rates changed so much that the difference is their "
-            "revaluation cannot be known: the API publishes no rates. `bridge` over all contacts who have some can "
-            "prove it."
-        )
-    else:
-        revaluation = difference
-        text = (
-            f"The difference is taken for the revaluation of foreign documents worth {gross} at their own rates; "
-            "the API publishes no rates, so only `bridge` over all contacts who have some can prove it."
-        )
-    return revaluation, ZERO, False, text
 
 
 # ---------------------------------------------------------------- Xero's report of one contact

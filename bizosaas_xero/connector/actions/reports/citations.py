@@ -23,11 +23,12 @@ from decimal import Decimal
 from typing import Any, Literal, cast
 
 from bizosaas_xero.connector import reasons
-from bizosaas_xero.connector.actions.books import Books, parse_guid
+from bizosaas_xero.connector.actions.books import Books
+from bizosaas_xero.connector.actions.filters import parse_guid
 from bizosaas_xero.connector.actions.reports import generate_pnl_report, get_aged, get_balance_sheet
 from bizosaas_xero.connector.actions.reports.aged_models import AgedParams, AgedResult
 from bizosaas_xero.connector.actions.reports.days import FIRST_DAY, LAST_DAY
-from bizosaas_xero.connector.actions.reports.open_items import PAYABLES, RECEIVABLES
+from bizosaas_xero.connector.actions.reports.documents import PAYABLES, RECEIVABLES
 from bizosaas_xero.connector.actions.reports.pnl_models import PnlParams, PnlResult
 from bizosaas_xero.connector.actions.writes.document_lookup import resolve_document
 from bizosaas_xero.spec.errors import Invalid

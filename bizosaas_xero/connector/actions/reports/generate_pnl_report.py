@@ -6,8 +6,9 @@ from collections import defaultdict
 from datetime import date, timedelta
 from decimal import Decimal
 
-from bizosaas_xero.connector.actions.books import Books, parse_guid
+from bizosaas_xero.connector.actions.books import Books
 from bizosaas_xero.connector.actions.definition import ReadAction
+from bizosaas_xero.connector.actions.filters import parse_guid
 from bizosaas_xero.connector.actions.reports import layout, pnl_formats, trial_balance
 from bizosaas_xero.connector.actions.reports.optional import read_optional
 from bizosaas_xero.connector.actions.reports.pnl_lines import PieceLines, is_currency, read_piece

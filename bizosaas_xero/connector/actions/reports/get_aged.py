@@ -24,7 +24,7 @@ from bizosaas_xero.connector.actions.reports.aged_models import (
     Prepaid,
 )
 from bizosaas_xero.connector.actions.reports.ageing import ZERO
-from bizosaas_xero.connector.actions.reports.open_items import PAYABLES, RECEIVABLES, Item, Side
+from bizosaas_xero.connector.actions.reports.documents import PAYABLES, RECEIVABLES, Item, Side
 from bizosaas_xero.connector.actions.unreadable import describe_unreadable, list_unreadable
 from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.spec.errors import SUBJECT, Invalid

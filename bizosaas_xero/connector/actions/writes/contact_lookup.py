@@ -10,7 +10,8 @@ from typing import Any, Self
 from pydantic import Field, field_validator, model_validator
 
 from bizosaas_xero.connector import reasons
-from bizosaas_xero.connector.actions.books import Books, Row, parse_guid, quote
+from bizosaas_xero.connector.actions.books import Books, Row
+from bizosaas_xero.connector.actions.filters import parse_guid, quote
 from bizosaas_xero.connector.actions.models import WrittenParams
 from bizosaas_xero.connector.actions.writes.plan import MARK, Step
 from bizosaas_xero.connector.actions.writes.text import fold, single_spaces

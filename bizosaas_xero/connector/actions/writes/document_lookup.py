@@ -7,9 +7,11 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from bizosaas_xero.connector import reasons
-from bizosaas_xero.connector.actions.books import Books, Row, is_guid, parse_guid, quote
+from bizosaas_xero.connector.actions.books import Books, Row
+from bizosaas_xero.connector.actions.filters import parse_guid, quote
 from bizosaas_xero.connector.actions.money import to_base_currency
 from bizosaas_xero.connector.actions.writes.text import single_spaces
+from bizosaas_xero.connector.http.transport import is_guid
 from bizosaas_xero.spec.errors import ConnectorError, Invalid, NotFound
 
 DocumentKind = Literal["invoice", "bill"]

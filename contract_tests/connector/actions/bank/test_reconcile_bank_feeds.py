@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from bizosaas_xero import plugin
-from bizosaas_xero.connector.actions.bank.ledger_entries import Entry, merge_batches
+from bizosaas_xero.connector.actions.bank.batches import merge_batches
+from bizosaas_xero.connector.actions.bank.ledger_entries import Entry
 from bizosaas_xero.connector.actions.bank.unmatched import find_double_entries
 from bizosaas_xero.sandbox import serve
 from bizosaas_xero.sandbox.core import xero_json

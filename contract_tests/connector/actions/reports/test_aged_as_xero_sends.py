@@ -9,7 +9,7 @@ import pytest
 
 from bizosaas_xero.connector.actions.reports import ageing, get_aged
 from bizosaas_xero.connector.actions.reports.aged_models import AgedParams
-from bizosaas_xero.connector.actions.reports.open_items import RECEIVABLES
+from bizosaas_xero.connector.actions.reports.documents import RECEIVABLES
 from bizosaas_xero.spec.errors import (
     AuthExpired,
     Invalid,

@@ -9,8 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from bizosaas_xero.connector.actions.reports import aged_tie_out
-from bizosaas_xero.connector.actions.reports.open_items import Item
+from bizosaas_xero.connector.actions.reports.documents import Item
 from contract_tests.helpers.written_book import WrittenBook, serve_empty
 from contract_tests.helpers.xero_account import calls
 
@@ -291,6 +290,6 @@ def dollars(base):
     ],
 )
 def test_a_difference_is_revaluation_only_within_bounds(off, foreign, proof, revaluation, rounding, proved):
-    found = aged_tie_out._split_difference(Decimal(off), list(map(dollars, foreign)), proof and Decimal(proof))
+    found = split_difference(Decimal(off), list(map(dollars, foreign)), proof and Decimal(proof))
     assert found[:3] == (Decimal(revaluation), Decimal(rounding), proved)
     assert found[3].endswith(".")
