@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib
 from string import Formatter
 
 import pytest
@@ -15,6 +14,7 @@ from contract_tests.docs.pages import first_cells, read, rows, section
 
 CLASSES = {error.__name__: error for error in ERRORS.values()}
 ATTRIBUTES = {"message", "remedy", "retry_after", "correlation_id", "problems", "scopes", "features"}
+
 
 def test_every_code_and_recovery_is_documented():
     text = read("errors.md")
