@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 
 from bizosaas_xero.connector.actions.reports.documents import Item
+from bizosaas_xero.connector.actions.reports.revaluation import split_difference
 from contract_tests.helpers.written_book import WrittenBook, serve_empty
 from contract_tests.helpers.xero_account import calls
 
