@@ -28,6 +28,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """What does not depend on the database (marker `any_database`) meets PostgreSQL among the long proofs only."""
+    for item in items:
+        kind = getattr(item, "callspec", None) and item.callspec.params.get("database_kind")
+        if kind == "postgresql" and item.get_closest_marker("any_database"):
+            item.add_marker(pytest.mark.slow)
+
+
 _FAULTS_MODULE = "bizosaas_xero.sandbox.http.faults"
 _SERVING = {"sandbox_server", "shared_sandbox_server", "make_company"}
 

@@ -25,15 +25,15 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 QUICK = [
     f"contract_tests/{path}"
     for path in (
-        "kit/test_clock.py",
-        "xero/test_auth.py",
-        "xero/test_client.py",
-        "xero/test_decode.py",
-        "xero/test_sync.py",
-        "host/test_store.py",
-        "host/test_sink.py",
-        "host/test_discovery.py",
-        "gateway",
+        "contract/test_clock.py",
+        "connector/auth/test_consent.py",
+        "connector/http/test_client.py",
+        "connector/records/test_decode.py",
+        "connector/sync/test_sync.py",
+        "host/storage/test_store.py",
+        "host/sync/test_sink.py",
+        "host/plugins/test_discovery.py",
+        "adapters/brain_gateway",
     )
 ]
 """The tests of the kit's clock, the connector, the store and the bridge that are quick."""

@@ -10,7 +10,7 @@ from bizosaas_xero.host.actions.names import is_same_name
 from bizosaas_xero.spec import Conflict, ConnectorError, Invalid, Misconfigured, NotFound
 from contract_tests.helpers.ledger_connector import Payer
 
-pytestmark = pytest.mark.connector_class(cls=Payer)
+pytestmark = [pytest.mark.any_database, pytest.mark.connector_class(cls=Payer)]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from bizosaas_xero.spec import (
 from contract_tests.helpers.approvers import AGENT, approved, told
 from contract_tests.helpers.ledger_connector import Payer
 
-pytestmark = pytest.mark.connector_class(cls=Payer)
+pytestmark = [pytest.mark.any_database, pytest.mark.connector_class(cls=Payer)]
 
 # ------------------------------------------------------------ plans
 

@@ -7,6 +7,8 @@ import pytest
 from bizosaas_xero.spec import App, Misconfigured
 from contract_tests.helpers.fake_connector import batch
 
+pytestmark = pytest.mark.any_database
+
 APP = App(client_id="app", client_secret="app-secret", redirect_uri="http://localhost/callback")
 ADDRESS = {"type": "string", "default": "https://api.test", "address": True, "environment": "FAKE_API_URL"}
 SANDBOX, OTHER = "http://127.0.0.1:8000", "https://elsewhere.test"

@@ -11,7 +11,7 @@ from bizosaas_xero.spec import Invalid
 from contract_tests.helpers import processes
 from contract_tests.helpers.fake_connector import batch
 
-pytestmark = pytest.mark.xero_sandbox(invoices=20)
+pytestmark = [pytest.mark.any_database, pytest.mark.xero_sandbox(invoices=20)]
 
 
 @pytest.fixture(scope="module")

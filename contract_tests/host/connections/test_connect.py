@@ -14,6 +14,8 @@ from bizosaas_xero.spec import (
     Unavailable,
 )
 
+pytestmark = pytest.mark.any_database
+
 APP = App(client_id="app", client_secret="app-secret", redirect_uri="http://localhost/callback")
 
 

@@ -10,6 +10,8 @@ from bizosaas_xero.host.connections.organisation_details import business_day, ti
 from bizosaas_xero.spec import EventRule, Organisation, Unavailable
 from contract_tests.helpers.fake_connector import batch, record
 
+pytestmark = pytest.mark.any_database
+
 PACIFIC = "America/Los_Angeles"
 OVERDUE = EventRule(name="overdue", title="Overdue", where={"Open": [True]}, date="Date", days=1)
 

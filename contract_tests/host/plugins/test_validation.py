@@ -13,6 +13,8 @@ from bizosaas_xero.host.sync import runner
 from bizosaas_xero.spec import RateLimited, Stats, Unavailable
 from contract_tests.helpers.fake_connector import batch, record
 
+pytestmark = pytest.mark.any_database
+
 A = batch(1, record("a", Total="1.00"), more=True)
 GOOD = batch(3, record("c"))
 

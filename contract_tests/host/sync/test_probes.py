@@ -17,6 +17,8 @@ from bizosaas_xero.spec import (
 )
 from contract_tests.helpers.fake_connector import SCHEMA, batch, record
 
+pytestmark = pytest.mark.any_database
+
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 

@@ -11,6 +11,8 @@ from bizosaas_xero.host.storage import leases
 from bizosaas_xero.spec import RateLimited, ReconnectRequired, Unavailable
 from contract_tests.helpers.fake_connector import batch, record
 
+pytestmark = pytest.mark.any_database
+
 WHOLE = [batch(1, record("a"))]
 LIMIT = RateLimited("day limit", retry_after=40_000)
 
