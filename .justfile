@@ -49,3 +49,11 @@ record part="":
     pytest --pyargs bizosaas_xero.contract --bizosaas-connector xero \
         --bizosaas-contract cassettes/xero/contract.toml --record-mode=rewrite \
         --bizosaas-world bizosaas_xero.cli.recording.sandbox_stage --bizosaas-scenario "{{part}}"
+
+# Begin an action: its file, page, scenarios and a test that lists what to fill in: just new-action contacts merge_contacts write
+new-action family name effect="read":
+    python -m contract_tests.new action {{family}} {{name}} {{effect}}
+
+# Begin an entity: its row, scenarios and a test: just new-entity quotes Quotes Quote QuoteID
+new-entity name path shape key:
+    python -m contract_tests.new entity {{name}} {{path}} {{shape}} {{key}}
