@@ -10,6 +10,7 @@ import stamina
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from bizosaas_xero.connector.sync import list_reader
 from bizosaas_xero.connector.sync import run as sync_run
 from bizosaas_xero.connector.sync.run import SyncRun
 from contract_tests.reliability.histories import Books
@@ -72,13 +73,13 @@ def blindly_complete(patch):
 
 def last_page_dropped(patch):
     blindly_complete(patch)
-    made = sync_run.parse_page
+    made = list_reader.parse_page
 
     def emptied(number, *given):
         page = made(number, *given)
         return replace(page, rows=[]) if page.last and number > 1 else page
 
-    patch(sync_run, "parse_page", emptied)
+    patch(list_reader, "parse_page", emptied)
 
 
 def resumed_a_page_late(patch):
@@ -103,7 +104,7 @@ def pages_in_the_order_of_the_stamp(patch):
 
 
 def voided_and_archived_left_out(patch):
-    decoded = sync_run.decode_rows
+    decoded = list_reader.decode_rows
     gone = {"VOIDED", "DELETED", "ARCHIVED"}
 
     def decode(*given, **how):
@@ -111,7 +112,7 @@ def voided_and_archived_left_out(patch):
         states = ("Status", "ContactStatus")
         return [each for each in records if not gone & {each.data.get(name) for name in states}], rejected
 
-    patch(sync_run, "decode_rows", decode)
+    patch(list_reader, "decode_rows", decode)
 
 
 def deletions_not_told(patch):
@@ -124,8 +125,8 @@ def deletions_not_told(patch):
 
 
 def unreadable_rows_not_told(patch):
-    decoded = sync_run.decode_rows
-    patch(sync_run, "decode_rows", lambda *given, **how: (decoded(*given, **how)[0], []))
+    decoded = list_reader.decode_rows
+    patch(list_reader, "decode_rows", lambda *given, **how: (decoded(*given, **how)[0], []))
 
 
 def clock_that_went_back_not_seen(patch):
@@ -137,7 +138,7 @@ def never_read_again(patch):
 
 
 def flags_not_looked_at_again(patch):
-    patch(SyncRun, "_read_recheck", lambda *_: None)
+    patch(list_reader.ListReader, "read_recheck", lambda *_: None)
 
 
 AT_ONCE = [last_page_dropped, voided_and_archived_left_out]

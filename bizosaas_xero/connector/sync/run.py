@@ -2,42 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import math
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
-
-import msgspec
 
 from bizosaas_xero.connector import reasons
-from bizosaas_xero.connector.http.client import Client, ParsedResponse
+from bizosaas_xero.connector.http.client import Client
 from bizosaas_xero.connector.http.transport import is_guid
-from bizosaas_xero.connector.records.salvage import readable
 from bizosaas_xero.connector.settings import Settings
 from bizosaas_xero.connector.sync.cursor import Cursor, ReadKind, ReadPosition
 from bizosaas_xero.connector.sync.entities import Entity
-from bizosaas_xero.connector.sync.paging import parse_page
-from bizosaas_xero.connector.sync.rows import decode_rows
+from bizosaas_xero.connector.sync.list_reader import MAX_IDS_PER_FILTER, ListReader
+from bizosaas_xero.connector.sync.unpaged import read_unpaged
 from bizosaas_xero.spec.errors import ConnectorError, Invalid, NotFound, Unavailable
 from bizosaas_xero.spec.models import Batch, Record, Rejected, Stats, SyncOptions
 from bizosaas_xero.toolkit import paging
-from bizosaas_xero.toolkit.reasons import GARBLED_ANSWER
 
 MAX_RESTARTS = 3
 """How often one run restarts a read because a row left the list during it."""
 
-MAX_IDS_PER_FILTER = 15
-"""Ids in one filter; the address must stay well under 2,000 characters."""
-
-MAX_RECHECK_IDS = 300
-"""Keys read by their ids in one run when Xero refuses the list of a re-check: 20 calls."""
-
 MAX_LAG = timedelta(days=30)
 """A clock that was wrong by more than this makes a full read the simpler answer."""
-
-logger = logging.getLogger("bizosaas_xero.sync")
 
 
 class SyncRun:
@@ -66,6 +50,7 @@ class SyncRun:
         self._settings = settings
         self._client = client
         self._now = now
+        self._list = ListReader(entity, client, settings, now)
         self._batches = 0
         self._clock_went_back = False
         self._lag = timedelta(0)
@@ -79,7 +64,8 @@ class SyncRun:
         """
         with self._client.counter.attach_cost():
             if self._entity.order is None:
-                yield self._read_unpaged()
+                read = read_unpaged(self._list, self._cursor, full=self._options.full)
+                yield self._make_batch(*read, has_more=False)
                 return
             for restart in range(MAX_RESTARTS + 1):
                 reading = self._next_read(fresh=restart > 0)
@@ -119,7 +105,7 @@ class SyncRun:
     def _read_paged(self, reading: ReadPosition, *, may_restart: bool) -> Iterator[Batch]:
         resumed_from, seen = reading, paging.DistinctKeys()
         ahead = 0 if self._options.max_batches == 1 else self._settings.concurrency - 1
-        for page in paging.read_pages(self._page_fetcher(reading), reading.page, reading.count, ahead):
+        for page in paging.read_pages(self._list.page_fetcher(reading), reading.page, reading.count, ahead):
             if reading.started is None:
                 self._check_clock(reading, page.server_time)
             at = page.server_time
@@ -127,7 +113,7 @@ class SyncRun:
             if at and (reading.started is None or at < reading.started):
                 reading = reading.model_copy(update={"started": at, "started_here": self._now()})
             records, rejected = self._decode_page(page, seen)
-            self._log_page(page, reading.size, len(rejected))
+            self._list.log_page(page, reading.size, len(rejected))
             reading = reading.model_copy(
                 update={
                     "newest": _newest(reading.newest, records),
@@ -170,25 +156,15 @@ class SyncRun:
             if error:
                 raise error
 
-    def _log_page(self, page: paging.Page, size: int, rejected: int) -> None:
-        pages = None if page.count is None else max(1, math.ceil(page.count / size))
-        details = {"entity": self._entity.name, "page": page.number, "pages": pages, "rows": len(page.rows)}
-        logger.debug(
-            "entity=%s page %d of %s rows=%d rejected=%d",
-            *(value if value is not None else "?" for value in details.values()),
-            rejected,
-            extra={**details, "rejected": rejected},
-        )
-
     def _decode_page(self, page: paging.Page, seen: paging.DistinctKeys) -> tuple[list[Record], list[Rejected]]:
         """Decode a page; rows that cannot be decoded are requested once more, as they may be damaged in transit."""
-        records, rejected = decode_rows(self._entity, page.rows, page.content, damaged=page.damaged, seen=seen)
+        records, rejected = self._list.decode(page, seen)
         keys = [row.key for row in rejected if row.key and is_guid(row.key)][:MAX_IDS_PER_FILTER]
         if not keys:
             return records, rejected
         again: list[Record] = []
         try:
-            self._read_ids(keys, again, [])
+            self._list.read_ids(keys, again, [])
         except (Invalid, NotFound, Unavailable):
             return records, rejected
         repaired = {record.key for record in again if record.key in keys}
@@ -212,30 +188,6 @@ class SyncRun:
         if lag - self._lag > timedelta(seconds=self._settings.overlap):
             self._lag, self._clock_went_back = lag, lag > MAX_LAG
             raise paging.RestartRead
-
-    def _page_fetcher(self, reading: ReadPosition) -> paging.FetchPage:
-        params = {**self._entity.params, "order": f"{self._entity.order} ASC", "pageSize": str(reading.size)}
-        if self._entity.where:
-            params["where"] = self._entity.where
-        return lambda number: self._request_page(number, params, reading.size, reading.since)
-
-    def _request_page(
-        self, number: int, params: dict[str, str], size: int, since: datetime | None = None
-    ) -> Callable[[], paging.Page]:
-        parse_response = self._client.get_deferred(self._entity.path, {**params, "page": str(number)}, since)
-
-        def parse() -> paging.Page:
-            response = parse_response()
-            return parse_page(number, self._rows(response), response, size)
-
-        return parse
-
-    def _rows(self, response: ParsedResponse) -> list[Any]:
-        rows = response.body.get(self._entity.path, [] if not response.body else None)
-        if not isinstance(rows, list):
-            # A response without the list must not read as an empty list.
-            raise GARBLED_ANSWER(f"Xero's answer holds no list of {self._entity.path}.")
-        return rows
 
     def _finished_cursor(self, reading: ReadPosition, *, not_modified: bool) -> Cursor:
         cursor, started = self._cursor, reading.started or self._cursor.since
@@ -284,99 +236,13 @@ class SyncRun:
         """
         try:
             known = {record.key for record in records} | {row.key for row in rejected}
-            self._read_ids([key for key in self._cursor.set_apart or () if key not in known], records, rejected)
+            self._list.read_ids([key for key in self._cursor.set_apart or () if key not in known], records, rejected)
             if self._options.recheck and self._entity.recheck and reading.kind == "incremental":
-                self._read_recheck(records, rejected, stats)
+                self._list.read_recheck(self._options.recheck, records, rejected, stats)
         except ConnectorError as error:
             self._set_apart |= dict.fromkeys(self._cursor.set_apart or ())
             return error
         return None
-
-    def _read_recheck(self, records: list[Record], rejected: list[Rejected], stats: Stats) -> None:
-        """Add the records whose flag may have changed without a new timestamp.
-
-        One list holds those with the old value; keys that are not in it have changed and are read by id. Xero refuses
-        that list when an organisation has more than 100,000 records (HighVolumeException): then all keys are read by
-        id, some in each run.
-        """
-        assert self._entity.recheck is not None  # noqa: S101 (the caller checked)
-        keys = list(dict.fromkeys(map(str.lower, self._options.recheck)))
-        try:
-            unchanged = self._read_where(self._entity.recheck[1], records, rejected)
-        except Invalid as error:
-            part = _part_of_today(keys, self._now())
-            stats.warnings.append(
-                f"Xero refused the list of records to check again ({error.message} "
-                f"{len(part)} of {len(keys)} were read by their ids instead."
-            )
-            self._read_ids(part, records, rejected)
-            return
-        self._read_ids([key for key in keys if key not in unchanged], records, rejected)
-
-    def _read_ids(self, keys: list[str], records: list[Record], rejected: list[Rejected]) -> None:
-        for start in range(0, len(keys), MAX_IDS_PER_FILTER):
-            ids = keys[start : start + MAX_IDS_PER_FILTER]
-            where = " OR ".join(f'{self._entity.key}==Guid("{key}")' for key in ids)
-            self._read_where(where, records, rejected)
-
-    def _read_where(self, where: str, records: list[Record], rejected: list[Rejected]) -> set[str]:
-        size = self._settings.page_size
-        params = {
-            **self._entity.params,
-            "order": f"{self._entity.order} ASC",
-            "pageSize": str(size),
-            "where": where,
-        }
-        keys: set[str] = set()
-        number, last, counted = 1, False, False
-        while not last:
-            page = self._request_page(number, params, size)()
-            if counted and page.count is None:
-                raise GARBLED_ANSWER("A page of the list came without the count that earlier pages had.")
-            counted = page.count is not None
-            page_records, page_rejected = decode_rows(self._entity, page.rows, page.content, damaged=page.damaged)
-            records += page_records
-            rejected += page_rejected
-            keys.update(record.key for record in page_records)
-            number, last = number + 1, page.last
-        return keys
-
-    # ------------------------------------------------------------ lists without pages
-
-    def _read_unpaged(self) -> Batch:
-        answer = self._client.get_deferred(self._entity.path, self._entity.params)()
-        rows = self._rows(answer)
-        previous = self._cursor
-        if not rows and previous.keys:
-            # Believed, it would delete every record.
-            raise GARBLED_ANSWER(f"Xero's list of {self._entity.path} came empty.")
-        digest = hashlib.sha256(
-            b"\n".join(sorted(msgspec.json.encode(readable(row), order="sorted") for row in rows))
-            if answer.damaged
-            else b"\n".join(sorted(msgspec.json.encode(row, order="sorted") for row in rows))
-        ).hexdigest()
-        records, rejected = decode_rows(self._entity, rows, answer.content, damaged=answer.damaged)
-        self._log_page(paging.Page(1, rows, len(rows), None, last=True), max(1, len(rows)), len(rejected))
-        keys = sorted({record.key for record in records} | {row.key for row in rejected if row.key})
-        first = previous.digest is None
-        kind: ReadKind = "first" if first else "reread" if self._options.full else "incremental"
-        if digest == previous.digest and not self._options.full:
-            records = []
-        # A row that cannot be decoded is not deleted; if its key is unknown, no row may be called deleted.
-        elif all(row.key for row in rejected):
-            records += [Record(key=key, op="delete") for key in set(previous.keys or ()) - set(keys)]
-        else:
-            keys = sorted({*keys, *(previous.keys or ())})
-        stats = Stats(
-            kind=kind,
-            complete=True,
-            missing=0,
-            expected=len(rows),
-            read=len(rows),
-            **self._client.counter.cost(),
-        )
-        cursor = previous.with_changes(since=answer.server_time or previous.since, keys=keys, digest=digest)
-        return self._make_batch(records, rejected, cursor, stats, has_more=False)
 
     # ------------------------------------------------------------ batches
 
@@ -410,14 +276,6 @@ class SyncRun:
 
 def _newest(newest: datetime | None, records: list[Record]) -> datetime | None:
     return max((time for time in (newest, *(record.updated_at for record in records)) if time), default=None)
-
-
-def _part_of_today(keys: list[str], now: datetime) -> list[str]:
-    """Return at most :data:`MAX_RECHECK_IDS` keys, others on each day."""
-    if len(keys) <= MAX_RECHECK_IDS:
-        return keys
-    start = now.toordinal() * MAX_RECHECK_IDS % len(keys)
-    return (keys[start:] + keys[:start])[:MAX_RECHECK_IDS]
 
 
 def _missing_count(expected: int | None, read: int) -> int | None:
