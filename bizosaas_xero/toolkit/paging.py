@@ -36,6 +36,7 @@ class Page:
         last: No page follows, according to this response.
         content: The raw body.
         damaged: The body is damaged; its rows were salvaged.
+        reached: Rows of the set up to the end of this page, if every page before it was full.
     """
 
     number: int
@@ -45,6 +46,7 @@ class Page:
     last: bool
     content: bytes = b""
     damaged: bool = False
+    reached: int = 0
 
 
 class RestartRead(Exception):
@@ -67,7 +69,7 @@ def read_pages(fetch: FetchPage, start: int, floor: int | None, ahead: int) -> I
 
     Raises:
         RestartRead: A row left the set.
-        Unavailable: A page does not state its count, although earlier pages did.
+        Unavailable: A page ends the list before the count that earlier pages stated, and states none.
         ConnectorError: From ``fetch``, after the last good page.
     """
     number, pool = start, None
@@ -101,11 +103,13 @@ def _last_page(page: Page) -> int:
 
 
 def _accept_page(page: Page, fetch: FetchPage, floor: int | None) -> Page:
-    if floor is None or (page.count is not None and page.count >= floor):
+    if floor is None or (page.reached if page.count is None else page.count) >= floor:
         return page
     page = fetch(page.number)()
     if page.count is None:
-        # Its number of rows would decide where the list ends, although the service counted them before.
+        if not page.last or page.reached >= floor:
+            return page  # a short or empty page ends the list
+        # Its number of rows would decide where the list ends, although the service counted more before.
         raise reasons.GARBLED_ANSWER("A page of the list came without the count that earlier pages had.")
     if page.count < floor:
         raise RestartRead

@@ -35,4 +35,5 @@ def parse_page(number: int, rows: list[Any], response: ParsedResponse, size: int
     else:
         last = len(rows) < size
         count = len(rows) if last and number == 1 else None
-    return Page(number, rows, count, response.server_time, last, response.content, response.damaged)
+    reached = (number - 1) * size + len(rows)
+    return Page(number, rows, count, response.server_time, last, response.content, response.damaged, reached)

@@ -119,7 +119,7 @@ class SyncRun:
                     "newest": _newest(reading.newest, records),
                     "page": page.number + 1,
                     "first_count": page.count if reading.first_count is None else reading.first_count,
-                    "count": page.count,
+                    "count": reading.count if page.count is None else page.count,
                     "rows": reading.rows + len(page.rows),
                 }
             )

@@ -237,6 +237,23 @@ def test_a_resumed_read_whose_last_page_has_no_count_is_not_complete(answer_with
     assert last.stats.complete
 
 
+def test_a_last_page_without_a_count_ends_the_list_where_earlier_pages_said(answer_with, connection):
+    connection["settings"]["page_size"] = 2
+    xero = Xero(page([row(IDS[0]), row(IDS[1])], count=3, size=2), page([row(IDS[2])], pagination=None))
+    answer_with(xero)
+    records, _, last = sync(connection)
+    assert (set(records), last.stats.complete, len(xero.requests)) == (set(IDS[:3]), True, 2)
+
+
+def test_a_full_page_without_a_count_does_not_end_the_list(answer_with, connection):
+    connection["settings"]["page_size"] = 2
+    first = page([row(IDS[0]), row(IDS[1])], count=5, size=2)
+    bare = page([row(IDS[2]), row(IDS[3])], pagination=None)
+    answer_with(Xero(first, bare, bare, page([row(IDS[4])], pagination=None)))  # page 2 is asked for twice
+    records, _, last = sync(connection)
+    assert (set(records), last.stats.complete) == (set(IDS[:5]), True)
+
+
 def test_a_page_with_more_rows_than_it_announces_does_not_end_the_list(answer_with, connection):
     connection["settings"]["page_size"] = 2
     answer_with(Xero(page([row(IDS[0]), row(IDS[1])], count=0, size=2), page([row(IDS[2])], count=3, size=2, number=2)))
