@@ -96,7 +96,7 @@ class Switches:
     )
     sparse: bool = _switch(
         RECORDED,
-        {False: "empty fields are sent", True: "they are left out, as in most recordings"},
+        {True: "empty fields are left out, as in most recordings", False: "they are sent"},
     )
     offset_dates: bool = _switch(
         RECORDED,
@@ -125,11 +125,18 @@ class Switches:
             "without_id": "under /Prepayments too, without one",
         },
     )
+    batch_total: str = _switch(
+        REPORTED,
+        {
+            "payments": "the `TotalAmount` of a batch payment is the sum of its payments",
+            "with_overpayments": "it includes overpayments of that day and account, which its `Payments` do not list",
+        },
+    )
     transfers_in_lists: bool = _switch(
         REPORTED,
         {
-            False: "bank transactions do not list transfers",
-            True: "they list both sides, as SPEND-TRANSFER and RECEIVE-TRANSFER without contact and totals",
+            False: "bank transactions do not list the sides of transfers, which answer by id",
+            True: "they list them, as SPEND-TRANSFER and RECEIVE-TRANSFER without contact and totals",
         },
     )
     employees: str = _switch(REPORTED, {"404": "/Employees is a 404", "empty": "it is an empty list"})
@@ -220,6 +227,15 @@ _WITHOUT_SWITCH = (
     Behaviour("429", RECORDED, "no body; the three remaining counts, `X-Rate-Limit-Problem`, `Retry-After`"),
     Behaviour("tokens", DOCUMENTED, "codes 5 minutes, access 30 minutes, refresh 60 days with 30 minutes of grace"),
     Behaviour("scopes", DOCUMENTED, "granular for apps made since 2 March 2026, broad ones for older apps"),
+    Behaviour("one document, answers to writes", RECORDED, "the contact is whole; one payment has its whole invoice"),
+    Behaviour("sides of transfers", RECORDED, "answer by id, without contact, totals, and account and tax of lines"),
+    Behaviour("manual journals", RECORDED, "have `DebitTotal`, `CreditTotal` and a `SortOrder` of each line"),
+    Behaviour("warnings of writes", RECORDED, "stand under `Warnings` of a good answer"),
+    Behaviour("empty payroll", REPORTED, "an organisation without payroll answers 403 with an empty body"),
+    Behaviour("far and early dates", RECORDED, "due dates may be in the years 202, 2206 or 2500"),
+    Behaviour("edge of Xero", REPORTED, "a 403 with an HTML page comes before Xero, and passes: the fault `status`"),
+    Behaviour("clock", REPORTED, "`DateTimeUTC` of an answer may be ahead of its rows: the fault `clock_ahead`"),
+    Behaviour("damaged answers", REPORTED, "wrong text, numbers and dates in rows: faults `malformed`, `bad_row`"),
     Behaviour("refunds in lists of payments", RECORDED, "named by an `Invoice` key with the id of the credit"),
     Behaviour("idempotency", DOCUMENTED, "a key is remembered for 6 minutes, for the app, refusals too"),
     Behaviour("locks", DOCUMENTED, "nothing is posted on or before a lock date; advisers pass the period lock"),

@@ -87,6 +87,8 @@ class _WildBooks:
             {"Invoice": {"InvoiceID": bill}, "Amount": self._books.peek("Invoices", bill)["Total"]} for bill in bills
         ]
         self._save(payments.save_batch, {"Account": {"Code": BANK}, "Date": self._day(2), "Payments": part})
+        sold = [{"Invoice": {"InvoiceID": self._invoice()}, "Amount": 115}]  # on the day of the overpayment
+        self._save(payments.save_batch, {"Account": {"Code": BANK}, "Date": self._day(12), "Payments": sold})
         lines = [{"LineAmount": 250, "AccountCode": "416"}, {"LineAmount": -250, "AccountCode": "711"}]
         journal = {"Narration": "Depreciation", "Date": self._day(30), "Status": "POSTED", "JournalLines": lines}
         self._save(manual_journals.save_manual_journal, journal)

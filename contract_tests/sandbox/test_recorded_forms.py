@@ -10,7 +10,8 @@ from bizosaas_xero.sandbox.webhooks.delivery import DeliveryAnswer, sign
 
 MONEY_SCOPES = (
     "offline_access accounting.settings accounting.contacts accounting.invoices accounting.payments "
-    "accounting.banktransactions accounting.reports.balancesheet.read accounting.reports.profitandloss.read"
+    "accounting.banktransactions accounting.manualjournals accounting.reports.balancesheet.read "
+    "accounting.reports.profitandloss.read"
 )
 pytestmark = [pytest.mark.scopes(MONEY_SCOPES), pytest.mark.xero_sandbox(invoices=40, books="wild")]
 
@@ -33,6 +34,7 @@ def test_a_partial_batch_makes_the_good_elements(client, sandbox_server):
 
 
 def test_sparse_rows_leave_empty_fields_out(client, sandbox_server):
+    sandbox_server.sandbox.switches.set("sparse", False)
     full = {row["InvoiceID"]: row for row in client.rows("Invoices", page=1, pageSize=1000)}
     sandbox_server.sandbox.switches.set("sparse", True)
     sparse = client.rows("Invoices", page=1, pageSize=1000)
@@ -47,6 +49,61 @@ def test_sparse_rows_leave_empty_fields_out(client, sandbox_server):
     assert any("EmailAddress" not in row for row in client.rows("Contacts", page=1))
     made = client.put("Contacts", {"Name": "Sparse"})
     assert "EmailAddress" not in made, "the answer of a write is sparse too"
+
+
+@pytest.mark.parametrize("name", ["Invoices", "BankTransactions", "CreditNotes", "Overpayments"])
+def test_one_document_holds_the_whole_contact(client, name):
+    listed = client.rows(name, page=1)[0]
+    whole = client.rows("Contacts", page=1, where=f'ContactID==Guid("{listed["Contact"]["ContactID"]}")')[0]
+    single = client.rows(f"{name}/{listed[next(iter(k for k in listed if k == f'{name[:-1]}ID'))]}")[0]
+    assert (listed["Contact"]["Addresses"], "ContactStatus" in listed["Contact"]) == ([], False)
+    assert single["Contact"]["Addresses"] == whole["Addresses"]
+    assert single["Contact"]["ContactStatus"] == whole["ContactStatus"]
+    assert "HasAttachments" not in single or single["HasAttachments"]
+
+
+def test_one_payment_holds_its_whole_invoice_and_a_write_the_whole_contact(client):
+    payment = client.rows("Payments", page=1, where='PaymentType=="ACCRECPAYMENT"')[0]
+    assert "Total" not in payment["Invoice"]
+    single = client.rows(f"Payments/{payment['PaymentID']}")[0]
+    invoice = client.rows(f"Invoices/{payment['Invoice']['InvoiceID']}")[0]
+    assert (single["Invoice"]["Total"], single["Invoice"]["LineItems"]) == (invoice["Total"], invoice["LineItems"])
+    contact = {"ContactID": invoice["Contact"]["ContactID"]}
+    made = client.put("Invoices", {"Type": "ACCREC", "Contact": contact, "LineItems": [{"Description": "x"}]})
+    assert made["Contact"]["ContactStatus"] == "ACTIVE"
+
+
+def test_the_total_of_a_batch_may_include_an_overpayment(client, sandbox_server):
+    batches = {row["BatchPaymentID"]: row for row in client.rows("BatchPayments")}
+    assert all(row["TotalAmount"] == sum(p["Amount"] for p in row["Payments"]) for row in batches.values())
+    sandbox_server.sandbox.switches.set("batch_total", "with_overpayments")
+    more = {
+        row["BatchPaymentID"]: row["TotalAmount"] - batches[row["BatchPaymentID"]]["TotalAmount"]
+        for row in client.rows("BatchPayments")
+    }
+    assert sorted(set(more.values())) == [0, 150], "the overpayment of the wild books"
+    inside = {
+        row["BatchPayment"]["BatchPaymentID"]: row["BatchPayment"]["TotalAmount"]
+        for row in client.rows("Payments", page=1, pageSize=1000)
+        if "BatchPayment" in row
+    }
+    assert all(total == batches[guid]["TotalAmount"] + more[guid] for guid, total in inside.items())
+
+
+def test_manual_journals_have_totals_and_orders(client):
+    journal = client.rows("ManualJournals", page=1)[0]
+    assert (journal["DebitTotal"], journal["CreditTotal"]) == (250, 250)
+    assert [line["SortOrder"] for line in journal["JournalLines"]] == [0, 1]
+
+
+def test_the_clock_of_one_answer_may_be_ahead(client, sandbox_server):
+    def answer_time():
+        return int(re.search(r"\d+", client.get("Accounts").json()["DateTimeUTC"])[0])
+
+    before = answer_time()
+    sandbox_server.sandbox.faults.add("clock_ahead", seconds=7200)
+    assert answer_time() - before >= 7_200_000
+    assert answer_time() - before < 60_000
 
 
 def test_offset_dates_are_local_midnights(client, sandbox_server):
@@ -100,7 +157,8 @@ def test_transfers_may_be_among_bank_transactions(client, sandbox_server):
     before = client.rows("BankTransactions", page=1, pageSize=1000)
     transfers = client.rows("BankTransfers")
     balances = sandbox_server.sandbox.store().ledger.balances(sandbox_server.sandbox.store().today())
-    assert client.get(f"BankTransactions/{transfers[0]['FromBankTransactionID']}").status_code == 404
+    side = client.rows(f"BankTransactions/{transfers[0]['FromBankTransactionID']}")[0]
+    assert (side["Type"], side["Total"]) == ("SPEND-TRANSFER", transfers[0]["Amount"])
     sandbox_server.sandbox.switches.set("transfers_in_lists", True)
     listed = [r for r in client.rows("BankTransactions", page=1, pageSize=1000) if r["Type"].endswith("TRANSFER")]
     assert {row["BankTransactionID"] for row in listed} == {

@@ -95,6 +95,7 @@ _WRITES = (
 FORMS = {
     "sparse": (*_LISTS, *_WRITES),
     "advances": _LISTS,
+    "batch_total": _LISTS,
     "transfers_in_lists": _LISTS,
     "partial_batch": _WRITES,
     "refused_ids": _WRITES,

@@ -7,13 +7,15 @@ from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.guids import stable_guid
 from bizosaas_xero.sandbox.core.store import Table
 from bizosaas_xero.sandbox.http import errors, idempotency
+from bizosaas_xero.sandbox.ledger.company import Company
 from bizosaas_xero.sandbox.oauth.tokens import AccessToken
 from bizosaas_xero.sandbox.queries import lists
 from bizosaas_xero.sandbox.queries.dialect import Dialect, dialect_of
 from bizosaas_xero.sandbox.queries.endpoints import ENDPOINTS, Endpoint, row_shaper
 from bizosaas_xero.sandbox.queries.filter_language import Comparison, QueryError
 from bizosaas_xero.sandbox.queries.lists import HighVolumeError
-from bizosaas_xero.sandbox.queries.mirrors import mirror_rows
+from bizosaas_xero.sandbox.queries.mirrors import find_transfer, mirror_rows
+from bizosaas_xero.sandbox.queries.single import complete_row
 from bizosaas_xero.sandbox.reports.endpoint import ReportsApi
 from bizosaas_xero.sandbox.state import SandboxState
 from bizosaas_xero.sandbox.writes import dispatch, subresources
@@ -92,11 +94,11 @@ class AccountingApi:
             return Response(xero_json.xml_envelope(head), media_type="text/xml")
         books = state.store(tenant)
         mirror_rows(books, state.switches)
-        dialect = dialect_of(state.switches, books.organisation)
+        dialect = dialect_of(state.switches, books)
         table = books.table(endpoint.name)
         with table.lock:
             own_ids = state.store(tenant).created_by.get((endpoint.name, access.grant.app.name), set())
-            return self._read_rows(request, endpoint, table, head, frozenset(own_ids), dialect)
+            return self._read_rows(request, endpoint, books, head, frozenset(own_ids), dialect)
 
     def _write(
         self,
@@ -152,19 +154,23 @@ class AccountingApi:
         self,
         request: Request,
         endpoint: Endpoint,
-        table: Table,
+        books: Company,
         head: xero_json.Row,
         own_ids: frozenset[str],
         dialect: Dialect,
     ) -> Response:
+        table = books.table(endpoint.name)
         key = request.path_params.get("key")
         if key is not None:
             slot = _find_single(endpoint, table, key)
-            if slot is None:
+            row = find_transfer(books, key) if endpoint.name == "BankTransactions" and slot is None else None
+            if slot is not None:
+                row = table.peek(slot)
+            if row is None:
                 return errors.not_found()
             price_places = lists.unit_price_places(request.query_params)
-            form = ("full" if price_places == 2 else "full4") + dialect.key  # noqa: PLR2004
-            rows = [table.render(slot, form, row_shaper(endpoint, "full", price_places, dialect))]
+            row = row_shaper(endpoint, "single", price_places, dialect)(complete_row(books, endpoint.name, row))
+            rows = [xero_json.row_text(row).encode()]
             return _json_response(xero_json.envelope(head, endpoint.plural_key, rows))
         switches = self._state.switches
         try:

@@ -22,6 +22,7 @@ _STATUS_TEXTS = {
     500: "An error occurred in Xero. Check the API Status page",
     503: "The Organisation is offline",
 }
+_ANSWER_TIME = re.compile(rb'("DateTimeUTC": "\\/Date\()(\d+)')
 _DAMAGED_FIELDS = ("Date", "Total", "Amount", "UpdatedDateUTC")
 
 
@@ -86,6 +87,9 @@ def damage_body(fault: Fault, body: bytes) -> bytes:
         return body[: int(len(body) * float(fault.details.get("share", 0.5)))]
     if fault.kind == "bad_row":
         return _damage_row(fault.details, body)
+    if fault.kind == "clock_ahead":
+        ms = int(1000 * float(fault.details.get("seconds", 7200)))
+        return _ANSWER_TIME.sub(lambda time: time[1] + str(int(time[2]) + ms).encode(), body, count=1)
     return body
 
 

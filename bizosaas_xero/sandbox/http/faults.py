@@ -27,6 +27,7 @@ FAULT_KINDS: dict[str, tuple[frozenset[str], str]] = {
         "/api.xro/",
     ),
     "clock_shift": (frozenset({"seconds"}), ""),
+    "clock_ahead": (frozenset({"seconds"}), "/api.xro/"),
 }
 _MATCH_KEYS = {"path", "method", "tenant", "page", "query"}
 _CUT_PLACES = {"headers", "body"}

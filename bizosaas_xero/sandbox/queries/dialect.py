@@ -1,10 +1,12 @@
 """Forms of rows that differ between recordings of Xero: empty fields left out, dates with an offset."""
 
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
 from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.xero_json import Row
+from bizosaas_xero.sandbox.ledger.company import Company
 from bizosaas_xero.sandbox.switches import Switches
 
 # hours that the sandbox's time zones are ahead of UTC, without daylight saving
@@ -33,35 +35,64 @@ class Dialect(NamedTuple):
         sparse: Empty fields are left out.
         offset_hours: Dates of invoices are local midnights with this offset; None for UTC midnights.
         advances: The switch `advances`.
+        batch_extras: What the totals of batch payments have above the sum of their payments, by id.
     """
 
     sparse: bool = False
     offset_hours: int | None = None
     advances: str = "apart"
+    batch_extras: tuple[tuple[str, Decimal], ...] = ()
 
     @property
     def key(self) -> str:
         """A text that differs between dialects."""
-        return "" if self == PLAIN else f":{self.sparse}:{self.offset_hours}:{self.advances}"
+        return "" if self == PLAIN else ":" + ":".join(map(str, self))
 
-    def apply(self, entity: str, row: Row) -> Row:
-        """Return a row in this dialect."""
+    def apply(self, entity: str, row: Row, *, single: bool = False) -> Row:
+        """Return a row in this dialect; `single` is the form of one document, and of answers to writes."""
         if entity == "Prepayments" and str(row.get("Type", "")).endswith("OVERPAYMENT"):
             row = {"OverpaymentID": row["PrepaymentID"], **row}
             if self.advances == "without_id":
                 del row["PrepaymentID"]
+        if self.batch_extras:
+            row = _with_extras(row, dict(self.batch_extras))
         if self.offset_hours is not None and entity == "Invoices":
             row = {**row, **{name: _with_offset(row[name], self.offset_hours) for name in _DATES if name in row}}
-        return _leave_out_empty(row) if self.sparse else row
+        if not self.sparse:
+            return row
+        row = _leave_out_empty(row)
+        if single and not row.get("HasAttachments"):
+            row.pop("HasAttachments", None)
+        return row
 
 
 PLAIN = Dialect()
 
 
-def dialect_of(switches: Switches, organisation: Row) -> Dialect:
+def dialect_of(switches: Switches, books: Company) -> Dialect:
     """Return the dialect that the switches ask for in an organisation."""
-    offset = _OFFSET_HOURS.get(organisation["Timezone"], 0) if switches.offset_dates else None
-    return Dialect(switches.sparse, offset, switches.advances)
+    offset = _OFFSET_HOURS.get(books.organisation["Timezone"], 0) if switches.offset_dates else None
+    extras = tuple(_batch_extras(books)) if switches.batch_total == "with_overpayments" else ()
+    return Dialect(switches.sparse, offset, switches.advances, extras)
+
+
+def _batch_extras(books: Company) -> Iterator[tuple[str, Decimal]]:
+    paid: dict[tuple[str, str, bool], Decimal] = {}
+    for row in books.rows("BankTransactions"):
+        if row["Type"].endswith("-OVERPAYMENT") and row["Status"] == "AUTHORISED":
+            place = (row["BankAccount"]["AccountID"], row["Date"], row["Type"].startswith("RECEIVE"))
+            paid[place] = paid.get(place, Decimal(0)) + row["Total"]
+    for batch in books.rows("BatchPayments"):
+        place = (batch["Account"]["AccountID"], batch["Date"], batch["Type"] == "RECBATCH")
+        if place in paid and batch["Status"] == "AUTHORISED":
+            yield batch["BatchPaymentID"], paid[place]
+
+
+def _with_extras(row: Row, extras: Mapping[str, Decimal]) -> Row:
+    if isinstance(row.get("BatchPayment"), dict):
+        return {**row, "BatchPayment": _with_extras(row["BatchPayment"], extras)}
+    extra = extras.get(row.get("BatchPaymentID", ""))
+    return row if extra is None or "TotalAmount" not in row else {**row, "TotalAmount": row["TotalAmount"] + extra}
 
 
 def _with_offset(value: str, hours: int) -> str:

@@ -161,11 +161,11 @@ ENDPOINTS["organisations"] = ENDPOINTS["organisation"]
 
 
 def row_shaper(endpoint: Endpoint, form: str, price_places: int = 2, dialect: Dialect = PLAIN) -> Callable[[Row], Row]:
-    """Return the function that turns a full row into a form: `full`, `list` (no page) or `summary`.
+    """Return the function that turns a full row into a form: `full`, `single`, `list` (no page) or `summary`.
 
     Unit prices have two decimal places unless `unitdp` asks for four.
     """
-    drops = () if form == "full" else endpoint.list_drops if form == "list" else endpoint.summary_drops
+    drops = () if form in {"full", "single"} else endpoint.list_drops if form == "list" else endpoint.summary_drops
     drops = drops or (endpoint.list_drops if form == "summary" else ())
 
     def reduced(row: Row) -> Row:
@@ -179,7 +179,7 @@ def row_shaper(endpoint: Endpoint, form: str, price_places: int = 2, dialect: Di
         return reduced_row
 
     def shaped(row: Row) -> Row:
-        row = dialect.apply(endpoint.name, reduced(row) if drops else row)
+        row = dialect.apply(endpoint.name, reduced(row) if drops else row, single=form == "single")
         if price_places > _CENTS or not any(_has_fine_price(line) for line in row.get("LineItems", ())):
             return row
         lines = [

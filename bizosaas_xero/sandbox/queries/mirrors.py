@@ -16,6 +16,12 @@ def mirror_rows(books: Company, switches: Switches) -> None:
     _mirror(books, "BankTransfers", "BankTransactions", "BankTransactionID", wanted=switches.transfers_in_lists)
 
 
+def find_transfer(books: Company, guid: str) -> Row | None:
+    """Return the side of a transfer with this id, as a bank transaction: Xero answers for it by id."""
+    rows = (row for transfer in books.rows("BankTransfers") for row in _as_transactions(transfer))
+    return next((row for row in rows if row["BankTransactionID"] == guid.lower()), None)
+
+
 def _mirror(books: Company, source: str, target: str, id_field: str, *, wanted: bool) -> None:
     state = (wanted, books.table(source).version)
     known, mirrored = books.mirrored.get(target, ((False, -1), frozenset()))

@@ -8,6 +8,7 @@ from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.xero_json import Row
 from bizosaas_xero.sandbox.queries.dialect import dialect_of
 from bizosaas_xero.sandbox.queries.endpoints import Endpoint, row_shaper
+from bizosaas_xero.sandbox.queries.single import complete_row
 from bizosaas_xero.sandbox.writes import (
     bank_transactions,
     chart_of_accounts,
@@ -177,14 +178,14 @@ def write_elements(
         ]
         return refusal_answer(10, "ValidationException", "A validation exception occurred", wrong)
     work.commit()
-    dialect = dialect_of(work.context.switches, work.books.organisation)
-    form = row_shaper(endpoint, "full", work.context.places, dialect)
+    dialect = dialect_of(work.context.switches, work.books)
+    form = row_shaper(endpoint, "single", work.context.places, dialect)
     rows = []
     for element, (written, problems, warnings) in zip(elements, results, strict=True):
         row = (
             _echo_element(work, endpoint, element, problems)
             if written is None
-            else dict(form(work.books.peek(endpoint.name, written)))
+            else dict(form(complete_row(work.books, endpoint.name, work.books.peek(endpoint.name, written))))
         )
         if not request.summarise:
             row = {**row, "StatusAttributeString": "ERROR" if problems else "WARNING" if warnings else "OK"}

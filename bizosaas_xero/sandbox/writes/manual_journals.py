@@ -65,7 +65,8 @@ def _set_fields(work: UnitOfWork, element: Mapping[str, Any], row: Row, *, new: 
     if element.get("Url"):
         row["Url"] = values.parse_url(work, element)
     if "JournalLines" in element or new:
-        row["JournalLines"] = [_read_line(work, row, part) for part in values.children(element, "JournalLines")]
+        parts = enumerate(values.children(element, "JournalLines"))
+        row["JournalLines"] = [{**_read_line(work, row, part), "SortOrder": order} for order, part in parts]
     _check_balance(work, row)
 
 
@@ -101,6 +102,7 @@ def _check_balance(work: UnitOfWork, row: Row) -> None:
     amounts = [line["LineAmount"] + (line["TaxAmount"] if taxed else ZERO) for line in row["JournalLines"]]
     debits = sum((amount for amount in amounts if amount > 0), ZERO)
     credits_ = sum((amount for amount in amounts if amount < 0), ZERO)
+    row |= {"DebitTotal": debits, "CreditTotal": -credits_}
     if len(amounts) < _MIN_LINES:
         work.problems.append("A manual journal must have at least two lines.")
     if debits + credits_:
