@@ -30,6 +30,7 @@ from bizosaas_xero.cli.commands.run import run
 from bizosaas_xero.cli.commands.sandbox import sandbox
 from bizosaas_xero.cli.commands.status import status
 from bizosaas_xero.cli.commands.sync import sync
+from bizosaas_xero.cli.commands.verify import verify
 from bizosaas_xero.cli.log import LogFormat, LogLevel, configure_logging
 
 COMMANDS = (
@@ -37,7 +38,7 @@ COMMANDS = (
     *(sync, status, events, doctor),
     *(actions, run, approve, audit, mcp),
     *(backup, restore, export),
-    *(connectors, sandbox, contract, record),
+    *(connectors, sandbox, contract, record, verify),
 )
 """Every command, in the order of ``--help``."""
 

@@ -1,4 +1,4 @@
-"""Switches: behaviours of Xero that are unknown, or that sources report differently; and their register.
+"""Switches: behaviours of Xero that are unknown, or that sources report differently.
 
 Each behaviour names its source: `recorded` (seen in recordings of Xero), `documented` (on Xero's pages or in its
 OpenAPI files), `reported` (by users of the API), or `ours` (the sandbox's own choice). What is only reported or ours,
@@ -6,14 +6,16 @@ and matters to a connector, is a switch, so that a connector can be tested under
 """
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 RECORDED, DOCUMENTED, REPORTED, OURS = "recorded", "documented", "reported", "ours"
+# how the real Xero shows which choice is true
+READING, WRITING, EVENT = "reading", "writing", "event"
 
 
-def _switch(source: str, choices: dict[Any, str]) -> Any:
+def _switch(source: str, choices: dict[Any, str], shows: str = READING) -> Any:
     """Return a field whose first choice is the default; each choice has a description."""
-    return field(default=next(iter(choices)), metadata={"source": source, "choices": choices})
+    return field(default=next(iter(choices)), metadata={"source": source, "choices": choices, "shows": shows})
 
 
 @dataclass
@@ -34,9 +36,12 @@ class Switches:
             "page": "a refused scope ends on an error page",
             "redirect": "the app gets `error=invalid_scope` or `access_denied`",
         },
+        shows=EVENT,
     )
     web_pkce: str = _switch(
-        REPORTED, {"accepted": "Web apps may add PKCE to their secret", "refused": "they must not use PKCE"}
+        REPORTED,
+        {"accepted": "Web apps may add PKCE to their secret", "refused": "they must not use PKCE"},
+        shows=EVENT,
     )
     missing_scope_status: int = _switch(REPORTED, {401: "a call without its scope is a 401", 403: "it is a 403"})
     multi_select: bool = _switch(
@@ -49,18 +54,32 @@ class Switches:
     write_ms_dates: bool = _switch(
         REPORTED,
         {True: "writes may spell a date `/Date(…)/`, as Xero's SDK does", False: "that is refused"},
+        shows=WRITING,
     )
     reconciled_delete: str = _switch(
-        REPORTED, {"allowed": "reconciled rows can be deleted and edited", "refused": "they cannot"}
+        REPORTED,
+        {"allowed": "reconciled rows can be deleted and edited", "refused": "they cannot"},
+        shows=WRITING,
     )
-    batch_delete: str = _switch(DOCUMENTED, {"allowed": "batch payments can be deleted", "refused": "they cannot"})
+    batch_delete: str = _switch(
+        DOCUMENTED,
+        {"allowed": "batch payments can be deleted", "refused": "they cannot"},
+        shows=WRITING,
+    )
     allocation_moves_stamp: bool = _switch(
         OURS,
         {True: "an allocation moves the `UpdatedDateUTC` of its invoice", False: "it does not"},
+        shows=WRITING,
     )
-    body_cap: int = _switch(DOCUMENTED, {3_500_000: "larger request bodies are a 413", 10_000_000: "the cap is larger"})
+    body_cap: int = _switch(
+        DOCUMENTED,
+        {3_500_000: "larger request bodies are a 413", 10_000_000: "the cap is larger"},
+        shows=WRITING,
+    )
     reports_role_status: int = _switch(
-        REPORTED, {403: "a report for a user without the reporting role is a 403", 401: "it is a 401"}
+        REPORTED,
+        {403: "a report for a user without the reporting role is a 403", 401: "it is a 401"},
+        shows=EVENT,
     )
     report_periods_max: int = _switch(DOCUMENTED, {11: "at most 11 comparison periods", 12: "at most 12"})
     report_blanks: str = _switch(RECORDED, {"empty": 'a blank cell has `"Value": ""`', "absent": "it has no `Value`"})
@@ -69,7 +88,9 @@ class Switches:
         {"T": "aged reports write `2026-05-13T00:00:00`", "space": "they write `2026-05-13 00:00:00`"},
     )
     webhook_casing: str = _switch(
-        DOCUMENTED, {"upper": "event types and categories are INVOICE, UPDATE", "title": "they are Invoice, Update"}
+        DOCUMENTED,
+        {"upper": "event types and categories are INVOICE, UPDATE", "title": "they are Invoice, Update"},
+        shows=EVENT,
     )
     webhook_payment_category: str = _switch(
         REPORTED,
@@ -78,9 +99,12 @@ class Switches:
             "PAYMENTS": "of this category",
             "none": "payments have no events",
         },
+        shows=EVENT,
     )
     webhook_invoice_on_payment: bool = _switch(
-        REPORTED, {True: "a payment is an event of its invoice too", False: "it is not"}
+        REPORTED,
+        {True: "a payment is an event of its invoice too", False: "it is not"},
+        shows=EVENT,
     )
     partial_batch: bool = _switch(
         REPORTED,
@@ -88,11 +112,13 @@ class Switches:
             False: "one wrong element fails the whole call and nothing is made",
             True: "the answer is the same 400, and the good elements are made",
         },
+        shows=WRITING,
     )
 
     refused_ids: str = _switch(
         REPORTED,
         {"zero": "a refused new element is echoed with an all-zero id", "invented": "with an id that exists nowhere"},
+        shows=WRITING,
     )
     sparse: bool = _switch(
         RECORDED,
@@ -170,6 +196,7 @@ class Switches:
     webhook_body: str = _switch(
         RECORDED,
         {"compact": "webhook bodies are compact JSON", "indented": "they are indented, in another order of keys"},
+        shows=EVENT,
     )
     webhook_times: str = _switch(
         RECORDED,
@@ -178,6 +205,7 @@ class Switches:
             "two_digits": "it has two",
             "zulu": "it ends in `Z`",
         },
+        shows=EVENT,
     )
 
     def choices(self) -> dict[str, tuple[object, ...]]:
@@ -200,61 +228,3 @@ class Switches:
     def settings(self) -> dict[str, object]:
         """Return every switch and its setting."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
-
-
-class Behaviour(NamedTuple):
-    """One line of the register.
-
-    Attributes:
-        name: The switch, or the part of the sandbox.
-        source: `recorded`, `documented`, `reported` or `ours`.
-        default: The behaviour, or the default of the switch.
-        otherwise: The other choices of a switch.
-    """
-
-    name: str
-    source: str
-    default: str
-    otherwise: str = ""
-
-
-_WITHOUT_SWITCH = (
-    Behaviour("error bodies", RECORDED, "401 and 403 have Title, Status, Detail and Instance; 404 is HTML"),
-    Behaviour("lists", RECORDED, "indented JSON with CRLF, `\\/Date(…)\\/`, money with its digits"),
-    Behaviour("pages", DOCUMENTED, "`pageSize` is clamped to 1 to 1,000; a page past the end is empty"),
-    Behaviour("order of ids", RECORDED, "ids sort as SQL Server sorts them"),
-    Behaviour("limits", DOCUMENTED, "60 a minute, 1,000 a day, 5 at once, 10,000 a minute for the app"),
-    Behaviour("429", RECORDED, "no body; the three remaining counts, `X-Rate-Limit-Problem`, `Retry-After`"),
-    Behaviour("tokens", DOCUMENTED, "codes 5 minutes, access 30 minutes, refresh 60 days with 30 minutes of grace"),
-    Behaviour("scopes", DOCUMENTED, "granular for apps made since 2 March 2026, broad ones for older apps"),
-    Behaviour("one document, answers to writes", RECORDED, "the contact is whole; one payment has its whole invoice"),
-    Behaviour("sides of transfers", RECORDED, "answer by id, without contact, totals, and account and tax of lines"),
-    Behaviour("manual journals", RECORDED, "have `DebitTotal`, `CreditTotal` and a `SortOrder` of each line"),
-    Behaviour("warnings of writes", RECORDED, "stand under `Warnings` of a good answer"),
-    Behaviour("empty payroll", REPORTED, "an organisation without payroll answers 403 with an empty body"),
-    Behaviour("far and early dates", RECORDED, "due dates may be in the years 202, 2206 or 2500"),
-    Behaviour("edge of Xero", REPORTED, "a 403 with an HTML page comes before Xero, and passes: the fault `status`"),
-    Behaviour("clock", REPORTED, "`DateTimeUTC` of an answer may be ahead of its rows: the fault `clock_ahead`"),
-    Behaviour("damaged answers", REPORTED, "wrong text, numbers and dates in rows: faults `malformed`, `bad_row`"),
-    Behaviour("refunds in lists of payments", RECORDED, "named by an `Invoice` key with the id of the credit"),
-    Behaviour("idempotency", DOCUMENTED, "a key is remembered for 6 minutes, for the app, refusals too"),
-    Behaviour("locks", DOCUMENTED, "nothing is posted on or before a lock date; advisers pass the period lock"),
-    Behaviour("messages of refusals", OURS, "Xero's words where they are known, else in our words"),
-    Behaviour("rates of currencies", OURS, "a fixed table by week"),
-    Behaviour("aged reports", DOCUMENTED, "prepayments are listed; drafts and voided documents are not"),
-    Behaviour("webhooks", DOCUMENTED, "intent to receive, retries for a day, events kept for 31 days"),
-)
-
-
-def register() -> tuple[Behaviour, ...]:
-    """Return every behaviour with its source: the switches first, then those that have none."""
-    rows = []
-    for name, spec in Switches.__dataclass_fields__.items():
-        (value, default), *others = spec.metadata["choices"].items()
-        otherwise = "; ".join(f"`{_text(other)}`: {meaning}" for other, meaning in others)
-        rows.append(Behaviour(f"`{name}`", spec.metadata["source"], f"`{_text(value)}`: {default}", otherwise))
-    return (*rows, *_WITHOUT_SWITCH)
-
-
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -20,7 +20,7 @@ from bizosaas_xero.connector.actions.registry import ACTIONS, ActionClass
 from bizosaas_xero.connector.auth import scopes
 from bizosaas_xero.connector.describe import build_info, build_needs
 from bizosaas_xero.connector.settings import Settings
-from bizosaas_xero.sandbox.switches import register
+from bizosaas_xero.sandbox.register import register
 from bizosaas_xero.spec import ERRORS, models
 from contract_tests.docs import fields, parameters, reasons
 from contract_tests.docs.markdown import code, codes, kind, table
@@ -69,7 +69,7 @@ def parts() -> dict[str, str]:
         "host_errors": reasons.errors_around(),
         "field_holders": table(["Entity", "Its records", "Key"], fields.holders()),
         "scopes": _scopes(),
-        "register": table(["Behaviour", "Source", "Default", "Otherwise"], register()),
+        "register": table(["Behaviour", "Source", "Default", "Otherwise", "Shown by"], register()),
         "profiles": _profiles(),
         **{f"action_{name}": _action(row) for name, row in ACTIONS.items()},
     }

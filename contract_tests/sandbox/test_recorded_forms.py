@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from bizosaas_xero.sandbox.switches import DOCUMENTED, OURS, RECORDED, REPORTED, Switches, register
+from bizosaas_xero.sandbox.register import register
+from bizosaas_xero.sandbox.switches import DOCUMENTED, OURS, RECORDED, REPORTED, Switches
 from bizosaas_xero.sandbox.webhooks.delivery import DeliveryAnswer, sign
 
 MONEY_SCOPES = (

@@ -1,0 +1,1 @@
+"""``verify``: look at a real organisation, and say which assumptions about Xero are true there."""
