@@ -149,7 +149,16 @@ def test_each_assumption_says_how_it_shows():
     assert len(set(unseen.values())) == 3
 
 
-def test_what_fits_no_choice_is_told(box):
+def test_an_answer_unlike_all_we_know_hides_nothing_else(box):
+    xero, app, scopes = sign_in(box)
+    box.sandbox.faults.add("bad_row", match={"path": "/BatchPayments"}, field="TotalAmount", value="much")
+    found = Findings()
+    look(xero, found, scopes, app, datetime.now(UTC))
+    assert set(found.strange) == {"step 5 of reading"}
+    assert found.switches["earnings_id"] == "zero", "the reports that come later were read"
+
+
+def test_what_fits_no_choice_is_told():
     found = Findings()
     found.decide("aged_dates", "/")
     assert (found.switches, found.strange) == ({}, {"aged_dates": "/"})

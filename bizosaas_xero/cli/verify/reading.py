@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, NamedTuple
 
 from bizosaas_xero.cli.verify.caller import Answer, Caller
@@ -46,13 +47,20 @@ def look(xero: Caller, found: Findings, scopes: tuple[str, ...], app: App, now: 
         OutOfCalls: The calls are used up.
         ConnectorError: Xero refuses every call, or does not answer.
     """
-    _sign_in(xero, found, scopes, app)
-    invoices = _lists(xero, found)
-    _pages(xero, found)
-    _changes(xero, found, now)
-    _second_lists(xero, found)
-    _one_document(xero, found, invoices)
-    _reports(xero, found, now.date())
+    steps: tuple[Callable[[], None], ...] = (
+        partial(_sign_in, xero, found, scopes, app),
+        partial(_lists, xero, found),
+        partial(_pages, xero, found),
+        partial(_changes, xero, found, now),
+        partial(_second_lists, xero, found),
+        partial(_reports, xero, found, now.date()),
+    )
+    for number, step in enumerate(steps, 1):
+        try:
+            step()
+        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+            # What is unlike anything we know must not hide the rest.
+            found.strange[f"step {number} of reading"] = type(error).__name__
 
 
 def _sign_in(xero: Caller, found: Findings, scopes: tuple[str, ...], app: App) -> None:
@@ -79,7 +87,7 @@ def _sign_in(xero: Caller, found: Findings, scopes: tuple[str, ...], app: App) -
                 break
 
 
-def _lists(xero: Caller, found: Findings) -> list[dict[str, Any]]:
+def _lists(xero: Caller, found: Findings) -> None:
     organisation = next(iter(xero.get("Organisation").rows("Organisations")), {})
     for name in ("CountryCode", "Edition", "Class", "Version"):
         found.seen[f"organisation: {name}"] = organisation.get(name, "not sent")
@@ -103,16 +111,14 @@ def _lists(xero: Caller, found: Findings) -> list[dict[str, Any]]:
         found.decide("sparse", any(name not in row for row in invoices for name in _SPARSE_FIELDS))
         offsets = re.findall(r"/Date\(-?\d+([+-]\d{4})\)/", " ".join(str(row.get("Date")) for row in invoices))
         found.decide("offset_dates", any(offset not in {"+0000", "-0000"} for offset in offsets))
-    return invoices
+        _one_document(xero, found, invoices[0])
 
 
 def _remaining(answer: Answer, found: Findings) -> None:
     """Note which daily limit the organisation has."""
     left = answer.headers.get("X-DayLimit-Remaining", "")
     if left.isdecimal():
-        found.seen["calls a day"] = (
-            "5,000 or more" if int(left) > _FEW_CALLS else "at most 1,000, or many were made today"
-        )
+        found.seen["calls a day"] = "more than 1,000" if int(left) > _FEW_CALLS else "at most 1,000, or few are left"
 
 
 def _pages(xero: Caller, found: Findings) -> None:
@@ -179,11 +185,9 @@ def _paid(batch: Mapping[str, Any]) -> Decimal:
     return sum((Decimal(part.get("BankAmount", part["Amount"])) for part in batch["Payments"]), Decimal(0))
 
 
-def _one_document(xero: Caller, found: Findings, invoices: list[dict[str, Any]]) -> None:
-    if invoices:
-        row = next(iter(xero.get(f"Invoices/{invoices[0]['InvoiceID']}").rows("Invoices")), {})
-        whole = "ContactStatus" in (row.get("Contact") or {})
-        found.seen["contact of one invoice"] = "whole" if whole else "a stub"
+def _one_document(xero: Caller, found: Findings, invoice: Mapping[str, Any]) -> None:
+    row = next(iter(xero.get(f"Invoices/{invoice['InvoiceID']}").rows("Invoices")), {})
+    found.seen["contact of one invoice"] = "whole" if "ContactStatus" in (row.get("Contact") or {}) else "a stub"
 
 
 def _reports(xero: Caller, found: Findings, today: date) -> None:
