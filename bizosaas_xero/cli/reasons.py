@@ -115,6 +115,12 @@ DATABASE_UNWRITABLE = Reason(
     "The database of the last demo in {home} cannot be replaced: {cause}.",
     "Set BIZOSAAS_HOME to a folder that you may write.",
 )
+NOT_A_DEMO_COMPANY = Reason(
+    "not_a_demo_company",
+    Invalid,
+    "verify writes to a Demo Company only, and this organisation is not one.",
+    "Run it without --write, or name a Demo Company with --organisation.",
+)
 FILE_UNWRITABLE = Reason(
     "file_unwritable",
     Misconfigured,

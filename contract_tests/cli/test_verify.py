@@ -12,7 +12,6 @@ from bizosaas_xero.cli.verify.findings import Findings
 from bizosaas_xero.cli.verify.reading import App, look
 from bizosaas_xero.cli.verify.writing import require_demo_company, write
 from bizosaas_xero.connector.settings import Settings
-from bizosaas_xero.sandbox import serve
 from bizosaas_xero.sandbox.switches import EVENT, READING, WRITING, Switches
 from bizosaas_xero.spec import Invalid, RateLimited
 
@@ -22,6 +21,7 @@ SCOPES = (
     "accounting.reports.aged.read"
 )
 REDIRECT = "http://localhost:8742/callback"
+pytestmark = pytest.mark.xero_sandbox(invoices=60, books="wild")
 
 
 def shown_by(kind):
@@ -34,14 +34,9 @@ def shown_by(kind):
     ]
 
 
-@pytest.fixture(scope="module")
-def box():
-    with serve(invoices=60, seed=7, limits=False, books="wild") as served:
-        yield served
-
-
 @pytest.fixture(autouse=True)
-def _usual(box):
+def _usual(shared_sandbox_server):
+    box = shared_sandbox_server
     yield
     for name, value in Switches().settings().items():
         box.sandbox.switches.set(name, value)
@@ -77,11 +72,11 @@ def seen(box, kind="web", organisations=None):
 
 
 @pytest.mark.parametrize(("name", "choice"), shown_by(READING))
-def test_reading_finds_every_choice_of_every_switch_that_it_can_see(box, name, choice):
-    box.sandbox.switches.set(name, choice)
-    everyone = [each["id"] for each in box.info["organisations"]]
+def test_reading_finds_every_choice_of_every_switch_that_it_can_see(shared_sandbox_server, name, choice):
+    shared_sandbox_server.sandbox.switches.set(name, choice)
+    everyone = [each["id"] for each in shared_sandbox_server.info["organisations"]]
     several = everyone[:2] if name == "multi_select" and choice else None
-    found = seen(box, "custom" if name.startswith("custom") else "web", several)
+    found = seen(shared_sandbox_server, "custom" if name.startswith("custom") else "web", several)
     if (name, choice) == ("multi_select", False):  # that it cannot be done is not seen
         assert name not in found.switches
         return
@@ -90,9 +85,9 @@ def test_reading_finds_every_choice_of_every_switch_that_it_can_see(box, name, c
 
 
 @pytest.mark.parametrize(("name", "choice"), shown_by(WRITING))
-def test_writing_finds_the_rest_at_a_demo_company(box, name, choice):
-    box.sandbox.switches.set(name, choice)
-    xero, _, _ = sign_in(box)
+def test_writing_finds_the_rest_at_a_demo_company(shared_sandbox_server, name, choice):
+    shared_sandbox_server.sandbox.switches.set(name, choice)
+    xero, _, _ = sign_in(shared_sandbox_server)
     found = Findings()
     require_demo_company(xero)
     write(xero, found, datetime.now(UTC), f"{name}-{choice}")
@@ -101,9 +96,9 @@ def test_writing_finds_the_rest_at_a_demo_company(box, name, choice):
     assert xero.made <= MAX_CALLS
 
 
-def test_writing_leaves_nothing_open(box):
+def test_writing_leaves_nothing_open(shared_sandbox_server):
     def books():
-        store = box.sandbox.store()
+        store = shared_sandbox_server.sandbox.store()
         return {
             (entity, row[f"{entity[:-1]}ID"])
             for entity in ("Invoices", "CreditNotes", "BankTransactions", "BatchPayments", "Contacts")
@@ -112,31 +107,31 @@ def test_writing_leaves_nothing_open(box):
         }
 
     before = books()
-    xero, _, _ = sign_in(box)
+    xero, _, _ = sign_in(shared_sandbox_server)
     write(xero, Findings(), datetime.now(UTC), "tidy")
     assert books() == before
 
 
-def test_writing_is_refused_elsewhere_before_anything_is_written(box):
-    other = box.info["organisations"][1]["id"]
-    xero, _, _ = sign_in(box, organisations=[other])
+def test_writing_is_refused_elsewhere_before_anything_is_written(shared_sandbox_server):
+    other = shared_sandbox_server.info["organisations"][1]["id"]
+    xero, _, _ = sign_in(shared_sandbox_server, organisations=[other])
     xero.organisation_id = other
     with pytest.raises(Invalid, match="Demo Company only"):
         require_demo_company(xero)
     assert [each.method for each in xero.exchanges] == ["GET"]
 
 
-def test_the_calls_are_bounded(box):
-    xero, app, scopes = sign_in(box)
+def test_the_calls_are_bounded(shared_sandbox_server):
+    xero, app, scopes = sign_in(shared_sandbox_server)
     xero.limit = 7
     with pytest.raises(OutOfCalls):
         look(xero, Findings(), scopes, app, datetime.now(UTC))
     assert xero.made == 7
 
 
-def test_a_limit_of_xero_ends_it_with_a_remedy(box):
-    xero, app, scopes = sign_in(box)
-    box.sandbox.faults.add("rate_limit", times=1)
+def test_a_limit_of_xero_ends_it_with_a_remedy(shared_sandbox_server):
+    xero, app, scopes = sign_in(shared_sandbox_server)
+    shared_sandbox_server.sandbox.faults.add("rate_limit", times=1)
     with pytest.raises(RateLimited, match="refuses more calls"):
         look(xero, Findings(), scopes, app, datetime.now(UTC))
 
@@ -149,9 +144,11 @@ def test_each_assumption_says_how_it_shows():
     assert len(set(unseen.values())) == 3
 
 
-def test_an_answer_unlike_all_we_know_hides_nothing_else(box):
-    xero, app, scopes = sign_in(box)
-    box.sandbox.faults.add("bad_row", match={"path": "/BatchPayments"}, field="TotalAmount", value="much")
+def test_an_answer_unlike_all_we_know_hides_nothing_else(shared_sandbox_server):
+    xero, app, scopes = sign_in(shared_sandbox_server)
+    shared_sandbox_server.sandbox.faults.add(
+        "bad_row", match={"path": "/BatchPayments"}, field="TotalAmount", value="much"
+    )
     found = Findings()
     look(xero, found, scopes, app, datetime.now(UTC))
     assert set(found.strange) == {"step 5 of reading"}
@@ -165,8 +162,8 @@ def test_what_fits_no_choice_is_told():
     assert "Like nothing we know" in found.page(3)
 
 
-def test_the_command_prints_a_page_without_the_books_and_writes_facts_and_cassettes(quick, tmp_path):
-    person = quick
+def test_the_command_prints_a_page_without_the_books_and_writes_facts_and_cassettes(in_process_person, tmp_path):
+    person = in_process_person
     facts, folder = tmp_path / "facts.json", tmp_path / "recorded"
     done = person.run("verify", "--facts", str(facts), "--record", str(folder))
     assert done.returncode == 0, done.stderr
@@ -197,10 +194,10 @@ def test_the_sandbox_behaves_as_the_facts_say(person, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["[]", '{"switches": {"no_such": 1}}', "{", '{"switches": {"sparse": 3}}'])
-def test_a_file_that_holds_no_facts_is_refused(quick, tmp_path, text):
+def test_a_file_that_holds_no_facts_is_refused(in_process_person, tmp_path, text):
     path = tmp_path / "facts.json"
     path.write_text(text)
-    done = quick.run("sandbox", "--facts", str(path))
+    done = in_process_person.run("sandbox", "--facts", str(path))
     assert done.returncode in {2, 3}
     assert "--facts" in done.stderr
 

@@ -13,8 +13,8 @@ import httpx
 
 from bizosaas_xero.cli.verify.recording import Exchange
 from bizosaas_xero.connector.http import transport
+from bizosaas_xero.connector.reasons import LIMIT_MINUTE
 from bizosaas_xero.connector.settings import Settings
-from bizosaas_xero.spec import RateLimited
 
 MAX_CALLS = 40
 """Calls of one ``verify``; ``--write`` may make as many again."""
@@ -115,11 +115,7 @@ class Caller:
         if self.keep:
             self.exchanges.append(Exchange(method, str(httpx.URL(url, params=query)), sent, content, response))
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            raise RateLimited(
-                "Xero refuses more calls now.",
-                remedy="Nothing was lost: run bizosaas-xero verify again later.",
-                reason="limit_minute",
-            )
+            raise LIMIT_MINUTE("Xero refuses more calls now.", remedy="Run bizosaas-xero verify again later.")
         try:
             body = json.loads(response.content, parse_float=Decimal)
         except ValueError:

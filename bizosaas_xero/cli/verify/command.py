@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bizosaas_xero.cli import reasons
 from bizosaas_xero.cli.common import find_connections, open_cli_host, require_one
 from bizosaas_xero.cli.verify.caller import MAX_CALLS, Caller, OutOfCalls
 from bizosaas_xero.cli.verify.findings import Findings
@@ -52,7 +53,13 @@ def verify_organisation(
     if record is not None:
         known = (xero.token, app.secret or "", app.client_id, kept.organisation_id)
         bases = [base for base in (settings.api_url, settings.identity_url) if "xero.com" not in base]
-        write_cassettes(record, xero.exchanges, bases, known)
+        try:
+            write_cassettes(record, xero.exchanges, bases, known)
+        except OSError as error:
+            raise reasons.FILE_UNWRITABLE(path=record, cause=error.strerror) from None
     if facts is not None:
-        facts.write_text(json.dumps(found.facts(), indent=2) + "\n", encoding="utf-8")
+        try:
+            facts.write_text(json.dumps(found.facts(), indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise reasons.FILE_UNWRITABLE(path=facts, cause=error.strerror) from None
     return found, xero.made

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from bizosaas_xero.cli import reasons
 from bizosaas_xero.cli.verify.caller import Answer, Caller
 from bizosaas_xero.cli.verify.findings import Findings
-from bizosaas_xero.spec import Invalid
 
 _OK = 200
 _REFUSED = 400
@@ -23,12 +23,7 @@ def require_demo_company(xero: Caller) -> None:
     """
     rows = xero.get("Organisation").rows("Organisations")
     if not rows or rows[0].get("IsDemoCompany") is not True:
-        raise Invalid(
-            "verify writes to a Demo Company only, and this organisation is not one.",
-            remedy="Run it without --write, or name a Demo Company with --organisation.",
-            reason="not_a_demo_company",
-            problems=[{"field": "write", "message": "is for a Demo Company only"}],
-        )
+        raise reasons.NOT_A_DEMO_COMPANY(problems=[{"field": "write", "message": "is for a Demo Company only"}])
 
 
 def write(xero: Caller, found: Findings, now: datetime, mark: str) -> None:

@@ -25,8 +25,8 @@ def test_a_list_is_indented_with_crlf(client):
     assert '"ProviderName": "Sandbox web app"' in text
 
 
-def test_undocumented_fields_are_sent(client, box):
-    box.sandbox.switches.set("sparse", False)
+def test_undocumented_fields_are_sent(client, sandbox_server):
+    sandbox_server.sandbox.switches.set("sparse", False)
     row = next(r for r in client.rows("Invoices", page=1) if "DueDate" in r)
     assert {"DateString", "DueDateString", "InvoicePaymentServices", "IsDiscounted", "HasErrors"} <= set(row)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT00:00:00", row["DateString"])
