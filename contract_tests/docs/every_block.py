@@ -182,6 +182,15 @@ WAYS: dict[str, dict[str, Way]] = {
         "curl -s http://127.0.0.1:8900/_sandbox/faults": Console(SANDBOX),
         "pytest -m slow": Read("it takes many minutes; .ci/full runs it", ways.collected),
     },
+    "verify.md": {
+        "bizosaas-xero connect\nbizosaas-xero verify": Elsewhere(
+            "contract_tests/cli/test_verify.py::"
+            "test_the_command_prints_a_page_without_the_books_and_writes_facts_and_cassettes"
+        ),
+        "bizosaas-xero sandbox --facts": Elsewhere(
+            "contract_tests/cli/test_verify.py::test_the_sandbox_behaves_as_the_facts_say"
+        ),
+    },
     "scopes.md": {
         "bizosaas-xero connect --scopes": Console(
             {"bizosaas-xero": "XERO_CLIENT_ID={client_id} XERO_CLIENT_SECRET={client_secret} bizosaas-xero"}
