@@ -48,7 +48,7 @@ def _set_switches(server: Sandbox, path: Path) -> None:
     except OSError as error:
         raise invalid_option("facts", f"cannot be read: {error.strerror}") from None
     except (ValueError, TypeError, KeyError) as error:
-        raise invalid_option("facts", f"is no file of verify --facts: {error}") from None
+        raise invalid_option("facts", f"is not a file of verify --facts: {error}") from None
 
 
 def _show(output: Output, info: dict[str, Any]) -> None:

@@ -31,7 +31,7 @@ class Findings:
     seen: dict[str, Any] = field(default_factory=dict)
 
     def decide(self, name: str, value: Any) -> None:
-        """Note the choice of a switch; a value that is no choice is noted as strange."""
+        """Note the choice of a switch; a value that is not among them is strange."""
         if value in Switches().choices()[name]:
             self.switches[name] = value
         else:

@@ -35,6 +35,7 @@ class Dialect(NamedTuple):
         sparse: Empty fields are left out.
         offset_hours: Dates of invoices are local midnights with this offset; None for UTC midnights.
         advances: The switch `advances`.
+        currency: The base currency.
         batch_extras: What the totals of batch payments have above the sum of their payments, by id.
     """
 
@@ -42,6 +43,7 @@ class Dialect(NamedTuple):
     offset_hours: int | None = None
     advances: str = "apart"
     batch_extras: tuple[tuple[str, Decimal], ...] = ()
+    currency: str = ""
 
     @property
     def key(self) -> str:
@@ -60,7 +62,7 @@ class Dialect(NamedTuple):
             row = {**row, **{name: _with_offset(row[name], self.offset_hours) for name in _DATES if name in row}}
         if not self.sparse:
             return row
-        row = _leave_out_empty(row)
+        row = _leave_out_empty(row, self.currency)
         if single and not row.get("HasAttachments"):
             row.pop("HasAttachments", None)
         return row
@@ -73,7 +75,7 @@ def dialect_of(switches: Switches, books: Company) -> Dialect:
     """Return the dialect that the switches ask for in an organisation."""
     offset = _OFFSET_HOURS.get(books.organisation["Timezone"], 0) if switches.offset_dates else None
     extras = tuple(_batch_extras(books)) if switches.batch_total == "with_overpayments" else ()
-    return Dialect(switches.sparse, offset, switches.advances, extras)
+    return Dialect(switches.sparse, offset, switches.advances, extras, books.currency)
 
 
 def _batch_extras(books: Company) -> Iterator[tuple[str, Decimal]]:
@@ -101,17 +103,17 @@ def _with_offset(value: str, hours: int) -> str:
     return f"/Date({moment}{sign}{abs(hours):02d}00)/"
 
 
-def _leave_out_empty(row: Row) -> Row:
+def _leave_out_empty(row: Row, currency: str) -> Row:
     kept: Row = {}
     half = sum(map(ord, str(row.get("InvoiceID") or row.get("ContactID") or ""))) % 2 == 0
     for name, value in row.items():
         if name == "UpdatedDateUTCString" or (name in _EMPTY_FIELDS and (value in ("", [], {}) or not value)):
             continue
-        if half and (name == "DefaultCurrency" or (name == "CurrencyRate" and value == Decimal(1))):
+        if half and ((name == "DefaultCurrency" and value == currency) or (name == "CurrencyRate" and value == 1)):
             continue  # recorded on about half of the rows
         if name in _INNER and isinstance(value, dict):
-            value = _leave_out_empty(value)  # noqa: PLW2901 - the same field, sparser
+            value = _leave_out_empty(value, currency)  # noqa: PLW2901 - the same field, sparser
         elif name in _INNER:
-            value = [_leave_out_empty(item) for item in value]  # noqa: PLW2901 - the same field, sparser
+            value = [_leave_out_empty(item, currency) for item in value]  # noqa: PLW2901 - the same field, sparser
         kept[name] = value
     return kept
