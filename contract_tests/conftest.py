@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import signal
+import subprocess
 import sys
 from unittest import mock
 
@@ -79,3 +80,30 @@ def _clients_are_closed():
     module = sys.modules.get("bizosaas_xero.toolkit.http")
     if module is not None:
         module.close_clients()
+
+
+@pytest.fixture(autouse=True)
+def _processes_are_ended():
+    """End what a test left running, and fail that test: noticed later, it would fail another one."""
+    started, start = [], subprocess.Popen.__init__
+
+    def record(self, *args, **options):
+        start(self, *args, **options)
+        started.append(self)
+
+    with mock.patch.object(subprocess.Popen, "__init__", record):
+        yield
+    left = []
+    for process in started:
+        if getattr(process, "outlives_a_test", False):
+            continue
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            left.append(process.args)
+            process.kill()
+            process.wait()
+        for pipe in filter(None, (process.stdin, process.stdout, process.stderr)):
+            pipe.close()
+    if left:
+        pytest.fail(f"this test left processes running: {left}", pytrace=False)

@@ -164,6 +164,7 @@ def shown(folder, name):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_what_a_person_sees_of_a_good_connector():
     told = shown(SHOP_FOLDER, "csvshop")
     lines = [" ".join(line.split()) for line in told.splitlines()]

@@ -76,6 +76,7 @@ WAYS: dict[str, dict[str, Way]] = {
     "contributing.md": {
         "python3 -m venv": Read("README.md's second block installs the same", ways.is_installed_by_the_readme),
         "just": Read("it runs the tests that run this", ways.recipes_exist),
+        ".ci/full": Read("each part takes minutes or an hour", ways.parts_of_ci_exist),
         "bizosaas-xero --debug": Read(
             "contract_tests/cli/test_log.py runs it against the sandbox",
             ways.logged_commands,

@@ -189,6 +189,16 @@ def recipes_exist(block: Block) -> None:
             assert all((ROOT / word).exists() for word in words if word.startswith("contract_tests/"))
 
 
+def parts_of_ci_exist(block: Block) -> None:
+    """``.ci/full`` has each part that it is given."""
+    given = [shlex.split(command.words, comments=True) for command in commands_of(block.text)]
+    listed = subprocess.run(["bash", ".ci/full", "--list"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
+    known = {line.split()[0] for line in listed.stdout.splitlines()} | {"--list"}
+    parts = [part for words in given if words[0] == ".ci/full" for part in words[1:]]
+    assert parts
+    assert set(parts) <= known
+
+
 def a_payload(block: Block) -> None:
     from bizosaas_xero.adapters.brain_gateway.actions import CONTROL_KEYS
 

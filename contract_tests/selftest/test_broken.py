@@ -27,8 +27,8 @@ CASSETTES = ROOT / "cassettes" / "xero"
 COMMAND = [sys.executable, "-c", "from bizosaas_xero.cli import main; main()", "contract"]
 AT_ONCE = 2
 ENVIRONMENT = dict(os.environ)  # a copy: threads that start processes must not read one that changes
-QUICK_TIER = 11
-"""Every 11th breakage is tried at every change; all of them in the long tier, which takes minutes."""
+QUICK_TIER = 23
+"""Every 23rd breakage is tried at every change; all of them in the long tier, which takes minutes."""
 
 HOOKS = f"from {MODULES['plugin']} import auth, describe, list_actions, run_action, sync_entity\n"
 
