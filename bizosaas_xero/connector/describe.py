@@ -25,8 +25,10 @@ from bizosaas_xero.toolkit import jwt
 
 def build_info() -> ConnectorInfo:
     """Build what ``describe()`` publishes."""
+    from bizosaas_xero.connector import setup
     from bizosaas_xero.connector.actions import registry as actions  # a sync needs none of them
 
+    profiles = scopes.build_profiles(build_needs())
     return ConnectorInfo(
         name="xero",
         title="Xero",
@@ -35,12 +37,14 @@ def build_info() -> ConnectorInfo:
         summary="Invoices, bills, contacts, bank transactions, accounts and payments from Xero.",
         auth=AuthInfo(
             kinds=["web", "pkce", "custom"],
-            scope_profiles=scopes.build_profiles(build_needs()),
+            scope_profiles=profiles,
             default_profile=scopes.DEFAULT_PROFILE,
         ),
         entities=[entity.info() for entity in ENTITIES.values()],
         actions=actions.list_all(),
         settings=Settings.model_json_schema(),
+        setup=setup.build_setup(profiles),
+        overview=setup.OVERVIEW,
     )
 
 

@@ -36,6 +36,12 @@ GROUP = "bizosaas.connectors"
 SPEC_VERSION = "1"
 """The version of this contract; a connector repeats it in ``describe()``."""
 
+
+def is_supported(version: str) -> bool:
+    """Return whether a connector of this version can be used: the same major version; what is newer is ignored."""
+    return version.partition(".")[0] == SPEC_VERSION.partition(".")[0]
+
+
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
@@ -59,6 +65,9 @@ def auth(request: Mapping[str, Any]) -> AuthResult:  # type: ignore[empty-body]
             * ``organisations`` {grant} gives ``organisations``.
             * ``check`` {connection, app?} gives ``status``, ``missing_scopes``, ``organisation``,
               ``server_time``, ``warnings``, and ``problem``, the error behind a ``status`` other than ``ok``.
+            * ``check_app`` {app} asks, without a person, whether the provider accepts the app's credentials. Gives
+              ``status``: ``ok`` or ``misconfigured`` (with ``problem``) only where it is certain, else ``unknown``.
+              Optional: a connector that lacks the step refuses it as ``invalid``.
             * ``disconnect`` {app, grant, organisation_id?, revoke?} ends access to that organisation;
               with ``revoke`` to *all* organisations this person connected to the app. Gives ``status``.
 

@@ -88,7 +88,9 @@ class Connection(Model):
 class AuthRequest(Model):
     """The input of ``auth``. The hook's documentation says which keys a step reads."""
 
-    step: Literal["authorize", "callback", "client_credentials", "refresh", "organisations", "check", "disconnect"]
+    step: Literal[
+        "authorize", "callback", "client_credentials", "refresh", "organisations", "check", "check_app", "disconnect"
+    ]
     app: App | None = None
     scopes: str | list[str] | None = Field(
         None, description="A profile name (`granular`, `legacy`), or the scopes as list or one string."
@@ -157,7 +159,8 @@ class AuthResult(Model):
     grant: Grant | None = None
     organisations: list[Organisation] | None = None
     status: (
-        Literal["ok", "expired", "reconnect", "missing_scope", "organisation_unavailable", "misconfigured"] | None
+        Literal["ok", "expired", "reconnect", "missing_scope", "organisation_unavailable", "misconfigured", "unknown"]
+        | None
     ) = None
     missing_scopes: dict[str, list[str]] | None = Field(
         None, description="Feature (entity or action) to the scopes it lacks."
@@ -342,6 +345,86 @@ class AuthInfo(Model):
     default_profile: str | None = None
 
 
+class Link(Model):
+    """A page of the provider."""
+
+    title: str
+    url: str
+
+
+class SetupStep(Model):
+    """One thing that a person does at the provider before they connect, or enters there."""
+
+    title: str
+    text: str = ""
+    link: Link | None = None
+    shows: Literal["redirect_uri", "scopes"] | None = Field(
+        None, description="What the host shows below the text, to be copied."
+    )
+
+
+class Permission(Model):
+    """One permission that is requested, and what it is for."""
+
+    scopes: dict[str, str] = Field(description="Its name, by vocabulary.")
+    purpose: str
+
+
+class SetupDefault(Model):
+    """A setting for which a page proposes a value when an organisation is connected.
+
+    The choices are the records that the setting's JSON Schema `references`; a setting without is a number.
+    """
+
+    setting: str = Field(description="A name of `ConnectorInfo.settings`.")
+    title: str
+    text: str = ""
+    label: list[str] = Field(default_factory=list, description="Paths of a record's `data` that name it in a list.")
+    prefer: list[dict[str, list[Any]]] = Field(
+        default_factory=list,
+        description="Conditions, path to values (`{currency}`: the organisation's own): the first that a choice "
+        "meets is proposed; else the first choice.",
+    )
+    follows: str | None = Field(
+        None, description="`SETTING.PATH`: proposed is the value at the path in the record chosen for that setting."
+    )
+    value: Any = Field(None, description="Proposed where the setting refers to no records.")
+
+
+class Trouble(Model):
+    """Something that may go wrong while connecting, as the person sees it."""
+
+    seen: str
+    code: str
+    reason: str
+    remedy: str
+
+
+class Setup(Model):
+    """What a page shows to a person who connects, in the provider's words."""
+
+    title: str = Field("", description="The step's name, such as `Authorize with Xero`.")
+    role: str = Field("", description="Which role at the provider the person needs.")
+    kinds: dict[str, str] = Field(default_factory=dict, description="A name for each of `auth.kinds`.")
+    steps: list[SetupStep] = Field(default_factory=list)
+    permissions: list[Permission] = Field(default_factory=list)
+    defaults: list[SetupDefault] = Field(default_factory=list)
+    troubles: list[Trouble] = Field(default_factory=list)
+
+
+class Card(Model):
+    """A figure over the synced records of an entity, which an overview shows: `SUM TITLE, COUNT LATE_TITLE`."""
+
+    name: str
+    title: str = Field(description="Follows the sum, such as `owed to you`.")
+    entity: str
+    where: dict[str, list[str]] = Field(default_factory=dict, description="Column to the values it may have.")
+    sum: str = Field(description="The column whose amounts are added up, by currency.")
+    currency: str | None = Field(None, description="The column of the currency; absent: the organisation's own.")
+    late: str | None = Field(None, description="A column with a date: a record whose date is past is late.")
+    late_title: str = Field("", description="Follows the number of late records, such as `overdue`.")
+
+
 class ConnectorInfo(Model):
     """The output of ``describe``."""
 
@@ -355,6 +438,8 @@ class ConnectorInfo(Model):
     entities: list[EntityInfo]
     actions: list[Action] = Field(default_factory=list)
     settings: dict[str, Any] = Field(default_factory=dict, description="JSON Schema of the settings.")
+    setup: Setup | None = Field(None, description="What a page shows to a person who connects.")
+    overview: list[Card] = Field(default_factory=list, description="Figures for an overview, the first ones first.")
 
 
 M = TypeVar("M", bound=BaseModel)

@@ -91,6 +91,27 @@ def break_connector(patch_name):
     setattr(holder, name, patch.make(getattr(holder, name)))
 
 
+# ---------------------------------------------------------------- description and app
+
+
+@breaks("discovery.setup-refers", "a figure is over a column that is renamed", at="manifest:load_info")
+def rename_column(load):
+    def load_with_lost_column():
+        info = load()
+        card = info.overview[0].model_copy(update={"sum": "amount_owing"})
+        return info.model_copy(update={"overview": [card, *info.overview[1:]]})
+
+    return load_with_lost_column
+
+
+@breaks("auth.check-app-tells", "takes every client secret for right", at="oauth:check_app")
+def believe_every_secret(check):
+    def check_nothing(app, *rest):
+        return check(app, *rest).model_copy(update={"status": "ok", "problem": None})
+
+    return check_nothing
+
+
 # ---------------------------------------------------------------- requests
 
 

@@ -1,4 +1,4 @@
-"""The steps of ``auth``: authorize, callback, client_credentials, refresh, organisations, check, disconnect.
+"""The steps of ``auth``, from consent to disconnecting.
 
 Authlib implements the client over this package's own HTTP client. :mod:`bizosaas_xero.connector.auth.errors` maps
 Xero's refusals to errors.
@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from bizosaas_xero.connector import reasons
 from bizosaas_xero.connector.auth import errors as auth_errors
 from bizosaas_xero.connector.auth import organisations, scopes
+from bizosaas_xero.connector.auth.app_check import check_app
 from bizosaas_xero.connector.http import transport
 from bizosaas_xero.connector.http.transport import XERO
 from bizosaas_xero.connector.settings import Settings, load_settings
@@ -172,6 +173,17 @@ def _check(request: AuthRequest, _settings: Settings) -> AuthResult:
     return organisations.check_connection(_require(request.connection, "connection", request.step))
 
 
+def _check_app(request: AuthRequest, settings: Settings) -> AuthResult:
+    app = _require(request.app, "app", request.step)
+    if app.kind == "pkce":  # it has no secret, and Xero tells an unknown client id on its consent page only
+        return AuthResult(step=request.step, status="unknown")
+    _require_secret(app)
+    if app.kind == "custom":
+        _request_client_credentials(app, settings, request.scopes)
+        return AuthResult(step=request.step, status="ok")
+    return check_app(app, lambda secret: _token_client(app, settings, secret), settings.identity_url + TOKEN_PATH)
+
+
 def _disconnect(request: AuthRequest, settings: Settings) -> AuthResult:
     app, grant = _require(request.app, "app", request.step), _require(request.grant, "grant", request.step)
     if not request.revoke:
@@ -194,6 +206,7 @@ STEPS: dict[str, Callable[[AuthRequest, Settings], AuthResult]] = {
     "refresh": _refresh,
     "organisations": _organisations,
     "check": _check,
+    "check_app": _check_app,
     "disconnect": _disconnect,
 }
 
@@ -201,8 +214,8 @@ STEPS: dict[str, Callable[[AuthRequest, Settings], AuthResult]] = {
 # ---------------------------------------------------------------- the token endpoint
 
 
-def _token_client(app: App, settings: Settings, **options: Any) -> TokenClient:
-    secret = app.client_secret.get_secret_value() if app.client_secret else None
+def _token_client(app: App, settings: Settings, secret: str | None = None, **options: Any) -> TokenClient:
+    secret = secret or (app.client_secret.get_secret_value() if app.client_secret else None)
     session = transport.http_client(settings)
     return token_client(session, XERO, app.client_id, secret, redirect_uri=app.redirect_uri, **options)
 

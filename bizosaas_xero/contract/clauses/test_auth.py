@@ -226,6 +226,29 @@ def test_check_tells(seen: Observation) -> None:
     require(wanted != "ok" or given.get("organisation"), "it does not name the organisation")
 
 
+def checks_no_app(subject: Subject) -> str:
+    """Excuse connectors that lack the optional step ``check_app``."""
+    shown = any("check_app" in scenario.steps for scenario in subject.contract.scenarios)
+    return "" if shown else "it does not show the optional step `check_app`"
+
+
+@clause(
+    "auth.check-app-tells",
+    "`check_app` returns whether the provider accepts the app; a refusal is in `problem`, and is not raised.",
+    shown_by=steps("check_app"),
+    unless=checks_no_app,
+)
+def test_check_app_tells(seen: Observation) -> None:
+    given = _get_result(seen.call("check_app")[-1])
+    wanted = seen.scenario.expect.status or "ok"
+    require(given.get("status") in {"ok", "misconfigured", "unknown"}, f"its status is {given.get('status')!r}")
+    require(given.get("status") == wanted, f"its status is {given.get('status')!r}, not {wanted!r}")
+    require(
+        wanted != "misconfigured" or (given.get("problem") or {}).get("code"), "`problem` does not say what is wrong"
+    )
+    require(not given.get("grant"), "it returned a grant, although no person consented")
+
+
 @clause(
     "auth.disconnect-ends",
     "`disconnect` succeeds, also a second time.",

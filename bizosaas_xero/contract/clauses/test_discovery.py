@@ -8,7 +8,7 @@ from bizosaas_xero.contract.clause_registry import Broken, clause, require
 from bizosaas_xero.contract.clauses.reading import validator
 from bizosaas_xero.contract.connector import Subject, loads_in_four_hook_host
 from bizosaas_xero.contract.observation import World
-from bizosaas_xero.spec import SPEC_VERSION, ConnectorInfo, Invalid, parse
+from bizosaas_xero.spec import SPEC_VERSION, ConnectorInfo, Invalid, is_supported, parse
 
 HOSTS = ("bizosaas_xero.host", "bizosaas_xero.cli", "bizosaas_xero.sandbox", "stevedore", "brain_gateway")
 
@@ -81,7 +81,7 @@ def test_has_description(subject: Subject) -> None:
 
 @clause(
     "discovery.describes",
-    "`describe` returns a valid `ConnectorInfo` of this version, with distinct entities, without a request.",
+    "`describe` returns a valid `ConnectorInfo` of this major version, with distinct entities, without a request.",
 )
 def test_describes(subject: Subject, world: World) -> None:
     if not subject.has_describe:
@@ -95,7 +95,7 @@ def test_describes(subject: Subject, world: World) -> None:
         info = parse(ConnectorInfo, given, "describe")
     except Invalid as error:
         raise Broken(error.message) from None
-    require(info.spec == SPEC_VERSION, f"its version of the contract is {info.spec}, not {SPEC_VERSION}")
+    require(is_supported(info.spec), f"its version of the contract is {info.spec}, not {SPEC_VERSION}")
     names = [row.name for row in info.entities]
     require(len(set(names)) == len(names), f"entities are named twice: {names}")
     require(names or info.actions, "it offers neither entities nor actions")
@@ -117,3 +117,26 @@ def test_schemas_valid(subject: Subject) -> None:
         )
     if subject.info and subject.info.settings:
         validator(subject.info.settings, "settings")
+
+
+@clause(
+    "discovery.setup-refers",
+    "What `setup` and `overview` name exists: settings, scope vocabularies, entities and their columns.",
+)
+def test_setup_refers(subject: Subject) -> None:
+    info = subject.info
+    if info is None:
+        return
+    settings, profiles = set(info.settings.get("properties", {})), set(info.auth.scope_profiles)
+    columns = {entity.name: set(entity.columns) for entity in info.entities}
+    for default in info.setup.defaults if info.setup else ():
+        require(default.setting in settings, f"`setup` proposes a value for the setting {default.setting!r}")
+        earlier = (default.follows or default.setting).partition(".")[0]
+        require(earlier in settings, f"{default.setting} follows the setting {earlier!r}")
+    for permission in info.setup.permissions if info.setup else ():
+        require(set(permission.scopes) <= profiles, f"`setup` names scopes of {sorted(permission.scopes)}")
+    for card in info.overview:
+        require(card.entity in columns, f"the card {card.name} is over the entity {card.entity!r}")
+        named = {name for name in (card.sum, card.currency, card.late, *card.where) if name}
+        lacking = named - columns[card.entity]
+        require(not lacking, f"the card {card.name} reads the columns {sorted(lacking)}")

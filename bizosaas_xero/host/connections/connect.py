@@ -50,6 +50,37 @@ class ConnectionService:
     environ: Mapping[str, str]
     now: Callable[[], datetime]
 
+    def check_app(self, connector: str, app: App, settings: Mapping[str, Any] | None = None) -> AuthResult:
+        """Ask whether the provider accepts an app's credentials, before a person is sent there. Nothing is kept.
+
+        Returns:
+            ``status``: ``ok``, ``misconfigured`` (with ``problem``) or ``unknown``, also for a connector that
+            cannot ask.
+
+        Raises:
+            ConnectorError: as ``auth`` does, such as ``unavailable``.
+        """
+        plugin = self.report.connector(connector)
+        pinned = pin_addresses(plugin, settings or {}, self.environ)
+        try:
+            return self._auth(plugin, StoredApp(connector, app, pinned), {"step": "check_app"})
+        except ConnectorError as error:
+            if error.code == "misconfigured":
+                return AuthResult(step="check_app", status="misconfigured", problem=error.to_dict())
+            if error.code != "invalid":
+                raise
+            return AuthResult(step="check_app", status="unknown")  # a connector of an earlier contract
+
+    def stored_app(self, connection: StoredConnection) -> StoredApp:
+        """Return the app with which a connection was made, to authorise it again.
+
+        Raises:
+            NotFound: It is not kept.
+            ReconnectRequired: The grant is gone.
+        """
+        grant = self.store.grant(connection.connector, connection.identity).grant
+        return self.store.app(connection.connector, grant.client_id)
+
     def begin_consent(
         self,
         connector: str,

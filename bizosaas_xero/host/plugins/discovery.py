@@ -21,7 +21,7 @@ from stevedore.named import NamedExtensionManager
 
 from bizosaas_xero.host import reasons
 from bizosaas_xero.host.plugins.connector import Connector, find_defects
-from bizosaas_xero.spec import GROUP, PROJECT, SPEC_VERSION, ConnectorError, hooks
+from bizosaas_xero.spec import GROUP, PROJECT, SPEC_VERSION, ConnectorError, hooks, is_supported
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +142,7 @@ def _build_connector(entry_point: metadata.EntryPoint) -> Connector:
     distribution, version = _distribution(entry_point)
     connector = Connector(entry_point.name, manager, distribution, version, entry_point.value)
     info = connector.describe()
-    if info is not None and info.spec != SPEC_VERSION:
+    if info is not None and not is_supported(info.spec):
         raise _Refused(f"it speaks version {info.spec} of the contract, this host version {SPEC_VERSION}")
     return connector
 
