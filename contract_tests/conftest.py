@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
-    f"contract_tests.helpers.fixtures.{name}" for name in ("sandbox", "xero", "host", "cli", "gateway", "distribution")
+    f"contract_tests.helpers.fixtures.{name}"
+    for name in ("sandbox", "xero", "host", "cli", "gateway", "distribution", "web")
 ]
 
 # A busy machine is no failure: no deadlines, and slow drawing is allowed. The quick tier draws the same

@@ -31,10 +31,11 @@ from bizosaas_xero.cli.commands.sandbox import sandbox
 from bizosaas_xero.cli.commands.status import status
 from bizosaas_xero.cli.commands.sync import sync
 from bizosaas_xero.cli.commands.verify import verify
+from bizosaas_xero.cli.commands.web import web
 from bizosaas_xero.cli.log import LogFormat, LogLevel, configure_logging
 
 COMMANDS = (
-    *(demo, connect, organisations, configure, disconnect),
+    *(demo, web, connect, organisations, configure, disconnect),
     *(sync, status, events, doctor),
     *(actions, run, approve, audit, mcp),
     *(backup, restore, export),

@@ -29,6 +29,8 @@ from bizosaas_xero.host.storage.paths import database_url, home_folder
 from bizosaas_xero.host.storage.store import Store
 from bizosaas_xero.host.support.doctor import Doctor, Finding
 from bizosaas_xero.host.sync.events import Event, Events
+from bizosaas_xero.host.sync.figures import Figure, Figures
+from bizosaas_xero.host.sync.reader import RecordReader
 from bizosaas_xero.host.sync.run_state import Progress, SyncOutcome
 from bizosaas_xero.host.sync.runner import Runner
 from bizosaas_xero.host.sync.scheduler import Scheduler
@@ -50,6 +52,8 @@ __all__ = [
     "EntityState",
     "Event",
     "Events",
+    "Figure",
+    "Figures",
     "Finding",
     "Grants",
     "Host",
@@ -59,6 +63,7 @@ __all__ = [
     "OutgoingWebhooks",
     "Plans",
     "Progress",
+    "RecordReader",
     "Runner",
     "Scheduler",
     "Sink",
@@ -80,6 +85,8 @@ class Host:
     database: Database
     store: Store
     sink: Sink
+    reader: RecordReader
+    figures: Figures
     events: Events
     leases: Leases
     grants: Grants
@@ -197,6 +204,8 @@ def open_host(
         database=database,
         store=store,
         sink=sink,
+        reader=RecordReader(database, store, sink),
+        figures=Figures(database, now=now),
         events=events,
         leases=leases,
         grants=grants,

@@ -167,6 +167,13 @@ WAYS: dict[str, dict[str, Way]] = {
         ),
         "curl": Console(codes={"bizosaas-xero sync": 4}),
     },
+    "web.md": {
+        "bizosaas-xero web": Read(
+            "it serves until it is stopped; contract_tests/web/test_browser.py runs it in a browser",
+            lambda block: ways.accepted(block.text.strip("$ \n")),
+        ),
+        "python:*": Elsewhere("contract_tests/web/test_security.py::test_the_example_of_a_platform_mounts_the_pages"),
+    },
     "sandbox.md": {
         "bizosaas-xero sandbox --port": Console(
             {"8900": "{free}", "--json": "--json --port 0"},

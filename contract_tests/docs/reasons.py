@@ -15,6 +15,7 @@ PACKAGE = ROOT / "bizosaas_xero"
 CONNECTOR = {"toolkit": "bizosaas_xero.toolkit.reasons", "connector": "bizosaas_xero.connector.reasons"}
 AROUND = {
     "The embedded host": ("host", "bizosaas_xero.host.reasons"),
+    "The pages in the browser": ("web", "bizosaas_xero.web.reasons"),
     "The command line": ("cli", "bizosaas_xero.cli.reasons"),
     "Agents (MCP)": ("adapters/mcp", "bizosaas_xero.adapters.mcp.reasons"),
     "The brain-gateway": ("adapters/brain_gateway", "bizosaas_xero.adapters.brain_gateway.reasons"),

@@ -127,8 +127,13 @@ class Approvals:
             self._save(transaction, connection, current, decision, unseen=unseen, self_approved=own)
         return decision
 
-    def refuse(self, stored_plan: StoredPlan, approver: str) -> ApprovalDecision:
+    def refuse(self, stored_plan: StoredPlan, approver: str, why: str = "") -> ApprovalDecision:
         """Save a person's refusal of a plan. A requester may refuse it, too.
+
+        Args:
+            stored_plan: The plan.
+            approver: The person.
+            why: Their reason, for the audit.
 
         Raises:
             Conflict: The plan's time is over, it is done, or stale.
@@ -139,7 +144,8 @@ class Approvals:
             self._database.advisory_lock(transaction, AUDIT_LOCK)
             current = self._current_plan(transaction, stored_plan)
             decision = ApprovalDecision("refused", who, self._now(), current.expires_at)
-            self._save(transaction, connection, current, decision)
+            more = {"why": why} if why else {}
+            self._save(transaction, connection, current, decision, **more)
         return decision
 
     def _current_plan(self, transaction: sa.Connection, stored_plan: StoredPlan) -> StoredPlan:

@@ -61,8 +61,13 @@ def configure(
     preferences = dict(connection.preferences)
     schemas = info.settings.get("properties", {}) if info else {}
     problems: list[Problem] = []
+    numbers = {default.setting for default in info.setup.defaults} if info and info.setup else set()
     given = {
-        name: value if value is None else _resolve_setting(sink, connection, name, value, schemas, problems)
+        name: value
+        if value is None
+        else _check_number(name, value, schemas[name], problems)
+        if name in numbers and "references" not in schemas.get(name, {"references": None})
+        else _resolve_setting(sink, connection, name, value, schemas, problems)
         for name, value in dict(changes.get("settings", {})).items()
     }
     entities = {entity.name for entity in info.entities} if info else None
@@ -120,18 +125,32 @@ def _resolve_setting(
     if not matches:
         problems.append((name, f"{value!r} is not in this organisation's {reference['entity']}"))
         return None
-    suitable = [item for item in matches if any(_fits_choice(item, choice) for choice in reference["any"])]
+    suitable = [item for item in matches if any(fits_choice(item, choice) for choice in reference["any"])]
     if not suitable:
         problems.append((name, f"{value!r} is not {reference['what']}"))
         return None
     return next(str(get_path(suitable[0], path)) for path in reference["by"] if get_path(suitable[0], path))
 
 
+def _check_number(name: str, value: Any, schema: Mapping[str, Any], problems: list[Problem]) -> int | None:
+    """Check a setting that refers to no record: a whole number within the bounds of its JSON Schema."""
+    bounds = next((each for each in (schema, *schema.get("anyOf", ())) if each.get("type") == "integer"), None)
+    if bounds is None:
+        problems.append((name, "the connector has no such setting that can be configured"))
+        return None
+    least, most = bounds.get("minimum", 0), bounds.get("maximum", MAX_INTERVAL_SECONDS)
+    if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
+        return value
+    problems.append((name, f"must be a whole number from {least} to {most}"))
+    return None
+
+
 def _matches(records: Any, value: str) -> bool:
     return isinstance(records, str) and records.lower() == value.strip().lower()
 
 
-def _fits_choice(item: Any, choice: Mapping[str, list[Any]]) -> bool:
+def fits_choice(item: Any, choice: Mapping[str, list[Any]]) -> bool:
+    """Return whether a record meets a condition: at each path one of the values."""
     return all(get_path(item, path) in values for path, values in choice.items())
 
 

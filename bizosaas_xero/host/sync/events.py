@@ -131,6 +131,14 @@ class Events:
         with self._database.read_transaction() as transaction:
             return [Event(**row) for row in transaction.execute(statement).mappings()]
 
+    def list_recent(self, connection_id: str, limit: int) -> list[Event]:
+        """Return the newest events of a connection, newest first."""
+        columns = [t.events.c[name] for name in Event.__dataclass_fields__]
+        statement = sa.select(*columns).where(t.events.c.connection_id == connection_id)
+        with self._database.read_transaction() as transaction:
+            rows = transaction.execute(statement.order_by(t.events.c.id.desc()).limit(limit))
+            return [Event(**row) for row in rows.mappings()]
+
     def _read_told_until(self, transaction: sa.Connection, connection_id: str, entity: str) -> date | None:
         c = t.entities.c
         statement = sa.select(c.told_until).where(c.connection_id == connection_id, c.entity == entity)

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bizosaas_xero.host.plugins.connector import Connector
+from bizosaas_xero.host.storage import tables
 from bizosaas_xero.host.storage.database import Database
 from bizosaas_xero.host.storage.models import StoredConnection
 from bizosaas_xero.host.storage.store import Store
@@ -74,6 +75,18 @@ class RecordReader:
                 }
             )
         return found
+
+    def list_rejected(self, connection: StoredConnection, entity: str, limit: int = 100) -> list[dict[str, Any]]:
+        """Return the records of an entity that could not be read, newest first, with the reason and the raw form."""
+        c = tables.rejected.c
+        statement = (
+            sa.select(c.key, c.reason, c.raw, c.rejected_at)
+            .where(c.organisation_id == connection.organisation_id, c.entity == entity)
+            .order_by(c.rejected_at.desc(), c.key)
+            .limit(limit)
+        )
+        with self._database.read_transaction() as transaction:
+            return [dict(row) for row in transaction.execute(statement).mappings()]
 
     def read_page(
         self,

@@ -8,7 +8,8 @@ from bizosaas_xero.sandbox.core.guids import digest, stable_guid
 
 HOSTED_REDIRECT = "https://api.bizoholic.com/api/auth/callback/xero"
 LOCAL_REDIRECT = "http://localhost[:port]/callback"
-_LOCAL_REDIRECT_PATTERN = re.compile(r"http://localhost(:\d{1,5})?/callback")
+LOCAL_PAGES_REDIRECT = "http://localhost[:port]/api/auth/callback/xero"
+_LOCAL_REDIRECT_PATTERN = re.compile(r"http://localhost(:\d{1,5})?(/api/auth/callback/xero|/callback)")
 
 IDENTITY_SCOPES = ("openid", "profile", "email", "offline_access")
 _READABLE = (
@@ -104,7 +105,7 @@ class App:
     client_id: str
     client_secret: str | None
     scopes: frozenset[str]
-    redirect_uris: tuple[str, ...] = (HOSTED_REDIRECT, LOCAL_REDIRECT)
+    redirect_uris: tuple[str, ...] = (HOSTED_REDIRECT, LOCAL_REDIRECT, LOCAL_PAGES_REDIRECT)
     organisation_id: str | None = None
 
     def allows_redirect(self, uri: str) -> bool:
@@ -154,7 +155,7 @@ def demo_apps(seed: int, custom_organisation: str) -> dict[str, App]:
             client_id=f"{rng.getrandbits(128):032X}",
             client_secret=f"sandbox-{rng.getrandbits(160):040x}" if secret else None,
             scopes=frozenset(scopes),
-            redirect_uris=() if custom else (HOSTED_REDIRECT, LOCAL_REDIRECT),
+            redirect_uris=() if custom else (HOSTED_REDIRECT, LOCAL_REDIRECT, LOCAL_PAGES_REDIRECT),
             organisation_id=custom_organisation if custom else None,
         )
 

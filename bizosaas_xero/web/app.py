@@ -1,0 +1,135 @@
+"""The ASGI application: its routes, and what it answers when something goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+
+from bizosaas_xero.host import Host
+from bizosaas_xero.spec import ConnectorError
+from bizosaas_xero.web.guard import Guard, Identify, Refused
+from bizosaas_xero.web.jobs import SyncJobs
+from bizosaas_xero.web.pages.approvals import ApprovalPages
+from bizosaas_xero.web.pages.connect import ConnectPages
+from bizosaas_xero.web.pages.sync import SyncPages
+from bizosaas_xero.web.render import Renderer
+from bizosaas_xero.web.sessions import Sessions
+from bizosaas_xero.web.settings import WebSettings
+from bizosaas_xero.web.signin import OneTimeLink
+
+STATIC = Path(__file__).parent / "static"
+
+
+@dataclass(frozen=True)
+class WebApp:
+    """The pages as an ASGI application.
+
+    Args:
+        asgi: Behind the guard.
+        link: Makes sign-in links for this machine's user; unused where a platform signs people in.
+        jobs: Syncs that people asked for.
+    """
+
+    asgi: Guard
+    link: OneTimeLink
+    jobs: SyncJobs
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        await self.asgi(scope, receive, send)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the syncs that people asked for; then the host may be closed."""
+        self.jobs.stop()
+
+
+def create_app(
+    host: Host,
+    settings: WebSettings,
+    *,
+    user: str = "owner",
+    identify: Identify | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> WebApp:
+    """Make the pages over an open host. A platform mounts them under the path of ``settings.public_url``.
+
+    Args:
+        host: Open as long as the pages are served.
+        settings: Where they are.
+        user: The name under which the one-time link signs in.
+        identify: A platform's own sign-in: who is signed in with a request, or ``None``.
+        now: The clock.
+    """
+    renderer, jobs = Renderer(settings, now=now), SyncJobs(host)
+    sessions = Sessions(host, settings, now=now)
+    link = OneTimeLink(sessions, user, now=now)
+    parts = (host, settings, renderer, jobs, now)
+    connect, sync, approvals = ConnectPages(*parts), SyncPages(*parts), ApprovalPages(*parts)
+
+    def contract_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, ConnectorError)  # noqa: S101 (registered for it alone)
+        return renderer.error(request, error)
+
+    def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Refused)  # noqa: S101 (registered for it alone)
+        return renderer.refusal(request, error)
+
+    def http_error(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        title = {404: "Nothing here", 405: "Not possible here"}.get(status, "Not possible")
+        return renderer.refusal(request, Refused(status, title, "This page does not exist. Go back to Integrations."))
+
+    def failed(request: Request, _error: Exception) -> Response:
+        message = "The page could not be made. Nothing was changed that is not shown elsewhere; the log says more."
+        return renderer.refusal(request, Refused(500, "This program failed", message))
+
+    connection = "/connections/{connection}"
+    plan = "/approvals/{connection}/{hash}"
+    routes = [
+        Route("/", sync.home),
+        Route("/healthz", sync.health),
+        Route("/sign-in", link.sign_in),
+        Route("/sign-out", link.sign_out, methods=["POST"]),
+        Route("/integrations/{connector}", connect.guide),
+        Route("/integrations/{connector}/authorize", connect.authorize, methods=["POST"]),
+        Route("/api/auth/callback/{connector}", connect.callback),
+        Route("/integrations/{connector}/organisations", connect.organisations),
+        Route("/integrations/{connector}/organisations", connect.choose, methods=["POST"]),
+        Route(connection, sync.show_sync),
+        Route(f"{connection}/progress", sync.progress),
+        Route(f"{connection}/setup", sync.setup),
+        Route(f"{connection}/setup", sync.complete, methods=["POST"]),
+        Route(f"{connection}/sync", sync.sync_now, methods=["POST"]),
+        Route(f"{connection}/intervals", sync.set_intervals, methods=["POST"]),
+        Route(f"{connection}/rejected/{{entity}}", sync.rejected),
+        Route(f"{connection}/reconnect", connect.reconnect, methods=["POST"]),
+        Route(f"{connection}/disconnect", sync.ask_disconnect),
+        Route(f"{connection}/disconnect", sync.disconnect, methods=["POST"]),
+        Route(f"{connection}/rules", approvals.rules),
+        Route(f"{connection}/rules", approvals.set_rule, methods=["POST"]),
+        Route("/approvals", approvals.list_plans),
+        Route(plan, approvals.show_plan),
+        Route(f"{plan}/approve", approvals.approve, methods=["POST"]),
+        Route(f"{plan}/refuse", approvals.refuse, methods=["POST"]),
+        Route(f"{plan}/run", approvals.run, methods=["POST"]),
+        Route("/activity", approvals.activity),
+        Mount("/static", StaticFiles(directory=STATIC)),
+    ]
+    handlers = {ConnectorError: contract_error, Refused: refused, HTTPException: http_error, 500: failed}
+    starlette = Starlette(routes=routes, exception_handlers=handlers)
+    starlette.router.redirect_slashes = False
+    return WebApp(Guard(starlette, settings, sessions, renderer, identify), link, jobs)

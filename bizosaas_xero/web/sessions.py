@@ -1,0 +1,141 @@
+"""Sessions of browsers: one encrypted cookie each, so that any process that has the host's key can read it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from http.cookies import SimpleCookie
+from typing import Any
+
+from bizosaas_xero.host import Host
+from bizosaas_xero.spec import ConnectorError
+from bizosaas_xero.web.settings import Identity, WebSettings
+
+SESSION_LIFETIME = timedelta(hours=12)
+"""After which a person signs in again."""
+
+MAX_CONSENTS = 5
+"""Consents under way in one browser; a further one replaces the oldest."""
+
+_PURPOSE = "web session"
+
+
+@dataclass
+class Session:
+    """What the cookie of one browser holds.
+
+    Args:
+        id: Names the session.
+        user: Who is signed in; ``None``: no one is.
+        role: Theirs.
+        csrf: Every form repeats it.
+        until: End, in seconds since 1970.
+        consents: Hashes of the states of consents that this browser began.
+        offer: Connector and identity of a consent whose organisation is not chosen yet.
+        notice: Shown once on the next page: kind and text.
+    """
+
+    id: str
+    user: str | None
+    role: str | None
+    csrf: str
+    until: float
+    consents: list[str] = field(default_factory=list)
+    offer: list[str] | None = None
+    notice: list[str] | None = None
+
+    @property
+    def identity(self) -> Identity | None:
+        """The signed-in person."""
+        return Identity(self.user, self.role) if self.user and self.role else None  # type: ignore[arg-type]
+
+    def begin_consent(self, state: str) -> None:
+        """Remember that this browser began a consent."""
+        self.consents = [*self.consents, _hash(state)][-MAX_CONSENTS:]
+
+    def end_consent(self, state: str) -> bool:
+        """Return whether this browser began the consent, and forget it."""
+        known = _hash(state) in self.consents
+        self.consents = [each for each in self.consents if each != _hash(state)]
+        return known
+
+    def take_notice(self) -> list[str] | None:
+        """Return the notice, and forget it."""
+        notice, self.notice = self.notice, None
+        return notice
+
+    def is_token(self, given: str) -> bool:
+        """Return whether a form's token is this session's."""
+        return hmac.compare_digest(given.encode(), self.csrf.encode())
+
+
+class Sessions:
+    """Reads and writes the cookie.
+
+    Args:
+        host: Its key encrypts the cookie.
+        settings: Where the cookie is valid.
+        now: The clock.
+    """
+
+    def __init__(self, host: Host, settings: WebSettings, *, now: Callable[[], datetime]) -> None:
+        self._store = host.store
+        self._settings = settings
+        self._now = now
+        self._ended: dict[str, float] = {}
+        self.cookie = "__Secure-bizosaas" if settings.secure else "bizosaas"
+
+    def new(self, identity: Identity | None = None) -> Session:
+        """Begin a session; a sign-in always begins one, so that no earlier cookie becomes a signed-in one."""
+        return Session(
+            id=secrets.token_urlsafe(16),
+            user=identity.name if identity else None,
+            role=identity.role if identity else None,
+            csrf=secrets.token_urlsafe(32),
+            until=(self._now() + SESSION_LIFETIME).timestamp(),
+        )
+
+    def read(self, header: str) -> Session | None:
+        """Return the session of a ``Cookie`` header; ``None`` if there is none that is valid."""
+        cookie: SimpleCookie = SimpleCookie()
+        cookie.load(header)
+        morsel = cookie.get(self.cookie)
+        if morsel is None:
+            return None
+        try:
+            values: dict[str, Any] = json.loads(self._store.decrypt(morsel.value))
+            if values.pop("purpose") != _PURPOSE:
+                return None
+            session = Session(**values)
+        except (ConnectorError, ValueError, TypeError, KeyError, AttributeError):
+            return None
+        if session.until <= self._now().timestamp() or session.id in self._ended:
+            return None
+        return session
+
+    def end(self, session: Session) -> None:
+        """Refuse this session's cookie from now on (in this process; elsewhere it ends with its time)."""
+        now = self._now().timestamp()
+        self._ended = {name: until for name, until in self._ended.items() if until > now} | {session.id: session.until}
+
+    def write(self, session: Session) -> str:
+        """Return the ``Set-Cookie`` header of a session."""
+        value = self._store.encrypt(json.dumps(asdict(session) | {"purpose": _PURPOSE}))
+        seconds = max(0, int(session.until - self._now().timestamp()))
+        secure = "; Secure" if self._settings.secure else ""
+        path = self._settings.path or "/"
+        return f"{self.cookie}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
+
+
+def copy_of(session: Session) -> Session:
+    """Return a copy, to see later whether the session changed."""
+    return replace(session, consents=list(session.consents))
+
+
+def _hash(state: str) -> str:
+    return hashlib.sha256(state.encode()).hexdigest()[:32]

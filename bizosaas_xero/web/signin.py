@@ -1,0 +1,73 @@
+"""Sign-in of the one user of this machine, by a link that works once."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from bizosaas_xero.web.guard import Refused, visit_of
+from bizosaas_xero.web.sessions import Sessions
+from bizosaas_xero.web.settings import Identity
+
+LINK_LIFETIME = timedelta(minutes=10)
+
+
+class OneTimeLink:
+    """Makes sign-in links, and signs in who opens one.
+
+    Args:
+        sessions: Begin and end here.
+        user: The name of this machine's user.
+        now: The clock.
+    """
+
+    def __init__(self, sessions: Sessions, user: str, *, now: Callable[[], datetime]) -> None:
+        self._sessions = sessions
+        self._identity = Identity(user, "owner")
+        self._now = now
+        self._lock = threading.Lock()
+        self._tokens: dict[str, datetime] = {}
+
+    def make_path(self) -> str:
+        """Return the path of a new link; it works once, for ten minutes."""
+        token = secrets.token_urlsafe(32)
+        with self._lock:
+            self._tokens[token] = self._now() + LINK_LIFETIME
+        return f"/sign-in?token={token}"
+
+    def sign_in(self, request: Request) -> Response:
+        """Sign in who holds a link."""
+        given = request.query_params.get("token", "")
+        root = request.scope.get("root_path", "")
+        visit = visit_of(request)
+        if not self._take(given):
+            if visit.identity is not None:  # the link opened a second time, in the browser that is signed in
+                return RedirectResponse(f"{root}/", 303)
+            raise Refused(
+                401,
+                "Please sign in",
+                "Open the sign-in link that was printed where these pages were started. It works once, for ten "
+                "minutes; for a new one, start them again.",
+            )
+        visit.session = self._sessions.new(self._identity)
+        return RedirectResponse(f"{root}/", 303)
+
+    def sign_out(self, request: Request) -> Response:
+        """End the session of this browser."""
+        visit = visit_of(request)
+        self._sessions.end(visit.session)
+        visit.session = self._sessions.new()
+        return RedirectResponse(f"{request.scope.get('root_path', '')}/sign-in", 303)
+
+    def _take(self, given: str) -> bool:
+        with self._lock:
+            now = self._now()
+            self._tokens = {token: until for token, until in self._tokens.items() if until > now}
+            found = next((each for each in self._tokens if hmac.compare_digest(each.encode(), given.encode())), None)
+            return found is not None and self._tokens.pop(found, None) is not None
