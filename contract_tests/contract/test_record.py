@@ -65,7 +65,7 @@ def test_an_unchanged_xero_shows_no_drift_and_what_is_recorded_is_scrubbed(sandb
 
 
 def test_a_field_of_another_type_or_that_is_gone_is_an_error_and_a_new_one_information(sandbox_server):
-    change_contacts(sandbox_server, lambda row: row.pop("IsCustomer") or row.update(IsSupplier="yes", Mood="good"))
+    change_contacts(sandbox_server, lambda row: row.update(IsSupplier="yes", Mood="good") or row.pop("IsCustomer"))
     code, told = record(sandbox_server, "--json")
     found = {(row["level"], row["endpoint"], row["field"], row["what"]) for row in json.loads(told)["drift"]}
     where = "GET /api.xro/2.0/Contacts"
