@@ -22,13 +22,16 @@ SANDBOX = {"8900": "{port}"}
 
 WAYS: dict[str, dict[str, Way]] = {
     "README.md": {
-        "pip install -c constraints.txt '.[all]'": Console({"'.[all]'": "'bizosaas-xero[all]'"}, in_repository=True),
+        "pip install -c constraints.txt '.[all]'": Console(
+            {"'.[all]'": "'bizosaas-xero[all]'"}, in_repository=True, slow=True
+        ),
         "pip install -c constraints.txt -e '.[test]'": Console(
             {
                 "-e '.[test]'": "'bizosaas-xero[test]'",
                 "loadfile": "loadfile contract_tests/test_architecture.py",
             },
             in_repository=True,
+            slow=True,  # .ci/run runs this line itself
         ),
         "export XERO_CLIENT_ID=…": Console(
             {"XERO_CLIENT_ID=…": "XERO_CLIENT_ID={client_id}", "SECRET=…": "SECRET={client_secret}"}
