@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema, field_validator
+from pydantic import BaseModel, ConfigDict, PlainSerializer, ValidationInfo, WithJsonSchema, field_validator
 
 Money = Annotated[
     Decimal,
@@ -15,6 +16,14 @@ Money = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}),
 ]
 """An exact amount; a string in JSON, as everywhere in the contract."""
+
+
+def not_before_from_date(to_date: date | None, info: ValidationInfo) -> date | None:
+    """Validate the end of a period; use it as ``field_validator("to_date")(not_before_from_date)``."""
+    first = info.data.get("from_date")
+    if to_date and first and to_date < first:
+        raise ValueError("must not be before from_date")
+    return to_date
 
 
 class Params(BaseModel):

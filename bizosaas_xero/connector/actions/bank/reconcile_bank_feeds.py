@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from bizosaas_xero.connector.actions.bank import ledger_entries, matching, scoring, unmatched
 from bizosaas_xero.connector.actions.bank.batches import merge_batches
@@ -23,7 +23,7 @@ from bizosaas_xero.connector.actions.bank.statement_result import StatementResul
 from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.definition import ReadAction
 from bizosaas_xero.connector.actions.filters import date_filter
-from bizosaas_xero.connector.actions.models import Money, Params, Result
+from bizosaas_xero.connector.actions.models import Money, Params, Result, not_before_from_date
 from bizosaas_xero.connector.actions.reports.days import ReportDay
 from bizosaas_xero.connector.actions.unreadable import Unreadable, describe_unreadable, list_unreadable
 from bizosaas_xero.connector.auth import scopes
@@ -78,13 +78,7 @@ class ReconcileParams(Params):
     )
     limit: int = Field(50, ge=1, le=500, description="The maximum number of rows in each list; totals count all.")
 
-    @field_validator("to_date")
-    @classmethod
-    def _in_order(cls, to_date: date | None, info: ValidationInfo) -> date | None:
-        first = info.data.get("from_date")
-        if to_date and first and to_date < first:
-            raise ValueError("must not be before from_date")
-        return to_date
+    _in_order = field_validator("to_date")(not_before_from_date)
 
     @model_validator(mode="after")
     def _one_statement(self) -> ReconcileParams:

@@ -134,10 +134,7 @@ class CreateContact(WriteAction[CreateContactParams]):
 
     def commit(self, ready: Draft | Row) -> CommitResult:
         """Make the contact, or take the one that was made; then add a note."""
-        if isinstance(ready, Draft):
-            done = run_steps(self.books, self.write, ready)
-        else:
-            done = CommitResult(ready, repeated=True)
+        done = run_steps(self.books, self.write, ready)
         path, text = f"Contacts/{done.row['ContactID']}", f"Contact made by {self.write.action}"
         try_history_note(self.books, self.write, path, text, done, "Contact created")
         return done

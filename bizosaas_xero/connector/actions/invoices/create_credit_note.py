@@ -85,10 +85,8 @@ class CreateCreditNote(WriteAction[CreateCreditNoteParams]):
     def commit(self, ready: Draft | Row) -> CommitResult:
         """Make the credit note, or take the one that was made; add a note, and apply it to the invoice."""
         invoice = read_credited_invoice(self.books, self.params) or {}
-        if isinstance(ready, Draft):
-            done, draft = run_steps(self.books, self.write, ready), ready
-        else:
-            done, draft = CommitResult(ready, repeated=True), None
+        done = run_steps(self.books, self.write, ready)
+        draft = ready if isinstance(ready, Draft) else None
         done.facts |= {name: str(invoice.get(name) or "") for name in ("InvoiceID", "InvoiceNumber")}
         as_expected = not done.partial
         path, text = f"CreditNotes/{done.row['CreditNoteID']}", f"Credit note made by {self.write.action}"

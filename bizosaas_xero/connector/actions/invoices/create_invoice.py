@@ -73,12 +73,9 @@ class CreateInvoice(WriteAction[CreateInvoiceParams]):
 
     def commit(self, ready: Draft | Row) -> CommitResult:
         """Make the invoice, or take the one that was made; then add a note, and e-mail it if requested."""
-        if isinstance(ready, Draft):
-            done = run_steps(self.books, self.write, ready)
-        else:
-            done = CommitResult(ready, repeated=True)
-            if self.params.send and not ready.get("SentToContact"):
-                check_outcome(done, self.plan())
+        done = run_steps(self.books, self.write, ready)
+        if not isinstance(ready, Draft) and self.params.send and not ready.get("SentToContact"):
+            check_outcome(done, self.plan())
         text = f"Invoice made by {self.write.action}"
         done.facts["emailed"] = "no"
         if not self.params.send:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, field_validator
 
 from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.definition import ReadAction
 from bizosaas_xero.connector.actions.filters import date_filter, parse_guid, quote
-from bizosaas_xero.connector.actions.models import Money, Params, Result
+from bizosaas_xero.connector.actions.models import Money, Params, Result, not_before_from_date
 from bizosaas_xero.connector.actions.unreadable import Unreadable, list_unreadable
 from bizosaas_xero.connector.actions.writes.document_lookup import TYPES, document_reference, resolve_document
 from bizosaas_xero.connector.actions.writes.text import single_spaces
@@ -30,13 +30,7 @@ class FindInvoicesParams(Params):
     to_date: date | None = None
     limit: int = Field(20, ge=1, le=100, description="The maximum number of documents.")
 
-    @field_validator("to_date")
-    @classmethod
-    def _in_order(cls, to_date: date | None, info: ValidationInfo) -> date | None:
-        first = info.data.get("from_date")
-        if to_date and first and to_date < first:
-            raise ValueError("must not be before from_date")
-        return to_date
+    _in_order = field_validator("to_date")(not_before_from_date)
 
 
 class InvoiceItem(Result):

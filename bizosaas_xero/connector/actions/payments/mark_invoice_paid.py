@@ -109,10 +109,8 @@ class MarkInvoicePaid(WriteAction[MarkInvoicePaidParams]):
                 invoice = resolve_document(self.books, self.params.invoice, self.params.kind)
                 return CommitResult({}, warnings=list(ready.warnings), facts={"invoice": invoice["InvoiceID"]})
             ready = existing
-        if isinstance(ready, Draft):
-            done, after = run_steps(self.books, self.write, ready), ready.after
-        else:
-            done, after = CommitResult(ready, repeated=True), self._steps_after(ready)
+        done = run_steps(self.books, self.write, ready)
+        after = ready.after if isinstance(ready, Draft) else self._steps_after(ready)
         done.facts["invoice"] = str(done.row["Invoice"]["InvoiceID"])
         if done.partial and after:
             done.add_failure("Nothing more was recorded with it: look at it in Xero first.")

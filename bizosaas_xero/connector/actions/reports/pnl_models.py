@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, field_validator
 
-from bizosaas_xero.connector.actions.models import Money, Params, Result
+from bizosaas_xero.connector.actions.models import Money, Params, Result, not_before_from_date
 from bizosaas_xero.connector.actions.reports.days import ReportDay
 
 
@@ -31,12 +31,7 @@ class PnlParams(Params):
         default_factory=list, description="Also give the report as text for a person: table, file or chart."
     )
 
-    @field_validator("to_date")
-    @classmethod
-    def _in_order(cls, to_date: date, info: ValidationInfo) -> date:
-        if to_date < info.data.get("from_date", to_date):
-            raise ValueError("must not be before from_date")
-        return to_date
+    _in_order = field_validator("to_date")(not_before_from_date)
 
 
 class AccountFigure(Result):

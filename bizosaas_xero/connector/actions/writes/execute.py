@@ -60,20 +60,22 @@ class CommitResult:
                 self.warnings.append(f"Xero warns: {message}")
 
 
-def run_steps(books: Books, write: Write, draft: Draft) -> CommitResult:
-    """Run the steps of a draft, without those that an earlier call has done.
+def run_steps(books: Books, write: Write, ready: Draft | Row) -> CommitResult:
+    """Run the steps of a draft, without those that an earlier call has done; or take the document that it made.
 
     Raises:
         Invalid: Xero refused one; ``problems`` holds Xero's messages.
         ConnectorError: Any other error of the client.
     """
+    if not isinstance(ready, Draft):
+        return CommitResult(ready, repeated=True)
     names = {"write": write.mark}
     done = CommitResult({})
-    for step in draft.steps:
+    for step in ready.steps:
         done.row, done.repeated = run_step(books, write, step, names)
         done.add_xero_warnings(done.row)
         names[step.name] = str(done.row[step.id_field])
-    check_outcome(done, draft)
+    check_outcome(done, ready)
     return done
 
 
