@@ -120,6 +120,7 @@ NOT_A_DEMO_COMPANY = Reason(
     Invalid,
     "verify writes to a Demo Company only, and this organisation is not one.",
     "Run it without --write, or name a Demo Company with --organisation.",
+    "is for a Demo Company only",
 )
 FILE_UNWRITABLE = Reason(
     "file_unwritable",

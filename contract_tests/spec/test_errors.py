@@ -22,6 +22,7 @@ MANY_PROBLEMS = {
     "connector/actions/bank/statement.py": "each wrong line",
     "connector/actions/typed_rows.py": "a class of its own, which keeps record and path",
     "host/connections/configure.py": "each wrong setting",
+    "web/pages/sync.py": "those of an error, for its page",
     "cli/choose_organisation.py": "those of an error that gets another remedy",
 }
 """The modules that hand a list of problems to an error, and why."""

@@ -23,7 +23,7 @@ def require_demo_company(xero: Caller) -> None:
     """
     rows = xero.get("Organisation").rows("Organisations")
     if not rows or rows[0].get("IsDemoCompany") is not True:
-        raise reasons.NOT_A_DEMO_COMPANY(problems=[{"field": "write", "message": "is for a Demo Company only"}])
+        raise reasons.NOT_A_DEMO_COMPANY.field("write")
 
 
 def write(xero: Caller, found: Findings, now: datetime, mark: str) -> None:
