@@ -13,6 +13,7 @@ from bizosaas_xero.sandbox.core.guids import stable_guid
 from bizosaas_xero.sandbox.core.xero_json import Row
 from bizosaas_xero.sandbox.ledger.company import Company
 from bizosaas_xero.sandbox.switches import Switches
+from bizosaas_xero.sandbox.wild_rows import add_full_rows
 from bizosaas_xero.sandbox.writes import allocations, bank_transactions, contacts, documents, manual_journals, payments
 from bizosaas_xero.sandbox.writes.dispatch import Saver
 from bizosaas_xero.sandbox.writes.unit_of_work import UnitOfWork, WriteContext
@@ -48,7 +49,7 @@ class _WildBooks:
         self._add_credit_notes()
         self._add_advances()
         self._add_bank_rows()
-        self._add_lists()
+        add_full_rows(self._books, self._work.new_id, self._customer)
 
     def _add_odd_invoices(self) -> None:
         self._invoice(LineItems=[self._line(200, DiscountRate=10), self._line(-25, Description="Returned goods")])
@@ -96,31 +97,6 @@ class _WildBooks:
         account |= {"AccountID": self._work.new_id(), "Name": "Bank Account without a Code"}
         del account["Code"]
         self._books.put("Accounts", account)
-
-    def _add_lists(self) -> None:
-        group = {"ContactGroupID": self._work.new_id(), "Name": "Wild group", "Status": "ACTIVE"}
-        self._books.put(
-            "ContactGroups", {**group, "Contacts": [{"ContactID": self._customer, "Name": "Wild Customer"}]}
-        )
-        self._books.edit("Contacts", self._customer, {"ContactGroups": [{**group, "HasValidationErrors": False}]})
-        stub, line = contacts.contact_stub(self._books.peek("Contacts", self._customer)), {"Description": "Retainer"}
-        common = {"Contact": stub, "LineItems": [line], "Total": 100, "CurrencyCode": self._books.currency}
-        day = xero_json.xero_date(self._today)
-        self._books.put(
-            "RepeatingInvoices",
-            {"Type": "ACCREC", "Status": "AUTHORISED", "Schedule": {"Period": 1, "Unit": "MONTHLY", "DueDate": 20},
-             "ID": self._work.new_id(), **common},
-        )  # fmt: skip
-        self._books.put(
-            "PurchaseOrders", {"PurchaseOrderNumber": "PO-0001", "Status": "AUTHORISED", "Date": day, **common}
-        )
-        self._books.put("Quotes", {"QuoteNumber": "QU-0001", "Status": "SENT", "Date": day, **common})
-        self._books.put(
-            "Items",
-            {"Code": "TRACKED", "Name": "Tracked item", "Description": "Tracked item", "IsTrackedAsInventory": True,
-             "InventoryAssetAccountCode": "630", "QuantityOnHand": 12, "IsSold": True, "IsPurchased": True,
-             "SalesDetails": {"UnitPrice": 10, "AccountCode": "200"}, "PurchaseDetails": {"UnitPrice": 4}},
-        )  # fmt: skip
 
     def _save(self, save: Saver, element: Mapping[str, Any], key: str | None = None) -> str:
         self._work.begin()
