@@ -43,6 +43,7 @@ class Fault:
         lasting: It strikes every request from the struck one on, until time has passed.
         person: Only a person can end it.
         refresh: The answer of the next refresh is lost as well.
+        timeout: Seconds that the host gives an answer in the struck call; ``None``: the default.
     """
 
     kind: str
@@ -52,6 +53,7 @@ class Fault:
     lasting: bool = False
     person: bool = False
     refresh: bool = False
+    timeout: float | None = None
 
 
 def _status(status: int, ends: str, *, lasting: bool = False, **more: Any) -> Fault:
@@ -80,6 +82,9 @@ FAULTS: dict[str, Fault] = {
     "scope missing": _status(
         401, "missing_scope/reconnect", headers={"WWW-Authenticate": "Bearer error=insufficent_scope"}
     ),
+    "edge html 403": _status(403, NOTHING, body="html"),
+    "edge html 403 that stays": _status(403, RETRY, lasting=True, body="html"),
+    "edge html 401": _status(401, NOTHING, body="html"),
     "empty 200": _status(200, NOTHING, body="empty"),
     "html 200 that stays": _status(200, RETRY, lasting=True, body="html"),
     "redirect": Fault("redirect", (NOTHING, RETRY), {}, (BEFORE, AFTER)),
@@ -87,6 +92,9 @@ FAULTS: dict[str, Fault] = {
     "cut that stays": Fault("cut", (RETRY,), {}, MOMENTS, lasting=True),
     "malformed": Fault("malformed", (NOTHING,), {}, (BODY,)),
     "truncated that stays": Fault("truncated", (RETRY,), {}, (BODY,), lasting=True),
+    "trickling answer": Fault("trickle", (NOTHING,), {"seconds": 0.05, "bytes": 100}, (BODY,), timeout=1.0),
+    "contradicting count": Fault("contradict", (NOTHING,), {"by": -5}, (BODY,)),
+    "contradicting count, too many": Fault("contradict", (NOTHING, RETRY), {"by": 50}, (BODY,)),
     "bad row": Fault("bad_row", (NOTHING, RETRY), {}, (BODY,)),
     "token dies": Fault("expire_token", (NOTHING, "auth_expired/refresh"), {}, (BEFORE, AFTER)),
     "token dies, refresh lost": Fault(

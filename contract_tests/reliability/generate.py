@@ -18,7 +18,7 @@ def rewritten(page: str, table: str) -> str:
 
 def main() -> int:
     """Try every cell; write the table if all went well."""
-    endings, good = matrix.whole()
+    endings, good = matrix.try_all()
     if good:
         table = matrix.table(endings)
         PAGE.write_text(rewritten(PAGE.read_text(encoding="utf-8"), table), encoding="utf-8")

@@ -85,6 +85,9 @@ def damage_body(fault: Fault, body: bytes) -> bytes:
         return _damage_json(str(fault.details.get("how", "syntax")), body)
     if fault.kind == "truncated":
         return body[: int(len(body) * float(fault.details.get("share", 0.5)))]
+    if fault.kind == "contradict":
+        by = int(fault.details.get("by", -5))
+        return re.sub(rb'("itemCount": )(\d+)', lambda found: b"%s%d" % (found[1], max(0, int(found[2]) + by)), body)
     if fault.kind == "bad_row":
         return _damage_row(fault.details, body)
     if fault.kind == "clock_ahead":

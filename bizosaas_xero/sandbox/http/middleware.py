@@ -149,6 +149,11 @@ class SandboxMiddleware:
                 }
             )
             return
+        slow = next((fault for fault in faults if fault.kind == "trickle" and answer.body), None)
+        if slow is not None:
+            count_strike(slow)
+            await _trickle(send, slow, answer.body)
+            return
         await send({"type": "http.response.body", "body": answer.body})
 
     async def _strike_before(
@@ -206,6 +211,15 @@ async def _hang_up(scope: Scope, receive: Receive) -> None:
         transport.abort()
         while (await receive())["type"] != "http.disconnect":
             pass
+
+
+async def _trickle(send: Send, fault: Fault, body: bytes) -> None:
+    """Send the first bytes of a body one by one, each after a pause, and the rest at once."""
+    number = min(int(fault.details.get("bytes", 200)), len(body))
+    for byte in body[:number]:
+        await asyncio.sleep(float(fault.details.get("seconds", 0.05)))
+        await send({"type": "http.response.body", "body": bytes([byte]), "more_body": True})
+    await send({"type": "http.response.body", "body": body[number:]})
 
 
 def _find_cut(faults: list[Fault], place: str) -> Fault | None:
