@@ -95,7 +95,9 @@ FAULTS: dict[str, Fault] = {
     "trickling answer": Fault("trickle", (NOTHING,), {"seconds": 0.05, "bytes": 100}, (BODY,), timeout=1.0),
     "contradicting count": Fault("contradict", (NOTHING,), {"by": -5}, (BODY,)),
     "contradicting count, too many": Fault("contradict", (NOTHING, RETRY), {"by": 50}, (BODY,)),
-    "bad row": Fault("bad_row", (NOTHING, RETRY), {}, (BODY,)),
+    "bad row": Fault(
+        "bad_row", (NOTHING, RETRY, "invalid/fix"), {}, (BODY,)
+    ),  # the last: the row is the document itself
     "token dies": Fault("expire_token", (NOTHING, "auth_expired/refresh"), {}, (BEFORE, AFTER)),
     "token dies, refresh lost": Fault(
         "expire_token", (NOTHING, "auth_expired/refresh"), {}, (BEFORE, AFTER), refresh=True

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 import time
+from unittest import mock
 
 import pytest
 
@@ -121,6 +122,37 @@ def test_the_host_resumes_when_redis_dies_between_two_pages(redis_server, sandbo
         organisation = host.store.connection(id_).organisation_id
         wanted = [row for row in sandbox_server.sandbox.store(organisation).rows("Invoices") if row["Type"] == "ACCREC"]
         assert host.sink.count_rows(organisation, "invoices") == len(wanted) == outcome.new
+
+
+@pytest.mark.xero_sandbox(seed=3, limits=False)
+def test_a_write_during_which_redis_dies_is_done_once(redis_server, sandbox_server, tmp_path):
+    """Redis dies before each call of the write in turn; after it is back the same request is done, once."""
+    from bizosaas_xero.connector.http import transport
+
+    with open_host(tmp_path / "home", report=discover(["xero"]), environ={}) as host:
+        id_ = connect(host, sandbox_server, limiter_url=redis_server.url, calls_per_minute=600)
+        host.configure(id_, {"policy": {"create_contact": {"run": "always"}}})
+        store, real = sandbox_server.sandbox.store(host.store.connection(id_).organisation_id), transport.send
+        for number in range(1, 9):
+            name, sent = f"Redis {number}", []
+
+            def send(*given, sent=sent, number=number, **more):
+                sent.append(1)
+                answer = real(*given, **more)
+                if len(sent) == number:
+                    redis_server.kill()
+                return answer
+
+            with mock.patch.object(transport, "send", send):
+                try:
+                    host.act(id_, "create_contact", {"name": name}, requester="agent", business_key=name)
+                except ConnectorError as error:
+                    assert error.reason == "limiter_unreachable"  # noqa: PT017 (not each call fails)
+            if redis_server.process is None:
+                redis_server.start()
+            done = host.act(id_, "create_contact", {"name": name}, requester="agent", business_key=name)
+            assert done.status == "done"
+            assert [row["Name"] for row in store.rows("Contacts")].count(name) == 1
 
 
 def test_a_hanging_redis_blocks_no_worker(redis_server, sandbox_server):

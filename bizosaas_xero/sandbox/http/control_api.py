@@ -204,7 +204,7 @@ def _answer_errors(handler: Handler) -> Handler:
             return await handler(request)
         except KeyError as error:
             return JSONResponse({"error": f"there is no {error.args[0]}"}, 404)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:  # the last: JSON that is nested too deeply
             return JSONResponse({"error": str(error)}, 400)
 
     return guarded

@@ -9,15 +9,18 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bizosaas_xero.sandbox.core.clock import format_utc
+from bizosaas_xero.sandbox.http.errors import too_large
 from bizosaas_xero.sandbox.http.fault_effects import BufferedResponse, change_tokens, damage_body, fault_response
 from bizosaas_xero.sandbox.http.faults import Fault
 from bizosaas_xero.sandbox.state import SandboxState
 
 _MIN_GZIP_BYTES = 512
+_MAX_PAGE_BYTES = 1_000_000
 _GZIP_LEVEL = 3  # speed matters more than size
 
 
@@ -54,6 +57,11 @@ class SandboxMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        if scope["type"] == "http" and not scope["path"].lower().startswith("/api.xro/"):
+            refusal = _refuse_body(Headers(scope=scope))  # of the sandbox's own pages; the API has a cap of its own
+            if refusal is not None:
+                await refusal(scope, receive, send)
+                return
         if scope["type"] != "http" or scope["path"].startswith("/_sandbox"):
             await self._app(scope, receive, send)
             return
@@ -194,6 +202,16 @@ class SandboxMiddleware:
 
         await self._app(scope, receive, collect)
         return BufferedResponse(started["status"], MutableHeaders(raw=list(started["headers"])), b"".join(parts))
+
+
+def _refuse_body(headers: Headers) -> Response | None:
+    """Return the answer to a request whose body is too large, or of unknown size."""
+    length = headers.get("content-length", "0")
+    if "transfer-encoding" in headers or not length.isascii() or not length.isdecimal():
+        return PlainTextResponse("The request must say how long its body is", 411)
+    if len(length) > len(str(_MAX_PAGE_BYTES)) or int(length) > _MAX_PAGE_BYTES:
+        return too_large()
+    return None
 
 
 async def _compress(answer: BufferedResponse, accepted: str) -> BufferedResponse:

@@ -84,7 +84,7 @@ class IdentityApi:
         pairs = parse_qsl(request.url.query, keep_blank_values=True)
         answers: list[tuple[str, str]] = []
         if request.method == "POST":
-            answers = parse_qsl((await request.body()).decode(), keep_blank_values=True)
+            answers = parse_qsl((await request.body()).decode(errors="replace"), keep_blank_values=True)
             pairs = [*pairs, *answers]
         params = dict(pairs)
         try:

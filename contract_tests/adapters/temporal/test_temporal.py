@@ -242,6 +242,31 @@ def test_xero_is_synced_and_asked_through_activities(activity_environment, conne
     assert connected_xero.token not in json.dumps(activity_environment.beats)
 
 
+@pytest.mark.parametrize("lost", [False, True], ids=["after its result", "after its answer was lost"])
+def test_a_write_whose_activity_is_repeated_is_done_once(connected_xero, lost):
+    """Temporal runs an activity again when a worker dies or its result does not arrive, also on another worker."""
+    params = {"name": f"Once {lost}"}
+    plan = ActionRequest("xero", "c", "create_contact", params, {"mode": "plan", "business_key": f"once {lost}"})
+    mine, _ = connected_xero.activities()
+    hashed = ActivityEnvironment().run(mine.run_action, plan)["plan"]["hash"]
+    control = {"mode": "commit", "plan_hash": hashed, "business_key": f"once {lost}", "approver": "ann"}
+    commit = dataclasses.replace(plan, control=control)
+    if lost:
+        match = {"path": "/Contacts", "method": "PUT"}
+        fault = connected_xero.box.sandbox.faults.add("cut", where="body", match=match, times=None)
+        assert ActivityEnvironment().run(mine.run_action, commit)["status"] == "done", "it looks for what it made"
+        assert fault.struck
+        connected_xero.box.sandbox.faults.clear()
+    for attempt in range(1, 4):
+        worker, _ = connected_xero.activities()
+        environment = ActivityEnvironment()
+        environment.info = dataclasses.replace(environment.info, attempt=attempt)
+        assert environment.run(worker.run_action, commit)["status"] == "done"
+    organisation = connected_xero.box.info["organisations"][0]["id"]
+    rows = connected_xero.box.sandbox.store(organisation).rows("Contacts")
+    assert [row["Name"] for row in rows].count(params["name"]) == 1
+
+
 def test_xero_is_read_on_from_the_heartbeat_by_another_worker(activity_environment, connected_xero):
     """The second worker has nothing but what Temporal kept of the first one's last heartbeat."""
 

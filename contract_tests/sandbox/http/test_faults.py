@@ -29,6 +29,23 @@ def test_latency_has_struck_as_soon_as_it_delays(client, sandbox_server):
     assert fault.struck == 1, "before the delay ends"
 
 
+def test_trickle_sends_the_first_bytes_one_by_one(client, sandbox_server):
+    fault = sandbox_server.sandbox.faults.add("trickle", seconds=0.02, bytes=10, match={"path": "/Invoices"})
+    start = time.perf_counter()
+    clean(client)
+    assert time.perf_counter() - start >= 0.2
+    assert fault.struck == 1
+
+
+def test_contradict_says_another_number_of_rows(client, sandbox_server):
+    def count():
+        return msgspec.json.decode(client.get("Invoices", page=1, pageSize=10).content)["pagination"]["itemCount"]
+
+    rows = count()
+    sandbox_server.sandbox.faults.add("contradict", by=-3)
+    assert [count(), count()] == [rows - 3, rows]
+
+
 def test_rate_limit_answers_429_with_the_given_headers(client, sandbox_server):
     bodies = {"json": "application/json", "text": "text/plain", "html": "text/html", "empty": ""}
     for problem, retry_after, body in product(("minute", "day", "appminute", "concurrent"), (None, 7), bodies):
