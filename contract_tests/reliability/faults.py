@@ -93,6 +93,7 @@ FAULTS: dict[str, Fault] = {
     "malformed": Fault("malformed", (NOTHING,), {}, (BODY,)),
     "truncated that stays": Fault("truncated", (RETRY,), {}, (BODY,), lasting=True),
     "trickling answer": Fault("trickle", (NOTHING,), {"seconds": 0.05, "bytes": 100}, (BODY,), timeout=1.0),
+    "time of an answer ahead": Fault("clock_ahead", (NOTHING,), {"seconds": 7200}, (BODY,)),
     "contradicting count": Fault("contradict", (NOTHING,), {"by": -5}, (BODY,)),
     "contradicting count, too many": Fault("contradict", (NOTHING, RETRY), {"by": 50}, (BODY,)),
     "bad row": Fault(

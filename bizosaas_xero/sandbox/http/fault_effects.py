@@ -26,6 +26,9 @@ _ANSWER_TIME = re.compile(rb'("DateTimeUTC": "\\/Date\()(\d+)')
 _DAMAGED_FIELDS = ("Date", "Total", "Amount", "UpdatedDateUTC")
 
 
+_ITEM_COUNT = re.compile(rb'("itemCount": )(\d+)')
+
+
 class BufferedResponse(NamedTuple):
     """A response that is not sent yet."""
 
@@ -85,14 +88,19 @@ def damage_body(fault: Fault, body: bytes) -> bytes:
         return _damage_json(str(fault.details.get("how", "syntax")), body)
     if fault.kind == "truncated":
         return body[: int(len(body) * float(fault.details.get("share", 0.5)))]
-    if fault.kind == "contradict":
-        by = int(fault.details.get("by", -5))
-        return re.sub(rb'("itemCount": )(\d+)', lambda found: b"%s%d" % (found[1], max(0, int(found[2]) + by)), body)
     if fault.kind == "bad_row":
         return _damage_row(fault.details, body)
+    return _change_statement(fault, body)
+
+
+def _change_statement(fault: Fault, body: bytes) -> bytes:
+    """Return the body with another time, or another count of rows, than the answer has."""
     if fault.kind == "clock_ahead":
         ms = int(1000 * float(fault.details.get("seconds", 7200)))
         return _ANSWER_TIME.sub(lambda time: time[1] + str(int(time[2]) + ms).encode(), body, count=1)
+    if fault.kind == "contradict":
+        by = int(fault.details.get("by", -5))
+        return _ITEM_COUNT.sub(lambda count: b"%s%d" % (count[1], max(0, int(count[2]) + by)), body)
     return body
 
 
