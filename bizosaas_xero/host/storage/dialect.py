@@ -39,7 +39,10 @@ class Dialect(ABC):
     """Whether it runs apart, so that a connection may have been ended meanwhile."""
 
     column_types: ClassVar[Mapping[str, str]] = {}
-    """What it calls the column types of :mod:`bizosaas_xero.host.sync.entity_tables`, where it differs from them."""
+    """What it calls the column types of :mod:`bizosaas_xero.host.sync.entity_tables`, where it differs from them.
+
+    Values are bound as text, and ``TEXT`` must hold a record of some megabytes.
+    """
 
     def file(self, url: URL) -> Path | None:  # noqa: ARG002 (for databases in files)
         """Return the database's file, where it is one."""
@@ -55,7 +58,10 @@ class Dialect(ABC):
 
     @abstractmethod
     def configure(self, connection: Any) -> None:
-        """Prepare a connection of the driver that was just opened."""
+        """Prepare a connection of the driver that was just opened.
+
+        Each statement of a transaction must see what others have committed before it, as in ``READ COMMITTED``.
+        """
 
     @abstractmethod
     def begin(self, transaction: sa.Connection, *, writes: bool, durable: bool) -> None:
@@ -77,7 +83,10 @@ class Dialect(ABC):
 
     @abstractmethod
     def lock(self, transaction: sa.Connection, number: int) -> None:
-        """Wait until no other transaction holds the lock of this number, and hold it to the transaction's end."""
+        """Wait until no other transaction holds the lock of this number, and hold it to the transaction's end.
+
+        A database whose own locks outlive the transaction can lock a row of a small table instead.
+        """
 
     @abstractmethod
     def insert(self, table: sa.Table) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -74,7 +74,7 @@ class Leases:
     def try_acquire(self, name: str) -> Lease | None:
         """Take a lease; ``None`` if another process holds it."""
         c, owner = t.leases.c, ownership.new_owner()
-        taken: Sequence[object] = ()
+        taken = False
         try:
             with self._database.write_transaction() as transaction:
                 now = self._database.now(transaction)
@@ -87,11 +87,10 @@ class Leases:
                 held = transaction.execute(sa.select(t.leases).where(c.name == name)).one_or_none()
                 if held is None:
                     first = self._database.dialect.insert_missing(t.leases).values(name=name, **values)
-                    taken = transaction.execute(first.returning(c.name)).all()
+                    taken = bool(transaction.execute(first.returning(c.name)).all())
                 elif ownership.is_available(held.owner, held.until, now):
                     seen = (c.name == name, c.owner == held.owner, c.until == held.until)
-                    change = sa.update(t.leases).where(*seen).values(values)
-                    taken = transaction.execute(change.returning(c.name)).all()
+                    taken = transaction.execute(sa.update(t.leases).where(*seen).values(values)).rowcount == 1
         finally:
             if not taken:
                 ownership.forget_owner(owner)
