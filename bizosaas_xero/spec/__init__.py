@@ -4,7 +4,8 @@ It depends on no other part: it imports pluggy and pydantic only, so a host or a
 package without the Xero connector's dependencies being loaded.
 
 * :mod:`~bizosaas_xero.spec.hooks`: the five hooks, their arguments, results and rules.
-* :mod:`~bizosaas_xero.spec.models`: every key of every input and output.
+* :mod:`~bizosaas_xero.spec.models`: every key of every input and output; those of ``describe`` are in
+  :mod:`~bizosaas_xero.spec.info`.
 * :mod:`~bizosaas_xero.spec.errors`: every error, with the recovery that a host applies.
 """
 
