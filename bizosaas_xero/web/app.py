@@ -22,6 +22,7 @@ from bizosaas_xero.web.guard import Guard, Identify, Refused
 from bizosaas_xero.web.jobs import SyncJobs
 from bizosaas_xero.web.pages.approvals import ApprovalPages
 from bizosaas_xero.web.pages.connect import ConnectPages
+from bizosaas_xero.web.pages.disconnect import DisconnectPages
 from bizosaas_xero.web.pages.sync import SyncPages
 from bizosaas_xero.web.render import Renderer
 from bizosaas_xero.web.sessions import Sessions
@@ -79,6 +80,7 @@ def create_app(
     link = OneTimeLink(sessions, user, now=now)
     parts = (host, settings, renderer, jobs, now)
     connect, sync, approvals = ConnectPages(*parts), SyncPages(*parts), ApprovalPages(*parts)
+    leave = DisconnectPages(*parts)
 
     def contract_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, ConnectorError)  # noqa: S101 (registered for it alone)
@@ -117,8 +119,9 @@ def create_app(
         Route(f"{connection}/intervals", sync.set_intervals, methods=["POST"]),
         Route(f"{connection}/rejected/{{entity}}", sync.rejected),
         Route(f"{connection}/reconnect", connect.reconnect, methods=["POST"]),
-        Route(f"{connection}/disconnect", sync.ask_disconnect),
-        Route(f"{connection}/disconnect", sync.disconnect, methods=["POST"]),
+        Route(f"{connection}/records.zip", leave.download),
+        Route(f"{connection}/disconnect", leave.ask),
+        Route(f"{connection}/disconnect", leave.disconnect, methods=["POST"]),
         Route(f"{connection}/rules", approvals.rules),
         Route(f"{connection}/rules", approvals.set_rule, methods=["POST"]),
         Route("/approvals", approvals.list_plans),

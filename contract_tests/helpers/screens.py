@@ -72,6 +72,7 @@ class Screen:
                 assert wide <= 0, f"{name} is {wide} pixels wider than {width}"
                 if SHOTS:
                     self.page.screenshot(path=f"{SHOTS}/{name}-{width}-{theme}.png", full_page=True)
+                    self.page.screenshot(path=f"{SHOTS}/{name}-{width}-{theme}-top.png")
             violations = self.find_violations()
             assert not violations, f"{name}, {theme}: {violations}"
 

@@ -62,6 +62,8 @@ def test_the_text_of_a_document_leads_nowhere_and_writes_nothing_into_the_page(s
     assert "<b>&" not in html
     assert "evil.example" in html
     assert 'href="https://evil' not in html
+    assert "style=" not in html
+    assert '<td class="number">300.00</td>' in html
 
 
 def test_an_approved_plan_is_done_when_its_requester_asks_again(

@@ -47,7 +47,31 @@ def pages_command(sandbox_command, tmp_path):
     with start(
         "web", "--json", "--port", "0", "--as", "ann", BIZOSAAS_HOME=str(tmp_path / "home"), **addresses
     ) as ready:
-        yield ready
+        yield ready | {"environ": addresses}
+
+
+INVOICE = {
+    "contact": {"name": "Bluebird Roasters Limited"},
+    "lines": [{"description": "Advice", "quantity": 2, "unit_amount": "150.00"}],
+    "value_is": "net",
+    "due_date": "2030-12-20",
+    "reference": "D-1042",
+    "status": "authorised",
+}
+
+
+def ask_for_an_invoice(home, addresses):
+    """Ask as an agent does, in a process of its own."""
+    words = ["run", "create_invoice", "--params", json.dumps(INVOICE), "--plan", "--as", "sales-agent", "--json"]
+    done = subprocess.run(  # noqa: S603 (our own command)
+        [*COMMAND, *words], env=os.environ | addresses | {"BIZOSAAS_HOME": str(home)}, capture_output=True, check=False
+    )
+    assert json.loads(done.stdout)["status"] == "planned", done.stderr
+
+
+def connection_id(home) -> str:
+    with contextlib.closing(sqlite3.connect(home / "bizosaas.db")) as database:
+        return database.execute("SELECT id FROM host_connections").fetchone()[0]
 
 
 def test_the_guide_from_an_empty_folder_to_the_first_true_figure(sandbox_command, pages_command, tmp_path):
@@ -78,12 +102,22 @@ def test_the_guide_from_an_empty_folder_to_the_first_true_figure(sandbox_command
             (owed,) = database.execute(OWED).fetchone()
         assert f"NZD {owed:,.2f}" in page.inner_text("main")
         assert len(screen.steps) <= MAX_STEPS, screen.steps
+        ask_for_an_invoice(tmp_path / "home", pages_command["environ"])
         screen.click("link", "Integrations")
         screen.check("home")
         page.goto(f"{pages_command['url']}/approvals")
-        screen.check("approvals-empty")
+        page.get_by_role("link", name=re.compile("345.00")).click()
+        screen.check("plan")
+        page.get_by_role("button", name="Approve NZD 345.00").click()
+        assert "Approved until" in page.inner_text("main")
+        page.goto(f"{pages_command['url']}/approvals")
+        screen.check("approvals")
         page.goto(f"{pages_command['url']}/activity?verify")
         screen.check("activity")
+        page.goto(f"{pages_command['url']}/connections/{connection_id(tmp_path / 'home')}/rules")
+        screen.check("rules")
+        page.goto(f"{pages_command['url']}/connections/{connection_id(tmp_path / 'home')}/disconnect")
+        screen.check("disconnect")
         page.goto(f"{pages_command['url']}/nothing")
         screen.check("not-found")
     ours = (pages_command["url"], sandbox_command["api_url"], "data:")

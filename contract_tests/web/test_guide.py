@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
+import tempfile
+import zipfile
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -166,6 +170,29 @@ def test_disconnect_asks_and_keeps_the_records(signed_in_browser, connection_by_
     page = signed_in_browser.submit(page, "/disconnect")
     assert (page.path, pages_host.store.connections()) == ("/", [])
     assert pages_host.sink.count_rows(connection_by_guide.organisation_id, "invoices")
+
+
+def test_records_are_deleted_only_after_the_name_was_typed(signed_in_browser, connection_by_guide, pages_host):
+    path, organisation_id = f"/connections/{connection_by_guide.id}/disconnect", connection_by_guide.organisation_id
+    page = signed_in_browser.submit(signed_in_browser.get(path), "/disconnect", delete="yes", confirm="Demo")
+    assert "Nothing was done" in page.text
+    assert pages_host.store.connections()
+    rows = sum(pages_host.sink.count_rows(organisation_id, name) for name in ("invoices", "bills", "contacts"))
+    page = signed_in_browser.submit(page, "/disconnect", delete="yes", confirm=connection_by_guide.organisation)
+    assert re.search(r"Disconnected from .*records deleted; the audit is kept", page.text)
+    assert rows
+    assert not pages_host.sink.count_rows(organisation_id, "invoices")
+
+
+@pytest.mark.parametrize(("query", "name"), [("", "invoices.jsonl"), ("?format=csv", "invoices.csv")])
+def test_the_records_can_be_downloaded(signed_in_browser, connection_by_guide, pages_host, query, name):
+    page = signed_in_browser.get(f"/connections/{connection_by_guide.id}/records.zip{query}")
+    assert page.headers["content-disposition"] == 'attachment; filename="xero-records.zip"'
+    with zipfile.ZipFile(io.BytesIO(page.response.content)) as archive:
+        lines = archive.read(name).decode().splitlines()
+    rows = pages_host.sink.count_rows(connection_by_guide.organisation_id, "invoices")
+    assert len(lines) == rows + (name.endswith("csv"))
+    assert not list(Path(tempfile.gettempdir()).glob("bizosaas-export-*/records.zip"))
 
 
 def test_a_consent_page_without_https_is_not_opened(signed_in_browser, pages_host, fill_in_app, monkeypatch):

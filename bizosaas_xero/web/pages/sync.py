@@ -99,32 +99,6 @@ class SyncPages(HomePage):
             total=self.host.sink.count_rejected(connection.organisation_id, entity.name),
         )
 
-    def ask_disconnect(self, request: Request) -> HTMLResponse:
-        """Ask whether to disconnect."""
-        self.require(request, "owner")
-        connection = self.connection(request)
-        siblings = [
-            each
-            for each in self.host.store.connections(connection.identity)
-            if each.connector == connection.connector and each.id != connection.id
-        ]
-        return self.show(
-            request,
-            "disconnect.html",
-            connection=connection,
-            siblings=siblings,
-            title=self.title(connection.connector),
-            place=self.host.database.place,
-        )
-
-    def disconnect(self, request: Request) -> Response:
-        """End the access to an organisation, or to all that the person granted the app."""
-        self.require(request, "owner")
-        connection = self.connection(request)
-        gone = self.host.connections.disconnect(connection.id, revoke=visit_of(request).form.get("revoke") == "yes")
-        names = words.join([each.organisation for each in gone])
-        return self.go(request, "/", f"Disconnected from {names}. The synced records are kept.")
-
     # ------------------------------------------------------------ what the pages show
 
     def _setup(
