@@ -10,7 +10,6 @@ import time
 import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from functools import cached_property
 from http.cookiejar import DefaultCookiePolicy
 from threading import local
 from types import ModuleType
@@ -22,6 +21,7 @@ import httpx
 
 from bizosaas_xero.spec.errors import Invalid
 from bizosaas_xero.toolkit import errors, reasons
+from bizosaas_xero.toolkit.lazy import lazy_property
 from bizosaas_xero.toolkit.service import Service
 
 gzip_codec: ModuleType
@@ -65,7 +65,7 @@ class BufferedResponse(httpx.Response):
         """Return the length of the body as received, compressed."""
         return self._raw_length
 
-    @cached_property
+    @lazy_property
     def content(self) -> bytes:
         """Return the decompressed body."""
         encoding = self.headers.get("Content-Encoding", "identity").lower()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -15,6 +14,7 @@ from bizosaas_xero.connector.http.client import Client
 from bizosaas_xero.connector.records.time_zones import to_iana
 from bizosaas_xero.connector.settings import Settings
 from bizosaas_xero.spec.errors import Invalid, NotFound
+from bizosaas_xero.toolkit.lazy import lazy_property
 from bizosaas_xero.toolkit.reasons import GARBLED_ANSWER
 
 S = TypeVar("S")
@@ -50,7 +50,7 @@ class Books:
         self.unreadable: dict[tuple[str, str], UnreadableRecord] = {}
         """The records that were left out because they cannot be read, by record and field."""
 
-    @cached_property
+    @lazy_property
     def organisation(self) -> Row:
         """The organisation: currency, country, time zone, year end, locks. The call costs no egress."""
         rows = self._rows("Organisation", "Organisations", "Organisation", {})
@@ -58,29 +58,29 @@ class Books:
             raise GARBLED_ANSWER("Xero's answer holds no organisation.")
         return rows[0]
 
-    @cached_property
+    @lazy_property
     def accounts(self) -> dict[str, Row]:
         """The chart of accounts by id, archived ones included."""
         rows = self._rows("Accounts", "Accounts", "Account", {}, tolerant=True)
         return dict(self.convert_rows(rows, lambda row: (row["AccountID"].lower(), row)))
 
-    @cached_property
+    @lazy_property
     def tax_rates(self) -> dict[str, Row]:
         """The tax rates by tax type."""
         return {str(row["TaxType"]): row for row in self._rows("TaxRates", "TaxRates", "TaxRate", {})}
 
-    @cached_property
+    @lazy_property
     def currencies(self) -> frozenset[str]:
         """The currencies in which documents may be made."""
         rows = self._rows("Currencies", "Currencies", "Currency", {})
         return frozenset(str(row["Code"]) for row in rows) | {self.base_currency}
 
-    @cached_property
+    @lazy_property
     def tracking(self) -> list[Row]:
         """The active tracking categories with their options."""
         return self._rows("TrackingCategories", "TrackingCategories", "TrackingCategory", {})
 
-    @cached_property
+    @lazy_property
     def locked_until(self) -> date | None:
         """The last day of the locked period: nothing may be written on it or before.
 
@@ -104,7 +104,7 @@ class Books:
         """The currency in which the books are kept."""
         return str(self.organisation["BaseCurrency"])
 
-    @cached_property
+    @lazy_property
     def today(self) -> date:
         """Today in the organisation's time zone."""
         zone = to_iana(str(self.organisation.get("Timezone") or ""))
@@ -119,7 +119,7 @@ class Books:
         """Return the first day of the financial year that holds a day."""
         return _month_day(self.year_end(within).year - 1, *self._year_end) + timedelta(days=1)
 
-    @cached_property
+    @lazy_property
     def _year_end(self) -> tuple[int, int]:
         month = int(self.organisation.get("FinancialYearEndMonth") or 12)
         day = int(self.organisation.get("FinancialYearEndDay") or 31)

@@ -6,14 +6,14 @@ A credit note has no `Url` (Xero's OpenAPI file), so the write's mark is at the 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from bizosaas_xero.connector.actions.books import Books, Row
 from bizosaas_xero.connector.actions.writes import document_lookup
-from bizosaas_xero.connector.actions.writes.plan import MARK, ZERO, Step
+from bizosaas_xero.connector.actions.writes.plan import MARK, ZERO, Step, Write
 from bizosaas_xero.spec.errors import Invalid, NotFound
 
 UNAPPROVED = frozenset({"DRAFT", "SUBMITTED"})
@@ -22,7 +22,12 @@ MAX_REFERENCE_LENGTH = 255
 
 _MARK_LENGTH = 23
 _OWN_MARK = re.compile(r"\bbz-[0-9a-f]{20}\b")
-_HISTORY_TEXT = re.compile(r"Credited by .* \(([0-9a-fA-F-]{36})\): ")
+HISTORY_OPENING = "Credited by"
+_HISTORY_TEXT = re.compile(HISTORY_OPENING + r" .* \(([0-9a-fA-F-]{36})\): ")
+_ANNOUNCEMENT = re.compile(r"Credit of ([0-9.]+) to be made by .*\[(bz-[0-9a-f]{20})\]", re.DOTALL)
+
+PENDING_TIME = timedelta(minutes=15)
+"""How long an announced credit note counts while it is not made: a write that takes longer has ended."""
 
 
 def list_credit_notes(books: Books, contact_id: str | None) -> list[Row]:
@@ -94,7 +99,16 @@ def credit_note_reference(text: str | None, number: str) -> str:
 
 def history_text(done: Row, action: str) -> str:
     """Return the note for the invoice's History, by which later calls find the credit note."""
-    return f"Credited by {credit_note_name(done)} ({done['CreditNoteID']}): {done['Total']}, made by {action}"
+    return f"{HISTORY_OPENING} {credit_note_name(done)} ({done['CreditNoteID']}): {done['Total']}, made by {action}"
+
+
+def announcement(write: Write, invoice_id: str, total: Decimal) -> Step:
+    """Return the step that names a credit note in the invoice's History before it is made.
+
+    Of two writes that credit one invoice at once, at least the later one sees the other's announcement.
+    """
+    text = write.history_note(f"Credit of {total} to be made by {write.action}")
+    return Step("announcement", "PUT", f"Invoices/{invoice_id}/History", {"HistoryRecords": [{"Details": text}]})
 
 
 def credits_of_invoice(books: Books, invoice: Row, rows: list[Row], mark: str) -> list[tuple[str, Decimal]]:
@@ -103,7 +117,7 @@ def credits_of_invoice(books: Books, invoice: Row, rows: list[Row], mark: str) -
     A credit note that this connector made for the invoice counts with its whole total, wherever it was used: a note
     that was paid out, or applied to another invoice, credits this one all the same. It is found by the invoice's
     History, which cannot be edited, and by its Reference. Others count with what is applied to the invoice, and with
-    what is unused if their Reference names it.
+    what is unused if their Reference names it. One that another write has announced and not made yet counts as well.
 
     Args:
         books: The organisation's books.
@@ -111,7 +125,9 @@ def credits_of_invoice(books: Books, invoice: Row, rows: list[Row], mark: str) -
         rows: The customer's credit notes.
         mark: The write's; the credit note that carries it counts as not made yet.
     """
-    number, noted = document_lookup.document_number(invoice), _noted_ids(books, invoice)
+    number = document_lookup.document_number(invoice)
+    history, now = books.read_history(f"Invoices/{invoice['InvoiceID']}")
+    noted = _noted_ids(history)
     applied = {row["CreditNoteID"]: row for row in invoice.get("CreditNotes") or () if row.get("AppliedAmount")}
     known = {row["CreditNoteID"]: row for row in rows}
     known |= _read_elsewhere(books, noted - {note_id.lower() for note_id in known})
@@ -129,7 +145,10 @@ def credits_of_invoice(books: Books, invoice: Row, rows: list[Row], mark: str) -
             amount = own_part + (unused if names_invoice else ZERO)
             if amount:
                 credits_by_note.append((f"{name} ({status})", amount))
-    return credits_by_note + [(credit_note_name(row), row["AppliedAmount"]) for row in applied.values()]
+    credits_by_note += [(credit_note_name(row), row["AppliedAmount"]) for row in applied.values()]
+    return credits_by_note + [
+        ("a credit note that is being made", amount) for amount in _pending(history, now, rows, mark)
+    ]
 
 
 def _read_elsewhere(books: Books, note_ids: frozenset[str]) -> dict[str, Row]:
@@ -141,7 +160,20 @@ def _read_elsewhere(books: Books, note_ids: frozenset[str]) -> dict[str, Row]:
     return rows
 
 
-def _noted_ids(books: Books, invoice: Row) -> frozenset[str]:
-    records, _ = books.read_history(f"Invoices/{invoice['InvoiceID']}")
-    texts = (str(record.get("Details") or "") for record in records)
+def _noted_ids(history: list[Row]) -> frozenset[str]:
+    texts = (str(record.get("Details") or "") for record in history)
     return frozenset(match[1].lower() for text in texts if (match := _HISTORY_TEXT.match(text)))
+
+
+def _pending(history: list[Row], now: datetime, rows: list[Row], mark: str) -> Iterator[Decimal]:
+    """Yield the totals of credit notes that other writes announced before this one did, and have not made yet."""
+    announced: dict[str, tuple[datetime, Decimal]] = {}
+    for record in history:
+        match = _ANNOUNCEMENT.match(str(record.get("Details") or ""))
+        if match and (match[2] not in announced or record["DateUTC"] > announced[match[2]][0]):
+            announced[match[2]] = record["DateUTC"], Decimal(match[1])
+    latest = announced[mark][0] if mark in announced else now
+    for other, (at, amount) in announced.items():
+        made = any(has_mark(row, other) for row in rows)
+        if other != mark and not made and at <= latest and now - at < PENDING_TIME:
+            yield amount

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import cached_property
 from typing import Any, Literal
 
 from bizosaas_xero.connector.actions.books import Books
@@ -14,6 +13,7 @@ from bizosaas_xero.connector.actions.invoices.lines import PricedLine, TaxMode, 
 from bizosaas_xero.connector.actions.money import to_base_currency
 from bizosaas_xero.connector.actions.writes import ledger_effect
 from bizosaas_xero.connector.actions.writes.contact_lookup import ResolvedContact
+from bizosaas_xero.toolkit.lazy import lazy_property
 
 NewStatus = Literal["draft", "submitted", "authorised"]
 
@@ -42,12 +42,12 @@ class SalesDocument:
     status: NewStatus
     rate: Decimal | None = None
 
-    @cached_property
+    @lazy_property
     def net(self) -> Decimal:
         """The total without tax."""
         return totals(self.lines)[0]
 
-    @cached_property
+    @lazy_property
     def tax(self) -> Decimal:
         """The tax."""
         return totals(self.lines)[1]

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import cached_property
 from typing import Any
 
 from pydantic import Field
@@ -25,6 +24,7 @@ from bizosaas_xero.connector.actions.writes.account_lookup import resolve_accoun
 from bizosaas_xero.connector.actions.writes.document_lookup import DocumentKind
 from bizosaas_xero.connector.actions.writes.plan import ONE, ZERO, Step
 from bizosaas_xero.spec.errors import Invalid
+from bizosaas_xero.toolkit.lazy import lazy_property
 
 _HUNDRED = Decimal(100)
 _OVERPAYMENT_TYPES: dict[DocumentKind, str] = {"invoice": "RECEIVE-OVERPAYMENT", "bill": "SPEND-OVERPAYMENT"}
@@ -100,12 +100,12 @@ class FeeAndOverpayment:
         assert self.fee  # noqa: S101 (used only with a fee)
         return self.fee
 
-    @cached_property
+    @lazy_property
     def processor(self) -> contact_lookup.ResolvedContact:
         """The contact who kept the fee."""
         return contact_lookup.resolve_contact(self.books, self._fee.contact, self.mark, "params.fee.contact")
 
-    @cached_property
+    @lazy_property
     def fee_account(self) -> Row:
         """The cost account of the fee."""
         field = "params.fee.account"
@@ -114,7 +114,7 @@ class FeeAndOverpayment:
             raise Invalid.field(field, f"{account_name(row)} takes no costs", "Name a cost account.")
         return row
 
-    @cached_property
+    @lazy_property
     def tax_rate(self) -> Row | None:
         """The tax rate of the fee; ``None``: the organisation pays no tax."""
         if self.books.organisation.get("PaysTax") is False:

@@ -195,7 +195,9 @@ def _written_element(response: ParsedResponse, step: Step) -> Row:
 # ---------------------------------------------------------------- History notes
 
 
-def add_history_note(books: Books, write: Write, path: str, text: str, done: CommitResult) -> float | None:
+def add_history_note(
+    books: Books, write: Write, path: str, text: str, done: CommitResult, *, opening: str = ""
+) -> float | None:
     """Add a note to a document's History, unless an earlier call did.
 
     Args:
@@ -204,6 +206,7 @@ def add_history_note(books: Books, write: Write, path: str, text: str, done: Com
         path: The document, such as ``Invoices/{id}``.
         text: What was done.
         done: The outcome; an earlier note is looked for only if it is ``repeated``.
+        opening: How the note begins, if the write adds other notes to the document.
 
     Returns:
         How many seconds ago an earlier call added it, by Xero's clock; ``None`` if this call added it.
@@ -211,12 +214,12 @@ def add_history_note(books: Books, write: Write, path: str, text: str, done: Com
     Raises:
         ConnectorError: It is not known whether the note exists.
     """
-    seconds = _seconds_since_note(books, write, path) if done.repeated else None
+    seconds = _seconds_since_note(books, write, path, opening) if done.repeated else None
     if seconds is not None:
         return seconds
 
     def find_note(books: Books, _names: Mapping[str, str]) -> Row | None:
-        return None if _seconds_since_note(books, write, path) is None else {}
+        return None if _seconds_since_note(books, write, path, opening) is None else {}
 
     body = {"HistoryRecords": [{"Details": write.history_note(text)}]}
     send_step(books, write, Step("note", "PUT", f"{path}/History", body, find=find_note), {})
@@ -224,7 +227,15 @@ def add_history_note(books: Books, write: Write, path: str, text: str, done: Com
 
 
 def try_history_note(
-    books: Books, write: Write, path: str, text: str, done: CommitResult, name: str, *, retry: bool = False
+    books: Books,
+    write: Write,
+    path: str,
+    text: str,
+    done: CommitResult,
+    name: str,
+    *,
+    retry: bool = False,
+    opening: str = "",
 ) -> None:
     """Add a History note; if that fails, the outcome says so, because the document itself is saved.
 
@@ -235,23 +246,25 @@ def try_history_note(
         text: What was done.
         done: The outcome, which gets the warning.
         name: What the warning calls the document, such as "Invoice created".
+        opening: How the note begins, if the write adds other notes to the document.
         retry: Raise errors that pass by themselves, so that the call is repeated and completes the write.
 
     Raises:
         ConnectorError: With ``retry``, an error that passes by itself.
     """
     try:
-        add_history_note(books, write, path, text, done)
+        add_history_note(books, write, path, text, done, opening=opening)
     except ConnectorError as error:
         if retry and is_temporary(error):
             raise
         done.add_failure(f"{name}, but its History note could not be saved: {error.message}")
 
 
-def _seconds_since_note(books: Books, write: Write, path: str) -> float | None:
+def _seconds_since_note(books: Books, write: Write, path: str, opening: str) -> float | None:
     records, at = books.read_history(path)
     for record in records:
-        if f"[{write.mark}]" in str(record.get("Details") or ""):
+        text = str(record.get("Details") or "")
+        if text.startswith(opening) and f"[{write.mark}]" in text:
             added: datetime = record["DateUTC"]
             return (at - added).total_seconds()
     return None

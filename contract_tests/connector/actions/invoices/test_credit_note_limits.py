@@ -180,12 +180,22 @@ def test_a_credit_note_needs_a_positive_total(uk_company, amount):
 def test_a_failed_history_note_does_not_lose_the_credit_note(uk_company):
     row = invoice(uk_company)
     uk_company.box.sandbox.faults.add(
-        "status", match={"method": "PUT", "path": "History"}, status=503, body="json", times=None
+        "status", match={"method": "PUT", "path": "History"}, after=1, status=503, body="json", times=None
     )
     result = uk_company.act(CREDIT, of(row, apply=True), mode="run", business_key="k")
     assert (result.status, result.data["applied"]) == ("partial", Decimal("100.00"))
     assert "History note could not be saved" in result.warnings[0]
     assert Unavailable.code not in result.warnings[0]
+
+
+def test_a_credit_note_that_cannot_be_announced_is_not_made(uk_company):
+    row, before = invoice(uk_company), uk_company.holds()
+    uk_company.box.sandbox.faults.add(
+        "status", match={"method": "PUT", "path": "History"}, status=503, body="json", times=None
+    )
+    with pytest.raises(Unavailable):
+        uk_company.act(CREDIT, of(row, apply=True), mode="run", business_key="k")
+    assert uk_company.holds() == before
 
 
 def test_a_refusal_to_show_the_contact_is_reported_as_xeros(uk_company):

@@ -42,7 +42,7 @@ def test_a_result_is_what_its_schema_says_and_crosses_as_json(uk_company, write_
     assert result["status"] == "done"
     assert result["warnings"] == []
     jsonschema_rs.validator_for(listed.result).validate(json.loads(json.dumps(result["data"])))
-    assert result["calls"] <= 14
+    assert result["calls"] <= (20 if write_name == "create_credit_note" else 14)
     assert result["bytes"] > 0
 
 
