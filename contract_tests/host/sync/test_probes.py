@@ -119,8 +119,6 @@ def test_event_ids_do_not_repeat_after_an_old_backup_is_restored(host, connectio
     assert len(set(given)) == 3
     with host.database.write_transaction() as transaction:
         transaction.execute(sa.text("DELETE FROM host_events"))
-        if host.database.path is not None:
-            transaction.execute(sa.text("DELETE FROM sqlite_sequence"))
     clock.sleep(1)
     host.events.record_recovery(connection, state)
     (event,) = host.events.list_since()
