@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
+from bizosaas_xero import __version__
 from contract_tests.helpers.paths import ROOT
 
 HERE = Path(__file__).parent
 ACTIONS = Path("bizosaas_xero/connector/actions")
 ENTITIES = Path("bizosaas_xero/connector/sync/entities.py")
 SCENARIOS = Path("cassettes/xero/contract.toml")
+ORIGINS = "\n[provenance]\n"
 TABLE_END = "\n)\n\nENTITIES: "
 
 
@@ -60,8 +64,13 @@ def _write(root: Path, written: dict[Path, str], scenarios: str) -> list[Path]:
         raise SystemExit(f"{there[0]} is there already.")
     for path, text in written.items():
         (root / path).write_text(text, encoding="utf-8")
-    known = (root / SCENARIOS).read_text(encoding="utf-8")
-    (root / SCENARIOS).write_text(f"{known.rstrip()}\n\n{scenarios}", encoding="utf-8")
+    scenarios_of, origins = (root / SCENARIOS).read_text(encoding="utf-8").split(ORIGINS)
+    names = re.findall(r'^name = "(.*)"$', scenarios, re.MULTILINE)
+    source = f"bizosaas-xero sandbox {__version__}"
+    origin = f'{{ kind = "synthetic", source = "{source}", date = "{datetime.now(UTC).date()}" }}'
+    added = "".join(f"{name} = {origin}\n" for name in names)
+    text = f"{scenarios_of.rstrip()}\n\n{scenarios}{ORIGINS}{origins.rstrip()}\n{added}"
+    (root / SCENARIOS).write_text(text, encoding="utf-8")
     return [*written, SCENARIOS]
 
 

@@ -38,7 +38,9 @@ def lint(root, paths):
 
 
 def scenarios(root):
-    return tomllib.loads((root / SCENARIOS).read_text(encoding="utf-8"))["scenarios"]
+    contract = tomllib.loads((root / SCENARIOS).read_text(encoding="utf-8"))
+    assert contract["scenarios"][-1]["name"] in contract["provenance"]
+    return contract["scenarios"]
 
 
 def loaded(path):
@@ -70,8 +72,10 @@ def test_a_new_action_passes_the_lint_and_is_loaded(tmp_path, effect, made):
 
 def test_a_new_entity_passes_the_lint_and_is_loaded(tmp_path):
     root = checkout(tmp_path)
+    before = len(scenarios(root))
     written = new_entity(root, "credit_notes", "CreditNotes", "CreditNote", "CreditNoteID")
     lint(root, written)
+    assert len(scenarios(root)) == before + 3
     rows = loaded(root / ENTITIES).ENTITIES
     assert list(rows)[-1] == "credit_notes"
     assert rows["credit_notes"].info().json_schema["properties"]["CreditNoteID"]
