@@ -24,7 +24,7 @@ CONNECTION = {
 }
 APP = {"client_id": "x", "client_secret": "s", "redirect_uri": "http://localhost/cb", "kind": "web"}
 CURSOR = {"v": 1, "entity": "invoices", "org": ORGANISATION}
-SOON = 5.0
+SOON, SOON_ON_A_BUSY_MACHINE = 5.0, 60.0
 
 SEARCHING = os.environ.get("HYPOTHESIS_PROFILE") == "search"
 calm = settings(max_examples=1000 if SEARCHING else 60, suppress_health_check=list(HealthCheck), deadline=None)
@@ -32,7 +32,7 @@ calm = settings(max_examples=1000 if SEARCHING else 60, suppress_health_check=li
 
 def read_or_refused(call, *given_):
     """Call, and let nothing through but a result or an error of the contract that is whole, and that soon."""
-    began = time.monotonic()
+    began, worked = time.monotonic(), time.process_time()
     try:
         result = call(*given_)
     except ConnectorError as error:
@@ -42,7 +42,8 @@ def read_or_refused(call, *given_):
         assert result.remedy
         json.dumps(result.to_dict(), allow_nan=False)
         assert result.retry_after is None or 0 <= result.retry_after <= 86_400
-    assert time.monotonic() - began < SOON
+    assert time.process_time() - worked < SOON
+    assert time.monotonic() - began < SOON_ON_A_BUSY_MACHINE
     return result
 
 
