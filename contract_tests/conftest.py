@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from unittest import mock
 
 import pytest
@@ -90,7 +91,8 @@ def _processes_are_ended():
 
     def record(self, *args, **options):
         start(self, *args, **options)
-        started.append(self)
+        if threading.current_thread() is threading.main_thread():  # a module's pool of threads works across tests
+            started.append(self)
 
     with mock.patch.object(subprocess.Popen, "__init__", record):
         yield
