@@ -1,6 +1,7 @@
 """``verify`` finds, from outside, every switch of the sandbox that can be seen."""
 
 import json
+import re
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,6 +15,7 @@ from bizosaas_xero.cli.verify.writing import require_demo_company, write
 from bizosaas_xero.connector.settings import Settings
 from bizosaas_xero.sandbox.switches import EVENT, READING, WRITING, Switches
 from bizosaas_xero.spec import Invalid, RateLimited
+from contract_tests.docs.pages import DOCS
 
 SCOPES = (
     "offline_access accounting.settings accounting.contacts accounting.invoices accounting.payments "
@@ -22,6 +24,13 @@ SCOPES = (
 )
 REDIRECT = "http://localhost:8742/callback"
 pytestmark = pytest.mark.xero_sandbox(invoices=60, books="wild")
+COMMANDS = re.findall(r"^\$ bizosaas-xero (.+)$", (DOCS / "verify.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def as_documented(command, **places):
+    """Return the words of a command of the page, with its files in other places."""
+    (words,) = [line.split() for line in COMMANDS if line.startswith(f"{command} ")]
+    return [str(places.get(word.split(".")[0].strip("/"), word)) for word in words]
 
 
 def shown_by(kind):
@@ -165,7 +174,7 @@ def test_what_fits_no_choice_is_told():
 def test_the_command_prints_a_page_without_the_books_and_writes_facts_and_cassettes(in_process_person, tmp_path):
     person = in_process_person
     facts, folder = tmp_path / "facts.json", tmp_path / "recorded"
-    done = person.run("verify", "--facts", str(facts), "--record", str(folder))
+    done = person.run(*as_documented("verify", facts=facts, recorded=folder))
     assert done.returncode == 0, done.stderr
     store_words = _words_of_the_books(person)
     text = done.stdout + facts.read_text()
@@ -182,7 +191,8 @@ def test_the_command_prints_a_page_without_the_books_and_writes_facts_and_casset
 def test_the_sandbox_behaves_as_the_facts_say(person, tmp_path):
     facts = tmp_path / "facts.json"
     facts.write_text(json.dumps({"version": 1, "switches": {"sparse": False, "earnings_id": "absent"}}))
-    process = person.start("sandbox", "--json", "--port", "0", "--invoices", "10", "--facts", str(facts))
+    words = as_documented("sandbox", facts=facts)
+    process = person.start(*words, "--json", "--port", "0", "--invoices", "10")
     try:
         url = json.loads(process.stdout.readline())["api_url"]
         settings = httpx.get(f"{url}/_sandbox/switches").json()

@@ -105,7 +105,8 @@ def test_a_credit_note_is_allocated_and_the_allocation_deleted(client, make_docu
     part = {"Invoice": {"InvoiceID": sold["InvoiceID"]}, "Amount": 20, "Date": "2026-10-21"}
     made = client.put(where, {"Allocations": [part]})
     row = again(client, sold)
-    assert (row["AmountDue"], row["AmountCredited"], row["AmountPaid"], row["Payments"]) == (80, 20, 0, [])
+    assert (row["AmountDue"], row["AmountCredited"], row["AmountPaid"]) == (80, 20, 0)
+    assert "Payments" not in row, "an empty list is left out of a single document, as recorded"
     assert row["CreditNotes"][0]["AppliedAmount"] == 20
     assert client.rows(f"CreditNotes/{credit['CreditNoteID']}")[0]["RemainingCredit"] == 10
     assert balance(sandbox_store, "610") == owed + 70
