@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bizosaas_xero.cli import reasons
 from bizosaas_xero.cli.common import current_user, handle_errors, stop_on_sigterm
 from bizosaas_xero.cli.options import AsJson, UserName
 from bizosaas_xero.cli.output import OK, Output
@@ -69,6 +68,8 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
     except OSError as error:
+        from bizosaas_xero.cli import reasons
+
         raise reasons.PORT_TAKEN(port=port, cause=error.strerror) from None
 
 

@@ -7,6 +7,7 @@ import logging
 import pytest
 
 from bizosaas_xero import plugin
+from bizosaas_xero.spec import NotFound
 from contract_tests.helpers.xero_account import Account, callback
 
 pytestmark = pytest.mark.xero_sandbox(invoices=120, limits=True)
@@ -68,7 +69,7 @@ def test_no_secret_and_no_business_text_is_logged(debug_log, sandbox_server):
     list(account.sync("accounts"))
     params = {"name": CUSTOMER, "email": "planted@example.com"}
     plugin.run_action(account.connection(), "create_contact", params, {"mode": "run", "business_key": "planted-key"})
-    with pytest.raises(Exception, match="does not know"):
+    with pytest.raises(NotFound, match=NUMBER):
         plugin.run_action(account.connection(), "get_invoice", {"invoice": NUMBER}, {})
     account.auth("disconnect", grant=account.grant, revoke=True)
     secrets = [
