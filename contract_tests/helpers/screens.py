@@ -64,6 +64,7 @@ class Screen:
 
     def check(self, name: str) -> None:
         """Look at a page in both themes and at two widths: no violation, nothing wider than the screen."""
+        self.page.wait_for_load_state("load")  # a page is wider while its stylesheet is still on its way
         for theme in ("light", "dark"):
             self.page.emulate_media(color_scheme=theme)
             for width in (360, 1280):
