@@ -54,9 +54,9 @@ def decoded(body: bytes) -> list[dict[str, Any]]:
             if name in row:
                 row[name] = _day(row[name])
         row["UpdatedDateUTC"] = _stamp(row["UpdatedDateUTC"])
-        for line in row["LineItems"]:
+        for line in row.get("LineItems", ()):
             _typed(line, _LINE_MONEY)
-        for payment in row["Payments"]:
+        for payment in row.get("Payments", ()):
             _typed(payment, _PAYMENT_MONEY)
             payment["Date"] = _day(payment["Date"])
         for kind in ("CreditNotes", "Prepayments", "Overpayments"):
