@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path, PurePath
 
 ARCHIVE = "cassettes.tar.xz"
-"""The archive's name, next to ``contract.toml``; ``hatch_build.py`` makes it."""
+"""The archive's name, next to ``contract.toml``; ``cassettes/hatch_build.py`` makes it."""
 
 
 def open_folder(folder: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import runpy
 import subprocess
 import sys
 import sysconfig
@@ -35,9 +36,7 @@ MAX_BYTES = 3_000_000
 
 
 def test_packed_cassettes_are_unpacked_to_the_same_files(tmp_path):
-    pytest.importorskip("hatchling")
-    from hatch_build import ARCHIVE, pack
-
+    pack = runpy.run_path(str(ROOT / "cassettes" / "hatch_build.py"))["pack"]
     folder = ROOT / "cassettes" / "xero"
     packed = pack(folder)
     assert pack(folder) == packed, "the same files give the same bytes"

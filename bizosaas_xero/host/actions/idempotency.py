@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -67,21 +67,20 @@ class Claims:
         """
         before = self.get(transaction, key, params)
         owner = ownership.new_owner()
-        try:
+        with ExitStack() as on_failure:
+            on_failure.callback(ownership.forget_owner, owner)
             claim = (before or Claim(key.action, key.key, params)).acquire(
                 owner, plan.hash, self._database.now(transaction)
             )
-        except BaseException:
-            ownership.forget_owner(owner)
-            raise
-        values = _to_row(claim) | {
-            "amount": None if plan.amount is None else format(plan.amount, "f"),
-            "at": self._now(),
-        }
-        if before is None:
-            transaction.execute(sa.insert(t.writes).values(**vars(key), **values))
-        else:
-            transaction.execute(where_equals(sa.update(t.writes), t.writes, **vars(key)).values(values))
+            values = _to_row(claim) | {
+                "amount": None if plan.amount is None else format(plan.amount, "f"),
+                "at": self._now(),
+            }
+            if before is None:
+                transaction.execute(sa.insert(t.writes).values(**vars(key), **values))
+            else:
+                transaction.execute(where_equals(sa.update(t.writes), t.writes, **vars(key)).values(values))
+            on_failure.pop_all()
         return owner
 
     def list_keyless_plans(self, transaction: sa.Connection, like: ClaimKey, params: str) -> list[str]:

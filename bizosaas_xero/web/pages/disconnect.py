@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 from starlette.background import BackgroundTask
@@ -28,12 +29,11 @@ class DisconnectPages(Page):
         format_: Format = "csv" if request.query_params.get("format") == "csv" else "jsonl"
         folder = Path(tempfile.mkdtemp(prefix="bizosaas-export-"))  # readable for its owner alone
         clean_up = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
-        try:
+        with ExitStack() as on_failure:
+            on_failure.callback(shutil.rmtree, folder, ignore_errors=True)
             export_records(self.host.database, connector, connection.organisation_id, folder / "records", format_)
             archive = shutil.make_archive(str(folder / "records"), "zip", folder / "records")
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
+            on_failure.pop_all()
         return FileResponse(archive, filename=f"{connection.connector}-records.zip", background=clean_up)
 
     def ask(self, request: Request) -> HTMLResponse:
