@@ -28,7 +28,7 @@ from bizosaas_xero.spec import ConnectorError
 from contract_tests.helpers import processes
 
 ENDS = ("before", "after")
-"""The call ends before the request is sent, or once Xero took it and nobody read the answer."""
+"""The call ends before the request is sent, or once Xero accepted it and the response was not read."""
 
 BREAKS = {
     "cut": ("cut", {}),
