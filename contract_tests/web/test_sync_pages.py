@@ -11,6 +11,11 @@ def show(signed_in_browser, connection):
     return signed_in_browser.get(f"/connections/{connection.id}")
 
 
+def entity_form(browser, connection, entity):
+    """Return the form of an entity's row, in which it is synced now."""
+    return next(each for each in show(browser, connection).forms() if each["fields"].get("entity") == entity)
+
+
 def test_each_list_has_rows_completeness_and_times(signed_in_browser, connection_by_guide, pages_host):
     text = show(signed_in_browser, connection_by_guide).text
     for entity in pages_host.report.connector("xero").describe().entities:
@@ -44,11 +49,7 @@ def test_sync_now_reads_what_changed(signed_in_browser, connection_by_guide, pag
     table = sandbox_server.sandbox.store().table("Contacts")
     sandbox_server.sandbox.clock.advance(600)
     sandbox_server.sandbox.store().edit("Contacts", table.id(table.by_id[0]), {"Name": "Renamed Limited"})
-    form = next(
-        each
-        for each in show(signed_in_browser, connection_by_guide).forms()
-        if each["fields"].get("entity") == "contacts"
-    )
+    form = entity_form(signed_in_browser, connection_by_guide, "contacts")
     signed_in_browser.post(form["action"], form["fields"])
     pages_app.jobs.wait(connection_by_guide.id)
     assert "Renamed Limited" in {
@@ -58,11 +59,7 @@ def test_sync_now_reads_what_changed(signed_in_browser, connection_by_guide, pag
 
 
 def test_an_unknown_entity_is_refused(signed_in_browser, connection_by_guide):
-    form = next(
-        each
-        for each in show(signed_in_browser, connection_by_guide).forms()
-        if each["fields"].get("entity") == "contacts"
-    )
+    form = entity_form(signed_in_browser, connection_by_guide, "contacts")
     assert signed_in_browser.post(form["action"], form["fields"] | {"entity": "nothing"}).status == 404
 
 
@@ -70,11 +67,7 @@ def test_a_problem_is_told_in_plain_words_where_it_is(
     signed_in_browser, connection_by_guide, pages_app, sandbox_server
 ):
     sandbox_server.sandbox.faults.add("status", match={"path": "BankTransactions"}, times=None, status=403, body="json")
-    form = next(
-        each
-        for each in show(signed_in_browser, connection_by_guide).forms()
-        if each["fields"].get("entity") == "bank_transactions"
-    )
+    form = entity_form(signed_in_browser, connection_by_guide, "bank_transactions")
     signed_in_browser.post(form["action"], form["fields"])
     pages_app.jobs.wait(connection_by_guide.id)
     sandbox_server.sandbox.faults.clear()
@@ -93,11 +86,7 @@ def test_access_that_ended_is_put_right_by_reconnecting(
 ):
     sandbox_server.sandbox.faults.add("revoke_grant", match={"path": "/connect/token"})
     sandbox_server.sandbox.clock.advance(3600)
-    form = next(
-        each
-        for each in show(signed_in_browser, connection_by_guide).forms()
-        if each["fields"].get("entity") == "invoices"
-    )
+    form = entity_form(signed_in_browser, connection_by_guide, "invoices")
     store = pages_app.jobs._host.store
     grant = store.grant("xero", connection_by_guide.identity).grant
     store.save_grant("xero", grant.model_copy(update={"expires_at": grant.obtained_at}))
@@ -118,11 +107,7 @@ def test_rejected_records_are_shown_with_the_reason_and_as_they_came(
         "bad_row", match={"path": "Invoices"}, field="Total", value="12,<b>x", row=1, times=2
     )
     pages_app.jobs._host.store.update_entity(connection_by_guide.id, "invoices", cursor=None)
-    form = next(
-        each
-        for each in show(signed_in_browser, connection_by_guide).forms()
-        if each["fields"].get("entity") == "invoices"
-    )
+    form = entity_form(signed_in_browser, connection_by_guide, "invoices")
     signed_in_browser.post(form["action"], form["fields"])
     pages_app.jobs.wait(connection_by_guide.id)
     page = signed_in_browser.get(f"/connections/{connection_by_guide.id}/rejected/invoices")
@@ -140,11 +125,7 @@ def test_what_happened_to_records_is_its_history(
     )
     sandbox_server.sandbox.clock.advance(600)
     store.edit("Invoices", invoice["InvoiceID"], {"Status": "VOIDED", "AmountDue": "0.00"})
-    form = next(
-        each
-        for each in show(signed_in_browser, connection_by_guide).forms()
-        if each["fields"].get("entity") == "invoices"
-    )
+    form = entity_form(signed_in_browser, connection_by_guide, "invoices")
     signed_in_browser.post(form["action"], form["fields"])
     pages_app.jobs.wait(connection_by_guide.id)
     page = show(signed_in_browser, connection_by_guide)
