@@ -109,7 +109,8 @@ def test_a_reference_that_leaves_no_room_is_refused_by_field(uk_company):
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(
-    order=st.lists(st.integers(0, 1), max_size=60), statuses=st.tuples(*[st.sampled_from(["draft", "authorised"])] * 2)
+    order=st.lists(st.integers(0, 1), min_size=30, max_size=60),  # shorter ones let one call end before the other looks
+    statuses=st.tuples(*[st.sampled_from(["draft", "authorised"])] * 2),
 )
 def test_two_writes_at_once_do_not_credit_an_invoice_twice(order, statuses):
     """Two business keys, their requests in any order: at most one credit note is made."""
