@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sqlite3
@@ -128,6 +129,10 @@ def test_plans_of_then_are_void(host, connection_id, saved, again, fake_connecto
     with pytest.raises(ConnectorError) as caught:
         host.act(connection_id, "pay", mode="commit", plan_hash=asked.plan.hash, requester="agent")
     assert caught.value.reason == "stale_plan"
+    again_asked = host.act(connection_id, "pay", {"to": "Bob", "amount": "1.00"}, requester="agent").stored_plan
+    assert again_asked.plan.hash == asked.plan.hash
+    done = host.act(connection_id, "pay", mode="commit", plan_hash=asked.plan.hash, requester="agent")
+    assert done.status == "needs_approval", "the approval of then does not count for what is asked for now"
     assert fake_connector.ledger == []
 
 
@@ -145,6 +150,9 @@ def test_doctor_says_that_the_sign_in_of_then_is_dead(host, connection_id, saved
 def test_a_lease_of_then_stops_no_one(host, connection_id, saved, again, fake_connector):
     with host.leases.hold(f"sync:{connection_id}", "Beans", 0):
         file = saved()
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as copy:  # as of another machine
+        changed = copy.execute("UPDATE host_leases SET owner = 'elsewhere:1:2:3', until = '2999-01-01T00:00:00Z'")
+        assert changed.rowcount == 1
     host.close()
     host, _ = again(file)
     sync(host, fake_connector, connection_id, record("a"))
