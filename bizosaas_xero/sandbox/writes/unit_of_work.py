@@ -5,11 +5,10 @@ changes nothing.
 """
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.xero_json import Row
 from bizosaas_xero.sandbox.ledger.company import Company
 from bizosaas_xero.sandbox.switches import Switches
@@ -149,13 +148,3 @@ class UnitOfWork:
 
 
 _KEYED_BY_CODE = {"Currencies", "TaxRates"}  # their id is a code, whose letter case matters
-
-
-def picked(element: Mapping[str, Any], *names: str) -> Row:
-    """Return those fields of an element that it has."""
-    return {name: element[name] for name in names if name in element}
-
-
-def same_day(row: Row, name: str = "Date") -> str:
-    """Return the `DateString` that goes with a date."""
-    return xero_json.iso_day(xero_json.milliseconds(row[name]) or 0)
