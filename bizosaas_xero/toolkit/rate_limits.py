@@ -106,14 +106,22 @@ def reserve_call(limiter_url: str | None, limit: Limit) -> float:
     """
     with _process_lock(os.getpid()):
         if limiter_url is None:
-            return _reserve_in(_memory_bucket(os.getpid(), limit.key, limit.per_minute), limit.key)
+            return _reserve_in(_memory_bucket(os.getpid(), limit.key, limit.per_minute), limit.key, process_time())
         return _reserve_in_redis(limiter_url, limit.key, limit.per_minute)
 
 
-def _reserve_in(bucket: AbstractBucket, key: str) -> float:
+def process_time() -> int:
+    """Return the time in milliseconds by which one process counts; buckets of pyrate-limiter 3.9 have no clock."""
+    return time.monotonic_ns() // 1_000_000
+
+
+def _shared_time() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _reserve_in(bucket: AbstractBucket, key: str, now: int) -> float:
     from pyrate_limiter import RateItem
 
-    now = cast("int", cast("Any", bucket).now())
     bucket.leak(now)
     item = RateItem(key, now)
     if bucket.put(item):
@@ -126,10 +134,10 @@ def _reserve_in_redis(url: str, key: str, per_minute: int) -> float:
     redis = _import_redis()
     try:
         try:
-            return _reserve_in(_redis_bucket(os.getpid(), url, key, per_minute), key)
+            return _reserve_in(_redis_bucket(os.getpid(), url, key, per_minute), key, _shared_time())
         except redis.exceptions.NoScriptError:
             _redis_bucket.cache_clear()
-            return _reserve_in(_redis_bucket(os.getpid(), url, key, per_minute), key)
+            return _reserve_in(_redis_bucket(os.getpid(), url, key, per_minute), key, _shared_time())
     except (redis.ConnectionError, redis.TimeoutError) as error:
         if isinstance(error, redis.AuthenticationError):
             raise _limiter_refused(error) from None

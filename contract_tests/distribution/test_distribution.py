@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from contract_tests.distribution.test_resolver import EXTRAS, PINS
 from contract_tests.helpers.environments import CONSTRAINTS, ROOT, Environment, run
 
 pytestmark = pytest.mark.slow
@@ -37,16 +38,6 @@ QUICK = [
     )
 ]
 """The tests of the kit's clock, the connector, the store and the bridge that are quick."""
-
-GATEWAY = {
-    "fastapi": "==0.109.0",
-    "sqlalchemy": "==2.0.25",
-    "temporalio": "==1.4.0",
-    "pydantic": ">=2.8.2",
-    "httpx": ">=0.27,<0.28",
-    "pytest": "==8.3.4",
-}
-"""What the brain-gateway pins; httpx as it was when it did so."""
 
 OURS = sorted(set(PROJECT["optional-dependencies"]) - {"test", "docs"})
 """The extras that are for those who use us."""
@@ -207,27 +198,18 @@ def test_the_bridge_needs_no_database_for_its_memory_form(built_wheel, tmp_path)
     assert new.says(code) == "MemoryStore(0 values)"
 
 
-BESIDE = [
-    "gateway",
-    "adapters_temporal",
-    "mcp/test_http.py",
-    "sandbox/test_control.py",
-    "sandbox/test_wire.py",
-]
-"""The tests of what uses libraries that the gateway uses too."""
-
-
 def test_pain_10_it_lives_beside_what_the_gateway_pins(built_wheel, unpacked_sdist, tmp_path):
-    """Every extra is installed beside the pins at once, and what shares libraries with them works."""
+    """The whole list and our extras in one ``pip install``, and the bridge's tests pass there."""
     new = Environment(tmp_path / "new")
-    new.install(f"{built_wheel}[{','.join(OURS)}]", *(name + at for name, at in GATEWAY.items()), "hypothesis")
+    new.install(f"{built_wheel}[{','.join(EXTRAS)}]", "-r", PINS)
     held = new.versions()
-    for name, pinned in GATEWAY.items():
-        if pinned.startswith("=="):
-            assert held[name] == pinned[2:]
-    assert held["httpx"].startswith("0.27.")
+    for name, pinned in re.findall(r"^([\w-]+)(?:\[\w+\])?==(\S+)$", PINS.read_text(encoding="utf-8"), re.MULTILINE):
+        assert held[name.lower()] == pinned
     assert held["starlette"].startswith("0.35.")  # the newest that FastAPI 0.109 allows
-    said = new.tests(unpacked_sdist, *QUIET, *(f"contract_tests/{path}" for path in BESIDE))
+    new.install("hypothesis", "jsonschema-rs", "time-machine")
+    said = new.tests(
+        unpacked_sdist, *QUIET, "contract_tests/adapters/brain_gateway", "contract_tests/adapters/temporal"
+    )
     assert re.search(r"\d+ passed", said)
 
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from pyrate_limiter import InMemoryBucket
 
 from bizosaas_xero import plugin
 from bizosaas_xero.connector.http import transport
@@ -39,8 +38,8 @@ class Time:
     def __init__(self, monkeypatch):
         self.passed, self.under_way = 0.0, 0
         self._lock, self._sleep, self.clocks = threading.Lock(), time.sleep, []
-        now, count, send = InMemoryBucket.now, rate_limits.reserve_call, transport.send
-        monkeypatch.setattr(InMemoryBucket, "now", lambda each: now(each) + int(self.passed * 1000))
+        now, count, send = rate_limits.process_time, rate_limits.reserve_call, transport.send
+        monkeypatch.setattr(rate_limits, "process_time", lambda: now() + int(self.passed * 1000))
 
         def counted(url, limit):
             with self._lock:
