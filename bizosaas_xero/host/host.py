@@ -10,12 +10,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from bizosaas_xero.host.actions.approvals import Approvals
 from bizosaas_xero.host.actions.audit import Audit
 from bizosaas_xero.host.actions.outcome import Outcome
 from bizosaas_xero.host.actions.plans import ApprovalDecision, Plans, StoredPlan
+from bizosaas_xero.host.actions.requesters import Requester, Requesters
 from bizosaas_xero.host.actions.service import ActionService, Mode
 from bizosaas_xero.host.connections.configure import configure
 from bizosaas_xero.host.connections.connect import ConnectionService, Offer
@@ -31,6 +32,7 @@ from bizosaas_xero.host.support.doctor import Doctor, Finding
 from bizosaas_xero.host.sync.events import Event, Events
 from bizosaas_xero.host.sync.figures import Figure, Figures
 from bizosaas_xero.host.sync.reader import RecordReader
+from bizosaas_xero.host.sync.run_history import PastRun, RunHistory
 from bizosaas_xero.host.sync.run_state import Progress, SyncOutcome
 from bizosaas_xero.host.sync.runner import Runner
 from bizosaas_xero.host.sync.scheduler import Scheduler
@@ -61,9 +63,13 @@ __all__ = [
     "Offer",
     "Outcome",
     "OutgoingWebhooks",
+    "PastRun",
     "Plans",
     "Progress",
     "RecordReader",
+    "Requester",
+    "Requesters",
+    "RunHistory",
     "Runner",
     "Scheduler",
     "Sink",
@@ -99,6 +105,8 @@ class Host:
     plans: Plans
     approvals: Approvals
     audit: Audit
+    requesters: Requesters
+    runs: RunHistory
 
     def act(
         self,
@@ -147,6 +155,23 @@ class Host:
             of = {"connection_id": connection_id, "organisation_id": after.organisation_id}
             self.audit.record("owner", **of, action="*", who=who, **owners)
         return after
+
+    def revoke_requester(self, name: str, who: str) -> None:
+        """Refuse what a requester asks from now on; ``who`` decided it."""
+        self._decide_about_requester("revocation", name, who)
+
+    def allow_requester(self, name: str, who: str) -> None:
+        """Let a requester ask again; ``who`` decided it."""
+        self._decide_about_requester("readmission", name, who)
+
+    def _decide_about_requester(self, kind: Literal["revocation", "readmission"], name: str, who: str) -> None:
+        with self.database.write_transaction(durable=True) as transaction:
+            if kind == "revocation":
+                self.requesters.revoke(transaction, name, who)
+            else:
+                self.requesters.allow(transaction, name)
+            of = {"connection_id": "*", "organisation_id": "*", "action": "*"}
+            self.audit.add(transaction, kind, **of, who=who, requester=name)
 
     def close(self) -> None:
         """Give the database back."""
@@ -218,4 +243,6 @@ def open_host(
         plans=action_service.plans,
         approvals=action_service.approvals,
         audit=action_service.audit,
+        requesters=action_service.requesters,
+        runs=runner.history,
     )

@@ -140,6 +140,12 @@ POLICY_FORBIDS = Reason(
     "Nothing was written. Who decides about this organisation can change the policy: "
     "bizosaas-xero configure --policy {action}=RULE",
 )
+REQUESTER_REVOKED = Reason(
+    "requester_revoked",
+    Misconfigured,
+    "{name} may ask for nothing any more: {who} decided it.",
+    "Nothing was sent. An owner can allow it again on the page Activity.",
+)
 APPROVER_IS_REQUESTER = Reason(
     "approver_is_requester",
     Invalid,

@@ -20,6 +20,7 @@ from bizosaas_xero.host import Host
 from bizosaas_xero.spec import ConnectorError
 from bizosaas_xero.web.guard import Guard, Identify, Refused
 from bizosaas_xero.web.jobs import SyncJobs
+from bizosaas_xero.web.pages.activity import ActivityPages
 from bizosaas_xero.web.pages.approvals import ApprovalPages
 from bizosaas_xero.web.pages.connect import ConnectPages
 from bizosaas_xero.web.pages.disconnect import DisconnectPages
@@ -80,7 +81,7 @@ def create_app(
     link = OneTimeLink(sessions, user, now=now)
     parts = (host, settings, renderer, jobs, now)
     connect, sync, approvals = ConnectPages(*parts), SyncPages(*parts), ApprovalPages(*parts)
-    leave = DisconnectPages(*parts)
+    activity, leave = ActivityPages(*parts), DisconnectPages(*parts)
 
     def contract_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, ConnectorError)  # noqa: S101 (registered for it alone)
@@ -118,6 +119,7 @@ def create_app(
         Route(f"{connection}/sync", sync.sync_now, methods=["POST"]),
         Route(f"{connection}/intervals", sync.set_intervals, methods=["POST"]),
         Route(f"{connection}/rejected/{{entity}}", sync.rejected),
+        Route(f"{connection}/history", sync.history),
         Route(f"{connection}/reconnect", connect.reconnect, methods=["POST"]),
         Route(f"{connection}/records.zip", leave.download),
         Route(f"{connection}/disconnect", leave.ask),
@@ -129,7 +131,9 @@ def create_app(
         Route(f"{plan}/approve", approvals.approve, methods=["POST"]),
         Route(f"{plan}/refuse", approvals.refuse, methods=["POST"]),
         Route(f"{plan}/run", approvals.run, methods=["POST"]),
-        Route("/activity", approvals.activity),
+        Route("/activity", activity.activity),
+        Route("/activity/revoke", activity.revoke, methods=["POST"]),
+        Route("/activity/allow", activity.allow, methods=["POST"]),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
     handlers = {ConnectorError: contract_error, Refused: refused, HTTPException: http_error, 500: failed}

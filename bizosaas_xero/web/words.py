@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -18,6 +18,68 @@ RUNS = {
     "approval": "asks a person each time",
     "never": "never runs",
 }
+
+
+ACTS = {
+    "draft": "make or change a draft, which posts nothing",
+    "authorise": "enter a document in the ledger",
+    "send": "send an e-mail to the customer",
+    "pay": "record money that was paid",
+    "void": "void a document",
+    "delete": "delete a record",
+    "backdate": "date it in the past",
+    "create_contact": "add a contact",
+}
+"""What a plan would do, by the words of the contract."""
+
+AUDIT = {
+    "read": "read",
+    "plan": "planned",
+    "waiting": "asked to do it; it waits for a person",
+    "approval": "approved",
+    "refusal": "refused",
+    "commit": "began to write",
+    "result": "done",
+    "repeated": "asked again for what was done before",
+    "error": "ended in an error",
+    "policy": "changed a rule",
+    "owner": "changed owner mode",
+    "restore": "restored a backup",
+    "revocation": "revoked",
+    "readmission": "allowed again",
+}
+"""What an entry of the audit records."""
+
+
+def acts(given: Sequence[str] | None) -> str:
+    """Write what a plan would do; ``None``: its connector does not say."""
+    if given is None:
+        return "do what its connector does not say"
+    return join([ACTS.get(act, act.replace("_", " ")) for act in given]) or "change nothing"
+
+
+def note(name: str, value: Any) -> str:
+    """Write one more fact of a posting, such as ``tax rate 15%``."""
+    title = name.replace("_", " ")
+    if name.endswith("_rate"):
+        return f"{title} {percent(value)}"
+    if isinstance(value, Mapping):
+        return f"{title} {join([note(str(key), each) for key, each in value.items()])}"
+    if isinstance(value, list):
+        return f"{title} {join([str(each) for each in value])}"
+    return f"{title} {money(value) if name.endswith('amount') else value}"
+
+
+def percent(value: Any) -> str:
+    """Write a rate without the zeros that say nothing, such as ``15%`` or ``12.5%``."""
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return str(value)
+    if not number.is_finite():
+        return str(value)
+    text = f"{number:f}"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}%"
 
 
 def duration(seconds: float) -> str:

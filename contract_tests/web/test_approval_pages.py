@@ -4,32 +4,8 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from bizosaas_xero.web.settings import Identity, WebSettings
-
-INVOICE = {
-    "contact": {"name": "Bluebird Roasters Limited"},
-    "lines": [{"description": "Advice <b>&</b> [click](https://evil.example)", "quantity": 2, "unit_amount": "150.00"}],
-    "value_is": "net",
-    "due_date": "2030-12-20",
-    "status": "authorised",
-}
-
-
-@pytest.fixture
-def ask_for_invoice(pages_host, connection_by_guide):
-    def ask_for_invoice(requester="sales-agent", **changes):
-        outcome = pages_host.act(
-            connection_by_guide.id,
-            "create_invoice",
-            INVOICE | changes,
-            requester=requester,
-            business_key=f"D-{len(changes)}",
-        )
-        return outcome.stored_plan
-
-    return ask_for_invoice
+from contract_tests.helpers.fixtures.web import INVOICE
 
 
 def path_of(plan):
@@ -105,8 +81,8 @@ def test_a_refusal_keeps_its_reason(signed_in_browser, ask_for_invoice):
     plan = ask_for_invoice()
     page = signed_in_browser.submit(signed_in_browser.get(path_of(plan)), "/refuse", reason="Wrong customer <i>")
     assert "Refused. Nothing was written." in page.text
-    assert "refusal by ann: Wrong customer <i>" in page.text
-    assert "refusal: Wrong customer" in signed_in_browser.get("/activity").text
+    assert "refused by ann: Wrong customer <i>" in page.text
+    assert "refused: Wrong customer" in signed_in_browser.get("/activity").text
     assert "<i>" not in page.html
 
 
@@ -164,7 +140,7 @@ def test_rules_are_in_words_and_can_be_changed(signed_in_browser, connection_by_
         pages_host.store.connection(connection_by_guide.id).preferences["policy"]["create_invoice"]["daily_total"]
         == "2000"
     )
-    assert "policy" in signed_in_browser.get("/activity").text
+    assert "changed a rule" in signed_in_browser.get("/activity").text
     page = signed_in_browser.post(form["action"], form["fields"] | {"run": ""})
     assert "create_invoice" not in pages_host.store.connection(connection_by_guide.id).preferences.get("policy", {})
     assert signed_in_browser.post(form["action"], form["fields"] | {"run": "always", "max_amount": "-1"}).status == 400

@@ -61,6 +61,7 @@ class TableResources:
         self._find_connection = find_connection
         self._get_requester = get_requester
         self._audit = host.audit
+        self._require_allowed = host.requesters.require_allowed
 
     async def list_resources(self, _context: Context, _params: PaginatedRequestParams | None) -> ListResourcesResult:
         """List each organisation's tables."""
@@ -113,6 +114,7 @@ class TableResources:
         return ReadResourceResult(contents=list(contents))
 
     def _read_text(self, uri: str, requester: str) -> tuple[str, str]:
+        self._require_allowed(requester)
         parts = urlsplit(uri)
         path = unquote(parts.path).strip("/")
         if parts.scheme != SCHEME or not parts.netloc or not path or "/" in path:

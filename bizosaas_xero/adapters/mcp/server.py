@@ -133,6 +133,7 @@ class AgentServer:
     async def _dispatch(self, context: Context, params: CallToolRequestParams) -> CallToolResult | InputRequiredResult:
         arguments = dict(params.arguments or {})
         requester = self._get_requester(context)
+        await to_thread.run_sync(self._host.requesters.require_allowed, requester)
         if not self._elicitor.answers_question(params):  # such a call repeats one that was counted
             self._limits.check_call(f"{requester} {params.name} {to_canonical_json(arguments)}")
         if params.name == ORGANISATIONS:

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from bizosaas_xero.host import reasons
+from bizosaas_xero.host.actions.requesters import ASKING, Requesters
 from bizosaas_xero.host.storage import action_tables as t
 from bizosaas_xero.host.storage.database import AUDIT_LOCK, Database, where_equals
 from bizosaas_xero.host.storage.tables import stamp
@@ -36,10 +37,12 @@ AuditKind = Literal[
     "policy",
     "owner",
     "restore",
+    "revocation",
+    "readmission",
 ]
-"""What an entry records: a read; a plan; a commit that waits for a person; an approval; a refusal; the moment
-before the first request; the result; a write that was done before; an error; a changed policy; a changed owner; a
-restored backup."""
+"""What an entry records: a read; a plan; a commit that waits; an approval; a refusal; the moment before the first
+request; the result; a write that was done before; an error; a changed policy; a changed owner; a restored backup; a
+requester who may ask no more, or again."""
 
 PAGE_SIZE = 500
 
@@ -139,6 +142,7 @@ class Audit:
     def __init__(self, database: Database, *, now: Callable[[], datetime]) -> None:
         self._database = database
         self._now = now
+        self.requesters = Requesters(database, now=now)
 
     def add(
         self,
@@ -173,18 +177,10 @@ class Audit:
                 "previous": head.hash,
             }
         )
-        transaction.execute(
-            sa.insert(t.audit).values(
-                seq=head.seq + 1,
-                at=now,
-                organisation_id=organisation_id,
-                action=action,
-                key=key,
-                kind=kind,
-                content=content,
-                hash=_sha256(content),
-            )
-        )
+        values = {"organisation_id": organisation_id, "action": action, "key": key, "kind": kind, "content": content}
+        transaction.execute(sa.insert(t.audit).values(seq=head.seq + 1, at=now, hash=_sha256(content), **values))
+        if who and kind in ASKING:
+            self.requesters.count(transaction, who, action, kind)
 
     def record(self, kind: AuditKind, **entry: Any) -> None:
         """Add an entry in a transaction of its own; the arguments are those of :meth:`add`."""

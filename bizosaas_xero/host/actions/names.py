@@ -28,9 +28,10 @@ def validate_name(name: str, field: str) -> str:
 
 def is_same_name(one: str, other: str) -> bool:
     """Return whether two names are one: whatever their letter case, width, spacing and invisible characters."""
-    return _normalise(one) == _normalise(other)
+    return normalise(one) == normalise(other)
 
 
-def _normalise(name: str) -> str:
+def normalise(name: str) -> str:
+    """Return what all names that are one have in common."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return "".join(filter(is_visible, "".join(folded.split())))

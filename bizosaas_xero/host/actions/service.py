@@ -63,6 +63,7 @@ class ActionService:
         self._claims = Claims(database, now=now)
         self._caller = ConnectorCaller(store, grants)
         self.audit = Audit(database, now=now)
+        self.requesters = self.audit.requesters
         self.plans = Plans(database, now=now)
         self.approvals = Approvals(database, store, self.plans, self._claims, self.audit, now=now)
         self._executor = PlanExecutor(
@@ -117,7 +118,8 @@ class ActionService:
         Raises:
             Invalid: Wrong arguments, or the vendor refused the write.
             NotFound: No such connection, action or plan.
-            Misconfigured: The policy forbids it (``policy_forbids``).
+            Misconfigured: The policy forbids it (``policy_forbids``), or the requester was revoked
+                (``requester_revoked``).
             Conflict: ``stale_plan``, ``plan_expired``, ``plan_refused``: plan again, or ask the person.
                 ``business_key_reused``: another write has this key. ``in_progress``: another process is doing
                 it; ask again after ``retry_after``.
@@ -126,6 +128,7 @@ class ActionService:
         connection = self._store.connection(connection_id)
         connector = self._report.connector(connection.connector)
         who = validate_name(requester, "requester")
+        self.requesters.require_allowed(who)
         key = None if business_key is None else validate_name(business_key, "business_key")
         plan_hash = None if plan_hash is None else validate_name(plan_hash, "plan_hash")
         if mode not in get_args(Mode):

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bizosaas_xero.host import reasons
+from bizosaas_xero.host.storage import people_tables  # noqa: F401 (its tables are made, too)
 from bizosaas_xero.host.storage import tables as t
 from bizosaas_xero.host.storage.action_tables import plans
 from bizosaas_xero.host.storage.database import add_column

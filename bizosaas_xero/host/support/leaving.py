@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from bizosaas_xero.host import reasons
 from bizosaas_xero.host.plugins.connector import Connector
-from bizosaas_xero.host.storage import action_tables
+from bizosaas_xero.host.storage import action_tables, people_tables
 from bizosaas_xero.host.storage import tables as t
 from bizosaas_xero.host.storage.database import Database
 from bizosaas_xero.host.storage.paths import FILE_MODE, FOLDER_MODE
@@ -71,7 +71,7 @@ def export_records(
 
 
 def delete_records(database: Database, connector: Connector, organisation_id: str) -> int:
-    """Delete an organisation's records, events, plans and counters of calls, all or nothing; count the records.
+    """Delete an organisation's records, events, plans, past syncs and counters, all or nothing; count the records.
 
     What was written, and the audit, stay: they keep a write from being done twice, and show who asked for it.
     """
@@ -83,7 +83,7 @@ def delete_records(database: Database, connector: Connector, organisation_id: st
                 deleted += transaction.execute(_of(table, organisation_id)).rowcount
         for table in (t.rejected, t.events, t.usage):
             transaction.execute(_of(table, organisation_id))
-        for table in (action_tables.decisions, action_tables.plans):
+        for table in (action_tables.decisions, action_tables.plans, people_tables.runs):
             connection_id = f"{connector.name}:{organisation_id}"
             transaction.execute(sa.delete(table).where(table.c.connection_id == connection_id))
     return deleted

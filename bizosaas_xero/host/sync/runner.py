@@ -17,6 +17,7 @@ from bizosaas_xero.host.storage.database_errors import is_database_error
 from bizosaas_xero.host.storage.leases import LEASE_WAIT_SECONDS, LOST, RUNNING, Leases
 from bizosaas_xero.host.storage.models import StoredConnection
 from bizosaas_xero.host.storage.store import Store
+from bizosaas_xero.host.sync.run_history import RunHistory
 from bizosaas_xero.host.sync.run_state import MAX_EMPTY_BATCHES, RETRY_DELAYS, Progress, SyncOutcome, SyncRun
 from bizosaas_xero.host.sync.sink import Sink
 from bizosaas_xero.spec import ConnectorError, EntityInfo
@@ -74,6 +75,7 @@ class Runner:
         self._chance = chance
         self._timer = timer
         self._max_wait = max_wait
+        self.history = RunHistory(store.database)
 
     def sync(
         self,
@@ -124,7 +126,8 @@ class Runner:
         info: EntityInfo | None,
         on_progress: Callable[[Progress], None],
     ) -> SyncOutcome:
-        self._store.update_entity(connection.id, run.entity, last_run=self._now())
+        begun = self._now()
+        self._store.update_entity(connection.id, run.entity, last_run=begun)
         connection = refresh_details(self._store, self._grants, connector, connection, self._now())
         run.recheck = [] if run.full else self._due_rechecks(connection, run.entity, info)
         started = self._timer()
@@ -136,6 +139,7 @@ class Runner:
         if problem is None:
             self._sink.emit_date_events(connection, run.entity)
         self._save_outcome(connection, info, run, outcome, problem)
+        self.history.add(connection.id, run.entity, begun, outcome.to_dict())
         return outcome
 
     def _run_attempts(

@@ -1,4 +1,4 @@
-"""Plans that wait for a person, their history, the audit, the rules, and the agents that asked."""
+"""Plans that wait for a person, their history, and the rules."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from bizosaas_xero.host import StoredConnection, StoredPlan
-from bizosaas_xero.host.actions.audit import AuditEntry
 from bizosaas_xero.host.actions.policy import find_rule, is_undeclared, plan_lifetime_hours
 from bizosaas_xero.host.connections.organisation_details import time_zone_of
 from bizosaas_xero.spec import Action, NotFound
@@ -54,8 +53,9 @@ class ApprovalPages(Page):
             "plan.html",
             **self._card(plan, connection),
             effect=_effect(plan),
-            undeclared=is_undeclared(plan.plan),
+            would=words.acts(None if is_undeclared(plan.plan) else plan.plan.acts),
             entries=list(entries),
+            does=words.AUDIT,
             may_decide=user.may("approver"),
             asked_it=plan.is_requester(user.name),
             may_own=self.host.approvals.may_approve_own(plan),
@@ -98,21 +98,6 @@ class ApprovalPages(Page):
             notes = " ".join(result.warnings if result else [])
             return self.go(request, self._path(plan), f"Done in part. {notes}", "warning")
         return self.go(request, self._path(plan), "Done. The result is under Activity.")
-
-    def activity(self, request: Request) -> HTMLResponse:
-        """Show the newest entries of the audit, whether its chain holds, and who asked for what."""
-        entries = list(self.host.audit.entries(last=MAX_ENTRIES))
-        names = {each.organisation_id: each.organisation for each in self.host.store.connections()}
-        verification = self.host.audit.verify() if "verify" in request.query_params else None
-        return self.show(
-            request,
-            "activity.html",
-            entries=entries[::-1],
-            names=names,
-            verification=verification,
-            head=self.host.audit.head(),
-            agents=_agents(entries),
-        )
 
     def rules(self, request: Request) -> HTMLResponse:
         """Show what may run without a person, in words."""
@@ -187,7 +172,7 @@ def _effect(plan: StoredPlan) -> dict[str, Any]:
         for side in sums:
             sums[side] += _amount(row.get(side))
         notes = [
-            f"{name.replace('_', ' ')} {value}"
+            words.note(name, value)
             for name, value in row.items()
             if name not in {"account", "account_id", "currency", "debit", "credit"} and value is not None
         ]
@@ -212,14 +197,3 @@ def _without_warnings(summary: str, warnings: Iterable[str]) -> str:
         if not line.startswith("- ") or "".join(filter(str.isalnum, line)) not in known
     )
     return "\n".join(lines).strip()
-
-
-def _agents(entries: list[AuditEntry]) -> list[dict[str, Any]]:
-    """Return who asked for something, last seen first, and how often they did what."""
-    found: dict[str, dict[str, Any]] = {}
-    for entry in entries:
-        if entry.who and entry.kind in {"read", "plan", "commit", "waiting", "repeated", "error"}:
-            agent = found.setdefault(entry.who, {"name": entry.who, "last": "", "actions": {}})
-            agent["last"] = entry.at
-            agent["actions"][entry.action] = agent["actions"].get(entry.action, 0) + 1
-    return sorted(found.values(), key=lambda each: str(each["last"]), reverse=True)

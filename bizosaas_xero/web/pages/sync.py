@@ -16,6 +16,9 @@ from bizosaas_xero.web import reasons, words
 from bizosaas_xero.web.guard import Refused, visit_of
 from bizosaas_xero.web.pages.home import HomePage
 
+MAX_RUNS = 100
+"""Past syncs on one page, the newest."""
+
 MAX_EVENTS = 20
 """Events that the page shows; ``bizosaas-xero events`` shows all."""
 
@@ -84,6 +87,23 @@ class SyncPages(HomePage):
         changes = {name: int(value) for name, value in wanted.items()}
         self.host.configure(connection.id, {"intervals": changes}, who=user.name)
         return self.go(request, f"/connections/{connection.id}", "The frequencies are saved.")
+
+    def history(self, request: Request) -> HTMLResponse:
+        """Show past syncs, of all entities or of one."""
+        connection, wanted = self.connection(request), request.query_params.get("entity") or None
+        if wanted:
+            self._entity(connection, wanted)
+        info = self.info(connection)
+        return self.show(
+            request,
+            "history.html",
+            connection=connection,
+            zone=time_zone_of(connection),
+            runs=self.host.runs.list_recent(connection.id, MAX_RUNS, wanted),
+            titles={each.name: each.title for each in (info.entities if info else ())},
+            wanted=wanted,
+            most=MAX_RUNS,
+        )
 
     def rejected(self, request: Request) -> HTMLResponse:
         """Show the records of an entity that could not be read."""
