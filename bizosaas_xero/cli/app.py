@@ -33,6 +33,7 @@ from bizosaas_xero.cli.commands.sync import sync
 from bizosaas_xero.cli.commands.verify import verify
 from bizosaas_xero.cli.commands.web import web
 from bizosaas_xero.cli.log import LogFormat, LogLevel, configure_logging
+from bizosaas_xero.cli.usage import CommandGroup
 
 COMMANDS = (
     *(demo, web, connect, organisations, configure, disconnect),
@@ -45,6 +46,7 @@ COMMANDS = (
 
 app = typer.Typer(
     name="bizosaas-xero",
+    cls=CommandGroup,
     help="Connect Xero, and sync its records into your own database.",
     no_args_is_help=True,
     add_completion=False,

@@ -6,7 +6,6 @@ name cannot move the cursor or hide a part of a line. rich is imported when a co
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -158,7 +157,9 @@ class Output:
     def write_json(self, value: Any) -> None:
         """Print a value for a program, as one line of JSON; without ``--json`` print nothing."""
         if self.as_json:
-            sys.stdout.write(json.dumps(value, default=str, ensure_ascii=False) + "\n")
+            from bizosaas_xero.host.text import write_visible_json
+
+            sys.stdout.write(write_visible_json(value) + "\n")
             sys.stdout.flush()
 
     def prompt(self, *parts: str | Styled) -> None:

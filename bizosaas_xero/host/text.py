@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
+from typing import Any
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -29,6 +31,18 @@ def make_visible(text: str, *, lines: bool = False) -> str:
         each if is_visible(each) or (lines and each == "\n") else " " if _is_space(each) else REPLACEMENT
         for each in text
     )
+
+
+def write_visible_json(value: Any, *, compact: bool = False) -> str:
+    """Return one line of JSON in which everything can be seen, and which a program reads as the same value.
+
+    Args:
+        value: What JSON has no form for is written as a text.
+        compact: Without blanks between values.
+    """
+    text = json.dumps(value, default=str, ensure_ascii=False, separators=(",", ":") if compact else None)
+    # outside of strings JSON is printable ASCII, so that each of these stands within a string
+    return text.translate({ord(each): json.dumps(each)[1:-1] for each in set(text) if not is_visible(each)})
 
 
 def escape_formula(text: str) -> str:

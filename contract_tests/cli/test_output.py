@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import json
 
 import pytest
 from rich.console import Console
@@ -55,9 +56,13 @@ def test_text_of_all_scripts_stays_as_it_is():
         assert make_visible(text) == text
 
 
-def test_the_json_of_a_program_stays_as_it_is(capsys):
-    Output(as_json=True).write_json({"name": "Blue\u202ebird"})
-    assert capsys.readouterr().out == '{"name": "Blue\u202ebird"}\n'
+def test_the_json_of_a_program_is_the_same_value_and_hides_nothing_on_a_terminal(capsys):
+    Output(as_json=True).write_json({NAME: [NAME, "Zoë"]})
+    text = capsys.readouterr().out
+    assert json.loads(text) == {NAME: [NAME, "Zoë"]}
+    assert "Zoë" in text
+    for character in set(HOSTILE) - set("[]0;title2J31m"):
+        assert character not in text, hex(ord(character))
 
 
 def test_only_one_module_of_the_command_prints():

@@ -24,10 +24,9 @@ from mcp_types import (
 
 from bizosaas_xero.adapters.mcp import reasons
 from bizosaas_xero.adapters.mcp.elicitation import Context
-from bizosaas_xero.adapters.mcp.results import to_json
 from bizosaas_xero.host import Host, StoredConnection
 from bizosaas_xero.host.sync.reader import RecordPage, RecordReader
-from bizosaas_xero.host.text import make_visible
+from bizosaas_xero.host.text import make_visible, write_visible_json
 from bizosaas_xero.spec import ConnectorError, Invalid
 
 SCHEME = "bizosaas"
@@ -131,13 +130,8 @@ class TableResources:
         )
         if path == TABLES:
             tables = self._reader.list_tables(connection, self._connector)
-            return "application/json", to_json(
-                {
-                    "organisation": connection.organisation,
-                    "organisation_id": connection.organisation_id,
-                    "tables": tables,
-                }
-            )
+            told = {"organisation": connection.organisation, "organisation_id": connection.organisation_id}
+            return "application/json", write_visible_json({**told, "tables": tables}, compact=True)
         unknown = set(query) - {"format", "limit", "after", "columns"}
         if unknown or query.get("format", "json") not in {"json", "csv"}:
             field = next(iter(sorted(unknown)), "format")
@@ -149,7 +143,7 @@ class TableResources:
         page = self._reader.read_page(connection, self._connector, path, names, int(limit[:6]), query.get("after", ""))
         if query.get("format") == "csv":
             return "text/csv", _to_csv(page)
-        return "application/json", to_json({"notice": _NOTICE, **page.to_dict()})
+        return "application/json", write_visible_json({"notice": _NOTICE, **page.to_dict()}, compact=True)
 
 
 def _describe_age(table: Mapping[str, Any]) -> str:

@@ -214,14 +214,12 @@ def test_a_text_of_the_books_is_marked_as_data_and_cannot_leave_its_marks(agent)
 
 
 def test_marks_are_other_ones_each_time_and_nothing_is_hidden():
-    from bizosaas_xero.adapters.mcp.results import MAX_TEXT, mark_as_data, to_json
+    from bizosaas_xero.adapters.mcp.results import MAX_TEXT, mark_as_data
 
     one, other = mark_as_data(ORDER), mark_as_data(ORDER)
     assert one != other
     assert "\u200b" not in one
     assert "\u202e" not in one
-    assert "\\u200b" in to_json({"name": ORDER})
-    assert json.loads(to_json({"name": ORDER})) == {"name": ORDER}
     assert len(mark_as_data("x" * 10**6)) < MAX_TEXT + 500
 
 
