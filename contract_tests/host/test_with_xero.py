@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 
+import httpx
 import pytest
 
+from bizosaas_xero.adapters.brain_gateway import WebhookReceiver
 from bizosaas_xero.host import discover, open_host
+from bizosaas_xero.sandbox.webhooks.delivery import sign
 from bizosaas_xero.spec import App, ConnectorError
 from contract_tests.helpers.xero_account import calls
 
@@ -147,3 +151,35 @@ def test_every_call_is_counted_also_of_what_fails(unpaused_xero_host, sandbox_se
     assert (
         unpaused_xero_host.store.usage(organisation)["calls"] == len(calls(sandbox_server)) > 10
     )  # the one of connecting included
+
+
+def test_a_webhook_that_comes_twice_or_late_changes_nothing_twice(unpaused_xero_host, connect_xero, sandbox_server):
+    """A webhook of Xero says only that there is something to read; what it says is never stored."""
+    host, connection = unpaused_xero_host, connect_xero()
+    host.runner.sync(connection, "invoices")
+    store = sandbox_server.sandbox.store()
+    row = next(each for each in store.rows("Invoices") if each["Type"] == "ACCREC" and each["Status"] == "AUTHORISED")
+    store.edit("Invoices", row["InvoiceID"], {"Status": "VOIDED"})
+    changed, stored = [], []
+
+    def receive(content):
+        for event in content["events"]:
+            assert event["eventCategory"] == "INVOICE"
+            changed.append(host.runner.sync(connection, "invoices").changed)
+            stored.append((held(host, "invoices"), [(each.id, each.key) for each in host.events.list_since()]))
+
+    webhooks = WebhookReceiver("the-key", receive)
+    event = {"eventCategory": "INVOICE", "eventType": "UPDATE", "resourceId": row["InvoiceID"]}
+    body = json.dumps({"events": [event], "firstEventSequence": 1, "lastEventSequence": 1, "entropy": "x"}).encode()
+    headers = {"x-xero-signature": sign("the-key", body)}
+
+    async def post():
+        transport = httpx.ASGITransport(webhooks)
+        async with httpx.AsyncClient(transport=transport, base_url="http://host") as http:
+            return (await http.post("/", content=body, headers=headers)).status_code
+
+    assert [asyncio.run(post()) for _ in range(3)] == [200, 200, 200]
+    assert changed == [1, 0, 0]
+    assert stored[0] == stored[1] == stored[2]
+    assert [key for _, key in stored[0][1]] == [row["InvoiceID"]]
+    assert stored[0][0][row["InvoiceID"]]["Status"] == "VOIDED"

@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from bizosaas_xero.host import reasons
-from bizosaas_xero.host.storage.paths import FILE_MODE, prepare_folder
+from bizosaas_xero.host.storage.paths import FILE_MODE, prepare_folder, sync_folder
 
 VARIABLE = "BIZOSAAS_SECRET_KEY"
 FILE = "secret.key"
@@ -85,6 +85,7 @@ def add_keys(home: Path, keys: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+    sync_folder(home)
 
 
 def _create(path: Path) -> None:
@@ -99,5 +100,6 @@ def _create(path: Path) -> None:
             os.fsync(file.fileno())
         with contextlib.suppress(FileExistsError):  # another process was first; its key is as good
             os.link(draft, path)
+        sync_folder(path.parent)
     finally:
         draft.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,6 +22,17 @@ def home_folder(environ: Mapping[str, str]) -> Path:
 def database_url(home: Path, environ: Mapping[str, str]) -> str:
     """Return ``BIZOSAAS_DATABASE_URL``, or SQLite in the home folder."""
     return environ.get("BIZOSAAS_DATABASE_URL") or f"sqlite:///{home / 'bizosaas.db'}"
+
+
+def sync_folder(folder: Path) -> None:
+    """Write the names in a folder to the disk, so that a power cut cannot take a file that was just made there."""
+    if os.name != "posix":
+        return  # elsewhere a folder cannot be opened
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def prepare_folder(folder: Path) -> None:

@@ -64,7 +64,7 @@ class Store(Vault):
         """Keep what a person decided; what a running sync notes meanwhile stays."""
         values = {"settings": dict(settings), "preferences": dict(preferences)}
         statement = where_equals(sa.update(t.connections), t.connections, id=connection_id)
-        with self.database.write_transaction() as transaction:
+        with self.database.write_transaction(durable=True) as transaction:
             transaction.execute(statement.values(values))
 
     def set_resume_at(self, connection_id: str, resume_at: datetime | None) -> None:

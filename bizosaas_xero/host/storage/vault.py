@@ -82,7 +82,7 @@ class Vault:
 
         Afterwards the older keys are needed no more. In one transaction: a crash leaves all as it was.
         """
-        with self.database.write_transaction() as transaction:
+        with self.database.write_transaction(durable=True) as transaction:
             return reencrypt_all(transaction, self._keys)
 
     # ------------------------------------------------------------ apps

@@ -30,7 +30,7 @@ from bizosaas_xero.host.storage import tables as t
 from bizosaas_xero.host.storage.crypto import VARIABLE, add_keys
 from bizosaas_xero.host.storage.database import DIALECTS, Database
 from bizosaas_xero.host.storage.dialect import BUSY_SECONDS
-from bizosaas_xero.host.storage.paths import FILE_MODE, database_url
+from bizosaas_xero.host.storage.paths import FILE_MODE, database_url, sync_folder
 from bizosaas_xero.host.storage.store import Store
 from bizosaas_xero.spec import ConnectorError, Invalid, Misconfigured
 
@@ -80,6 +80,7 @@ def back_up(store: Store, target: Path, *, with_key: bool, now: datetime) -> Non
             copy.executemany("INSERT OR REPLACE INTO host_meta (name, value) VALUES (?, ?)", rows.items())
         _sync_to_disk(draft)
         draft.rename(target)
+        sync_folder(target.parent)
 
 
 def restore(

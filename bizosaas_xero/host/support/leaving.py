@@ -75,7 +75,7 @@ def delete_records(database: Database, connector: Connector, organisation_id: st
 
     What was written, and the audit, stay: they keep a write from being done twice, and show who asked for it.
     """
-    with database.write_transaction() as transaction:
+    with database.write_transaction(durable=True) as transaction:
         deleted = 0
         for info in _entities(connector):
             if sa.inspect(transaction).has_table(info.name):
