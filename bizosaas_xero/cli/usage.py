@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import typer
 from typer.core import TyperGroup
 
 from bizosaas_xero.host.text import make_visible
 
-_USAGE_ERROR = typer.BadParameter.__base__  # click's, which newer releases of typer bring along themselves
+_USAGE_ERROR = cast("type[typer.BadParameter]", typer.BadParameter.__base__)  # newer typer brings click along itself
 
 
 class CommandGroup(TyperGroup):
