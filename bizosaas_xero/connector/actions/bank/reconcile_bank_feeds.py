@@ -272,7 +272,7 @@ class ReconcileBankFeeds(ReadAction[ReconcileParams]):
         "entries or open invoices and bills, as certain, likely or left to a person, and compares the "
         "balances to the cent. Use it to prepare reconciling. It cannot see the bank lines in Xero "
         "and never reconciles: a person does that in Xero. Reads only. Costs at most 9 calls, with a "
-        "statement at most 12, and one more for each further 1,000 rows of a list. Do not present a likely "
+        "statement at most 14, and one more for each further 1,000 rows of a list. Do not present a likely "
         "match as certain."
     )
     position = 120

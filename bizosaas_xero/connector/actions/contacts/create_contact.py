@@ -82,7 +82,7 @@ class CreateContact(WriteAction[CreateContactParams]):
         "Make a new customer or supplier in Xero. Use it when find_contacts finds none and the contact is to be "
         "kept; create_invoice can make one on the way. Do not use it to change a contact. An active contact of "
         "the same name is refused and named; the same e-mail or account number is warned of. Changes Xero. "
-        "2 to 5 calls to plan, 6 to 9 to commit."
+        "3 to 6 calls to plan, 7 to 10 to commit."
     )
     position = 70
     params_model = CreateContactParams

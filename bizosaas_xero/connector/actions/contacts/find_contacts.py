@@ -83,7 +83,7 @@ class FindContacts(ReadAction[FindContactsParams]):
     title = "Find Contacts"
     description = (
         "Contacts by exact name, e-mail or account number. Use it before anything that names a customer. If "
-        "several are found, ask which is meant. Reads only; two calls."
+        "several are found, ask which is meant. Reads only; at most three calls."
     )
     position = 150
     params_model = FindContactsParams

@@ -62,7 +62,7 @@ class CreateCreditNote(WriteAction[CreateCreditNoteParams]):
         "for refunds, returns and mistakes on invoices that were sent, paid, or belong to a past period; "
         "void_invoice is for those that no customer has seen. Not for bills. Never more than is left of the "
         "invoice. `apply` applies it to the invoice; paying money back is not done here. Changes Xero; "
-        "`authorised` enters the ledger. 5 to 9 calls to plan, 7 to 20 to commit."
+        "`authorised` enters the ledger. 5 to 10 calls to plan, 7 to 22 to commit."
     )
     position = 60
     params_model = CreateCreditNoteParams

@@ -53,7 +53,7 @@ class CreateInvoice(WriteAction[CreateInvoiceParams]):
         "e-mailed. Use it when something was sold. Do not use it for bills, refunds (create_credit_note) or "
         "payments (mark_invoice_paid). Plan first: it shows customer, tax, effect on the books and warnings. "
         "Changes Xero; `authorised` enters the ledger, `send` reaches the customer and cannot be undone. "
-        "About 5 calls to plan and 8 to commit."
+        "5 to 10 calls to plan, 7 to 18 to commit."
     )
     position = 10
     params_model = CreateInvoiceParams

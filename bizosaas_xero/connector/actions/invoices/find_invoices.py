@@ -168,7 +168,7 @@ class FindInvoices(ReadAction[FindInvoicesParams]):
     title = "Find Invoices"
     description = (
         "Sales invoices or bills by number, reference, contact, status or date, newest first. Use it to find "
-        "one document or the latest few; not to add up what is owed. Reads only; two calls."
+        "one document or the latest few; not to add up what is owed. Reads only; at most two calls."
     )
     position = 160
     params_model = FindInvoicesParams

@@ -71,7 +71,7 @@ class DeletePayment(WriteAction[DeletePaymentParams]):
         "Delete a payment that was recorded by mistake; its invoice or bill is due again. Use it to take back "
         "mark_invoice_paid. Do not use it to give money back to a customer. Refused when a bank line is "
         "reconciled with it, when it is part of a batch, or when its day is locked. Cannot be undone: the "
-        "payment would have to be recorded again. About 4 calls to plan and 9 to commit."
+        "payment would have to be recorded again. 4 or 5 calls to plan, 9 or 10 to commit."
     )
     position = 30
     params_model = DeletePaymentParams

@@ -76,7 +76,7 @@ class MarkInvoicePaid(WriteAction[MarkInvoicePaidParams]):
         "moved. Do not use it to move money, for refunds, or when the bank feed has already brought the "
         "receipt (the plan warns of one). Plan first: it shows the effect on the books and warnings. Changes "
         "the ledger; taken back with delete_payment. An invoice that is paid already is a success, and "
-        "nothing is recorded. About 5 calls to plan and 8 to commit; surplus and fee 2 more each."
+        "nothing is recorded. 5 to 10 calls to plan, 8 to 17 to commit."
     )
     position = 20
     params_model = MarkInvoicePaidParams

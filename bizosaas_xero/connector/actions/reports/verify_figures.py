@@ -172,8 +172,8 @@ class VerifyFigures(ReadAction[VerifyParams]):
         "Checks a text that you wrote: reads each cited figure again, and reports which figures are "
         "supported, which differ (with the right value), and which have no citation. Use it before you give a "
         "person any amount. Cite with the `ref` of results, in brackets behind the figure. Reads only. Costs "
-        "2 calls, one for each cited document, 4 or 5 for each P&L period, 3 for each balance sheet, 8 for "
-        "each aged list. Correct the text until `ok` is true, or say which figures are not supported."
+        "at most 2 calls, and 1 for each cited document, 2 or 3 for each P&L period, 1 for each balance sheet, 6 to 8 "
+        "for each aged list. Correct the text until `ok` is true, or say which figures are not supported."
     )
     position = 180
     params_model = VerifyParams

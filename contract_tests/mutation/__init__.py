@@ -1,0 +1,1 @@
+"""Mutation testing in one warm process: ``python -m contract_tests.mutation``."""
