@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from bizosaas_xero.host import Host
 from bizosaas_xero.spec import ConnectorError
-from bizosaas_xero.web.guard import Guard, Identify, Refused
+from bizosaas_xero.web.guard import Guard, Identify, Refused, SignInAgain
 from bizosaas_xero.web.jobs import SyncJobs
 from bizosaas_xero.web.pages.activity import ActivityPages
 from bizosaas_xero.web.pages.approvals import ApprovalPages
@@ -65,6 +65,8 @@ def create_app(
     *,
     user: str = "owner",
     identify: Identify | None = None,
+    announce: Callable[[str], None] | None = None,
+    sign_in_again: SignInAgain | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> WebApp:
     """Make the pages over an open host. A platform mounts them under the path of ``settings.public_url``.
@@ -74,13 +76,16 @@ def create_app(
         settings: Where they are.
         user: The name under which the one-time link signs in.
         identify: A platform's own sign-in: who is signed in with a request, or ``None``.
+        announce: Shows the path of a new one-time link to this machine's user, outside of the browser.
+        sign_in_again: A platform's way to have a person sign in again. Then ``identify`` gives ``signed_in_at``.
         now: The clock.
     """
     renderer, jobs = Renderer(settings, now=now), SyncJobs(host)
     sessions = Sessions(host, settings, now=now)
-    link = OneTimeLink(sessions, user, now=now)
+    link = OneTimeLink(sessions, user, now=now, announce=announce)
+    again = sign_in_again if identify else link.sign_in_again
     parts = (host, settings, renderer, jobs, now)
-    connect, sync, approvals = ConnectPages(*parts), SyncPages(*parts), ApprovalPages(*parts)
+    connect, sync, approvals = ConnectPages(*parts), SyncPages(*parts), ApprovalPages(*parts, again)
     activity, leave = ActivityPages(*parts), DisconnectPages(*parts)
 
     def contract_error(request: Request, error: Exception) -> Response:
@@ -128,6 +133,7 @@ def create_app(
         Route(f"{connection}/rules", approvals.set_rule, methods=["POST"]),
         Route("/approvals", approvals.list_plans),
         Route(plan, approvals.show_plan),
+        Route(f"{plan}/confirm", approvals.confirm, methods=["POST"]),
         Route(f"{plan}/approve", approvals.approve, methods=["POST"]),
         Route(f"{plan}/refuse", approvals.refuse, methods=["POST"]),
         Route(f"{plan}/run", approvals.run, methods=["POST"]),

@@ -41,6 +41,9 @@ _HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
 
+SignInAgain = Callable[[Request, str], Response]
+"""Has a signed-in person sign in again, and leads them back to a path of these pages."""
+
 Identify = Callable[[Request], Identity | None]
 """How a platform that mounts the pages tells who is signed in."""
 
@@ -149,8 +152,12 @@ class Guard:
     async def _adopt(self, request: Request, visit: Visit, identify: Identify) -> None:
         """Take over who a platform says is signed in; another person gets another session."""
         visit.identity = await run_in_threadpool(identify, request)
-        if visit.identity is not None and visit.session.identity != visit.identity:
+        if visit.identity is None:
+            return
+        if visit.session.identity != visit.identity:
             visit.session = self._sessions.new(visit.identity)
+        if visit.identity.signed_in_at is not None:
+            visit.session.signed_in_at = visit.identity.signed_in_at.timestamp()
 
     def _check_host(self, request: Request) -> Response | None:
         """Refuse foreign host names (DNS rebinding); on this machine, lead its other names to the public one."""

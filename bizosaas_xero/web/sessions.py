@@ -8,7 +8,7 @@ import json
 import secrets
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http.cookies import SimpleCookie
 from typing import Any
 
@@ -18,6 +18,9 @@ from bizosaas_xero.web.settings import Identity, WebSettings
 
 SESSION_LIFETIME = timedelta(hours=12)
 """After which a person signs in again."""
+
+CONFIRMATION_LIFETIME = timedelta(minutes=10)
+"""How long a sign-in confirms what its person asked to confirm before it."""
 
 MAX_CONSENTS = 5
 """Consents under way in one browser; a further one replaces the oldest."""
@@ -38,6 +41,8 @@ class Session:
         consents: Hashes of the states of consents that this browser began.
         offer: Connector and identity of a consent whose organisation is not chosen yet.
         notice: Shown once on the next page: kind and text.
+        signed_in_at: When the person last signed in, in seconds since 1970.
+        confirming: What they saw and want to confirm by signing in again: its path, and when they said so.
     """
 
     id: str
@@ -48,6 +53,8 @@ class Session:
     consents: list[str] = field(default_factory=list)
     offer: list[str] | None = None
     notice: list[str] | None = None
+    signed_in_at: float = 0.0
+    confirming: list[Any] | None = None
 
     @property
     def identity(self) -> Identity | None:
@@ -63,6 +70,16 @@ class Session:
         known = _hash(state) in self.consents
         self.consents = [each for each in self.consents if each != _hash(state)]
         return known
+
+    def begin_confirmation(self, path: str, now: datetime) -> None:
+        """Remember what the person saw and wants to confirm by signing in again."""
+        self.confirming = [path, now.timestamp()]
+
+    def has_confirmed(self, path: str, now: datetime) -> bool:
+        """Return whether the person signed in again after they saw this page, within the last minutes."""
+        if self.confirming is None or self.confirming[0] != path:
+            return False
+        return signed_in_again_since(self, datetime.fromtimestamp(self.confirming[1], UTC), now)
 
     def take_notice(self) -> list[str] | None:
         """Return the notice, and forget it."""
@@ -89,6 +106,14 @@ class Sessions:
         self._now = now
         self._ended: dict[str, float] = {}
         self.cookie = "__Secure-bizosaas" if settings.secure else "bizosaas"
+
+    def sign_in(self, before: Session, identity: Identity) -> Session:
+        """Begin the session of a person who just signed in; what the same person wanted to confirm stays."""
+        session = self.new(identity)
+        session.signed_in_at = (identity.signed_in_at or self._now()).timestamp()
+        if before.user == identity.name:
+            session.confirming = before.confirming
+        return session
 
     def new(self, identity: Identity | None = None) -> Session:
         """Begin a session; a sign-in always begins one, so that no earlier cookie becomes a signed-in one."""
@@ -130,6 +155,12 @@ class Sessions:
         secure = "; Secure" if self._settings.secure else ""
         path = self._settings.path or "/"
         return f"{self.cookie}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
+
+
+def signed_in_again_since(session: Session, when: datetime, now: datetime) -> bool:
+    """Return whether the person of a session signed in after a moment, and not long ago."""
+    recent = session.signed_in_at > (now - CONFIRMATION_LIFETIME).timestamp()
+    return recent and session.signed_in_at > when.timestamp()
 
 
 def copy_of(session: Session) -> Session:

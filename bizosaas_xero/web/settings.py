@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
@@ -16,10 +17,17 @@ _ORDER: tuple[Role, ...] = ("viewer", "approver", "owner")
 
 @dataclass(frozen=True)
 class Identity:
-    """A signed-in person. A viewer looks, an approver also decides about plans, an owner also changes settings."""
+    """A signed-in person. A viewer looks, an approver also decides about plans, an owner also changes settings.
+
+    Args:
+        name: Theirs.
+        role: What they may do.
+        signed_in_at: When they last proved who they are, if that is known; OpenID Connect calls it ``auth_time``.
+    """
 
     name: str
     role: Role
+    signed_in_at: datetime | None = field(default=None, compare=False)
 
     def may(self, role: Role) -> bool:
         """Return whether the person has at least this role."""

@@ -17,6 +17,9 @@ from bizosaas_xero.web.settings import Identity
 
 LINK_LIFETIME = timedelta(minutes=10)
 
+MAX_LINKS = 5
+"""Links that work at one time; a further one replaces the oldest."""
+
 
 class OneTimeLink:
     """Makes sign-in links, and signs in who opens one.
@@ -25,12 +28,21 @@ class OneTimeLink:
         sessions: Begin and end here.
         user: The name of this machine's user.
         now: The clock.
+        announce: Shows the path of a link to this machine's user, outside of the browser.
     """
 
-    def __init__(self, sessions: Sessions, user: str, *, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        user: str,
+        *,
+        now: Callable[[], datetime],
+        announce: Callable[[str], None] | None = None,
+    ) -> None:
         self._sessions = sessions
         self._identity = Identity(user, "owner")
         self._now = now
+        self._announce = announce
         self._lock = threading.Lock()
         self._tokens: dict[str, datetime] = {}
 
@@ -39,6 +51,7 @@ class OneTimeLink:
         token = secrets.token_urlsafe(32)
         with self._lock:
             self._tokens[token] = self._now() + LINK_LIFETIME
+            self._tokens = dict(list(self._tokens.items())[-MAX_LINKS:])
         return f"/sign-in?token={token}"
 
     def sign_in(self, request: Request) -> Response:
@@ -55,8 +68,23 @@ class OneTimeLink:
                 "Open the sign-in link that was printed where these pages were started. It works once, for ten "
                 "minutes; for a new one, start them again.",
             )
-        visit.session = self._sessions.new(self._identity)
-        return RedirectResponse(f"{root}/", 303)
+        visit.session = self._sessions.sign_in(visit.session, self._identity)
+        confirming = visit.session.confirming
+        return RedirectResponse(f"{root}{confirming[0] if confirming else '/'}", 303)
+
+    def sign_in_again(self, request: Request, path: str) -> Response:
+        """Show the person a new link where these pages were started; the browser alone cannot read it."""
+        visit = visit_of(request)
+        if self._announce is None:
+            visit.session.notice = ["problem", "Nothing was decided: these pages cannot show you a new sign-in link."]
+        else:
+            self._announce(self.make_path())
+            message = (
+                "Nothing was decided yet. A new sign-in link was printed where these pages were started: open it in "
+                "this browser within ten minutes."
+            )
+            visit.session.notice = ["warning", message]
+        return RedirectResponse(f"{request.scope.get('root_path', '')}{path}", 303)
 
     def sign_out(self, request: Request) -> Response:
         """End the session of this browser."""

@@ -47,7 +47,13 @@ def web(
     with contextlib.closing(_listen(host, port)) as listener, open_host() as opened:
         public_url = f"http://localhost:{listener.getsockname()[1]}"  # a provider may refuse 127.0.0.1
         settings = WebSettings.checked(public_url, support=support)
-        app = create_app(opened, settings, user=current_user(name))
+
+        def announce(path: str) -> None:
+            output.write_json({"login_url": f"{public_url}{path}"})
+            output.say("To confirm what you approve yourself, open this link in that browser:")
+            output.command(f"{public_url}{path}")
+
+        app = create_app(opened, settings, user=current_user(name), announce=announce)
         with contextlib.ExitStack() as running:
             running.enter_context(app)
             if not no_sync:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -14,7 +15,7 @@ from bizosaas_xero.host.actions.policy import find_rule, is_undeclared, plan_lif
 from bizosaas_xero.host.connections.organisation_details import time_zone_of
 from bizosaas_xero.spec import Action, NotFound
 from bizosaas_xero.web import words
-from bizosaas_xero.web.guard import visit_of
+from bizosaas_xero.web.guard import SignInAgain, visit_of
 from bizosaas_xero.web.pages.base import Page
 
 MAX_ENTRIES = 100
@@ -23,8 +24,15 @@ MAX_ENTRIES = 100
 MAX_REASON_LENGTH = 500
 
 
+@dataclass(frozen=True)
 class ApprovalPages(Page):
-    """What people decide, and what was decided."""
+    """What people decide, and what was decided.
+
+    Args:
+        sign_in_again: How a person confirms what they approve themselves; ``None``: these pages cannot have it.
+    """
+
+    sign_in_again: SignInAgain | None = None
 
     def list_plans(self, request: Request) -> HTMLResponse:
         """Show the plans that can still be decided and done."""
@@ -59,17 +67,30 @@ class ApprovalPages(Page):
             may_decide=user.may("approver"),
             asked_it=plan.is_requester(user.name),
             may_own=self.host.approvals.may_approve_own(plan),
-            confirmation=_confirmation(plan),
+            can_confirm=self.sign_in_again is not None,
+            confirmed=visit_of(request).session.has_confirmed(self._path(plan), self.now()),
         )
 
+    def confirm(self, request: Request) -> Response:
+        """Have the owner sign in again, who saw a plan that only they asked for and wants to approve it."""
+        self.require(request, "approver")
+        plan, session = self._plan(request), visit_of(request).session
+        if self.sign_in_again is None:
+            return self.go(request, self._path(plan), "Nothing was decided. Approve it at a terminal.", "problem")
+        session.begin_confirmation(self._path(plan), self.now())
+        return self.sign_in_again(request, self._path(plan))
+
     def approve(self, request: Request) -> Response:
-        """Keep a person's yes."""
+        """Keep a person's yes; to what only they asked for, only right after they signed in again."""
         user, plan = self.require(request, "approver"), self._plan(request)
+        session = visit_of(request).session
         own = plan.is_requester(user.name) and self.host.approvals.may_approve_own(plan)
-        if own and visit_of(request).form.get("confirm", "").strip() != _confirmation(plan):
-            message = f"Nothing was decided. To confirm what you asked for yourself, type: {_confirmation(plan)}"
+        if own and not session.has_confirmed(self._path(plan), self.now()):
+            message = "Nothing was decided. To approve what you asked for yourself, sign in again."
             return self.go(request, self._path(plan), message, "problem")
         decision = self.host.approvals.approve(plan, user.name, confirmed=own)
+        if own:
+            session.confirming = None  # one sign-in confirms one plan
         zone = time_zone_of(self.host.store.connection(plan.connection_id))
         return self.go(
             request,
@@ -155,11 +176,6 @@ class ApprovalPages(Page):
     def _rule(self, connection: StoredConnection, action: Action) -> dict[str, Any]:
         rule = find_rule(connection, action.name)
         return {"action": action, "rule": rule or {}, "words": words.rule(rule, connection.currency)}
-
-
-def _confirmation(plan: StoredPlan) -> str:
-    """Return the word that an owner types to approve what only they asked for."""
-    return plan.action if plan.plan.amount is None else f"{plan.plan.amount} {plan.plan.currency or ''}".strip()
 
 
 def _effect(plan: StoredPlan) -> dict[str, Any]:
