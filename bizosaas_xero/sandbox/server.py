@@ -41,6 +41,8 @@ class Sandbox(SandboxState):
         verbs = ["GET", "POST", "PUT", "DELETE"]
         routes = [
             Route("/identity/connect/authorize", identity.authorize, methods=["GET", "POST"]),
+            Route("/.well-known/openid-configuration", identity.discovery, methods=["GET"]),
+            Route("/.well-known/openid-configuration/jwks", identity.keys, methods=["GET"]),
             Route("/connect/token", identity.issue_token, methods=["POST"]),
             Route("/connect/revocation", identity.revoke, methods=["POST"]),
             *(Route(f"/{name}", identity.connections, methods=["GET"]) for name in ("connections", "Connections")),

@@ -7,6 +7,7 @@ from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.guids import stable_guid
 from bizosaas_xero.sandbox.core.store import Table
 from bizosaas_xero.sandbox.http import errors, idempotency
+from bizosaas_xero.sandbox.http.pdf import PRINTED, render_pdf
 from bizosaas_xero.sandbox.ledger.company import Company
 from bizosaas_xero.sandbox.oauth.tokens import AccessToken
 from bizosaas_xero.sandbox.queries import lists
@@ -88,16 +89,23 @@ class AccountingApi:
         if refusal is not None:
             return errors.too_many(refusal)
         part = request.path_params.get("part") or _is_actions_path(endpoint, request)
-        if request.method != "GET" or part:
+        if request.method != "GET" or (part and not _wants_pdf(endpoint, request)):
             return self._write(request, endpoint, access, tenant, body, head)
+        return self._read(request, endpoint, access, state.store(tenant), head)
+
+    def _read(
+        self, request: Request, endpoint: Endpoint, access: AccessToken, books: Company, head: xero_json.Row
+    ) -> Response:
+        state = self._state
+        if _wants_pdf(endpoint, request):
+            return _pdf_response(endpoint, books, request.path_params["key"])
         if "application/json" not in request.headers.get("accept", ""):
             return Response(xero_json.xml_envelope(head), media_type="text/xml")
-        books = state.store(tenant)
         mirror_rows(books, state.switches)
         dialect = dialect_of(state.switches, books)
         table = books.table(endpoint.name)
         with table.lock:
-            own_ids = state.store(tenant).created_by.get((endpoint.name, access.grant.app.name), set())
+            own_ids = books.created_by.get((endpoint.name, access.grant.app.name), set())
             return self._read_rows(request, endpoint, books, head, frozenset(own_ids), dialect)
 
     def _write(
@@ -209,6 +217,21 @@ def _sends_pagination(setting: str, pagination: xero_json.Row) -> bool:
 def _is_actions_path(endpoint: Endpoint, request: Request) -> bool:
     """Return whether the address is that of the organisation's actions."""
     return (endpoint.name, str(request.path_params.get("key")).lower()) == ("Organisation", "actions")
+
+
+def _wants_pdf(endpoint: Endpoint, request: Request) -> bool:
+    """Return whether one document is asked for as a PDF, by the Accept header or the address."""
+    part = str(request.path_params.get("part", "")).lower()
+    asked = part == "pdf" or (not part and "application/pdf" in request.headers.get("accept", ""))
+    return asked and request.method == "GET" and endpoint.name in PRINTED and "key" in request.path_params
+
+
+def _pdf_response(endpoint: Endpoint, books: Company, key: str) -> Response:
+    table = books.table(endpoint.name)
+    slot = _find_single(endpoint, table, key)
+    if slot is None:
+        return errors.not_found()
+    return Response(render_pdf(endpoint.name, table.peek(slot)), media_type="application/pdf")
 
 
 def _find_single(endpoint: Endpoint, table: Table, key: str) -> int | None:

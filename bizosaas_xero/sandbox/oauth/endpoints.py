@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from bizosaas_xero.sandbox.http.errors import token_expired, unauthorised
-from bizosaas_xero.sandbox.oauth import consent_page
+from bizosaas_xero.sandbox.oauth import consent_page, signing
 from bizosaas_xero.sandbox.oauth.apps import App
-from bizosaas_xero.sandbox.oauth.tokens import AccessToken, TokenError
+from bizosaas_xero.sandbox.oauth.tokens import ISSUER, AccessToken, TokenError
 from bizosaas_xero.sandbox.state import SandboxState
 
 _FRAME_HEADERS = {"X-Frame-Options": "DENY", "Content-Security-Policy": "frame-ancestors 'none'"}
@@ -35,6 +35,34 @@ class IdentityApi:
 
     def __init__(self, state: SandboxState) -> None:
         self._state = state
+
+    async def discovery(self, request: Request) -> Response:
+        """`/.well-known/openid-configuration`: the addresses are Xero's for who asked Xero's host, else ours."""
+        own = str(request.base_url).rstrip("/")
+        at_xero = request.url.hostname == "identity.xero.com"
+        identity, login = (ISSUER, "https://login.xero.com") if at_xero else (own, own)
+        return JSONResponse(
+            {
+                "issuer": ISSUER,
+                "jwks_uri": f"{identity}/.well-known/openid-configuration/jwks",
+                "authorization_endpoint": f"{login}/identity/connect/authorize",
+                "token_endpoint": f"{identity}/connect/token",
+                "revocation_endpoint": f"{identity}/connect/revocation",
+                "scopes_supported": sorted({scope for app in self._state.apps.values() for scope in app.scopes}),
+                "response_types_supported": ["code"],
+                "response_modes_supported": ["query"],
+                "grant_types_supported": ["authorization_code", "client_credentials", "refresh_token"],
+                "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+                "id_token_signing_alg_values_supported": ["RS256"],
+                "subject_types_supported": ["public"],
+                "code_challenge_methods_supported": ["S256"],
+            }
+        )
+
+    async def keys(self, request: Request) -> Response:
+        """`/.well-known/openid-configuration/jwks`: the key that tokens are signed with."""
+        del request
+        return JSONResponse(signing.key_set())
 
     def check_authorize(self, params: Mapping[str, str]) -> tuple[App, list[str]]:
         """Check an authorize request and return its app and scopes.

@@ -3,13 +3,13 @@
 import base64
 import hashlib
 import hmac
-import json
 import random
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bizosaas_xero.sandbox.core.clock import Clock, format_utc
+from bizosaas_xero.sandbox.oauth import signing
 from bizosaas_xero.sandbox.oauth.apps import App, User
 
 CODE_SECONDS = 300
@@ -120,7 +120,7 @@ class TokenStore:
     def __init__(self, clock: Clock, rng: random.Random) -> None:
         self._clock = clock
         self._rng = rng
-        self._key = rng.randbytes(32)
+        rng.randbytes(32)  # a key was drawn here once: the ids of recorded cassettes come after it
         self._grants: dict[tuple[str, str], Grant] = {}
         self.access_tokens: dict[str, AccessToken] = {}
         self.refresh_tokens: dict[str, RefreshToken] = {}
@@ -220,7 +220,7 @@ class TokenStore:
             "scope": list(granted),
             "jti": self.new_guid().replace("-", "").upper(),
         }
-        token = self._jwt({name: value for name, value in claims.items() if value is not None})
+        token = signing.sign_jwt({name: value for name, value in claims.items() if value is not None})
         self.access_tokens[token] = AccessToken(grant, granted, auth_event, now + ACCESS_SECONDS)
         answer: dict[str, object] = {
             "access_token": token,
@@ -229,7 +229,7 @@ class TokenStore:
             "scope": " ".join(granted),
         }
         if openid and grant.user:
-            answer["id_token"] = self._jwt(
+            answer["id_token"] = signing.sign_jwt(
                 {
                     "iss": ISSUER,
                     "aud": grant.app.client_id,
@@ -269,11 +269,3 @@ class TokenStore:
             return False
         access_token.expires = now
         return True
-
-    def _jwt(self, claims: dict[str, object]) -> str:
-        def part(raw: bytes) -> str:
-            return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-        header = part(json.dumps({"alg": "HS256", "typ": "JWT", "kid": "sandbox"}).encode())
-        signed = f"{header}.{part(json.dumps(claims).encode())}"
-        return f"{signed}.{part(hmac.digest(self._key, signed.encode(), 'sha256'))}"

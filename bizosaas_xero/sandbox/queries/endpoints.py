@@ -137,6 +137,7 @@ ENDPOINTS = {
                  optional_fields=_DOCUMENT_FIELDS),
         Endpoint(
             "PurchaseOrders", "PurchaseOrderID", ("accounting.invoices", _LEGACY_SCOPE),
+            number_field="PurchaseOrderNumber",
             paged=True, always_paged=True, if_modified_since=True, optional_fields=_DOCUMENT_FIELDS,
         ),
         Endpoint("RepeatingInvoices", "RepeatingInvoiceID", ("accounting.invoices", _LEGACY_SCOPE)),

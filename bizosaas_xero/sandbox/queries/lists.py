@@ -13,7 +13,7 @@ from typing import Any
 from bizosaas_xero.sandbox.core.guids import sql_sort_key
 from bizosaas_xero.sandbox.core.store import Table
 from bizosaas_xero.sandbox.core.xero_json import Row
-from bizosaas_xero.sandbox.queries import filter_language
+from bizosaas_xero.sandbox.queries import filter_language, parameters
 from bizosaas_xero.sandbox.queries.dialect import Dialect
 from bizosaas_xero.sandbox.queries.endpoints import Endpoint, row_shaper
 from bizosaas_xero.sandbox.queries.filter_language import Comparison, Condition, JoinedCondition, QueryError, TextSearch
@@ -115,6 +115,8 @@ def parse_query(
         for name in (condition.fields() if condition else set()) | ({order[0]} if order else set()):
             if len(table) and name.lower() not in known_fields:  # an empty list has no fields to check against
                 raise QueryError(f"No property or field '{name}' exists in type '{endpoint.name}'")
+    parts = (*_split_conjuncts(condition), *parameters.parameter_conditions(endpoint.name, lower_params))
+    condition = JoinedCondition("and", parts) if len(parts) > 1 else next(iter(parts), None)
     summary = bool(endpoint.summary_drops) and lower_params.get("summaryonly", "").lower() == "true"
     forced = any(lower_params.get(name, "") not in {"", "false"} for name in endpoint.paging_params)
     paged = endpoint.paged and (endpoint.always_paged or "page" in lower_params or forced)

@@ -16,6 +16,7 @@ from bizosaas_xero.sandbox.writes import (
     documents,
     manual_journals,
     payments,
+    quotes,
     request_bodies,
 )
 from bizosaas_xero.sandbox.writes.unit_of_work import NotFoundError, RefusedError, UnitOfWork
@@ -65,6 +66,7 @@ WRITERS: dict[str, Writer] = {
     "BankTransactions": Writer(bank_transactions.save_bank_transaction),
     "BankTransfers": Writer(bank_transactions.save_transfer),
     "ManualJournals": Writer(manual_journals.save_manual_journal),
+    "Quotes": Writer(quotes.save_quote),
     "Accounts": Writer(chart_of_accounts.save_account, ("PUT", "POST"), single=True),
     "Items": Writer(chart_of_accounts.save_item),
     "TaxRates": Writer(chart_of_accounts.save_tax_rate, single=True),

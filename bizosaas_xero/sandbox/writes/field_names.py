@@ -31,7 +31,7 @@ _NAMES = """
     TaxComponents TaxNumber TaxRates TaxType To ToBankTransactionID ToIsReconciled ToTracking Total
     TotalAmount TotalTax Tracking TrackingCategories TrackingCategoryID TrackingOptionID Type UnitAmount
     UnitPrice UpdatedDateUTC UpdatedDateUTCString Url UseMulticurrency ValidationErrors ValidationException
-    Warnings Website
+    Warnings Website QuoteID QuoteNumber Quotes Terms Title Summary ExpiryDate ExpiryDateString TotalDiscount
 """
 _BY_LOWER_NAME = {name.lower(): name for name in _NAMES.split()}
 

@@ -146,7 +146,8 @@ _Handler = Callable[[UnitOfWork, Endpoint, str, list[Row], str | None], list[Row
 _CREDITS = ("CreditNotes", "Prepayments", "Overpayments")
 _INVOICES = ("Invoices",)
 _WITH_HISTORY = ("Invoices", "CreditNotes", "Contacts", "Payments", "BatchPayments", "BankTransactions",
-         "BankTransfers", "ManualJournals", "Items", "Prepayments", "Overpayments")  # fmt: skip
+         "BankTransfers", "ManualJournals", "Items", "Prepayments", "Overpayments",
+         "Quotes", "PurchaseOrders", "RepeatingInvoices")  # fmt: skip
 _TRACKING = ("TrackingCategories",)
 # part: method and whether the address has an id after it: the endpoints, and the handler
 _HANDLERS: Mapping[str, Mapping[tuple[str, bool], tuple[tuple[str, ...], _Handler]]] = {
