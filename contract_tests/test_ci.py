@@ -44,6 +44,6 @@ def test_a_service_that_tests_need_and_that_does_not_listen_is_named(tmp_path):
         closed = f'_needs("{name}", 1)'  # nothing listens on port 1
         (tmp_path / "contract_tests/helpers/services.py").write_text(marks.replace(f'_needs("{name}", {port})', closed))
         command = ["bash", "-euo", "pipefail", "-c", check]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603 (our own command)
         assert done.returncode == 1
         assert done.stderr == f"{name} does not listen on 127.0.0.1:1, and tests need it\n"

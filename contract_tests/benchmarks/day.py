@@ -68,7 +68,7 @@ def quiet_day(invoices: int = 10_000, changes: int = 200, *, peers: bool = True)
 
         # The connector bounds what Xero's clock says by this machine's, so that one has to move as well.
         moving = mock.patch.object(sync_run, "datetime", MachineClock)
-        chance = random.Random(1).random  # noqa: S311
+        chance = random.Random(1).random  # noqa: S311 (chance, not secrets)
         with moving, hosting.opened(Path(home), {}, now=lambda: hosting.now() + passed, chance=chance) as host:
 
             def advance(seconds: float) -> None:

@@ -23,7 +23,7 @@ def unprivileged_person(connected_person):
     person = connected_person
     if os.geteuid() == 0:
         tried = [*POWERLESS, "true"]
-        if not shutil.which("setpriv") or subprocess.run(tried, check=False).returncode:  # noqa: S603
+        if not shutil.which("setpriv") or subprocess.run(tried, check=False).returncode:  # noqa: S603 (our own command)
             pytest.skip("root may write anything, and setpriv cannot take that power away here")
         person.command = [*POWERLESS, *COMMAND]
     return person
@@ -72,8 +72,8 @@ def small_disk(tmp_path):
     place.mkdir()
 
     def mount(options):
-        done = subprocess.run(  # noqa: S603
-            ["mount", "-t", "tmpfs", "-o", options, "bizosaas", str(place)],  # noqa: S607
+        done = subprocess.run(  # noqa: S603 (our own command)
+            ["mount", "-t", "tmpfs", "-o", options, "bizosaas", str(place)],  # noqa: S607 (found by its name)
             capture_output=True,
             text=True,
             check=False,
@@ -83,7 +83,7 @@ def small_disk(tmp_path):
     if not shutil.which("mount") or (refused := mount("size=900k,mode=700")):
         pytest.skip(f"no disk may be mounted here: {refused.strip()}")
     yield place, lambda: mount("remount,size=64m")
-    subprocess.run(["umount", str(place)], check=True)  # noqa: S603, S607
+    subprocess.run(["umount", str(place)], check=True)  # noqa: S603, S607 (our own command)
 
 
 def tables(home):
@@ -94,7 +94,7 @@ def tables(home):
     found = {
         entity: {
             row["key"]: {name: row[name] for name in row.keys() if name not in kept}  # noqa: SIM118
-            for row in raw.execute(f"SELECT * FROM {entity}")  # noqa: S608
+            for row in raw.execute(f"SELECT * FROM {entity}")  # noqa: S608 (names of tables)
         }
         for entity in ENTITIES
     }

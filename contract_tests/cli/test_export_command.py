@@ -24,7 +24,7 @@ def synced(in_process_person):
 
 def stored(person, entity):
     with sqlite3.connect(person.home / "bizosaas.db") as raw:
-        return dict(raw.execute(f"SELECT key, record FROM {entity}"))  # noqa: S608
+        return dict(raw.execute(f"SELECT key, record FROM {entity}"))  # noqa: S608 (names of tables)
 
 
 def test_json_lines_hold_every_record_as_it_is_stored(synced, tmp_path):
@@ -73,7 +73,7 @@ def test_data_is_deleted_after_it_was_exported(synced, tmp_path):
     assert told["deleted"] == sum(told["rows"].values()) > 100
     with sqlite3.connect(synced.home / "bizosaas.db") as raw:
         tables = [name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        left = {name: raw.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}  # noqa: S608
+        left = {name: raw.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}  # noqa: S608 (names of tables)
     assert {name for name, count in left.items() if count} <= {"host_meta", "host_apps", "host_leases", "host_audit"}
 
 

@@ -57,7 +57,7 @@ def test_what_the_demo_says_fits_the_terminal_and_its_commands_work(stranger):
     assert "\x1b" not in done.stdout
     for command in [line for line in commands if not line.startswith("#")][:2]:
         runnable = command.replace("bizosaas-xero", f'"{sys.executable}" -c "{COMMAND[2]}"')
-        ran = subprocess.run(runnable, shell=True, capture_output=True, text=True, check=False)  # noqa: S602
+        ran = subprocess.run(runnable, shell=True, capture_output=True, text=True, check=False)  # noqa: S602 (our own line)
         assert ran.returncode == 0, ran.stderr
         assert ran.stdout
 
@@ -160,7 +160,7 @@ def test_a_reader_that_stops_reading_is_no_error(stranger):
     if not shutil.which("head"):
         pytest.skip("no head")
     command = f'"{sys.executable}" -c "{COMMAND[2]}" connectors | head -n 0'
-    ran = subprocess.run(["sh", "-c", command], env=stranger.environ, capture_output=True, check=False)  # noqa: S603, S607
+    ran = subprocess.run(["sh", "-c", command], env=stranger.environ, capture_output=True, check=False)  # noqa: S603, S607 (our own command)
     assert ran.stderr == b""
 
 
@@ -177,7 +177,7 @@ def test_help_is_quick_and_complete():
         "heavy = {'httpx', 'sqlalchemy', 'pydantic', 'authlib', 'starlette', 'bizosaas_xero.plugin'}\n"
         "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
     )
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0  # noqa: S603
-    shown = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, check=True).stdout  # noqa: S603
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0  # noqa: S603 (our own command)
+    shown = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, check=True).stdout  # noqa: S603 (our own command)
     for name in ("demo", "connectors", "connect", "organisations", "sync", "status", "disconnect", "sandbox"):
         assert f"  {name} " in shown

@@ -67,7 +67,7 @@ def pythons() -> dict[str, Path | None]:
 
 
 def _runs(python: str, version: str) -> bool:
-    done = subprocess.run([python, "--version"], capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run([python, "--version"], capture_output=True, text=True, check=False)  # noqa: S603 (our own command)
     return done.stdout.startswith(f"Python {version}.")
 
 

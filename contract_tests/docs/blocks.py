@@ -196,7 +196,7 @@ class Newcomer:
         if answers:
             return self._at_terminal(script, list(answers))
         done = subprocess.run(  # noqa: S603 (our own documentation)
-            ["bash", "-c", script],  # noqa: S607
+            ["bash", "-c", script],  # noqa: S607 (found by its name)
             cwd=at or self.folder, env=self.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
@@ -206,7 +206,7 @@ class Newcomer:
         child, terminal = pty.fork()
         if child == 0:
             os.chdir(self.folder)
-            os.execvpe("bash", ["bash", "-c", script], self.environ | {"TERM": "xterm"})  # noqa: S606, S607
+            os.execvpe("bash", ["bash", "-c", script], self.environ | {"TERM": "xterm"})  # noqa: S606, S607 (our own command)
         shown, end = "", time.monotonic() + PATIENCE
         while True:
             if not select.select([terminal], [], [], max(0, end - time.monotonic()))[0]:

@@ -54,7 +54,7 @@ def connect_xero(unpaused_xero_host, sandbox_server):
 
 def held(unpaused_xero_host, entity):
     with sqlite3.connect(unpaused_xero_host.database.place) as raw:
-        rows = raw.execute(f"SELECT key, record FROM {entity} WHERE deleted_at IS NULL").fetchall()  # noqa: S608
+        rows = raw.execute(f"SELECT key, record FROM {entity} WHERE deleted_at IS NULL").fetchall()  # noqa: S608 (names of tables)
     raw.close()
     return {key: json.loads(record) for key, record in rows}
 

@@ -131,6 +131,13 @@ def test_an_error_and_a_crash_of_that_process_are_told(run_host):
     assert '"code": "died"' in run_host("processes", "contacts", connector="no-such-connector", code=1)
 
 
+def test_the_secret_is_not_in_the_environment_of_that_process(run_host):
+    first = "    out, sys.stdout = sys.stdout, sys.stderr"
+    watching = source_of("processes").replace(first, f"    assert 'CLIENT_SECRET' not in os.environ\n{first}", 1)
+    assert watching != source_of("processes")
+    assert run_host("processes", "accounts", source=watching)[0]["rows"] > 0
+
+
 @pytest.mark.parametrize("limiter", [None, pytest.param(REDIS, marks=needs_redis)])
 def test_the_strict_host_reads_what_it_allows_and_nothing_else(run_host, shared_sandbox_server, limiter):
     environ = {"LIMITER_URL": limiter} if limiter else {}

@@ -28,6 +28,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=30, help="for the tests of one mutant, as measured unbroken")
     parser.add_argument("--without", default="", help="leave out tests with this text in their names")
+    parser.add_argument("--again", type=Path, help="only the survivors in this output of an earlier run")
     parser.add_argument("tests", nargs="+", help="files or folders of tests")
     options = parser.parse_args()
     runner = Runner(
@@ -37,10 +38,16 @@ def main() -> int:
         function=options.function,
         seconds=options.seconds,
         without=options.without,
+        only=_survivors(options.again) if options.again else "",
     )
     pytest.main(["-q", "-n", "0", "-p", "no:cacheprovider", *options.tests], plugins=[runner])
     sys.stdout.write(runner.report())
     return 0
+
+
+def _survivors(output: Path) -> str:
+    lines = output.read_text("utf-8").splitlines()
+    return "\n".join(line for line in lines if line.startswith("SURVIVED"))
 
 
 if __name__ == "__main__":

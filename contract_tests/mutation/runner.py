@@ -31,13 +31,22 @@ class Runner:
     """Runs tests against mutants of some modules, instead of pytest's own loop."""
 
     def __init__(
-        self, files: list[str], *, draw: random.Random, sample: int, function: str, seconds: float, without: str
+        self,
+        files: list[str],
+        *,
+        draw: random.Random,
+        sample: int,
+        function: str,
+        seconds: float,
+        without: str,
+        only: str = "",
     ) -> None:
         self._files, self._draw, self._sample = files, draw, sample
-        self._function, self._seconds, self._without = function, seconds, without
+        self._function, self._seconds, self._without, self._only = function, seconds, without, only
         self._lines: dict[tuple[str, int], set[int]] = defaultdict(set)
         self._took: dict[int, float] = {}
         self._items: list[pytest.Item] = []
+        self._killers: dict[str, list[int]] = defaultdict(list)
         self.results: dict[str, list[str]] = defaultdict(list)
 
     @pytest.hookimpl(tryfirst=True)
@@ -48,7 +57,7 @@ class Runner:
             _import_module(file)
         self._measure()
         for file in self._files:
-            mutants = [m for m in make_mutants(file, Path(file).read_text("utf-8")) if self._function in m.function]
+            mutants = [each for each in make_mutants(file, Path(file).read_text("utf-8")) if self._is_wanted(each)]
             if self._sample and len(mutants) > self._sample:
                 mutants = sorted(self._draw.sample(mutants, self._sample), key=lambda mutant: mutant.line)
             for mutant in mutants:
@@ -60,9 +69,12 @@ class Runner:
         counts = ", ".join(f"{len(found)} {outcome}" for outcome, found in sorted(self.results.items()))
         return f"\n{sum(map(len, self.results.values()))} mutants: {counts}\n"
 
+    def _is_wanted(self, mutant: Mutant) -> bool:
+        return self._function in mutant.function and (not self._only or _short(mutant) in self._only)
+
     def _note(self, mutant: Mutant, outcome: str, by: str) -> None:
         self.results[outcome].append(str(mutant))
-        sys.__stdout__.write(f"{outcome:9} {os.path.relpath(str(mutant))}  {by}\n")
+        sys.__stdout__.write(f"{outcome:9} {_short(mutant)}  {by}\n")
         sys.__stdout__.flush()
 
     def _measure(self) -> None:
@@ -104,26 +116,45 @@ class Runner:
         reached: set[int] = set()
         for line in range(mutant.line, mutant.last_line + 1):
             reached |= self._lines.get((mutant.file, line), set())
-        chosen, spent = [], 0.0
-        for position in sorted(reached & self._took.keys(), key=self._took.__getitem__):
-            spent += self._took[position]
-            if chosen and spent > self._seconds:
-                break
-            chosen.append(self._items[position])
-        if not chosen:
+        positions = self._choose(mutant.function, reached & self._took.keys())
+        if not positions:
             return "untested", ""
-        answer = _in_child(lambda: _run_broken(mutant, chosen), GRACE + 5 * spent)
+        spent = sum(map(self._took.__getitem__, positions))
+        answer = _in_child(lambda: _run_broken(mutant, [self._items[each] for each in positions]), GRACE + 5 * spent)
         if answer is None:
             return "killed", "(died or hung)"
-        return ("killed", answer) if answer else ("SURVIVED", f"{len(chosen)} of {len(reached)} tests")
+        if answer < 0:
+            return "SURVIVED", f"{len(positions)} of {len(reached)} tests"
+        killer = positions[answer]
+        self._killers[mutant.function] = [killer, *(each for each in self._killers[mutant.function] if each != killer)]
+        return "killed", self._items[killer].nodeid
+
+    def _choose(self, function: str, reaching: set[int]) -> list[int]:
+        """Return tests within the time for one mutant: killers of the function's others, the shortest, and a spread."""
+        by_time = sorted(reaching, key=self._took.__getitem__)
+        spread = list(reaching)
+        random.Random(function).shuffle(spread)  # noqa: S311 - which tests are run is no secret
+        mixed = (each for pair in zip(by_time, spread, strict=True) for each in pair)
+        chosen: list[int] = []
+        left = self._seconds
+        for position in dict.fromkeys([*self._killers[function], *mixed]):
+            if position in reaching and (not chosen or self._took[position] <= left):
+                chosen.append(position)
+                left -= self._took[position]
+        return chosen
 
 
-def _run_broken(mutant: Mutant, items: list[pytest.Item]) -> str:
+def _short(mutant: Mutant) -> str:
+    return os.path.relpath(str(mutant))
+
+
+def _run_broken(mutant: Mutant, items: list[pytest.Item]) -> int:
+    """Return which test fails; -1: none does."""
     _break(mutant)
     for position, item in enumerate(items):
         if not _passes(item, items[position + 1] if position + 1 < len(items) else None):
-            return item.nodeid
-    return ""
+            return position
+    return -1
 
 
 def _passes(item: pytest.Item, following: pytest.Item | None) -> bool:

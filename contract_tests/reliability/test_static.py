@@ -108,6 +108,10 @@ def test_the_check_finds_each_dangerous_call(source):
     assert list(problems(ast.parse(source)))
 
 
+IN_TESTS = {"S101", "S105", "S106"}
+"""Off in tests: `assert`, and made-up passwords."""
+
+
 def test_ruffs_security_rules_are_on():
     text = (PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8")
     ignored = re.search(r"^ignore = \[(.*?)^\]", text, re.MULTILINE | re.DOTALL)[1]
@@ -115,4 +119,37 @@ def test_ruffs_security_rules_are_on():
     assert not re.findall(r'"S\d*"', ignored), "a rule against insecure code is off for the whole package"
     per_file = re.search(r"per-file-ignores\]\n(.*?)\n\n", text, re.DOTALL)[1]
     for line in per_file.splitlines():
-        assert line.startswith('"contract_tests/') or not re.findall(r'"S\d*"', line.split("=", 1)[1]), line
+        off = set(re.findall(r'"(S\d*)"', line.split("=", 1)[1]))
+        assert off <= (IN_TESTS if line.startswith('"contract_tests/') else set()), line
+
+
+EXCEPTION = re.compile(r"#\s*(?:ruff:\s*)?noqa(?::\s*(?P<rules>[A-Z]+\d+(?:,\s*[A-Z]+\d+)*))?(?P<reason>.*)")
+
+
+def unreasoned(text):
+    """Yield the lines that switch off a rule against insecure code, or all rules, and give no reason."""
+    for line in text.splitlines():
+        found = EXCEPTION.search(line)
+        if found is None or re.search(r"\w{3}", found["reason"]):
+            continue
+        rules = re.findall(r"[A-Z]+\d+", found["rules"] or "")
+        if not rules or any(re.fullmatch(r"S\d+", rule) for rule in rules):
+            yield line
+
+
+def test_each_exception_to_the_security_rules_has_its_reason_on_the_line():
+    root = PACKAGE.parent
+    files = [
+        path
+        for name in ("bizosaas_xero", "contract_tests", "cassettes", "docs")
+        for path in (root / name).rglob("*.py")
+    ]
+    assert len(files) > len(MODULES)
+    assert not [f"{path}: {line}" for path in files for line in unreasoned(path.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize("rules", [": S603", "", ": E501, S101", ": S311,S608 -"])
+def test_an_exception_without_a_reason_is_found(rules):
+    mark = "# no" + "qa"
+    assert list(unreasoned(f"x = 1  {mark}{rules}"))
+    assert not list(unreasoned(f"x = 1  {mark}{rules} (our own command)"))

@@ -149,7 +149,7 @@ def test_a_bad_body_is_refused(signed_in_browser, body, status):
     assert signed_in_browser.send("POST", "/sign-out", content=body, headers=sent).status == status
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0", "192.168.1.5", "::", "shop.example", ""])  # noqa: S104
+@pytest.mark.parametrize("address", ["0.0.0.0", "192.168.1.5", "::", "shop.example", ""])  # noqa: S104 (what must be refused)
 def test_it_does_not_listen_beyond_this_machine(address):
     with pytest.raises(Misconfigured) as refused:
         require_loopback(address)

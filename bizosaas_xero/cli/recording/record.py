@@ -136,6 +136,6 @@ def _record_scenario(folder: Path, signed_in: dict[str, Any], name: str) -> None
     environment.pop("XERO_CLIENT_SECRET", None)  # the child gets it in the file, and its own children nothing
     try:
         # One worker, one scenario after the other: parallel recording would change the order of interactions.
-        subprocess.run(command, env=environment, capture_output=True, timeout=PLAY_SECONDS, check=False)  # noqa: S603
+        subprocess.run(command, env=environment, capture_output=True, timeout=PLAY_SECONDS, check=False)  # noqa: S603 (our own command)
     finally:
         secret.unlink()

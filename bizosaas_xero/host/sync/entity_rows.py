@@ -46,10 +46,13 @@ def mark_deleted(transaction: sa.Connection, table: sa.Table, organisation_id: s
 
 
 def encode_json(value: Any) -> bytes:
-    """Write JSON as the contract has it: decimals as strings with all their digits, stamps with zone.
+    """Write JSON as the contract has it: decimals as strings with all their digits, stamps in ISO form.
+
+    What the contract does not allow and has a JSON form nevertheless is written in that form: a float that is no
+    number as ``null``, a set as a list, bytes as Base64, a stamp without a zone as it is.
 
     Raises:
-        Unstorable: The value is not JSON.
+        Unstorable: The value has no JSON form.
     """
     try:
         return msgspec.json.encode(value)

@@ -76,7 +76,7 @@ def test_the_first_entry_that_was_touched_is_named(host, what):
         content.pop("hash")
         text = json.dumps(content | {"who": "Bob"}, sort_keys=True, separators=(",", ":"))
         digest = hashlib.sha256(text.encode()).hexdigest()
-        tamper(host, f"UPDATE host_audit SET content = '{text}', hash = '{digest}' WHERE seq = 3")  # noqa: S608
+        tamper(host, f"UPDATE host_audit SET content = '{text}', hash = '{digest}' WHERE seq = 3")  # noqa: S608 (names of tables)
         broken = 4
     else:
         statement, broken = TAMPERINGS[what]

@@ -64,7 +64,7 @@ def earlier_database(request, fake_connector, tmp_path, host_environ, database_k
             for row in given:
                 names = ", ".join(row)
                 marks = ", ".join(f":{name}" for name in row)
-                connection.execute(sa.text(f"INSERT INTO {table} ({names}) VALUES ({marks})"), row)  # noqa: S608
+                connection.execute(sa.text(f"INSERT INTO {table} ({names}) VALUES ({marks})"), row)  # noqa: S608 (names of tables)
         EntityTable.for_entity("things", fake_connector.describe().entities[0]).migrate(connection)
     database.close()
     return home

@@ -132,7 +132,7 @@ def test_any_history_read_again_and_again_tells_each_change_once(host, new_event
     with host.database.write_transaction() as connection:
         for table in ("things", "host_events", "host_entities"):
             if sa.inspect(connection).has_table(table):
-                connection.execute(sa.text(f"DELETE FROM {table}"))  # noqa: S608
+                connection.execute(sa.text(f"DELETE FROM {table}"))  # noqa: S608 (names of tables)
     new_events(run=False)
     new_events()
     state, expected = {}, []

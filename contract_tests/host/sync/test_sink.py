@@ -26,7 +26,7 @@ def stored_connection(host, connection_id):
 
 def rows(host, columns="*", table="things"):
     with host.database.read_transaction() as raw:
-        found = raw.execute(sa.text(f"SELECT {columns} FROM {table} ORDER BY key")).mappings()  # noqa: S608
+        found = raw.execute(sa.text(f"SELECT {columns} FROM {table} ORDER BY key")).mappings()  # noqa: S608 (names of tables)
         return [dict(row) for row in found]
 
 
