@@ -20,15 +20,17 @@ from bizosaas_xero.host import Host
 from bizosaas_xero.spec import ConnectorError
 from bizosaas_xero.web.guard import Guard, Identify, Refused, SignInAgain
 from bizosaas_xero.web.jobs import SyncJobs
+from bizosaas_xero.web.one_time_link import OneTimeLink
 from bizosaas_xero.web.pages.activity import ActivityPages
 from bizosaas_xero.web.pages.approvals import ApprovalPages
 from bizosaas_xero.web.pages.connect import ConnectPages
 from bizosaas_xero.web.pages.disconnect import DisconnectPages
+from bizosaas_xero.web.pages.sign_in import CALLBACK, OpenIdSignIn
 from bizosaas_xero.web.pages.sync import SyncPages
 from bizosaas_xero.web.render import Renderer
 from bizosaas_xero.web.sessions import Sessions
 from bizosaas_xero.web.settings import WebSettings
-from bizosaas_xero.web.signin import OneTimeLink
+from bizosaas_xero.web.signin import Issuer
 
 STATIC = Path(__file__).parent / "static"
 
@@ -39,7 +41,7 @@ class WebApp:
 
     Args:
         asgi: Behind the guard.
-        link: Makes sign-in links for this machine's user; unused where a platform signs people in.
+        link: Makes sign-in links for this machine's user; unused where a platform or an issuer signs people in.
         jobs: Syncs that people asked for.
     """
 
@@ -67,6 +69,7 @@ def create_app(
     identify: Identify | None = None,
     announce: Callable[[str], None] | None = None,
     sign_in_again: SignInAgain | None = None,
+    issuer: Issuer | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> WebApp:
     """Make the pages over an open host. A platform mounts them under the path of ``settings.public_url``.
@@ -78,12 +81,14 @@ def create_app(
         identify: A platform's own sign-in: who is signed in with a request, or ``None``.
         announce: Shows the path of a new one-time link to this machine's user, outside of the browser.
         sign_in_again: A platform's way to have a person sign in again. Then ``identify`` gives ``signed_in_at``.
+        issuer: An OpenID Connect issuer that signs people in, instead of the link.
         now: The clock.
     """
     renderer, jobs = Renderer(settings, now=now), SyncJobs(host)
-    sessions = Sessions(host, settings, now=now)
+    sessions = Sessions(host, settings, now=now, is_kept=identify is None)
     link = OneTimeLink(sessions, user, now=now, announce=announce)
-    again = sign_in_again if identify else link.sign_in_again
+    with_issuer = OpenIdSignIn(sessions, settings, issuer, renderer, now=now) if issuer and not identify else None
+    again = sign_in_again if identify else (with_issuer or link).sign_in_again
     parts = (host, settings, renderer, jobs, now)
     connect, sync, approvals = ConnectPages(*parts), SyncPages(*parts), ApprovalPages(*parts, again)
     activity, leave = ActivityPages(*parts), DisconnectPages(*parts)
@@ -110,8 +115,7 @@ def create_app(
     routes = [
         Route("/", sync.home),
         Route("/healthz", sync.health),
-        Route("/sign-in", link.sign_in),
-        Route("/sign-out", link.sign_out, methods=["POST"]),
+        *_sign_in_routes(link, with_issuer),
         Route("/integrations/{connector}", connect.guide),
         Route("/integrations/{connector}/authorize", connect.authorize, methods=["POST"]),
         Route("/api/auth/callback/{connector}", connect.callback),
@@ -145,4 +149,16 @@ def create_app(
     handlers = {ConnectorError: contract_error, Refused: refused, HTTPException: http_error, 500: failed}
     starlette = Starlette(routes=routes, exception_handlers=handlers)
     starlette.router.redirect_slashes = False
-    return WebApp(Guard(starlette, settings, sessions, renderer, identify), link, jobs)
+    guard = Guard(starlette, settings, sessions, renderer, with_issuer or link, identify)
+    return WebApp(guard, link, jobs)
+
+
+def _sign_in_routes(link: OneTimeLink, with_issuer: OpenIdSignIn | None) -> list[Route]:
+    if with_issuer is None:
+        return [Route("/sign-in", link.sign_in), Route("/sign-out", link.sign_out, methods=["POST"])]
+    return [
+        Route("/sign-in", with_issuer.sign_in),
+        Route(CALLBACK, with_issuer.callback),
+        Route("/sign-out", with_issuer.sign_out, methods=["POST"]),
+        Route("/signed-out", with_issuer.signed_out),
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.concurrency import run_in_threadpool
@@ -24,7 +24,7 @@ MAX_FIELDS = 200
 VISIT = "bizosaas.visit"
 """The key of :class:`Visit` in the ASGI scope."""
 
-OPEN_PATHS = ("/static/", "/sign-in", "/healthz")
+OPEN_PATHS = ("/static/", "/sign-in", "/signed-out", "/healthz")
 """What is shown without sign-in."""
 
 _CSP = (
@@ -55,11 +55,12 @@ class Refused(Exception):
         status: Of the answer.
         title: What is wrong, in a few words.
         message: What happened, and what the person can do.
+        link: Where to go: a path and its text.
     """
 
-    def __init__(self, status: int, title: str, message: str) -> None:
+    def __init__(self, status: int, title: str, message: str, link: tuple[str, str] | None = None) -> None:
         super().__init__(message)
-        self.status, self.title, self.message = status, title, message
+        self.status, self.title, self.message, self.link = status, title, message, link
 
 
 @dataclass
@@ -84,6 +85,13 @@ def visit_of(request: Request) -> Visit:
     return visit
 
 
+class SignIn(Protocol):
+    """How people sign in here."""
+
+    def invite(self, path: str) -> Refused:
+        """Return what a person reads who is not signed in; ``path`` is what they asked for."""
+
+
 class Guard:
     """ASGI middleware around the pages.
 
@@ -92,6 +100,7 @@ class Guard:
         settings: Where they are.
         sessions: Reads and writes the cookie.
         renderer: Shows a refusal.
+        sign_in: How people sign in here.
         identify: A platform's own sign-in; by default the session says who is signed in.
     """
 
@@ -101,12 +110,14 @@ class Guard:
         settings: WebSettings,
         sessions: Sessions,
         renderer: Renderer,
+        sign_in: SignIn,
         identify: Identify | None,
     ) -> None:
         self._app = app
         self._settings = settings
         self._sessions = sessions
         self._renderer = renderer
+        self._sign_in = sign_in
         self._identify = identify
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,7 +127,7 @@ class Guard:
                 await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
-        session = self._sessions.read(request.headers.get("cookie", ""))
+        session = await run_in_threadpool(self._sessions.read, request.headers.get("cookie", ""))
         before = copy_of(session) if session else None
         visit = Visit(session or self._sessions.new(), None)
         scope[VISIT] = visit
@@ -129,6 +140,7 @@ class Guard:
 
     async def _admit(self, request: Request, visit: Visit) -> Response | None:
         """Check a request; an answer ends it here."""
+        self._check_proxy(request)
         moved = self._check_host(request)
         if moved is not None:
             return moved
@@ -139,12 +151,7 @@ class Guard:
         path = _inner_path(request)
         is_open = path.startswith(OPEN_PATHS)
         if visit.identity is None and not is_open:
-            raise Refused(
-                401,
-                "Please sign in",
-                "Open the sign-in link that was printed where these pages were started. It works once; for a new one, "
-                "start them again.",
-            )
+            raise self._sign_in.invite(path if request.method == "GET" else "/")
         if request.method not in {"GET", "HEAD"}:
             await self._check_form(request, visit)
         return None
@@ -158,6 +165,16 @@ class Guard:
             visit.session = self._sessions.new(visit.identity)
         if visit.identity.signed_in_at is not None:
             visit.session.signed_in_at = visit.identity.signed_in_at.timestamp()
+
+    def _check_proxy(self, request: Request) -> None:
+        """Where proxies are named, refuse what comes past them, or came to them without encryption."""
+        if not self._settings.proxies:
+            return
+        sender = request.client.host if request.client else ""
+        if not self._settings.is_proxy(sender):
+            raise Refused(403, "Not this way", f"These pages are served at {self._settings.public_url} only.")
+        if request.headers.get("x-forwarded-proto", "https").rpartition(",")[2].strip() != "https":
+            raise Refused(403, "Not encrypted", f"Open {self._settings.public_url} instead.")
 
     def _check_host(self, request: Request) -> Response | None:
         """Refuse foreign host names (DNS rebinding); on this machine, lead its other names to the public one."""

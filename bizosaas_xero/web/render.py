@@ -79,7 +79,8 @@ class Renderer:
 
     def refusal(self, request: Request, refused: Refused) -> HTMLResponse:
         """Render why a request reaches no page."""
-        return self.page(request, "message.html", refused.status, title=refused.title, message=refused.message)
+        values = {"title": refused.title, "message": refused.message, "link": refused.link}
+        return self.page(request, "message.html", refused.status, **values)
 
     def error(self, request: Request, error: ConnectorError) -> HTMLResponse:
         """Render an error of the contract that no page has a place for."""

@@ -1,4 +1,7 @@
-"""Sessions of browsers: one encrypted cookie each, so that any process that has the host's key can read it."""
+"""Sessions of browsers: one encrypted cookie each, so that any process that has the host's key can read it.
+
+Who is signed in is kept in the store as well: a session that ended has ended in every process.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +18,19 @@ from typing import Any
 from bizosaas_xero.host import Host
 from bizosaas_xero.spec import ConnectorError
 from bizosaas_xero.web.settings import Identity, WebSettings
+from bizosaas_xero.web.signed_in import SignedIn
 
-SESSION_LIFETIME = timedelta(hours=12)
-"""After which a person signs in again."""
+SIGN_IN_LIFETIME = timedelta(minutes=15)
+"""How long a person may take to sign in at the issuer."""
 
 CONFIRMATION_LIFETIME = timedelta(minutes=10)
 """How long a sign-in confirms what its person asked to confirm before it."""
 
 MAX_CONSENTS = 5
 """Consents under way in one browser; a further one replaces the oldest."""
+
+MAX_SIGN_INS = 3
+"""Sign-ins under way in one browser; a further one replaces the oldest."""
 
 _PURPOSE = "web session"
 
@@ -43,6 +50,7 @@ class Session:
         notice: Shown once on the next page: kind and text.
         signed_in_at: When the person last signed in, in seconds since 1970.
         confirming: What they saw and want to confirm by signing in again: its path, and when they said so.
+        sign_ins: Sign-ins that this browser began at the issuer.
     """
 
     id: str
@@ -55,11 +63,25 @@ class Session:
     notice: list[str] | None = None
     signed_in_at: float = 0.0
     confirming: list[Any] | None = None
+    sign_ins: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def identity(self) -> Identity | None:
         """The signed-in person."""
-        return Identity(self.user, self.role) if self.user and self.role else None  # type: ignore[arg-type]
+        if not self.user or not self.role:
+            return None
+        moment = datetime.fromtimestamp(self.signed_in_at, UTC) if self.signed_in_at else None
+        return Identity(self.user, self.role, moment)  # type: ignore[arg-type]
+
+    def begin_sign_in(self, state: str, **kept: Any) -> None:
+        """Remember a sign-in that this browser began, with what is needed at its end."""
+        self.sign_ins = [*self.sign_ins, {"state": _hash(state), **kept}][-MAX_SIGN_INS:]
+
+    def end_sign_in(self, state: str) -> dict[str, Any] | None:
+        """Return what was kept of a sign-in, and forget it; ``None``: this browser began none of this state."""
+        found = next((each for each in self.sign_ins if each["state"] == _hash(state)), None)
+        self.sign_ins = [each for each in self.sign_ins if each is not found]
+        return found
 
     def begin_consent(self, state: str) -> None:
         """Remember that this browser began a consent."""
@@ -92,38 +114,48 @@ class Session:
 
 
 class Sessions:
-    """Reads and writes the cookie.
+    """Reads and writes the cookie; who is signed in is also kept in the store, so that a session ends everywhere.
 
     Args:
         host: Its key encrypts the cookie.
-        settings: Where the cookie is valid.
+        settings: Where the cookie is valid, and for how long.
         now: The clock.
+        is_kept: Whether sessions are kept in the store; a platform's own sign-in keeps its own.
     """
 
-    def __init__(self, host: Host, settings: WebSettings, *, now: Callable[[], datetime]) -> None:
+    def __init__(self, host: Host, settings: WebSettings, *, now: Callable[[], datetime], is_kept: bool = True) -> None:
         self._store = host.store
         self._settings = settings
         self._now = now
-        self._ended: dict[str, float] = {}
+        self._people = SignedIn(host.database, now=now)
+        self._is_kept = is_kept
         self.cookie = "__Secure-bizosaas" if settings.secure else "bizosaas"
 
     def sign_in(self, before: Session, identity: Identity) -> Session:
-        """Begin the session of a person who just signed in; what the same person wanted to confirm stays."""
+        """Begin the session of a person who just signed in; what the same person wanted to confirm stays.
+
+        ``identity.signed_in_at`` is when they proved who they are; if it is not known, it never counts as recent.
+        """
+        self.end(before)
         session = self.new(identity)
-        session.signed_in_at = (identity.signed_in_at or self._now()).timestamp()
+        session.signed_in_at = identity.signed_in_at.timestamp() if identity.signed_in_at else 0.0
         if before.user == identity.name:
             session.confirming = before.confirming
         return session
 
     def new(self, identity: Identity | None = None) -> Session:
         """Begin a session; a sign-in always begins one, so that no earlier cookie becomes a signed-in one."""
-        return Session(
+        now = self._now()
+        session = Session(
             id=secrets.token_urlsafe(16),
             user=identity.name if identity else None,
             role=identity.role if identity else None,
             csrf=secrets.token_urlsafe(32),
-            until=(self._now() + SESSION_LIFETIME).timestamp(),
+            until=(now + self._settings.lifetime).timestamp(),
         )
+        if identity and self._is_kept:
+            self._people.begin(session.id, identity.name, now + self._settings.lifetime)
+        return session
 
     def read(self, header: str) -> Session | None:
         """Return the session of a ``Cookie`` header; ``None`` if there is none that is valid."""
@@ -139,14 +171,19 @@ class Sessions:
             session = Session(**values)
         except (ConnectorError, ValueError, TypeError, KeyError, AttributeError):
             return None
-        if session.until <= self._now().timestamp() or session.id in self._ended:
+        if session.until <= self._now().timestamp():
+            return None
+        if session.user and self._is_kept and not self._people.see(session.id, self._settings.idle):
             return None
         return session
 
     def end(self, session: Session) -> None:
-        """Refuse this session's cookie from now on (in this process; elsewhere it ends with its time)."""
-        now = self._now().timestamp()
-        self._ended = {name: until for name, until in self._ended.items() if until > now} | {session.id: session.until}
+        """Refuse this session's cookie from now on, in every process."""
+        self._people.end(session.id)
+
+    def use_state(self, state: str) -> bool:
+        """Return whether the state of a sign-in is used for the first time, in any process."""
+        return self._people.use_once(state, self._now() + SIGN_IN_LIFETIME)
 
     def write(self, session: Session) -> str:
         """Return the ``Set-Cookie`` header of a session."""
@@ -165,7 +202,7 @@ def signed_in_again_since(session: Session, when: datetime, now: datetime) -> bo
 
 def copy_of(session: Session) -> Session:
     """Return a copy, to see later whether the session changed."""
-    return replace(session, consents=list(session.consents))
+    return replace(session, consents=list(session.consents), sign_ins=list(session.sign_ins))
 
 
 def _hash(state: str) -> str:

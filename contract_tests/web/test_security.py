@@ -11,7 +11,7 @@ from starlette.routing import Mount
 
 from bizosaas_xero.spec import Misconfigured
 from bizosaas_xero.web.app import create_app
-from bizosaas_xero.web.settings import Identity, WebSettings, require_loopback
+from bizosaas_xero.web.settings import Identity, WebSettings, require_safe_listening
 from contract_tests.helpers.browser import Browser
 from contract_tests.helpers.fixtures.web import ORIGIN
 from contract_tests.helpers.paths import ROOT
@@ -150,15 +150,15 @@ def test_a_bad_body_is_refused(signed_in_browser, body, status):
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "192.168.1.5", "::", "shop.example", ""])  # noqa: S104 (what must be refused)
-def test_it_does_not_listen_beyond_this_machine(address):
+def test_without_a_sign_in_it_does_not_listen_beyond_this_machine(address):
     with pytest.raises(Misconfigured) as refused:
-        require_loopback(address)
+        require_safe_listening(address, WebSettings.checked(ORIGIN), signs_in=False, tls=False)
     assert refused.value.reason == "no_sign_in"
 
 
 @pytest.mark.parametrize("address", ["localhost", "127.0.0.1", "::1", "[::1]"])
 def test_it_listens_on_this_machine(address):
-    require_loopback(address)
+    require_safe_listening(address, WebSettings.checked(ORIGIN), signs_in=False, tls=False)
 
 
 @pytest.mark.parametrize("url", ["http://shop.example", "ftp://localhost", "https://user@shop.example", "localhost"])

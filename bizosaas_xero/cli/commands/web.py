@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import socket
 import webbrowser
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,10 +24,26 @@ PORT = 8380
 
 
 @handle_errors
-def web(
+def web(  # noqa: PLR0913 (options)
     *,
-    host: Annotated[str, typer.Option(help="Address to listen on; only one of this machine.")] = "localhost",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; one of other machines needs a sign-in and https.")
+    ] = "localhost",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = PORT,
+    public_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where browsers find the pages; default: this machine.")
+    ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ADDRESS", help="The proxy that encrypts: its IP address or network; no other may call."),
+    ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(help="File with the certificate, to encrypt without a proxy.")
+    ] = None,
+    certificate_key: Annotated[Path | None, typer.Option(help="File with the certificate's private key.")] = None,
+    idle_minutes: Annotated[
+        int, typer.Option(min=1, max=720, help="Minutes without a request after which a person signs in again.")
+    ] = 60,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the address, and open no browser.")] = False,
     no_sync: Annotated[
         bool, typer.Option("--no-sync", help="Do not sync on schedule; another process does, such as sync --watch.")
@@ -40,32 +58,42 @@ def web(
     from bizosaas_xero.host import open_host
     from bizosaas_xero.web.app import create_app
     from bizosaas_xero.web.jobs import run_schedule
-    from bizosaas_xero.web.settings import WebSettings, require_loopback
+    from bizosaas_xero.web.people import OpenIdSettings
+    from bizosaas_xero.web.settings import SESSION_LIFETIME, WebSettings, is_loopback, require_safe_listening
+    from bizosaas_xero.web.signin import Issuer
 
     output = Output(as_json=as_json)
-    require_loopback(host)
+    open_id = OpenIdSettings.from_environ(os.environ)
+    idle = timedelta(minutes=idle_minutes) if open_id else SESSION_LIFETIME
+    proxies = tuple(trusted_proxy or ())
+    planned = WebSettings.checked(public_url or f"http://localhost:{port}", proxies=proxies)
+    tls = certificate is not None and certificate_key is not None
+    require_safe_listening(host, planned, signs_in=open_id is not None, tls=tls)
     with contextlib.closing(_listen(host, port)) as listener, open_host() as opened:
-        public_url = f"http://localhost:{listener.getsockname()[1]}"  # a provider may refuse 127.0.0.1
-        settings = WebSettings.checked(public_url, support=support)
+        scheme = "https" if tls else "http"  # a provider may refuse 127.0.0.1
+        public_url = public_url or f"{scheme}://localhost:{listener.getsockname()[1]}"
+        settings = WebSettings.checked(public_url, support=support, proxies=proxies, idle=idle)
 
         def announce(path: str) -> None:
-            output.write_json({"login_url": f"{public_url}{path}"})
+            output.write_json({"login_url": f"{settings.public_url}{path}"})
             output.say("To confirm what you approve yourself, open this link in that browser:")
-            output.command(f"{public_url}{path}")
+            output.command(f"{settings.public_url}{path}")
 
-        app = create_app(opened, settings, user=current_user(name), announce=announce)
+        issuer = Issuer(open_id, now=lambda: datetime.now(UTC)) if open_id else None
+        app = create_app(opened, settings, user=current_user(name), issuer=issuer, announce=announce)
         with contextlib.ExitStack() as running:
             running.enter_context(app)
             if not no_sync:
                 running.enter_context(run_schedule(opened, app.jobs, lambda: datetime.now(UTC)))
-            login_url = f"{public_url}{app.link.make_path()}"
+            login_url = f"{settings.public_url}{'/sign-in' if issuer else app.link.make_path()}"
             output.write_json({"url": public_url, "login_url": login_url, "webhook_url": None})
             output.say(f"The pages are at {public_url}. Ctrl-C stops.", style="bold")
-            output.say("Sign in with this link; it works once, for ten minutes:")
-            output.command(login_url)
-            if not (no_browser or as_json):
+            if not issuer:
+                output.say("Sign in with this link; it works once, for ten minutes:")
+                output.command(login_url)
+            if is_loopback(host) and not (no_browser or as_json):
                 webbrowser.open(login_url)
-            _serve(app, listener)
+            _serve(app, listener, ssl_certfile=certificate, ssl_keyfile=certificate_key)
     return OK
 
 
@@ -79,12 +107,13 @@ def _listen(host: str, port: int) -> socket.socket:
         raise reasons.PORT_TAKEN(port=port, cause=error.strerror) from None
 
 
-def _serve(app: WebApp, listener: socket.socket) -> None:
+def _serve(app: WebApp, listener: socket.socket, **tls: Path | None) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     import uvicorn
 
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     options: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False}  # a URL holds the link
+    options |= tls
     config = uvicorn.Config(app, lifespan="off", ws="none", proxy_headers=False, timeout_graceful_shutdown=5, **options)
     with contextlib.suppress(KeyboardInterrupt), stop_on_sigterm():  # uvicorn raises the signal again when it ended
         uvicorn.Server(config).run([listener])

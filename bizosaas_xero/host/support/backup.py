@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from bizosaas_xero import __version__
 from bizosaas_xero.host import reasons
 from bizosaas_xero.host.actions.audit import Audit
-from bizosaas_xero.host.storage import action_tables
+from bizosaas_xero.host.storage import action_tables, people_tables
 from bizosaas_xero.host.storage import tables as t
 from bizosaas_xero.host.storage.crypto import VARIABLE, add_keys
 from bizosaas_xero.host.storage.database import DIALECTS, Database
@@ -135,9 +135,10 @@ def restore(
 
 
 def _make_safe(database: Database) -> int:
-    """Drop leases of the time of the backup, and make open plans stale: return how many."""
+    """Drop leases and sessions of the time of the backup, and make open plans stale: return how many."""
     with database.write_transaction(durable=True) as transaction:
         transaction.execute(sa.delete(t.leases))
+        transaction.execute(sa.delete(people_tables.sessions))
         transaction.execute(sa.update(t.grants).values(lease_owner=None, lease_until=None))
         transaction.execute(sa.delete(action_tables.decisions))
         open_plans = sa.update(action_tables.plans).where(action_tables.plans.c.state == "open")
