@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from bizosaas_xero.host import DiscoveryReport, open_host
 from bizosaas_xero.spec import Invalid, Misconfigured
 from bizosaas_xero.web.app import create_app
-from bizosaas_xero.web.guard import VISIT
+from bizosaas_xero.web.guard import VISIT, Visit
 from bizosaas_xero.web.people import OpenIdSettings
 from bizosaas_xero.web.settings import WebSettings, require_safe_listening
 from bizosaas_xero.web.signin import Issuer
@@ -350,6 +350,31 @@ def test_a_person_can_be_asked_to_prove_again_who_they_are(make_app, fake_issuer
     assert (query["prompt"], query["max_age"]) == (["login"], ["0"])
     page = come_back(visitor, fake_issuer.authorize(address))
     assert (page.status, page.path, seen[-1].signed_in_at) == (200, "/approvals", moment())
+
+
+def test_a_sign_in_again_confirms_what_the_person_saw_and_an_ordinary_one_does_not(make_app, fake_issuer, moment):
+    from starlette.requests import Request
+
+    pages = make_app()
+    visitor, sessions = Browser(pages, ORIGIN), pages.asgi._sessions
+    sign_in(visitor, fake_issuer)
+
+    def session():
+        return sessions.read(f"{sessions.cookie}={visitor.cookies[sessions.cookie]}")
+
+    asked = session()
+    asked.begin_confirmation("/approvals/x", moment())
+    visitor.cookies.set(sessions.cookie, sessions.write(asked).partition(";")[0].partition("=")[2])
+    moment.now += timedelta(seconds=20)
+    sign_in(visitor, fake_issuer, signed_in_at=moment().timestamp() - 600)
+    assert not session().has_confirmed("/approvals/x", moment())
+    visit = Visit(session(), session().identity)
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b"", VISIT: visit}
+    html = pages.asgi._sign_in.sign_in_again(Request(scope), "/approvals/x").body.decode()
+    assert 'content="0; url=/sign-in?again=&amp;next=%2Fapprovals%2Fx"' in html
+    sign_in(visitor, fake_issuer, "/sign-in?again&next=%2Fapprovals%2Fx")
+    assert session().has_confirmed("/approvals/x", moment())
+    assert not session().has_confirmed("/approvals/y", moment())
 
 
 @pytest.mark.parametrize("auth_time", [None, 1_000_000_000, "now"])
