@@ -140,7 +140,7 @@ TOYS = [
     ("errors.pickle", "an error does not come back", _closed("def __reduce__(self):\n        return (Closed, ())")),
     ("errors.limit-says-when", "a limit does not say when", [("retry_after=limited", "retry_after=None")]),
     ("errors.invalid-names-field", "a wrong input is not named", [('problems=[{"field": field, "message": message}]', "problems=[]")]),
-    ("errors.scope-named", "a missing scope is not named", [(', scopes=["read"])\n    if connection', ")\n    if connection")]),
+    ("errors.scope-named", "a missing scope is not named", [('orders is missing.", scopes=["read"])', 'orders is missing.")')]),
     ("actions.listed", "listing raises a KeyError", [("def listed():\n", "def listed():\n    {}['orders']\n")]),
     ("actions.listed", "an action says nothing about itself", [("Marks one order as paid, once and for all.", "Pay.")]),
     ("actions.listed", "two actions have one name", [('            name=name,\n            title=name.replace("_", " ")', '            name="action",\n            title=name.replace("_", " ")')]),
