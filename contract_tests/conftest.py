@@ -13,10 +13,14 @@ from unittest import mock
 import pytest
 from hypothesis import HealthCheck, settings
 
+from contract_tests.helpers.authorities import share_authorities
+
 pytest_plugins = [
     f"contract_tests.helpers.fixtures.{name}"
     for name in ("sandbox", "xero", "host", "cli", "gateway", "distribution", "web")
 ]
+
+share_authorities()
 
 # A busy machine is no failure: no deadlines, and slow drawing is allowed. The quick tier draws the same
 # examples each time, so that a change is judged by what it changes; the long tier searches for new ones.

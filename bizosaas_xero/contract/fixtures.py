@@ -39,8 +39,8 @@ import time_machine
 
 from bizosaas_xero.contract.clause_registry import Broken
 from bizosaas_xero.contract.connector import Subject
+from bizosaas_xero.contract.hook_calls import to_json_values
 from bizosaas_xero.contract.observation import Inputs, SentRequest
-from bizosaas_xero.contract.player import to_json_values
 from bizosaas_xero.contract.scenarios import Contract, Expect, Scenario
 
 APP = {"client_id": "contract-kit", "redirect_uri": "http://localhost:8377/callback"}

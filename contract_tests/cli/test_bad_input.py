@@ -12,6 +12,8 @@ import httpx
 import pytest
 from cryptography.fernet import Fernet
 
+from contract_tests.helpers.person import COMMAND
+
 
 def refused(code, told, *, exit_code, error, words=""):
     problem = told["error"]
@@ -196,6 +198,7 @@ def test_ctrl_c_ends_quietly(consented_person, command):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
     consented_person.fault("latency", seconds=30, match={"path": "/api.xro/"})
+    consented_person.command = COMMAND
     process = consented_person.start(*[port if word == "0" else word for word in command])
     if command[0] == "connect":
         assert next(line for line in process.stderr if "/connect/authorize" in line)

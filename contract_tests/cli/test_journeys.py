@@ -87,10 +87,14 @@ def test_connect_sync_status_disconnect(person):
 
 
 @pytest.mark.parametrize("app", ["pkce", "custom", "legacy"])
-def test_every_kind_of_app_connects(tmp_path, sandbox_info, app):
+def test_every_kind_of_app_connects(request, tmp_path, app):
     from contract_tests.helpers.person import Person
 
-    person = Person(tmp_path / "home", sandbox_info, app)
+    if app == "custom":  # other tests may have disconnected its only organisation from the shared sandbox
+        info = request.getfixturevalue("sandbox_server").info
+    else:
+        info = request.getfixturevalue("sandbox_info")
+    person = Person(tmp_path / "home", info, app)
     if app == "custom":
         assert person.json("connect", "--kind", "custom")["connection"]["organisation_id"]
     else:

@@ -32,7 +32,7 @@ class ProcessList:
         self._thread = threading.Thread(target=self._watch)
 
     def _watch(self) -> None:
-        while not self._stop.wait(0.02):
+        while not self._stop.wait(0.05):
             for path in Path("/proc").glob("[0-9]*/cmdline"):
                 try:
                     self.seen.add(path.read_bytes())
@@ -54,7 +54,7 @@ def test_no_token_and_no_secret_is_found(person):
     walk = person.consent
     person.consent = lambda address, **given: callbacks.append(walk(address, **given)) or callbacks[-1]
     with ProcessList() as processes:
-        person.environ |= {"PYTHONWARNINGS": "default"}
+        person.environ |= {"PYTHONWARNINGS": "default"}  # in fresh interpreters, until the first refresh
         assert person.connect()[0] == 0
         secrets = held_secrets(person)
         assert person.run("--debug", "sync").returncode == 0
@@ -62,6 +62,7 @@ def test_no_token_and_no_secret_is_found(person):
         assert person.run("--debug", "sync", "--json").returncode == 0  # refreshes
         secrets |= held_secrets(person)
         assert len(secrets) == 5, "the refresh gave new tokens"
+        del person.environ["PYTHONWARNINGS"]
         for kind in ("malformed", "truncated", "cut", "expire_token"):
             person.fault(kind)
             person.run("--debug", "sync", "invoices", "--json")

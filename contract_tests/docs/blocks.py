@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from contract_tests.docs.pages import DOCS, ROOT
+from contract_tests.helpers.command_server import forked_command
 
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 PRIVATE = ("BIZOSAAS_", "XERO_", "PYTEST_", "PIP_", "COV_")
@@ -151,7 +152,12 @@ class Newcomer:
         browser = folder / "browser"
         browser.write_text(BROWSER.format(python=sys.executable, login_url=box.info["login_url"]))
         browser.chmod(0o700)
+        command = folder / "bin" / "bizosaas-xero"
+        command.parent.mkdir()
+        command.write_text(f'#!/bin/sh\nexec {shlex.join(forked_command())} "$@"\n')
+        command.chmod(0o700)
         self.environ = clean_environment()
+        self.environ["PATH"] = f"{command.parent}:{self.environ['PATH']}"
         self.environ |= {f"XERO_{name.upper()}": box.info[name] for name in ("api_url", "identity_url", "login_url")}
         self.environ |= {
             "HOME": str(folder),

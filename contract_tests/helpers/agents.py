@@ -13,7 +13,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import ElicitResult, Implementation
 
-from contract_tests.helpers.person import COMMAND, Person
+from contract_tests.helpers.person import Person
 
 TOKEN = secrets.token_urlsafe(32)
 ERAS = ("legacy", "2026-07-28")
@@ -27,7 +27,8 @@ class Agent:
         self.person = person
 
     def stdio(self, *options: str) -> StdioServerParameters:
-        return StdioServerParameters(command=COMMAND[0], args=[*COMMAND[1:], "mcp", *options], env=self.person.environ)
+        program, *words = self.person.choose_command()
+        return StdioServerParameters(command=program, args=[*words, "mcp", *options], env=self.person.environ)
 
     @contextlib.contextmanager
     def http(self, *options: str, token: str = TOKEN):

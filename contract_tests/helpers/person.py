@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
+from unittest import mock
 
 import httpx
-from typer.testing import CliRunner
+from typer import testing
 
 from bizosaas_xero.cli.app import app as command
+from contract_tests.helpers.command_server import COMMAND, forked_command
 
-COMMAND = [sys.executable, "-c", "from bizosaas_xero.cli import main; main()"]
+_get_command = cache(testing._get_command)
 PRIVATE = ("BIZOSAAS_", "XERO_")
 
 
@@ -25,7 +29,7 @@ class Person:
         self.sandbox = sandbox
         self.environ = {key: value for key, value in os.environ.items() if not key.startswith(PRIVATE)}
         self.environ |= {"BIZOSAAS_HOME": str(home), "COLUMNS": "80", "NO_COLOR": "1", "BROWSER": "true"}
-        self.command = COMMAND
+        self.command: list[str] = []  # runs instead of the forked command
         self.spoken: list[str] = []
         if sandbox:
             credentials = sandbox["apps"][app]
@@ -34,9 +38,15 @@ class Person:
             if credentials["client_secret"]:
                 self.environ["XERO_CLIENT_SECRET"] = credentials["client_secret"]
 
+    def choose_command(self, environ: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+        """Return the words that run the command: forked, unless its environment tells an interpreter how to start."""
+        wanted = self.environ | environ
+        fresh = any(name.startswith("PYTHON") and wanted[name] != os.environ.get(name) for name in wanted)
+        return self.command or (COMMAND if fresh else forked_command())
+
     def run(self, *args: str, given: str = "", **environ: str) -> subprocess.CompletedProcess:
         done = subprocess.run(  # noqa: S603 (our own command)
-            [*self.command, *args],
+            [*self.choose_command(environ), *args],
             input=given,
             env=self.environ | environ,
             capture_output=True,
@@ -56,7 +66,7 @@ class Person:
 
     def start(self, *args: str, **environ: str) -> subprocess.Popen:
         return subprocess.Popen(  # noqa: S603 (our own command)
-            [*self.command, *args],
+            [*self.choose_command(environ), *args],
             env=self.environ | environ,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -101,6 +111,7 @@ class InProcessPerson(Person):
     def run(self, *args, given="", **environ):
         wanted = self.environ | environ
         absent = {name: None for name in os.environ if name.startswith(PRIVATE) and name not in wanted}
-        done = CliRunner().invoke(command, list(args), input=given, env=wanted | absent)
+        with mock.patch.object(testing, "_get_command", _get_command):  # made of all options once, not at each run
+            done = testing.CliRunner().invoke(command, list(args), input=given, env=wanted | absent)
         assert done.exception is None or isinstance(done.exception, SystemExit), done.output
         return subprocess.CompletedProcess(args, done.exit_code, done.stdout, done.stderr)

@@ -125,6 +125,7 @@ class Soak:
         seed: The same gives the same books and the same chances.
         struck: How many of a hundred requests are struck.
         environ: Where the host's database is; SQLite in its folder if it does not say.
+        sandboxes: How many there are, with five organisations each.
     """
 
     def __init__(
@@ -133,9 +134,10 @@ class Soak:
         seed: int,
         struck: float = STRUCK,
         environ: dict[str, str] | None = None,
+        sandboxes: int = SANDBOXES,
     ) -> None:
         self._home, self._environ, self._seed = home, environ or {}, seed
-        self._struck = struck
+        self._struck, self._sandboxes = struck, sandboxes
         self._chance = random.Random(seed)
         self._planned: list[tuple[str, Any]] = []
         self._boxes: list[SandboxServer] = []
@@ -147,7 +149,7 @@ class Soak:
         """Make noise for so long, then see to it that all is finished, and compare."""
         began = time.monotonic()
         with ExitStack() as stack:
-            for number in range(SANDBOXES):
+            for number in range(self._sandboxes):
                 box = stack.enter_context(serve(invoices=60, seed=self._seed * 100 + number, per_day=10**6))
                 box.sandbox.limits.per_minute = 10**6
                 box.sandbox.switches.multi_select = True

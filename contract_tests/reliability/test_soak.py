@@ -1,4 +1,4 @@
-"""Twenty organisations in trouble end with whole tables, working grants and every write done once."""
+"""Many organisations in trouble end with whole tables, working grants and every write done once."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import pytest
 from contract_tests.reliability import soak
 
 
-def whole(report, keys):
+def whole(report, keys, organisations=20):
     assert report.wrong == []  # also when too few calls succeeded
-    assert report.organisations == 20
+    assert report.organisations == organisations
     assert report.keys == keys
     assert {kind.partition(" ")[0] for kind in report.calls} == {"sync", *soak.ACTIONS}
 
 
 @pytest.mark.unstruck_faults  # as many faults wait as the noise may meet; the report counts their strikes
 def test_a_short_soak_leaves_the_books_right(tmp_path):
-    report = soak.Soak(tmp_path / "home", seed=3).run(minutes=0.4)
-    whole(report, keys=80)
-    assert sum(report.struck.values()) > 5  # on a machine that has much else to do; else some fifty
+    report = soak.Soak(tmp_path / "home", seed=3, sandboxes=1).run(minutes=0.15)
+    whole(report, keys=20, organisations=5)
+    assert sum(report.struck.values()) > 1  # on a machine that has much else to do; else some twenty
 
 
 @pytest.mark.parametrize(("good", "wrong"), [(6, []), (5, ["only 56% of the calls succeeded"])])

@@ -15,7 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 CALLS = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "yaml.load", "yaml.unsafe_load"}
 MODULE_NAMES = {"pickle", "marshal", "shelve", "dill", "telnetlib", "ftplib", "xmlrpc"}
 KNOWN = {
-    ("contract/clauses/test_auth.py", "pickle"): "the kit pickles what a connector gave, and loads that",
+    ("contract/clauses/test_auth_results.py", "pickle"): "the kit pickles what a connector gave, and loads that",
     ("contract/clauses/test_errors.py", "pickle"): "the kit pickles what a connector raised, and loads that",
     ("contract/import_probe.py", "__import__"): "the kit imports the connector that it is asked to look at",
     ("host/storage/database.py", "definition"): "table and column are quoted and compiled by SQLAlchemy",

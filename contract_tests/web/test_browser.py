@@ -8,13 +8,12 @@ import os
 import re
 import sqlite3
 import subprocess
-import sys
 
 import pytest
 
+from contract_tests.helpers.command_server import forked_command
 from contract_tests.helpers.screens import Screen, needs_chromium, open_browser
 
-COMMAND = [sys.executable, "-c", "from bizosaas_xero.cli import main; main()"]
 MAX_STEPS = 12
 OWED = "SELECT sum(amount_due) FROM invoices WHERE status = 'AUTHORISED' AND currency = 'NZD'"
 
@@ -26,7 +25,7 @@ def start(*args, **environ):
     """Run a command until the block ends, and give the line that it prints when it is ready."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("BIZOSAAS_", "XERO_"))}
     with subprocess.Popen(  # noqa: S603 (our own command)
-        [*COMMAND, *args], env=clean | environ, stdout=subprocess.PIPE, text=True
+        [*forked_command(), *args], env=clean | environ, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
             yield json.loads(process.stdout.readline())
@@ -64,7 +63,10 @@ def ask_for_an_invoice(home, addresses):
     """Ask as an agent does, in a process of its own."""
     words = ["run", "create_invoice", "--params", json.dumps(INVOICE), "--plan", "--as", "sales-agent", "--json"]
     done = subprocess.run(  # noqa: S603 (our own command)
-        [*COMMAND, *words], env=os.environ | addresses | {"BIZOSAAS_HOME": str(home)}, capture_output=True, check=False
+        [*forked_command(), *words],
+        env=os.environ | addresses | {"BIZOSAAS_HOME": str(home)},
+        capture_output=True,
+        check=False,
     )
     assert json.loads(done.stdout)["status"] == "planned", done.stderr
 

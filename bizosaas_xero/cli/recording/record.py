@@ -17,7 +17,7 @@ from bizosaas_xero.cli.output import LATER, OK, PARTIAL, Output
 from bizosaas_xero.cli.recording import live_stage, sandbox_stage
 from bizosaas_xero.contract import drift
 from bizosaas_xero.contract.connector import find
-from bizosaas_xero.contract.player import to_json_values
+from bizosaas_xero.contract.hook_calls import to_json_values
 from bizosaas_xero.contract.report import PLUGINS
 from bizosaas_xero.spec import Invalid, OrganisationUnavailable
 

@@ -15,8 +15,8 @@ from typing import Any, Self
 
 from bizosaas_xero.cli.recording import sandbox_writes
 from bizosaas_xero.contract.connector import Subject
+from bizosaas_xero.contract.hook_calls import to_json_values
 from bizosaas_xero.contract.observation import Inputs
-from bizosaas_xero.contract.player import to_json_values
 from bizosaas_xero.contract.replay import inputs_for
 from bizosaas_xero.contract.scenarios import Scenario
 from bizosaas_xero.sandbox import Clock, SandboxServer, serve

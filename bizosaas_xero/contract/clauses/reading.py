@@ -1,4 +1,4 @@
-"""Helpers of the clauses about reading."""
+"""Helpers of the clauses about signing in and reading."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jsonschema_rs
+from pydantic import BaseModel
 
 from bizosaas_xero.contract.clause_registry import Broken, require
 from bizosaas_xero.contract.connector import Subject
-from bizosaas_xero.contract.observation import Observation, Run
-from bizosaas_xero.contract.player import to_json_values
+from bizosaas_xero.contract.hook_calls import to_json_values
+from bizosaas_xero.contract.observation import Call, Observation, Run
 from bizosaas_xero.contract.scenarios import Scenario
 
 
@@ -44,6 +45,14 @@ def with_recheck(subject: Subject) -> str:
 def one_entity(subject: Subject) -> str:
     """Excuse connectors with one entity from telling two apart."""
     return no_entities(subject) or ("it has one entity" if len(subject.entities) == 1 else "")
+
+
+def get_result(call: Call) -> dict[str, Any]:
+    """Return the result of a step, in JSON form; it must have one."""
+    require(call.error is None, f"the step {call.name!r} raised {call.error!r}")
+    require(isinstance(call.result, BaseModel | dict), f"the step {call.name!r} returned {call.result!r}")
+    found: dict[str, Any] = to_json_values(call.result)
+    return found
 
 
 def validator(schema: Any, what: str) -> Any:

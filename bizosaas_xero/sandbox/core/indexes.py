@@ -1,6 +1,6 @@
 """Indexes that find rows by number, name or code."""
 
-from bizosaas_xero.sandbox.core.store import Table
+from bizosaas_xero.sandbox.core.table import Table
 
 
 class FieldIndex:

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from json.encoder import encode_basestring
-from typing import Any
+from typing import Any, TypeVar
 from xml.sax.saxutils import escape
 
 Row = dict[str, Any]
+T = TypeVar("T")
 
 CENT = Decimal("0.01")
 _FOUR_PLACES, _SIX_PLACES, _TEN_PLACES = Decimal("0.0001"), Decimal("0.000001"), Decimal("0.0000000001")
@@ -88,6 +89,13 @@ def round_to_cents(amount: Decimal) -> Decimal:
 def from_cents(cents: int) -> Decimal:
     """Return cents as an amount with two digits."""
     return Decimal(cents).scaleb(-2)
+
+
+def copy_value(value: T) -> T:
+    """Return a copy of a row or a part of it: its objects and lists are new, its other values cannot change."""
+    if isinstance(value, dict):
+        return {name: copy_value(inner) for name, inner in value.items()}  # type: ignore[return-value]
+    return [copy_value(inner) for inner in value] if isinstance(value, list) else value  # type: ignore[return-value]
 
 
 def normalise(value: Any, key: str = "") -> Any:

@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.guids import stable_guid
-from bizosaas_xero.sandbox.core.store import Table
+from bizosaas_xero.sandbox.core.table import Table
 from bizosaas_xero.sandbox.http import errors, idempotency
 from bizosaas_xero.sandbox.http.pdf import PRINTED, render_pdf
 from bizosaas_xero.sandbox.ledger.company import Company

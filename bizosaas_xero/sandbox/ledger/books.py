@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Protocol
 
-from bizosaas_xero.sandbox.core.store import Table
+from bizosaas_xero.sandbox.core.table import Table
 from bizosaas_xero.sandbox.core.xero_json import Row
 
 

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.indexes import FieldIndex
-from bizosaas_xero.sandbox.core.store import Store, Table
+from bizosaas_xero.sandbox.core.store import Store
+from bizosaas_xero.sandbox.core.table import Table
 from bizosaas_xero.sandbox.core.xero_json import Row
 from bizosaas_xero.sandbox.ledger.ledger import Ledger
 from bizosaas_xero.sandbox.seed.documents import DAY_MS, SPAN_DAYS, SeededBooks

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bizosaas_xero.sandbox.core.guids import sql_sort_key
-from bizosaas_xero.sandbox.core.store import Table
+from bizosaas_xero.sandbox.core.table import Table
 from bizosaas_xero.sandbox.core.xero_json import Row
 from bizosaas_xero.sandbox.queries import filter_language, parameters
 from bizosaas_xero.sandbox.queries.dialect import Dialect

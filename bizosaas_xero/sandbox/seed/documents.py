@@ -7,6 +7,7 @@ same seed gives the same books, a million invoices cost no memory, and dates loo
 from array import array
 from bisect import bisect_left
 from decimal import Decimal
+from functools import partial
 from typing import Any, NamedTuple
 
 from bizosaas_xero.sandbox.core import xero_json
@@ -70,20 +71,10 @@ class SeededBooks:
         families = "invoice line contact bank bankline payment account credit creditline transfer side batch"
         self.ids = {kind: GuidSequence(seed, organisation.id, kind) for kind in families.split()}
         self.account_number = {row[0]: number for number, row in enumerate(names.ACCOUNTS)}
-        self.tracking = [
-            (
-                name,
-                stable_guid(seed, organisation.id, name),
-                [(o, stable_guid(seed, organisation.id, o)) for o in options],
-            )
-            for name, options in names.TRACKING
-        ]
-        self.theme = stable_guid(seed, organisation.id, "theme")
-        self._pool = {
-            (sales, mode): [self._line(sales, mode, n) for n in range(_POOLED_LINES)]
-            for sales in (True, False)
-            for mode in set(_MODES)
-        }
+        guid = partial(stable_guid, seed, organisation.id)
+        self.tracking = [(name, guid(name), [(o, guid(o)) for o in options]) for name, options in names.TRACKING]
+        self.theme = guid("theme")
+        self._pool = {(sales, mode): _LinePool(self, sales, mode) for sales in (True, False) for mode in set(_MODES)}
         self.paid = array("Q")  # invoice number * 4 + which payment, in rising order
         for number in range(invoices):
             self.paid.extend(number * 4 + kind for kind in self._payment_kinds(number))
@@ -220,7 +211,8 @@ class SeededBooks:
             return Decimal("1.000000")
         return Decimal(600_000 + self.random_bits(5, day // 7) % 40_000).scaleb(-6)
 
-    def _line(self, sales: bool, mode: str, number: int) -> PooledLine:
+    def make_line(self, sales: bool, mode: str, number: int) -> PooledLine:
+        """Compute a shared line."""
         bits = self.random_bits(6, number * 8 + sales)
         text, item, price = (names.SALES_LINES if sales else names.PURCHASE_LINES)[bits % 12]
         # quantities in quarters, so that amounts need rounding now and then
@@ -257,13 +249,9 @@ class SeededBooks:
         pool, ids = self._pool[sales, mode], self.ids[kind]
         return [{**pool[n].row, "LineItemID": ids.id(number * 4 + k)} for k, n in enumerate(pooled)]
 
-    def pooled_amount(self, sales: bool, mode: str, line: int) -> int:
-        """Return the amount of a shared line in cents."""
-        return self._pool[sales, mode][line].amount
-
-    def pooled_tax(self, sales: bool, mode: str, line: int) -> int:
-        """Return the tax of a shared line in cents."""
-        return self._pool[sales, mode][line].tax
+    def pooled_line(self, sales: bool, mode: str, number: int) -> PooledLine:
+        """Return a shared line."""
+        return self._pool[sales, mode][number]
 
     def item_id(self, code: str) -> str:
         """Return the id of an item."""
@@ -290,6 +278,17 @@ class SeededBooks:
             "Name": names.ACCOUNTS[number][1],
         }
         return {name: values[name] for name in fields}
+
+
+class _LinePool(dict[int, PooledLine]):
+    """Lines that documents share, by number; each is computed when the first document needs it."""
+
+    def __init__(self, books: SeededBooks, sales: bool, mode: str) -> None:
+        self._books, self._sales, self._mode = books, sales, mode
+
+    def __missing__(self, number: int) -> PooledLine:
+        line = self[number] = self._books.make_line(self._sales, self._mode, number)
+        return line
 
 
 def contact_name(number: int) -> str:

@@ -107,8 +107,8 @@ def bank_transaction_row(books: SeededBooks, number: int) -> Row:
     sales = kind.startswith("RECEIVE")
     day = books.today - SPAN_DAYS + SPAN_DAYS * number // books.bank_count - bits % 4
     pooled = tuple((bits >> 24 + 8 * k) % 192 for k in range(1 + (bits >> 20) % 2))
-    tax = sum(books.pooled_tax(sales, "Inclusive", n) for n in pooled)
-    total = sum(books.pooled_amount(sales, "Inclusive", n) for n in pooled)
+    tax = sum(books.pooled_line(sales, "Inclusive", n).tax for n in pooled)
+    total = sum(books.pooled_line(sales, "Inclusive", n).amount for n in pooled)
     guid = books.ids["bank"].id(number)
     return {
         "BankTransactionID": guid,
@@ -237,7 +237,7 @@ def credit_note_row(books: SeededBooks, number: int) -> Row:
     """Return a credit note without allocations."""
     bits = books.random_bits(14, number)
     sales, pooled = bits % 3 != 0, ((bits >> 8) % 192,)
-    amount, tax = books.pooled_amount(sales, "Exclusive", pooled[0]), books.pooled_tax(sales, "Exclusive", pooled[0])
+    _, amount, tax = books.pooled_line(sales, "Exclusive", pooled[0])
     day, stamp = books.today - 20 - bits % 300, books.timestamp(14, number)
     status = "DRAFT" if (bits >> 20) % 4 == 0 else "AUTHORISED"
     return {

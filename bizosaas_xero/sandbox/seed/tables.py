@@ -5,7 +5,7 @@ from collections.abc import Callable
 from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.countries import OUT, tax_rates
 from bizosaas_xero.sandbox.core.guids import GuidSequence, GuidSubset, stable_guid
-from bizosaas_xero.sandbox.core.store import SeededRows, Table
+from bizosaas_xero.sandbox.core.table import SeededRows, Table
 from bizosaas_xero.sandbox.core.xero_json import Row, from_cents
 from bizosaas_xero.sandbox.seed import bank_rows, names
 from bizosaas_xero.sandbox.seed import rows as seed_rows

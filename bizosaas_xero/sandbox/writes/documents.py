@@ -4,7 +4,6 @@ They are drafted, submitted and approved; a draft is deleted, an approved docume
 paid or credited. A client never sets `PAID`: it follows from payments and credits.
 """
 
-import copy
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -78,7 +77,7 @@ def _save_document(
     work: UnitOfWork, kind: DocumentKind, element: Mapping[str, Any], *, create: bool, key: str | None
 ) -> str:
     old = _find_existing(work, kind, element, create=create, key=key)
-    row_before = copy.deepcopy(old)
+    row_before = xero_json.copy_value(old)
     status_before = str(old["Status"]) if old else ""
     row = old or _new_row(work, kind, element)
     status = str(element.get("Status") or status_before or "DRAFT").upper()

@@ -4,12 +4,11 @@ Reads see earlier writes of the same request. A refused element is rolled back a
 changes nothing.
 """
 
-import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from bizosaas_xero.sandbox.core.xero_json import Row
+from bizosaas_xero.sandbox.core.xero_json import Row, copy_value
 from bizosaas_xero.sandbox.ledger.company import Company
 from bizosaas_xero.sandbox.switches import Switches
 
@@ -72,7 +71,7 @@ class UnitOfWork:
         """Return a copy of a row with the changes of this request."""
         key = entity, str(guid or "").lower() if entity not in _KEYED_BY_CODE else str(guid or "")
         if key in self._rows:
-            return copy.deepcopy(self._rows[key])
+            return copy_value(self._rows[key])
         table = self.books.table(entity)
         slot = table.find(guid) if guid else None
         return None if slot is None else table.row(slot)
@@ -82,7 +81,7 @@ class UnitOfWork:
         key = entity, str(row[self.books.table(entity).id_field])
         if not blind or key not in self._rows:
             (self._blind.add if blind else self._blind.discard)(key)
-        self._rows[key] = copy.deepcopy(row)
+        self._rows[key] = copy_value(row)
         return row
 
     def delete(self, entity: str, guid: str) -> None:
@@ -97,7 +96,7 @@ class UnitOfWork:
         rows = [self.books.peek(entity, guid) for guid in self.books.find_ids(entity, name, text)]
         rows = [row for row in rows if row[id_field] not in changed_ids]
         changed_rows = [row for key, row in self._rows.items() if key[0] == entity and row is not None]
-        return copy.deepcopy([*rows, *(r for r in changed_rows if str(r.get(name, "")).strip().lower() == text)])
+        return copy_value([*rows, *(r for r in changed_rows if str(r.get(name, "")).strip().lower() == text)])
 
     def iter_rows(self, entity: str) -> Iterator[Row]:
         """Iterate over all rows of a short list with the changes of this request; for reading only."""
@@ -105,7 +104,7 @@ class UnitOfWork:
         for slot in table.by_id:
             if (entity, table.id(slot)) not in self._rows:
                 yield table.peek(slot)
-        yield from (copy.deepcopy(r) for key, r in self._rows.items() if key[0] == entity and r is not None)
+        yield from (copy_value(r) for key, r in self._rows.items() if key[0] == entity and r is not None)
 
     def add_note(self, entity: str, guid: str, changes: str, details: str) -> None:
         """Add a line to the history of a document."""

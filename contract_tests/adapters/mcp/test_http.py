@@ -173,7 +173,7 @@ def test_stdout_carries_the_protocol_alone(agent):
 
 def test_what_is_wrong_before_serving_is_said_on_stderr(stranger):
     done = subprocess.run(  # noqa: S603 (our own command)
-        [*stranger.command, "mcp", "--organisation", "Nobody"],
+        [*stranger.choose_command(), "mcp", "--organisation", "Nobody"],
         env=stranger.environ,
         capture_output=True,
         text=True,
