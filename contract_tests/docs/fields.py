@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import tomllib
 from pathlib import Path
 from typing import Any
 
-from bizosaas_xero.connector.describe import build_info
+from bizosaas_xero.connector import describe
 
 Meanings = dict[str, dict[str, str]]
+build_info = functools.cache(describe.build_info)
+"""What the connector publishes, made of its code once."""
 
 
 def meanings() -> Meanings:

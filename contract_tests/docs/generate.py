@@ -18,11 +18,12 @@ from typing import Any, get_args
 
 from bizosaas_xero.connector.actions.registry import ACTIONS, ActionClass
 from bizosaas_xero.connector.auth import scopes
-from bizosaas_xero.connector.describe import build_info, build_needs
+from bizosaas_xero.connector.describe import build_needs
 from bizosaas_xero.connector.settings import Settings
 from bizosaas_xero.sandbox.register import register
 from bizosaas_xero.spec import ERRORS, models
 from contract_tests.docs import fields, parameters, reasons
+from contract_tests.docs.fields import build_info
 from contract_tests.docs.markdown import code, codes, kind, table
 from contract_tests.docs.meanings import MEANINGS
 from contract_tests.helpers.paths import ROOT

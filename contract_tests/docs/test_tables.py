@@ -10,13 +10,13 @@ import pytest
 
 from bizosaas_xero.connector.actions.registry import ACTIONS
 from bizosaas_xero.connector.auth import scopes
-from bizosaas_xero.connector.describe import build_info
 from bizosaas_xero.connector.http import client
 from bizosaas_xero.connector.settings import Settings
 from bizosaas_xero.connector.sync import run
 from bizosaas_xero.spec import ERRORS, models
 from bizosaas_xero.toolkit import pending
 from contract_tests.docs import fields, generate, parameters
+from contract_tests.docs.fields import build_info
 from contract_tests.docs.meanings import MEANINGS
 from contract_tests.docs.pages import DOCS, PACKAGE, ROOT, first_cells, read, rows, section
 

@@ -269,8 +269,7 @@ class Books:
     def _rows(
         self, path: str, collection: str, shape: str, params: Mapping[str, str], *, tolerant: bool = False
     ) -> list[Row]:
-        rows = self._raw_rows(path, collection, params)
-        return list(self._check_rows(rows, shape, tolerant=tolerant))
+        return list(self._check_rows(self._raw_rows(path, collection, params), shape, tolerant=tolerant))
 
     def _raw_rows(self, path: str, collection: str, params: Mapping[str, str]) -> list[Row]:
         rows = self.client.get(path, params).body.get(collection)

@@ -9,10 +9,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from bizosaas_xero.sandbox.bank_statements import generate
-from bizosaas_xero.sandbox.bank_statements.generate import Statement
+from bizosaas_xero.sandbox.bank_statements.builder import Statement
 from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.state import SandboxState
-from bizosaas_xero.sandbox.webhooks.subscriptions import DEFAULT_CATEGORIES, Subscription
+from bizosaas_xero.sandbox.webhooks.events import DEFAULT_CATEGORIES
+from bizosaas_xero.sandbox.webhooks.subscriptions import Subscription
 
 Handler = Callable[[Request], Awaitable[Response]]
 BodyReader = Callable[[Request], Awaitable[dict[str, Any]]]

@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.clock import Clock, format_utc
 from bizosaas_xero.sandbox.core.store import Store
 from bizosaas_xero.sandbox.core.xero_json import Row
@@ -24,6 +23,7 @@ from bizosaas_xero.sandbox.oauth.tokens import TokenStore
 from bizosaas_xero.sandbox.switches import Switches
 from bizosaas_xero.sandbox.webhooks import delivery as webhooks_delivery
 from bizosaas_xero.sandbox.webhooks.delivery import DeliveryAnswer, Sender
+from bizosaas_xero.sandbox.webhooks.events import CATEGORIES, DEFAULT_CATEGORIES, event_time, is_payment, make_event
 
 RETRY_SECONDS = 15 * 60
 GIVE_UP_SECONDS = 24 * 3600
@@ -31,25 +31,6 @@ KEEP_SECONDS = 31 * 86_400
 MAX_EVENTS_PER_DELIVERY = 100  # not known of Xero
 _MAX_HISTORY = 200
 _POLL_SECONDS = 0.2  # the sandbox's clock can be moved by hand, so the thread polls often
-
-# entity: its event category, and the fields of the row that events add under `data`
-CATEGORIES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "Contacts": ("CONTACT", ()),
-    "Invoices": ("INVOICE", ()),
-    "CreditNotes": ("CREDITNOTE", ("Type", "Status")),
-    "Prepayments": ("PREPAYMENT", ("Type", "Status", "UpdatedDateUTCString")),
-    "Overpayments": ("OVERPAYMENT", ("Type", "Status", "UpdatedDateUTCString")),
-    "Payments": ("PAYMENT", ()),
-}
-DEFAULT_CATEGORIES = ("CONTACT", "INVOICE")  # the newer categories must be configured
-# the fields of an invoice that a payment changes
-_PAYMENT_FIELDS = {"AmountDue", "AmountPaid", "FullyPaidOnDate", "Payments", "Status", "UpdatedDateUTC",
-         "UpdatedDateUTCString"}  # fmt: skip
-
-
-def _event_time(ms: int, layout: str) -> str:
-    digits = f"{ms % 1000 // 10:02d}" if layout == "two_digits" else f"{ms % 1000:03d}"
-    return f"{xero_json.iso_second(ms)[:-1]}.{digits}{'Z' if layout == 'zulu' else ''}"
 
 
 @dataclass
@@ -210,29 +191,16 @@ class Webhooks:
             self.deliver_due()
 
     def _watcher(self, tenant: str, entity: str, id_field: str) -> Callable[[Row | None, Row], None]:
-        category, extra = CATEGORIES[entity]
+        category, _ = CATEGORIES[entity]
 
         def watch(before: Row | None, after: Row) -> None:
             if not self.subscriptions:
                 return
             switches = self._switches
-            if entity == "Invoices" and before is not None and not switches.webhook_invoice_on_payment:
-                changed = {n for n in before.keys() | after.keys() if before.get(n) != after.get(n)}
-                if "AmountPaid" in changed and changed <= _PAYMENT_FIELDS:
-                    return
-            guid = str(after[id_field])
-            event: Row = {
-                "resourceUrl": f"{self.base_url}/api.xro/2.0/{entity}/{guid}",
-                "resourceId": guid,
-                "tenantId": tenant,
-                "tenantType": "ORGANISATION",
-                "eventCategory": category,
-                "eventType": "CREATE" if before is None else "UPDATE",
-                "eventDateUtc": _event_time(self._clock.server_ms(), switches.webhook_times),
-            }
-            data = {name: after[name] for name in extra if name in after}
-            if data:
-                event["data"] = data
+            if entity == "Invoices" and not switches.webhook_invoice_on_payment and is_payment(before, after):
+                return
+            time = event_time(self._clock.server_ms(), switches.webhook_times)
+            event = make_event(self.base_url, tenant, entity, str(after[id_field]), after, time, new=before is None)
             self._queue_event(category, tenant, event)
 
         return watch
@@ -272,12 +240,8 @@ class Webhooks:
             answer = self._post(subscription, body, last)
             if answer.ok:
                 accepted += 1
-                subscription.sending, subscription.failing_since, subscription.status, subscription.problem = (
-                    None,
-                    None,
-                    "ok",
-                    "",
-                )
+                subscription.sending = subscription.failing_since = None
+                subscription.status, subscription.problem = "ok", ""
                 with self._lock:
                     while subscription.waiting and subscription.waiting[0][0] <= last:
                         subscription.waiting.popleft()

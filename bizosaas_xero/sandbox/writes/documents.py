@@ -37,13 +37,7 @@ class DocumentKind:
 DOCUMENT_KINDS = {
     "Invoices": DocumentKind("Invoices", "InvoiceID", "InvoiceNumber", "Invoice", "ACCREC", "ACCPAY", "INV-"),
     "CreditNotes": DocumentKind(
-        "CreditNotes",
-        "CreditNoteID",
-        "CreditNoteNumber",
-        "Credit note",
-        "ACCRECCREDIT",
-        "ACCPAYCREDIT",
-        "CN-",
+        "CreditNotes", "CreditNoteID", "CreditNoteNumber", "Credit note", "ACCRECCREDIT", "ACCPAYCREDIT", "CN-"
     ),
 }
 # the statuses a client may set from each status

@@ -223,17 +223,7 @@ class CreditNoteDraft:
         def find_made(books: Books, names: Mapping[str, str]) -> Row | None:
             return credit_notes.find_by_mark(books, self.contact_id, names["write"])
 
-        return Step(
-            "credit_note",
-            "PUT",
-            "CreditNotes",
-            {"CreditNotes": [body]},
-            collection="CreditNotes",
-            id_field="CreditNoteID",
-            shape="CreditNote",
-            query={"unitdp": "4"},
-            find=find_made,
-        )
+        return Step.create("credit_note", "CreditNote", body, find_made, unitdp="4")
 
     @property
     def applied(self) -> Decimal:

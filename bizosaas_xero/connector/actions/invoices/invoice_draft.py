@@ -127,17 +127,7 @@ class InvoiceDraft:
             DueDate=str(self.due) if self.due else None,
             Reference=self.reference,
         )
-        return Step(
-            "invoice",
-            "PUT",
-            "Invoices",
-            {"Invoices": [body]},
-            collection="Invoices",
-            id_field="InvoiceID",
-            shape="Invoice",
-            query={"unitdp": "4"},
-            find=self._find_made,
-        )
+        return Step.create("invoice", "Invoice", body, self._find_made, unitdp="4")
 
     def _find_made(self, books: Books, names: Mapping[str, str]) -> Row | None:
         return find_by_mark(books, names.get("contact") or self.contact.id, names["write"])

@@ -163,15 +163,11 @@ class FeeAndOverpayment:
         }
         if self.rate and (self.account.get("CurrencyCode") or self.books.base_currency) != self.books.base_currency:
             body["CurrencyRate"] = self.rate
-        return Step(
+        return Step.create(
             name,
-            "PUT",
-            "BankTransactions",
-            {"BankTransactions": [body]},
-            collection="BankTransactions",
-            id_field="BankTransactionID",
-            shape="BankTransaction",
-            find=lambda books, names: find_transaction_by_mark(books, kind, self.on, names["write"]),
+            "BankTransaction",
+            body,
+            lambda books, names: find_transaction_by_mark(books, kind, self.on, names["write"]),
         )
 
     def effect(self) -> Iterator[dict[str, Any]]:

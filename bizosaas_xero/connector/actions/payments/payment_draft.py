@@ -210,16 +210,7 @@ class PaymentDraft:
         }
         if self.params.currency_rate:
             body["CurrencyRate"] = self.params.currency_rate
-        return Step(
-            "payment",
-            "PUT",
-            "Payments",
-            {"Payments": [body]},
-            collection="Payments",
-            id_field="PaymentID",
-            shape="Payment",
-            find=self._find_made,
-        )
+        return Step.create("payment", "Payment", body, self._find_made)
 
     def _find_made(self, books: Books, names: Mapping[str, str]) -> Row | None:
         return find_payment_by_mark(books, self.invoice["InvoiceID"], names["write"])

@@ -237,16 +237,7 @@ def creation_step(fields: Mapping[str, Any]) -> Step:
     def find_made(books: Books, names: Mapping[str, str]) -> Row | None:
         return find_by_mark(books, names["write"])
 
-    return Step(
-        "contact",
-        "PUT",
-        "Contacts",
-        {"Contacts": [{**fields, "ContactNumber": MARK}]},
-        collection="Contacts",
-        id_field="ContactID",
-        shape="Contact",
-        find=find_made,
-    )
+    return Step.create("contact", "Contact", {**fields, "ContactNumber": MARK}, find_made)
 
 
 def find_by_mark(books: Books, mark: str) -> Row | None:

@@ -98,6 +98,9 @@ class Write:
         return "".join(character for character in note if not is_control(character))
 
 
+Find = Callable[[Books, Mapping[str, str]], Row | None]
+
+
 @dataclass(frozen=True)
 class Step:
     """One request of a write.
@@ -123,8 +126,14 @@ class Step:
     id_field: str = ""
     shape: str = ""
     query: Mapping[str, str] = field(default_factory=dict)
-    find: Callable[[Books, Mapping[str, str]], Row | None] | None = None
+    find: Find | None = None
     at_most_once: bool = False
+
+    @classmethod
+    def create(cls, name: str, shape: str, element: Mapping[str, Any], find: Find, **query: str) -> Step:
+        """Return the step that adds one element to Xero's list of this shape."""
+        path, body = f"{shape}s", {f"{shape}s": [element]}
+        return cls(name, "PUT", path, body, path, f"{shape}ID", shape, query, find)
 
     def request(self) -> dict[str, Any]:
         """Return the request for a plan: JSON values, amounts with their exact digits."""

@@ -109,9 +109,9 @@ def test_any_text_is_read_without_a_crash(text):
 
 @pytest.mark.parametrize("part", ["a", "a-", "1,", "1.", "(", "9", "a@", "May ", "[a:", "1 ", "-", "NZ$", "#1"])
 def test_a_hostile_text_is_read_quickly(part):
-    begun = time.perf_counter()
+    begun = time.process_time()  # a busy machine is no failure
     find_figures((part * 20_000)[:20_000])
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2
 
 
 @pytest.mark.parametrize(
