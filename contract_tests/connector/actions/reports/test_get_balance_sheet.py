@@ -147,21 +147,25 @@ def total(label, value):
     [NOBODY, "abababab-abab-abab-abab-abababababab", "12345678-1234-1234-1234-123456789012", None],
     ids=["zeros", "recorded", "any id", "no id"],
 )
-@pytest.mark.parametrize("equity", [(), (row("Capital", "-7961.99", "E1"),)], ids=["alone", "with capital"])
-def test_the_row_of_the_equity_section_that_is_in_no_chart_is_current_year_earnings(mark, equity):
-    capital = Decimal("-7961.99") if equity else Decimal(0)
-    earnings = row("Current Year Earnings", f"{40 - capital:.2f}", mark)
+@pytest.mark.parametrize(
+    ("equity", "profit"),
+    [((), "9,901.07"), ((row("Capital", "(7,961.99)", "E1"),), "17,863.06")],
+    ids=["alone", "with capital"],
+)
+def test_the_row_of_the_equity_section_that_is_in_no_chart_is_current_year_earnings(mark, equity, profit):
+    earnings = row("Current Year Earnings", profit, mark)
     result = read(
         parts(
-            (row("Bank", "100.00", "A1"), total("Total Bank", "100.00")),
+            (row("Bank", "9,961.07", "A1"), total("Total Bank", "9,961.07")),
             (row("Loan", "60.00", "L1"), total("Total Liabilities", "60.00")),
-            (row("Net Assets", "40.00"),),
-            (earnings, *equity, total("Total Equity", "40.00")),
+            (row("Net Assets", "9,901.07"),),
+            (earnings, *equity, total("Total Equity", "9,901.07")),
         )
     )
     [sheet] = result.sheets
     assert result.ties, result.not_tied_because
-    assert (sheet.current_year_earnings, sheet.equity.total) == (40 - capital, 40)
+    assert sheet.current_year_earnings == Decimal(profit.replace(",", ""))
+    assert sheet.equity.total == Decimal("9901.07")
 
 
 def test_a_uk_statutory_sheet_without_total_assets_ties():
