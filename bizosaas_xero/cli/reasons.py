@@ -103,6 +103,12 @@ CALLBACK_PORT_TAKEN = Reason(
     "Choose another with --port (and register its redirect address with your app), or use --no-browser and paste the "
     "address.",
 )
+MCP_NO_ISSUER = Reason(
+    "mcp_no_issuer",
+    Misconfigured,
+    "With --public-url people sign in, and no issuer is configured.",
+    "Set BIZOSAAS_OIDC_ISSUER (docs/web.md); or leave --public-url away, and use a token.",
+)
 MCP_TOKEN = Reason(
     "mcp_token",
     Misconfigured,

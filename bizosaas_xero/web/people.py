@@ -42,8 +42,12 @@ class OpenIdSettings:
     roles: Mapping[str, Role] | None = None
 
     @classmethod
-    def from_environ(cls, environ: Mapping[str, str]) -> OpenIdSettings | None:
+    def from_environ(cls, environ: Mapping[str, str], *, needs_client: bool = True) -> OpenIdSettings | None:
         """Return what the environment says; ``None``: no issuer is configured.
+
+        Args:
+            environ: The environment.
+            needs_client: Whether people are led to the issuer from here.
 
         Raises:
             Misconfigured: naming the wrong variable.
@@ -53,7 +57,7 @@ class OpenIdSettings:
             return None
         if not is_safe_origin(given["ISSUER"]):
             raise reasons.BAD_ADDRESS.field(f"{PREFIX}ISSUER", "must be an https:// address")
-        if not given["CLIENT_ID"]:
+        if needs_client and not given["CLIENT_ID"]:
             raise reasons.BAD_ADDRESS.field(f"{PREFIX}CLIENT_ID", "is missing")
         secret = given["CLIENT_SECRET"]
         return cls(

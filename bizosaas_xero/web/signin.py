@@ -53,13 +53,18 @@ class Issuer:
     def __init__(
         self, settings: OpenIdSettings, *, now: Callable[[], datetime], client: httpx.Client | None = None
     ) -> None:
-        self.settings = settings
+        self._settings = settings
         self._now = now
         self._given_client = client
         self._service = Service("the sign-in service", f"bizosaas-xero/{__version__}")
         self._lock = threading.Lock()
         self._description: tuple[datetime, dict[str, Any]] | None = None
         self._keys: tuple[datetime, KeySet] | None = None
+
+    @property
+    def settings(self) -> OpenIdSettings:
+        """Which it is, and what its claims mean here."""
+        return self._settings
 
     def authorization_url(self, redirect_uri: str, state: str, nonce: str, verifier: str, **more: str) -> str:
         """Return the address at which a person signs in; ``more`` are further parameters, such as ``prompt``."""

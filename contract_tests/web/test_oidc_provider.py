@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import socket
-import subprocess
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -19,64 +14,16 @@ from bizosaas_xero.web.people import OpenIdSettings
 from bizosaas_xero.web.settings import WebSettings
 from bizosaas_xero.web.signin import Issuer
 from contract_tests.helpers.browser import Browser
-from contract_tests.helpers.paths import ROOT
+from contract_tests.helpers.oidc_provider import ORIGIN, PersonAtProvider, needs_npm, run_provider
 from contract_tests.web.test_open_id import seen_by_pages
 
-ORIGIN = "http://localhost:8380"
-RESOURCE = "https://books.example/mcp"
-SOURCE = ROOT / "contract_tests" / "web" / "oidc_provider"
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        os.environ.get("REQUIRE_SERVICES") != "1" and not shutil.which("npm"), reason="npm is not installed"
-    ),
-]
+pytestmark = [pytest.mark.slow, needs_npm]
 
 
 @pytest.fixture(scope="module")
 def provider_url(tmp_path_factory):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    folder = tmp_path_factory.mktemp("provider")
-    shutil.copytree(SOURCE, folder, dirs_exist_ok=True)
-    npm, node = shutil.which("npm") or "npm", shutil.which("node") or "node"
-    subprocess.run([npm, "install", "--no-audit", "--no-fund"], cwd=folder, check=True, capture_output=True)  # noqa: S603
-    environ = os.environ | {"ORIGIN": ORIGIN, "RESOURCE": RESOURCE, "PORT": str(port)}
-    with subprocess.Popen(  # noqa: S603
-        [node, "server.mjs"], cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        try:
-            assert process.stdout.readline() == "ready\n"
-            yield f"http://localhost:{port}"
-        finally:
-            process.terminate()
-
-
-class PersonAtProvider:
-    """Fills in the provider's own pages, and keeps its cookies."""
-
-    def __init__(self) -> None:
-        self.client = httpx.Client(follow_redirects=False)
-        self.asked = 0
-
-    def authorize(self, url: str, name: str) -> str:
-        """Sign in and consent as far as the provider asks; return the address that leads back."""
-        answer = self.client.get(url)
-        while True:
-            target = answer.headers.get("location", "")
-            if target.startswith(ORIGIN):
-                return target.removeprefix(ORIGIN)
-            if target:
-                answer = self.client.get(answer.url.join(target))
-                continue
-            form = dict(re.findall(r'name="(\w+)" value="([^"]*)"', answer.text))
-            action = re.search(r'action="([^"]+)"', answer.text)
-            assert action, (answer.status_code, answer.text[:2000])
-            if form["prompt"] == "login":
-                self.asked += 1
-                form |= {"login": name, "password": "any"}
-            answer = self.client.post(answer.url.join(action[1]), data=form)
+    with run_provider(tmp_path_factory.mktemp("provider")) as url:
+        yield url
 
 
 @pytest.fixture

@@ -22,6 +22,15 @@ WRITES_NOT_ALLOWED = Reason(
     "{name} writes, and this server only reads.",
     "Nothing was written. To allow writes, start the server with: bizosaas-xero mcp --allow-writes",
 )
+ROLE_READS_ONLY = Reason(
+    "role_reads_only",
+    Misconfigured,
+    "{name} writes, and {person} may only read.",
+    "Nothing was written. Who runs the sign-in service gives the person the role approver or owner.",
+)
+PERSON_UNKNOWN = Reason(
+    "person_unknown", Misconfigured, "This call names no signed-in person.", "Sign in, and connect the client again."
+)
 NOT_CONNECTED = Reason(
     "not_connected",
     ReconnectRequired,

@@ -35,6 +35,16 @@ def mcp(  # noqa: PLR0913 (options)
         Path | None,
         typer.Option(help="With --http: the file with the token; default: BIZOSAAS_MCP_TOKEN."),
     ] = None,
+    public_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="With --http: its address for clients; people sign in with your issuer."),
+    ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ADDRESS", help="With --public-url: the proxy that encrypts, by its IP address or network."
+        ),
+    ] = None,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="With --http: a host name, with port, that clients use."),
@@ -52,7 +62,8 @@ def mcp(  # noqa: PLR0913 (options)
     as_json: AsJson = False,
 ) -> int:
     """Serve actions and synced tables to AI agents over the Model Context Protocol."""
-    from bizosaas_xero.cli.mcp_server import HttpOptions, Limits, ServerOptions, serve
+    from bizosaas_xero.cli.mcp_http import HttpOptions
+    from bizosaas_xero.cli.mcp_server import Limits, ServerOptions, serve
 
     options = ServerOptions(
         allow_writes=allow_writes,
@@ -61,5 +72,6 @@ def mcp(  # noqa: PLR0913 (options)
         elicitation=not no_elicitation,
         limits=Limits(same_calls, writes_per_hour, plans_waiting),
     )
-    http_options = HttpOptions(host, port, token_file, tuple(allow_host or ()), tuple(allow_origin or ()))
+    allowed = (tuple(allow_host or ()), tuple(allow_origin or ()))
+    http_options = HttpOptions(host, port, token_file, *allowed, public_url, tuple(trusted_proxy or ()))
     return serve(Output(as_json=as_json), options, http_options if http else None)

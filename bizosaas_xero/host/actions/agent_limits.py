@@ -15,7 +15,9 @@ import sqlalchemy as sa
 
 from bizosaas_xero.host import reasons
 from bizosaas_xero.host.actions.audit import Audit
+from bizosaas_xero.host.actions.names import is_same_name
 from bizosaas_xero.host.actions.plans import Plans
+from bizosaas_xero.host.actions.requesters import find_person_behind
 from bizosaas_xero.host.storage.database import Database
 from bizosaas_xero.host.storage.models import StoredConnection
 
@@ -81,23 +83,31 @@ class AgentLimits:
             wait = (made[0] + MINUTE - now).total_seconds()
         raise reasons.SAME_CALL_REPEATED(retry_after=wait, number=self._same_calls)
 
-    def check_plan(self, connection: StoredConnection) -> None:
+    def check_plan(self, connection: StoredConnection, person: str | None = None) -> None:
         """Let another plan be made.
+
+        Args:
+            connection: In whose books.
+            person: Count only what agents asked for this signed-in person.
 
         Raises:
             RateLimited: ``too_many_plans``.
         """
-        waiting = len(self._plans.list_open(connection.id))
+        plans = self._plans.list_open(connection.id)
+        waiting = sum(any(_is_for(each, person) for each in plan.requesters) for plan in plans)
         if waiting >= self._waiting:
             raise reasons.TOO_MANY_PLANS(number=waiting, organisation=connection.organisation)
 
-    def check_write(self, kept: StoredConnection, transaction: sa.Connection | None = None) -> None:
+    def check_write(
+        self, kept: StoredConnection, transaction: sa.Connection | None = None, *, person: str | None = None
+    ) -> None:
         """Let something be written.
 
         Args:
             kept: In whose books.
             transaction: The one in which the write is claimed. Counted there, no other process can claim
                 one in between; counted before, a looping agent does not even plan.
+            person: Count only what agents wrote for this signed-in person.
 
         Raises:
             RateLimited: ``too_many_writes``.
@@ -108,9 +118,16 @@ class AgentLimits:
                 begun = self._audit.commits_since(connection, kept.organisation_id, now - HOUR)
         else:
             begun = self._audit.commits_since(transaction, kept.organisation_id, now - HOUR)
-        written = [entry for entry in begun if (entry.who or "").startswith(self._prefix)]
+        written = [
+            entry for entry in begun if (entry.who or "").startswith(self._prefix) and _is_for(entry.who or "", person)
+        ]
         if len(written) >= self._writes:
             wait = datetime.fromisoformat(written[-self._writes].at) + HOUR - now if self._writes else HOUR
             raise reasons.TOO_MANY_WRITES(
                 retry_after=max(0.0, wait.total_seconds()), number=len(written), organisation=kept.organisation
             )
+
+
+def _is_for(requester: str, person: str | None) -> bool:
+    """Return whether an agent asked for a person; without one, every requester counts."""
+    return person is None or is_same_name(find_person_behind(requester) or "", person)

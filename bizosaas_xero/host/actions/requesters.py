@@ -52,6 +52,12 @@ class Requester:
         return self.name.startswith(AGENT_PREFIX)
 
 
+def find_person_behind(name: str) -> str | None:
+    """Return the person for whom an agent of this name asks; ``None``: it names none."""
+    agent = _AGENT.fullmatch(name.removeprefix(AGENT_PREFIX)) if name.startswith(AGENT_PREFIX) else None
+    return agent["person"] if agent else None
+
+
 def requester_keys(name: str) -> list[str]:
     """Return the keys by which a requester can be revoked: their own, and the person's for whom an agent asks.
 

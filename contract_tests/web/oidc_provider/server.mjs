@@ -1,7 +1,7 @@
-// An OpenID provider of other people, for the tests: its own sign-in pages, two people, and access tokens for one resource.
+// An OpenID provider of other people, for the tests: its own sign-in pages, two people, and access tokens for the resource that is asked for.
 import Provider from "oidc-provider";
 
-const {ORIGIN, RESOURCE, PORT} = process.env;
+const {ORIGIN, PORT} = process.env;
 const people = {
   ann: {sub: "ann", email: "ann@shop.example", email_verified: true, roles: ["owner"]},
   vera: {sub: "vera", email: "vera@shop.example", email_verified: true, roles: ["viewer"]},
@@ -25,11 +25,12 @@ const provider = new Provider(`http://localhost:${PORT}`, {
   extraTokenClaims: (_context, token) => (token.accountId ? people[token.accountId] : undefined),
   features: {
     devInteractions: {enabled: true},
+    registration: {enabled: true},
     resourceIndicators: {
       enabled: true,
       defaultResource: () => undefined,
       useGrantedResource: () => true,
-      getResourceServerInfo: () => ({scope: "books", audience: RESOURCE, accessTokenFormat: "jwt"}),
+      getResourceServerInfo: (_context, resource) => ({scope: "", audience: resource, accessTokenFormat: "jwt"}),
     },
   },
 });
