@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import json
 import subprocess
 import sys
 from collections import defaultdict
 
+import grimp
 import pytest
 
 from contract_tests.helpers.paths import ROOT
@@ -27,6 +29,13 @@ def test_the_import_rules_hold():
     # In a process of its own: import-linter switches off every logger that exists when it starts.
     done = subprocess.run(["lint-imports"], capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)  # noqa: S607 (from the environment)
     assert done.returncode == 0, done.stdout
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    graph = grimp.build_graph("bizosaas_xero", cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    assert any(imports.values())
+    graphlib.TopologicalSorter(imports).prepare()  # raises CycleError, which names the circle
 
 
 def test_the_contract_brings_in_neither_http_nor_oauth():

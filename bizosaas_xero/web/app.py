@@ -149,7 +149,7 @@ def create_app(
     handlers = {ConnectorError: contract_error, Refused: refused, HTTPException: http_error, 500: failed}
     starlette = Starlette(routes=routes, exception_handlers=handlers)
     starlette.router.redirect_slashes = False
-    guard = Guard(starlette, settings, sessions, renderer, with_issuer or link, identify)
+    guard = Guard(starlette, settings, sessions, renderer.refusal, with_issuer or link, identify)
     return WebApp(guard, link, jobs)
 
 

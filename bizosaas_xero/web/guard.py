@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.concurrency import run_in_threadpool
@@ -15,9 +15,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bizosaas_xero.web.sessions import Session, Sessions, copy_of
 from bizosaas_xero.web.settings import Identity, WebSettings, is_loopback
-
-if TYPE_CHECKING:
-    from bizosaas_xero.web.render import Renderer
 
 MAX_BODY_BYTES = 65_536
 MAX_FIELDS = 200
@@ -99,7 +96,7 @@ class Guard:
         app: The pages.
         settings: Where they are.
         sessions: Reads and writes the cookie.
-        renderer: Shows a refusal.
+        refusal: Makes the page of a refusal.
         sign_in: How people sign in here.
         identify: A platform's own sign-in; by default the session says who is signed in.
     """
@@ -109,14 +106,14 @@ class Guard:
         app: ASGIApp,
         settings: WebSettings,
         sessions: Sessions,
-        renderer: Renderer,
+        refusal: Callable[[Request, Refused], Response],
         sign_in: SignIn,
         identify: Identify | None,
     ) -> None:
         self._app = app
         self._settings = settings
         self._sessions = sessions
-        self._renderer = renderer
+        self._refusal = refusal
         self._sign_in = sign_in
         self._identify = identify
 
@@ -135,7 +132,7 @@ class Guard:
         try:
             answer = await self._admit(request, visit)
         except Refused as refused:
-            answer = self._renderer.refusal(request, refused)
+            answer = self._refusal(request, refused)
         await (answer or self._app)(scope, receive, guarded)
 
     async def _admit(self, request: Request, visit: Visit) -> Response | None:

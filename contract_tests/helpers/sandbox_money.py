@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from bizosaas_xero.sandbox.ledger.ledger import ACCRUAL, CASH
+from bizosaas_xero.sandbox.ledger.posting import ACCRUAL, CASH
 
 SCOPES = (
     "offline_access accounting.settings accounting.contacts accounting.invoices accounting.payments "

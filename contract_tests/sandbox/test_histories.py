@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bizosaas_xero.sandbox import Sandbox
 from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.guids import stable_guid
-from bizosaas_xero.sandbox.ledger.ledger import ACCRUAL, CASH
+from bizosaas_xero.sandbox.ledger.posting import ACCRUAL, CASH
 from bizosaas_xero.sandbox.queries.endpoints import ENDPOINTS
 from bizosaas_xero.sandbox.writes.dispatch import WriteRequest, answer_write
 from bizosaas_xero.sandbox.writes.subresources import answer_subresource

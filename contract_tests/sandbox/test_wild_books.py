@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from bizosaas_xero.sandbox import Clock, Sandbox
-from bizosaas_xero.sandbox.ledger.ledger import ACCRUAL, CASH
+from bizosaas_xero.sandbox.ledger.posting import ACCRUAL, CASH
 from bizosaas_xero.sandbox.reports.endpoint import ReportsApi
 
 

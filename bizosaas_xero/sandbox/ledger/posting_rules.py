@@ -13,7 +13,7 @@ from functools import partial
 from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.xero_json import Row
 from bizosaas_xero.sandbox.ledger.books import LedgerBooks
-from bizosaas_xero.sandbox.ledger.ledger import ACCRUAL, BOTH, ZERO, Posting
+from bizosaas_xero.sandbox.ledger.posting import ACCRUAL, BOTH, ZERO, Posting
 from bizosaas_xero.sandbox.ledger.settled_document import (
     CREDITS,
     ONE,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.xero_json import Row
 from bizosaas_xero.sandbox.ledger.books import LedgerBooks
-from bizosaas_xero.sandbox.ledger.ledger import ACCRUAL, BOTH, CASH, ZERO, Posting
+from bizosaas_xero.sandbox.ledger.posting import ACCRUAL, BOTH, CASH, ZERO, Posting
 
 ONE = Decimal(1)
 # +1 where the control account is debited

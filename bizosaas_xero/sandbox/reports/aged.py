@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.xero_json import Row
-from bizosaas_xero.sandbox.ledger.ledger import ZERO
+from bizosaas_xero.sandbox.ledger.posting import ZERO
 from bizosaas_xero.sandbox.ledger.settled_document import read_document
 from bizosaas_xero.sandbox.reports.layout import cell, format_money, header, plain_row, row, section
 from bizosaas_xero.sandbox.reports.sums import LedgerSums

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.xero_json import Row
-from bizosaas_xero.sandbox.ledger.ledger import ZERO
+from bizosaas_xero.sandbox.ledger.posting import ZERO
 from bizosaas_xero.sandbox.reports.sums import FX_ACCOUNTS, sort_accounts
 
 EARNINGS_ID = "00000000-0000-0000-0000-000000000000"

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from bizosaas_xero.sandbox.core.xero_json import Row
-from bizosaas_xero.sandbox.ledger.ledger import ZERO
+from bizosaas_xero.sandbox.ledger.posting import ZERO
 from bizosaas_xero.sandbox.reports.layout import (
     BANK,
     COSTS,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from bizosaas_xero.sandbox.core.xero_json import Row
-from bizosaas_xero.sandbox.ledger.ledger import ACCRUAL, CASH, ZERO, year_start
+from bizosaas_xero.sandbox.ledger.ledger import year_start
+from bizosaas_xero.sandbox.ledger.posting import ACCRUAL, CASH, ZERO
 from bizosaas_xero.sandbox.reports import aged, layout, monthly
 from bizosaas_xero.sandbox.reports.layout import EARNINGS_ID, Column, format_long_date
 from bizosaas_xero.sandbox.reports.sums import DAY, LedgerSums, TrackingFilter, month_end, months_before

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.xero_json import Row
-from bizosaas_xero.sandbox.ledger.ledger import ZERO, year_start
+from bizosaas_xero.sandbox.ledger.ledger import year_start
+from bizosaas_xero.sandbox.ledger.posting import ZERO
 
 if TYPE_CHECKING:
     from bizosaas_xero.sandbox.ledger.company import Company

@@ -6,7 +6,7 @@ from typing import Any
 
 from bizosaas_xero.sandbox.core.countries import ANY, tax_rate
 from bizosaas_xero.sandbox.core.xero_json import Row
-from bizosaas_xero.sandbox.ledger.ledger import ACCRUAL, CASH
+from bizosaas_xero.sandbox.ledger.posting import ACCRUAL, CASH
 from bizosaas_xero.sandbox.writes import line_items, values
 from bizosaas_xero.sandbox.writes.unit_of_work import NotFoundError, RefusedError, UnitOfWork
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from bizosaas_xero.sandbox.core import xero_json
 from bizosaas_xero.sandbox.core.xero_json import Row
-from bizosaas_xero.sandbox.ledger.ledger import ZERO
+from bizosaas_xero.sandbox.ledger.posting import ZERO
 from bizosaas_xero.sandbox.writes import contacts, line_items, rules, values
 from bizosaas_xero.sandbox.writes.unit_of_work import NotFoundError, RefusedError, UnitOfWork
 

@@ -7,7 +7,8 @@ import pytest
 
 from bizosaas_xero.sandbox import Sandbox
 from bizosaas_xero.sandbox.core import xero_json
-from bizosaas_xero.sandbox.ledger.ledger import ACCRUAL, CASH, sum_by_account, year_start
+from bizosaas_xero.sandbox.ledger.ledger import sum_by_account, year_start
+from bizosaas_xero.sandbox.ledger.posting import ACCRUAL, CASH
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bizosaas_xero.sandbox.ledger.ledger import ACCRUAL, CASH, ZERO, year_start
+from bizosaas_xero.sandbox.ledger.ledger import year_start
+from bizosaas_xero.sandbox.ledger.posting import ACCRUAL, CASH, ZERO
 from bizosaas_xero.sandbox.reports.endpoint import ReportsApi
 from bizosaas_xero.sandbox.reports.sums import LedgerSums, month_end, months_before
 

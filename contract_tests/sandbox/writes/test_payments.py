@@ -2,7 +2,7 @@
 
 import pytest
 
-from bizosaas_xero.sandbox.ledger.ledger import CASH
+from bizosaas_xero.sandbox.ledger.posting import CASH
 from contract_tests.helpers.sandbox_money import SCOPES, again, balance, pay, zero
 
 pytestmark = pytest.mark.scopes(SCOPES)
