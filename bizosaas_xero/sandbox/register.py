@@ -41,7 +41,6 @@ _WITHOUT_SWITCH = (
     Behaviour("scopes", DOCUMENTED, "granular for apps made since 2 March 2026, broad ones for older apps"),
     Behaviour("one document, answers to writes", RECORDED, "the contact is whole; one payment has its whole invoice"),
     Behaviour("sides of transfers", RECORDED, "answer by id, without contact, totals, and account and tax of lines"),
-    Behaviour("manual journals", RECORDED, "have `DebitTotal`, `CreditTotal` and a `SortOrder` of each line"),
     Behaviour("warnings of writes", RECORDED, "stand under `Warnings` of a good answer", shows=WRITING),
     Behaviour("empty payroll", REPORTED, "an organisation without payroll answers 403 with an empty body", shows=EVENT),
     Behaviour("far and early dates", RECORDED, "due dates may be in the years 202, 2206 or 2500"),

@@ -165,6 +165,13 @@ class Switches:
             True: "they list them, as SPEND-TRANSFER and RECEIVE-TRANSFER without contact and totals",
         },
     )
+    journal_totals: str = _switch(
+        RECORDED,
+        {
+            "sent": "manual journals have `DebitTotal`, `CreditTotal`, their lines `SortOrder`; the places are ours",
+            "absent": "they have none of these, as in Xero's published examples",
+        },
+    )
     employees: str = _switch(REPORTED, {"404": "/Employees is a 404", "empty": "it is an empty list"})
     earnings_id: str = _switch(
         RECORDED,

@@ -20,7 +20,7 @@ from contract_tests.docs.pages import DOCS
 SCOPES = (
     "offline_access accounting.settings accounting.contacts accounting.invoices accounting.payments "
     "accounting.banktransactions accounting.reports.balancesheet.read accounting.reports.profitandloss.read "
-    "accounting.reports.aged.read"
+    "accounting.reports.aged.read accounting.manualjournals.read"
 )
 REDIRECT = "http://localhost:8742/callback"
 pytestmark = pytest.mark.xero_sandbox(invoices=60, books="wild")

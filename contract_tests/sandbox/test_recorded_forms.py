@@ -91,10 +91,14 @@ def test_the_total_of_a_batch_may_include_an_overpayment(client, sandbox_server)
     assert all(total == batches[guid]["TotalAmount"] + more[guid] for guid, total in inside.items())
 
 
-def test_manual_journals_have_totals_and_orders(client):
+def test_manual_journals_may_have_totals_and_orders(client, sandbox_server):
     journal = client.rows("ManualJournals", page=1)[0]
     assert (journal["DebitTotal"], journal["CreditTotal"]) == (250, 250)
     assert [line["SortOrder"] for line in journal["JournalLines"]] == [0, 1]
+    sandbox_server.sandbox.switches.set("journal_totals", "absent")
+    plain = client.rows("ManualJournals", page=1)[0]
+    assert set(journal) - set(plain) == {"DebitTotal", "CreditTotal"}
+    assert set(journal["JournalLines"][0]) - set(plain["JournalLines"][0]) == {"SortOrder"}
 
 
 def test_the_clock_of_one_answer_may_be_ahead(client, sandbox_server):

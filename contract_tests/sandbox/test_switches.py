@@ -106,7 +106,15 @@ FORMS = {
     "report_dialect": _REPORTS,
 }
 # only their forms are proved: these tests count calls and rows, and compare dates as the sandbox spells them
-SHOWN = {"employees", "high_volume_rows", "offset_dates", "pagination", "webhook_body", "webhook_times"}
+SHOWN = {
+    "employees",
+    "high_volume_rows",
+    "journal_totals",
+    "offset_dates",
+    "pagination",
+    "webhook_body",
+    "webhook_times",
+}
 # all at once: those, and what takes longest
 EVERY = sorted(
     {
@@ -134,6 +142,12 @@ def test_every_switch_has_tests():
 
 def hold(paths, **settings):
     """Run tests in a process of their own, with these settings in every sandbox they start."""
+    line = run_with("sandbox_switches", r"sandboxes with switches turned: (\d+)", paths, SANDBOX_SWITCHES=settings)
+    print(f"{settings}: {line}")  # noqa: T201 - the figures
+
+
+def run_with(plugin, counted, paths, **given):
+    """Run tests in a process of their own with a plugin of the helpers, which must count something."""
     run = subprocess.run(  # noqa: S603 - our own tests
         [
             sys.executable,
@@ -141,20 +155,20 @@ def hold(paths, **settings):
             "pytest",
             "-q",
             "-p",
-            "contract_tests.helpers.sandbox_switches",
+            f"contract_tests.helpers.{plugin}",
             *(f"contract_tests/{path}" for path in dict.fromkeys(paths)),
         ],
         cwd=ROOT,
-        env=os.environ | {"SANDBOX_SWITCHES": json.dumps(settings)},
+        env=os.environ | {name: json.dumps(value) for name, value in given.items()},
         capture_output=True,
         text=True,
         check=False,
     )
     assert run.returncode == 0, run.stdout[-8000:] + run.stderr
-    started = re.search(r"sandboxes with switches turned: (\d+)", run.stdout)
-    assert started, run.stdout
-    assert int(started[1]) > 0
-    print(f"{settings}: {run.stdout.splitlines()[-1]}")  # noqa: T201 - the figures
+    count = re.search(counted, run.stdout)
+    assert count, run.stdout
+    assert int(count[1]) > 0
+    return run.stdout.splitlines()[-1]
 
 
 @pytest.mark.slow
@@ -174,11 +188,13 @@ QUICK = (
     "connector/actions/contacts/test_create_contact.py",
     "connector/actions/reports/test_get_balance_sheet.py",
 )
-# these put rows into a second list at a read, and the tests of actions compare the sandbox's rows
-MIRRORS = {"advances", "transfers_in_lists"}
-FREE = {
-    name: choices for name, choices in Switches().choices().items() if name in {*ABOUT, *FORMS} and name not in MIRRORS
-}
+RECORDED = (
+    QUICK,
+    _LISTS,
+    (*_WRITES, *(path for path in ACT if "/invoices/" in path or "/payments/" in path)),
+    _REPORTS,
+)
+FREE = {name: choices for name, choices in Switches().choices().items() if name in {*ABOUT, *FORMS}}
 
 
 def pairs_of(settings):
@@ -215,6 +231,13 @@ def test_pairwise_settings_hold_each_pair():
 
 def test_reading_actions_and_reports_hold_with_every_switch_the_other_way():
     hold(QUICK, **{name: choices[-1] for name, choices in FREE.items()})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("paths", RECORDED, ids=lambda paths: paths[0].rpartition("/")[2])
+def test_reading_actions_and_reports_hold_in_recorded_forms(paths):
+    """A proxy rewrites every answer: into the forms that stand in it, and those of `XERO_RECORDINGS`, if it is set."""
+    print(run_with("recorded_answers", r"rows in recorded forms: (\d+)", paths))  # noqa: T201 - the figures
 
 
 @pytest.mark.slow

@@ -53,6 +53,7 @@ def look(xero: Caller, found: Findings, scopes: tuple[str, ...], app: App, now: 
         partial(_pages, xero, found),
         partial(_changes, xero, found, now),
         partial(_second_lists, xero, found),
+        partial(_journals, xero, found, scopes),
         partial(_reports, xero, found, now.date()),
     )
     for number, step in enumerate(steps, 1):
@@ -179,6 +180,17 @@ def _second_lists(xero: Caller, found: Findings) -> None:
         side = xero.get(f"BankTransactions/{transfers[0].get('FromBankTransactionID')}")
         found.seen["a side of a transfer, by its id"] = side.status
     found.decide("employees", {404: "404", 200: "empty"}.get(xero.get("Employees").status, "other"))
+
+
+def _journals(xero: Caller, found: Findings, scopes: tuple[str, ...]) -> None:
+    names = {"accounting.manualjournals", "accounting.transactions"}
+    if not (names | {f"{name}.read" for name in names}) & set(scopes):
+        return
+    rows = xero.get("ManualJournals", page=1, pageSize=1).rows("ManualJournals")
+    if rows:
+        places = [name in rows[0] for name in ("DebitTotal", "CreditTotal")]
+        placed = all("SortOrder" in line for line in rows[0].get("JournalLines") or ())
+        found.decide("journal_totals", "sent" if all(places) and placed else "absent")
 
 
 def _paid(batch: Mapping[str, Any]) -> Decimal:

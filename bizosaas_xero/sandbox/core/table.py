@@ -183,6 +183,12 @@ class Table:
             self._deleted.add(slot)
             self._changed(slot)
 
+    def empty_copy(self) -> "Table":
+        """Return a table of this kind without rows."""
+        columns: dict[str, Callable[[int], str]] = dict.fromkeys(self.columns, str)
+        seeded = SeededRows(self._seeded.ids, 0, self._seeded.make, self._seeded.timestamps, columns)
+        return Table(self.id_field, seeded, self.timestamp_field)
+
     def render(self, slot: int, form: str, shape: Callable[[Row], Row]) -> bytes:
         """Render a row in one of its forms, from the cache when it did not change."""
         cached = self._cache.get((slot, form))

@@ -15,7 +15,7 @@ from bizosaas_xero.sandbox.queries.dialect import Dialect, dialect_of
 from bizosaas_xero.sandbox.queries.endpoints import ENDPOINTS, Endpoint, row_shaper
 from bizosaas_xero.sandbox.queries.filter_language import Comparison, QueryError
 from bizosaas_xero.sandbox.queries.lists import HighVolumeError
-from bizosaas_xero.sandbox.queries.mirrors import find_transfer, mirror_rows
+from bizosaas_xero.sandbox.queries.mirrors import find_transfer, listed_table
 from bizosaas_xero.sandbox.queries.single import complete_row
 from bizosaas_xero.sandbox.reports.endpoint import ReportsApi
 from bizosaas_xero.sandbox.state import SandboxState
@@ -101,12 +101,11 @@ class AccountingApi:
             return _pdf_response(endpoint, books, request.path_params["key"])
         if "application/json" not in request.headers.get("accept", ""):
             return Response(xero_json.xml_envelope(head), media_type="text/xml")
-        mirror_rows(books, state.switches)
         dialect = dialect_of(state.switches, books)
-        table = books.table(endpoint.name)
+        table = listed_table(books, state.switches, endpoint.name)
         with table.lock:
             own_ids = books.created_by.get((endpoint.name, access.grant.app.name), set())
-            return self._read_rows(request, endpoint, books, head, frozenset(own_ids), dialect)
+            return self._read_rows(request, endpoint, books, table, head, frozenset(own_ids), dialect)
 
     def _write(
         self,
@@ -163,11 +162,11 @@ class AccountingApi:
         request: Request,
         endpoint: Endpoint,
         books: Company,
+        table: Table,
         head: xero_json.Row,
         own_ids: frozenset[str],
         dialect: Dialect,
     ) -> Response:
-        table = books.table(endpoint.name)
         key = request.path_params.get("key")
         if key is not None:
             slot = _find_single(endpoint, table, key)

@@ -35,7 +35,7 @@ class Company(Store):
         lock: Held while anything is written.
         conversion_date: The day of the opening balances, before all documents.
         opening_balances: Account code and amount of each opening balance.
-        mirrored: By list, the rows that are mirrored into it, and the state they were made from.
+        listings: By list, its rows with those that are mirrored into it, and the state they were made from.
         history: The history of each document, newest last.
         created_by: Ids of the rows that each app created, by entity and the app's name.
         emailed: How many invoices were e-mailed on a day.
@@ -50,7 +50,7 @@ class Company(Store):
         self.conversion_date = _EPOCH + dt.timedelta(books.today - SPAN_DAYS - 10)
         self.opening_balances = tuple((code, xero_json.from_cents(cents)) for code, cents in OPENING_CENTS)
         self.ledger = Ledger(self)
-        self.mirrored: dict[str, tuple[tuple[bool, int], frozenset[str]]] = {}
+        self.listings: dict[str, tuple[tuple[int, int], Table]] = {}
         self.history: dict[tuple[str, str], list[Row]] = {}
         self.created_by: dict[tuple[str, str], set[str]] = {}
         self.emailed: dict[dt.date, int] = {}

@@ -28,8 +28,8 @@ LIVE = {"AUTHORISED", "PAID"}
 
 def document_postings(store: LedgerBooks, row: Row, entity: str) -> Iterator[Posting]:
     """Post an invoice or credit note, with its payments and allocations."""
-    if row["Status"] not in LIVE or (entity == "Prepayments" and row["Type"].endswith("OVERPAYMENT")):
-        return  # an overpayment among prepayments is a mirrored row
+    if row["Status"] not in LIVE:
+        return
     this = read_document(store, entity, row)
     if entity in {"Invoices", "CreditNotes"}:  # the others are posted by their bank transaction
         yield from this.control

@@ -36,6 +36,7 @@ class Dialect(NamedTuple):
         offset_hours: Dates of invoices are local midnights with this offset; None for UTC midnights.
         advances: The switch `advances`.
         currency: The base currency.
+        journal_totals: Manual journals have totals, and their lines a place.
         batch_extras: What the totals of batch payments have above the sum of their payments, by id.
     """
 
@@ -44,6 +45,7 @@ class Dialect(NamedTuple):
     advances: str = "apart"
     batch_extras: tuple[tuple[str, Decimal], ...] = ()
     currency: str = ""
+    journal_totals: bool = True
 
     @property
     def key(self) -> str:
@@ -60,6 +62,8 @@ class Dialect(NamedTuple):
             row = _with_extras(row, dict(self.batch_extras))
         if self.offset_hours is not None and entity == "Invoices":
             row = {**row, **{name: _with_offset(row[name], self.offset_hours) for name in _DATES if name in row}}
+        if entity == "ManualJournals" and not self.journal_totals:
+            row = _without_totals(row)
         if not self.sparse:
             return row
         row = _leave_out_empty(row, self.currency)
@@ -75,7 +79,14 @@ def dialect_of(switches: Switches, books: Company) -> Dialect:
     """Return the dialect that the switches ask for in an organisation."""
     offset = _OFFSET_HOURS.get(books.organisation["Timezone"], 0) if switches.offset_dates else None
     extras = tuple(_batch_extras(books)) if switches.batch_total == "with_overpayments" else ()
-    return Dialect(switches.sparse, offset, switches.advances, extras, books.currency)
+    totals = switches.journal_totals == "sent"
+    return Dialect(switches.sparse, offset, switches.advances, extras, books.currency, totals)
+
+
+def _without_totals(row: Row) -> Row:
+    lines = [{k: v for k, v in line.items() if k != "SortOrder"} for line in row.get("JournalLines", ())]
+    kept = {name: value for name, value in row.items() if name not in {"DebitTotal", "CreditTotal"}}
+    return {**kept, "JournalLines": lines}
 
 
 def _batch_extras(books: Company) -> Iterator[tuple[str, Decimal]]:

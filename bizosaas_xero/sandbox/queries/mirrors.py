@@ -1,40 +1,47 @@
 """Rows that some sources see in a second list: overpayments among prepayments, transfers among bank transactions."""
 
+import itertools
 from collections.abc import Iterator
 
+from bizosaas_xero.sandbox.core.table import Table
 from bizosaas_xero.sandbox.core.xero_json import Row
 from bizosaas_xero.sandbox.ledger.company import Company
 from bizosaas_xero.sandbox.switches import Switches
 
+_versions = itertools.count(1 << 40)  # no two listings, and no table of rows, have the same
 
-def mirror_rows(books: Company, switches: Switches) -> None:
-    """Put the rows that the switches ask for into the second list, or take them out of it.
 
-    They post nothing and have the timestamp of their original.
+def listed_table(books: Company, switches: Switches, entity: str) -> Table:
+    """Return the rows that a list has: those of its table, and those that the switches mirror into it.
+
+    The books hold no mirrored row, so it posts nothing; it has the timestamp of its original.
     """
-    _mirror(books, "Overpayments", "Prepayments", "PrepaymentID", wanted=switches.advances != "apart")
-    _mirror(books, "BankTransfers", "BankTransactions", "BankTransactionID", wanted=switches.transfers_in_lists)
+    table = books.table(entity)
+    mirrored = {
+        "Prepayments": "Overpayments" if switches.advances != "apart" else None,
+        "BankTransactions": "BankTransfers" if switches.transfers_in_lists else None,
+    }.get(entity)
+    if mirrored is None:
+        return table
+    with books.lock:
+        state = (table.version, books.table(mirrored).version)
+        known = books.listings.get(entity)
+        if known is None or known[0] != state:
+            listing = table.empty_copy()
+            for slot in table.by_id:
+                listing.put(table.peek(slot))
+            for original in books.rows(mirrored):
+                for row in _MAKERS[mirrored](original):
+                    listing.put(row)
+            listing.version = next(_versions)
+            known = books.listings[entity] = state, listing
+        return known[1]
 
 
 def find_transfer(books: Company, guid: str) -> Row | None:
     """Return the side of a transfer with this id, as a bank transaction: Xero answers for it by id."""
     rows = (row for transfer in books.rows("BankTransfers") for row in _as_transactions(transfer))
     return next((row for row in rows if row["BankTransactionID"] == guid.lower()), None)
-
-
-def _mirror(books: Company, source: str, target: str, id_field: str, *, wanted: bool) -> None:
-    state = (wanted, books.table(source).version)
-    known, mirrored = books.mirrored.get(target, ((False, -1), frozenset()))
-    if known == state or not (wanted or mirrored):
-        return
-    with books.lock:
-        table, make = books.table(target), _MAKERS[source]
-        rows = {row[id_field]: row for original in books.rows(source) for row in make(original)} if wanted else {}
-        for guid in mirrored - rows.keys():
-            table.delete(guid)
-        for row in rows.values():
-            table.put(row, quiet=True)
-        books.mirrored[target] = state, frozenset(rows)
 
 
 def _as_prepayment(overpayment: Row) -> Iterator[Row]:

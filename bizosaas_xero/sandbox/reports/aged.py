@@ -62,8 +62,6 @@ def _iter_advances(store: "Company", entity: str, contact: str, sales: bool) -> 
     for slot in table.by_id:
         document = table.peek(slot)
         live = document["Status"] in {"AUTHORISED", "PAID"} and document["Contact"]["ContactID"] == contact
-        if entity == "Prepayments" and document["Type"].endswith("OVERPAYMENT"):
-            continue  # a mirrored row
         if live and document["Type"].startswith("RECEIVE") == sales:
             yield document
 
