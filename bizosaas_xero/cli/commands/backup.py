@@ -74,6 +74,13 @@ def restore(
         output.say(f"{restored.plans} open plans are void: what was decided about them since is not known. Plan again.")
     output.say("See whether each sign-in still works, then sync:")
     output.command("bizosaas-xero doctor")
+    if restored.plain_copy:
+        output.say(
+            "This is a plain copy, not a backup: if it was taken while syncs ran, its records may be of different "
+            "moments, which no check can see. Read all of them again:",
+            style="yellow",
+        )
+        output.command("bizosaas-xero sync --full")
     output.write_json(
         {
             "restored": str(file),
@@ -81,6 +88,7 @@ def restore(
             "organisations": restored.organisations,
             "kept": str(restored.kept) if restored.kept else None,
             "void_plans": restored.plans,
+            "plain_copy": restored.plain_copy,
         }
     )
     return OK

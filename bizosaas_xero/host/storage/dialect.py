@@ -109,6 +109,10 @@ class Dialect(ABC):
     def protect(self, table: str) -> list[str]:
         """Return the DDL after which rows of a table cannot be changed or deleted until its triggers are dropped."""
 
+    def is_whole(self, transaction: sa.Connection) -> bool:  # noqa: ARG002 (a server checks its own files)
+        """Look for damage in all of the database, which takes long for a large one."""
+        return True
+
     @abstractmethod
     def translate(self, error: BaseException, place: str, *, connected: bool) -> ConnectorError | None:
         """Return what an error of the driver means for a person; ``None`` if it is not about the database's state.

@@ -77,6 +77,10 @@ class SQLite(dialect.Dialect):
             for verb in ("UPDATE", "DELETE")
         ]
 
+    def is_whole(self, transaction: sa.Connection) -> bool:
+        """Compare all pages, and indexes with their tables."""
+        return transaction.exec_driver_sql("PRAGMA integrity_check(1)").scalar() == "ok"
+
     def translate(self, error: BaseException, place: str, *, connected: bool) -> ConnectorError | None:  # noqa: ARG002 (its file is not connected to)
         """Read the name of SQLite's result code."""
         name = str(getattr(error, "sqlite_errorname", ""))

@@ -46,12 +46,16 @@ SERVER_COMMANDS = (
 
 @dataclass(frozen=True)
 class RestoreResult:
-    """What was restored: from when, how many organisations, and where the database that was there is kept."""
+    """What was restored: from when, which organisations, where the one that was there is kept, how many plans are void.
+
+    A plain copy was not made by :func:`back_up`: its rows may be of different moments.
+    """
 
     created_at: str | None
     organisations: list[str]
     kept: Path | None
     plans: int
+    plain_copy: bool = False
 
 
 def back_up(store: Store, target: Path, *, with_key: bool, now: datetime) -> None:
@@ -92,7 +96,7 @@ def restore(
     have the database open see the restored one; a sync that is under way stores nothing more.
 
     Args:
-        source: A backup, or a plain copy of a database that was not in use.
+        source: A backup, or a plain copy, with its ``-wal`` beside it if there was one.
         home: The host's folder.
         environ: The environment.
         now: The clock.
@@ -131,7 +135,7 @@ def restore(
             database.close()
         kept = _keep(target, now())
         _copy(draft, target)
-    return RestoreResult(created_at, names, kept, plans)
+    return RestoreResult(created_at, names, kept, plans, plain_copy=BACKUP not in made)
 
 
 def _make_safe(database: Database) -> int:
@@ -196,7 +200,8 @@ def _copy(source: Path, target: Path, complaint: str | None = None) -> None:
             os.close(os.open(target, os.O_RDWR | os.O_CREAT, FILE_MODE))
         with contextlib.closing(_open_readable(source)) as old, contextlib.closing(sqlite3.connect(target)) as new:
             old.backup(new, progress=_stop_waiting(time.monotonic() + BUSY_SECONDS, target))
-            (state,) = new.execute("PRAGMA quick_check(1)").fetchone()
+            check = "integrity_check" if complaint else "quick_check"  # of what others made, indexes are compared, too
+            (state,) = new.execute(f"PRAGMA {check}(1)").fetchone()
     except sqlite3.Error as error:
         problem = _translate(error, target)
         if complaint is None or problem.reason != "database_damaged":

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from bizosaas_xero.host import reasons
 from bizosaas_xero.host.connections.grants import Grants
 from bizosaas_xero.host.connections.organisation_details import save_details
 from bizosaas_xero.host.plugins.connector import Connector
@@ -81,7 +82,14 @@ class Doctor:
     # ------------------------------------------------------------ this machine
 
     def _database(self) -> Iterator[Finding]:
-        place = self.store.database.place
+        database, place = self.store.database, self.store.database.place
+        try:
+            with database.read_transaction() as transaction:
+                if not database.dialect.is_whole(transaction):
+                    raise reasons.DATABASE_DAMAGED(place=place)
+        except ConnectorError as error:
+            yield _error_finding("database", error, "")
+            return
         yield Finding("database", "ok", f"The database works: {place}", details={"schema": SCHEMA_VERSION})
         path = self.store.database.path
         if path is not None:
