@@ -96,7 +96,7 @@ def restore(
     have the database open see the restored one; a sync that is under way stores nothing more.
 
     Args:
-        source: A backup, or a plain copy, with its ``-wal`` beside it if there was one.
+        source: A backup, or a plain copy, with its ``-wal`` in the same folder if there was one.
         home: The host's folder.
         environ: The environment.
         now: The clock.

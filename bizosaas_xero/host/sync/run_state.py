@@ -84,6 +84,11 @@ class SyncRun:
     refused: int | None = None
     version: int = 0
 
+    @property
+    def read_all(self) -> bool:
+        """Whether the last attempt read every record, from the first to the last."""
+        return self.stats is not None and self.stats.kind != "incremental" and self.stats.complete is True
+
     def start_attempt(self, version: int) -> None:
         """Start an attempt with this version of the grant."""
         self.version, self.stats, self.batches, self.progressed = version, None, 0, False

@@ -138,6 +138,8 @@ class Runner:
         outcome = run.outcome(self._timer() - started, problem)
         if problem is None:
             self._sink.emit_date_events(connection, run.entity)
+            if run.read_all:
+                self._sink.forget_rejected(connection.organisation_id, run.entity, before=begun)
         self._save_outcome(connection, info, run, outcome, problem)
         self.history.add(connection.id, run.entity, begun, outcome.to_dict())
         return outcome

@@ -169,6 +169,15 @@ class Sink:
     ) -> Iterator[Any]:
         return iter_columns(self._database, transaction, table.table, connection.organisation_id, keys, *names)
 
+    def forget_rejected(self, organisation_id: str, entity: str, *, before: datetime) -> None:
+        """Forget rejected rows that a read of every record has not met again: they are gone, or had no readable key."""
+        c = tables.rejected.c
+        old = sa.delete(tables.rejected).where(
+            c.organisation_id == organisation_id, c.entity == entity, c.rejected_at < before
+        )
+        with self._database.write_transaction() as transaction:
+            transaction.execute(old)
+
     def count_rows(self, organisation_id: str, entity: str) -> int:
         """Count the records held of an entity, deleted ones not included."""
         table = entity_tables.EntityTable.for_entity(entity, None).table

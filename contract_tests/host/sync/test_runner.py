@@ -271,3 +271,26 @@ def test_calls_that_brought_nothing_are_counted_too(host, connection_id, fake_co
 def test_an_error_that_tells_no_cost_leaves_what_the_batches_told(fake_connector, sync_things, failure):
     fake_connector.runs = [[A, failure], [B]]
     assert sync_things().calls == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "complete", "left"),
+    [("incremental", True, 1), ("reread", None, 1), ("reread", False, 1), ("reread", True, 0), ("first", True, 0)],
+)
+def test_a_rejected_row_without_a_key_is_forgotten_when_all_was_read_without_it(
+    sync_things, host, fake_connector, clock, kind, complete, left
+):
+    bad = [Rejected(reason="no key", raw=[1, 2])]
+    fake_connector.runs = [
+        [batch(1, record("a"), rejected=bad)],
+        [batch(2, record("a"), stats=Stats(kind=kind, complete=complete))],
+        [batch(3, record("a"), rejected=bad, stats=Stats(kind="reread", complete=True))],
+    ]
+    sync_things()
+    assert host.sink.count_rejected("org-1", "things") == 1
+    clock.sleep(60)
+    sync_things()
+    assert host.sink.count_rejected("org-1", "things") == left
+    clock.sleep(60)
+    sync_things()
+    assert host.sink.count_rejected("org-1", "things") == 1  # met again: it stays named
