@@ -187,6 +187,18 @@ def test_a_claim_is_read_as_it_was_stored_and_freed_or_deleted_with_its_end(host
         assert transaction.execute(sa.select(t.writes.c.amount)).scalars().all() == ["12"]
 
 
+def test_who_gets_no_claim_leaves_no_owner_behind(host, claims, claim_write):
+    key = claim_write()
+    with host.database.write_transaction() as transaction:
+        working = claims.get(transaction, key, "{}").owner
+        ownership._active.add(working)
+        before = set(ownership._active)
+        with pytest.raises(Conflict):
+            claims.acquire(transaction, key, "{}", Plan(hash="h", organisation="X", requests=[]))
+    assert ownership._active == before
+    ownership.forget_owner(working)
+
+
 def test_a_refusal_deletes_the_row(host, claims, claim_write):
     key = claim_write()
     with host.database.read_transaction() as transaction:
