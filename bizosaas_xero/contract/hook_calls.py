@@ -94,7 +94,7 @@ class HookCaller:
         entity: str | None = None,
         as_models: bool = False,
     ) -> Run:
-        """Call ``sync_entity``, take at most so many batches, and close the iterator."""
+        """Call ``sync_entity``, take batches up to the limit, and close the iterator."""
         options = {**self.scenario.options, **(options or {})}
         run = Run(purpose, cursor, options)
         self.seen.runs.append(run)
