@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import SecretStr
+
 from bizosaas_xero.host import Host, StoredConnection
 from bizosaas_xero.host.actions.policy import plan_lifetime_hours
 from bizosaas_xero.host.sync.runner import interval
@@ -28,8 +30,14 @@ def read_settings(host: Host, connection: StoredConnection) -> dict[str, Any]:
         "policy": connection.preferences.get("policy", {}),
         "plan_hours": plan_lifetime_hours(connection),
         "owner": connection.preferences.get("owner"),
+        "notify": [_scheme(each) for each in host.announcements.list_addresses(connection.id)[0]],
         "callback": connection.preferences.get("callback", {}).get("url"),
     }
+
+
+def _scheme(address: SecretStr) -> str:
+    """Return which service an address is of; the rest is a secret."""
+    return address.get_secret_value().partition("://")[0].lower()
 
 
 def describe_time_zone(settings: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from bizosaas_xero.host.actions.announcements import Announcements
 from bizosaas_xero.host.actions.approvals import Approvals
 from bizosaas_xero.host.actions.audit import Audit
 from bizosaas_xero.host.actions.outcome import Outcome
@@ -41,6 +42,7 @@ from bizosaas_xero.host.sync.webhooks import OutgoingWebhooks
 
 __all__ = [
     "ActionService",
+    "Announcements",
     "ApprovalDecision",
     "Approvals",
     "Audit",
@@ -107,6 +109,7 @@ class Host:
     audit: Audit
     requesters: Requesters
     runs: RunHistory
+    announcements: Announcements
 
     def act(
         self,
@@ -245,4 +248,5 @@ def open_host(
         audit=action_service.audit,
         requesters=action_service.requesters,
         runs=runner.history,
+        announcements=Announcements(store, now=now),
     )

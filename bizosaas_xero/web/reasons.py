@@ -53,6 +53,19 @@ CLIENT_ID_MISSING = Reason(
     "Copy it from your app's page, and paste it here.",
     "is missing",
 )
+BAD_NOTIFICATION = Reason(
+    "bad_notification",
+    Invalid,
+    "A notification address is not one that Apprise knows.",
+    "Write one address a line, such as mailtos://… or slack://… (https://github.com/caronc/apprise/wiki).",
+    "is not an address that Apprise knows",
+)
+NO_APPRISE = Reason(
+    "extra_missing",
+    Misconfigured,
+    "Messages need the package apprise, which is not installed.",
+    "Run: pip install 'bizosaas-xero[notify]'",
+)
 NO_DEFAULTS = Reason("no_defaults", NotFound, "{name} proposes no defaults.", "Nothing to do: sync it from its page.")
 UNKNOWN_ENTITY = Reason(
     "unknown_entity", NotFound, "The connector has no entity {name!r}.", "Go back to the connection's page."

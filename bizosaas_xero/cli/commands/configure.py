@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import SecretStr
 
 from bizosaas_xero.cli.common import (
     connection_summary,
@@ -61,6 +63,10 @@ def configure(  # noqa: PLR0913 (options)
     callback: Annotated[
         str | None, typer.Option(help="Post signed events to this https address; an empty text stops it.")
     ] = None,
+    notify: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="File with one Apprise address a line, told of waiting plans; empty: none."),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Show or change settings: sync intervals, default accounts, action policy."""
@@ -84,6 +90,8 @@ def configure(  # noqa: PLR0913 (options)
             host.configure(require_one(connections).id, changes, who=current_user() if audited else None)
         if callback is not None:
             secret = host.webhooks.set_url(require_one(connections).id, callback or None)
+        if notify is not None:
+            host.announcements.set_addresses(require_one(connections).id, _read_addresses(notify))
         connections = [host.store.connection(connection.id) for connection in connections]
         for connection in connections:
             _show(output, host, connection)
@@ -113,7 +121,26 @@ def _show(output: Output, host: Host, connection: StoredConnection) -> None:
     rows.append(("A plan waits for approval", f"{settings['plan_hours']} hours"))
     rows.append(("May approve what they asked for", settings["owner"] or "no one"))
     rows.append(("Events are posted to", settings["callback"] or "no address"))
+    rows.append(("Waiting plans are told to", ", ".join(settings["notify"]) or "no address"))
     output.table(("Setting", "Value"), rows)
+
+
+def _read_addresses(file: Path) -> list[SecretStr]:
+    """Return the addresses in a file; they are secrets, so no argument holds them.
+
+    Raises:
+        Invalid: The file cannot be read, or a line is no address.
+    """
+    from bizosaas_xero.web.announce import check_address
+
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise _invalid("notify", "must be a text file that can be read") from None
+    addresses = [SecretStr(line.strip()) for line in lines if line.strip()]
+    for address in addresses:
+        check_address(address)
+    return addresses
 
 
 def _parse_changes(

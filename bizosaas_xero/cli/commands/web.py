@@ -56,6 +56,7 @@ def web(  # noqa: PLR0913 (options)
 ) -> int:
     """Open Settings → Integrations in the browser: set up, sync, approve."""
     from bizosaas_xero.host import open_host
+    from bizosaas_xero.web.announce import Announcer, run_announcer
     from bizosaas_xero.web.app import create_app
     from bizosaas_xero.web.jobs import run_schedule
     from bizosaas_xero.web.people import OpenIdSettings
@@ -85,6 +86,9 @@ def web(  # noqa: PLR0913 (options)
             running.enter_context(app)
             if not no_sync:
                 running.enter_context(run_schedule(opened, app.jobs, lambda: datetime.now(UTC)))
+            if settings.secure:
+                announcer = Announcer(opened, settings, now=lambda: datetime.now(UTC))
+                running.enter_context(run_announcer(announcer))
             login_url = f"{settings.public_url}{'/sign-in' if issuer else app.link.make_path()}"
             output.write_json({"url": public_url, "login_url": login_url, "webhook_url": None})
             output.say(f"The pages are at {public_url}. Ctrl-C stops.", style="bold")

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from bizosaas_xero.host.storage import people_tables
 from bizosaas_xero.host.storage import tables as t
 from bizosaas_xero.host.storage.crypto import Keyring
 
-ENCRYPTED_COLUMNS = (t.meta.c.value, t.apps.c.secret, t.grants.c.payload, t.pendings.c.payload)
+ENCRYPTED_COLUMNS = (
+    t.meta.c.value,
+    t.apps.c.secret,
+    t.grants.c.payload,
+    t.pendings.c.payload,
+    people_tables.notifications.c.addresses,
+)
 """The columns that hold secrets; of ``host_meta`` only the check of the key."""
 
 KEY_CHECK = "key_check"

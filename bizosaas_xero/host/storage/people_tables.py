@@ -43,3 +43,20 @@ runs = sa.Table(
     sa.Column("at", Stamp, primary_key=True, comment="when it began"),
     sa.Column("outcome", sa.JSON, nullable=False),
 )
+
+notifications = sa.Table(
+    "host_notifications",
+    metadata,
+    sa.Column("connection_id", sa.String(256), primary_key=True),
+    sa.Column("addresses", sa.Text, nullable=False, comment="encrypted"),
+    sa.Column("since", Stamp, nullable=False, comment="plans of before are not told"),
+)
+
+announced = sa.Table(
+    "host_announced",
+    metadata,
+    sa.Column("connection_id", sa.String(256), primary_key=True),
+    sa.Column("hash", sa.String(128), primary_key=True, comment="of the plan"),
+    sa.Column("planned_at", Stamp, nullable=False),
+    sa.Column("at", Stamp, nullable=False),
+)

@@ -83,7 +83,13 @@ def delete_records(database: Database, connector: Connector, organisation_id: st
                 deleted += transaction.execute(_of(table, organisation_id)).rowcount
         for table in (t.rejected, t.events, t.usage):
             transaction.execute(_of(table, organisation_id))
-        for table in (action_tables.decisions, action_tables.plans, people_tables.runs):
+        for table in (
+            action_tables.decisions,
+            action_tables.plans,
+            people_tables.runs,
+            people_tables.announced,
+            people_tables.notifications,
+        ):
             connection_id = f"{connector.name}:{organisation_id}"
             transaction.execute(sa.delete(table).where(table.c.connection_id == connection_id))
     return deleted
