@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bizosaas_xero.sandbox.core.clock import Clock
@@ -222,8 +222,10 @@ async def _payroll_missing(_: Request) -> Response:
 
 
 async def _not_found(request: Request, error: Exception) -> Response:
-    del request, error  # the same 404 for every address, as at Xero
-    return not_found()
+    del error
+    if request.url.path.startswith("/_sandbox"):
+        return JSONResponse({"error": f"there is no {request.url.path}"}, 404)
+    return not_found()  # the same for every address, as at Xero
 
 
 def _is_loopback(host: str) -> bool:

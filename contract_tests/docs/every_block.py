@@ -186,6 +186,11 @@ WAYS: dict[str, dict[str, Way]] = {
         "curl -s http://127.0.0.1:8900/_sandbox/consent": Console(
             {"http://127.0.0.1:8900/identity/connect/authorize?…": "{authorize}", **SANDBOX}
         ),
+        "curl -s -u CLIENT_ID": Console(
+            {"CLIENT_ID": "{custom_id}", "CLIENT_SECRET": "{custom_secret}", **SANDBOX},
+            remember={"TOKEN": '"access_token":"([^"]+)"'},
+        ),
+        "curl -s http://127.0.0.1:8900/connections": Console({"TENANT": "{organisation}", **SANDBOX}),
         "curl -s -X PATCH": Console({"{id}": "{organisation}", **SANDBOX}),
         "python -c": Console(slow=True),
         "curl -s http://127.0.0.1:8900/_sandbox/webhooks": Console(SANDBOX),

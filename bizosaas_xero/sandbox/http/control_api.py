@@ -125,7 +125,9 @@ class ControlApi:
         for name, day in locks.items():
             books.lock_period(name, day)
         books.email_cap = int(body.get("email_cap", books.email_cap))
-        return JSONResponse({"email_cap": books.email_cap})
+        dates = {key: books.organisation.get(name) for key, name in names.items()}
+        days = {key: xero_json.calendar_day(date).isoformat() if date else None for key, date in dates.items()}
+        return JSONResponse({**days, "email_cap": books.email_cap})
 
     async def _consent(self, request: Request) -> Response:
         body = await _read_body(request)

@@ -53,11 +53,20 @@ def change_tokens(fault: Fault, tokens: TokenStore, token: str, tenant: str) -> 
     return False
 
 
+_COUNTED = {"minute": "X-MinLimit-Remaining", "day": "X-DayLimit-Remaining", "appminute": "X-AppMinLimit-Remaining"}
+
+
+def exhaust(fault: Fault, remaining: Mapping[str, str]) -> dict[str, str]:
+    """Return the counts of remaining calls, with none left of those that a fault refuses."""
+    name = _COUNTED.get(str(fault.details.get("problem", "minute")))
+    return {header: "0" if header == name else count for header, count in remaining.items()}
+
+
 def fault_response(fault: Fault) -> BufferedResponse | None:
     """Return the response that a fault gives instead of the application's, or None when it gives none."""
     details = fault.details
     if fault.kind == "rate_limit":
-        answer = _plain_response(429, details.get("body", "text"), _STATUS_TEXTS[429])
+        answer = _plain_response(429, details.get("body", "empty"), _STATUS_TEXTS[429])
         answer.headers["X-Rate-Limit-Problem"] = str(details.get("problem", "minute"))
         if details.get("retry_after") is not None:
             answer.headers["Retry-After"] = str(details["retry_after"])

@@ -15,7 +15,13 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bizosaas_xero.sandbox.core.clock import format_utc
 from bizosaas_xero.sandbox.http.errors import too_large
-from bizosaas_xero.sandbox.http.fault_effects import BufferedResponse, change_tokens, damage_body, fault_response
+from bizosaas_xero.sandbox.http.fault_effects import (
+    BufferedResponse,
+    change_tokens,
+    damage_body,
+    exhaust,
+    fault_response,
+)
 from bizosaas_xero.sandbox.http.faults import Fault
 from bizosaas_xero.sandbox.state import SandboxState
 
@@ -171,6 +177,10 @@ class SandboxMiddleware:
         refused: BufferedResponse | None = None
         for fault in faults:
             response = fault_response(fault) if refused is None else None
+            access = self._state.tokens.access_tokens.get(token)
+            if response is not None and fault.kind == "rate_limit" and access is not None:
+                counts = self._state.limits.headers(access.grant.app.client_id, tenant or None)
+                response.headers.update(exhaust(fault, counts))
             if fault.kind == "latency":
                 count_strike(fault)  # before the pause: a client that gives up meanwhile was struck all the same
                 await asyncio.sleep(float(fault.details.get("seconds", 1)))

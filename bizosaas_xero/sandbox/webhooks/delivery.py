@@ -81,8 +81,8 @@ def intent_problem(answer: DeliveryAnswer, *, signed: bool) -> str:
     """
     expected = 200 if signed else _UNSIGNED_STATUS
     if answer.status != expected:
-        actual = answer.status if answer.status is not None else answer.problem
-        return f"a {'rightly' if signed else 'wrongly'} signed request must be answered with {expected}, not {actual}"
+        actual = f"not {answer.status}" if answer.status is not None else f"and there was {answer.problem}"
+        return f"a {'rightly' if signed else 'wrongly'} signed request must be answered with {expected}, {actual}"
     if answer.cookies:
         return "the answer sets a cookie"
     return "the answer has a body" if answer.body else ""

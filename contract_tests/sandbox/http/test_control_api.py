@@ -194,3 +194,9 @@ def test_run_forever_stops_cleanly(number):
         assert answer == {**info, "faults": []}
         assert process.stdout.read() == "stopped\n"
         assert process.wait(10) == 0
+
+
+def test_an_unknown_address_of_the_control_interface_is_named(sandbox_server):
+    answer = httpx.get(f"{sandbox_server.url}/_sandbox/nothing")
+    assert (answer.status_code, answer.json()) == (404, {"error": "there is no /_sandbox/nothing"})
+    assert httpx.get(f"{sandbox_server.url}/nothing").headers["content-type"].startswith("text/html")

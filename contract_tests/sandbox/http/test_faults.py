@@ -59,6 +59,16 @@ def test_rate_limit_answers_429_with_the_given_headers(client, sandbox_server):
     clean(client)
 
 
+def test_a_refusal_of_a_limit_has_no_body_and_no_calls_left(client, sandbox_server):
+    headers = {"minute": "x-minlimit-remaining", "day": "x-daylimit-remaining", "appminute": "x-appminlimit-remaining"}
+    for problem in (*headers, "concurrent"):
+        sandbox_server.sandbox.faults.add("rate_limit", problem=problem)
+        answer = client.get("Invoices")
+        assert (answer.status_code, answer.content) == (429, b"")
+        left = {name: answer.headers[header] != "0" for name, header in headers.items()}
+        assert left == {name: name != problem for name in headers}
+
+
 def test_status_answers_with_any_status_and_body(client, sandbox_server):
     words = 'The "Organisation" is offline'
     for status, body in product((400, 403, 404, 412, 500, 501, 503), ("json", "text", "html", "empty")):
