@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from contract_tests.helpers.authorities import share_authorities
+from contract_tests.helpers.order import put_longest_first
 
 pytest_plugins = [
     f"contract_tests.helpers.fixtures.{name}"
@@ -35,13 +36,22 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_configure(config):
+    if hasattr(config.option, "loadscopereorder"):  # by the number of tests in a file, which says little of its length
+        config.option.loadscopereorder = False
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """What does not depend on the database (marker `any_database`) meets PostgreSQL among the long proofs only."""
+    """What does not depend on the database (marker `any_database`) meets PostgreSQL among the long proofs only.
+
+    Files that take long are begun first.
+    """
     for item in items:
         kind = getattr(item, "callspec", None) and item.callspec.params.get("database_kind")
         if kind == "postgresql" and item.get_closest_marker("any_database"):
             item.add_marker(pytest.mark.slow)
+    put_longest_first(items)
 
 
 _FAULTS_MODULE = "bizosaas_xero.sandbox.http.faults"

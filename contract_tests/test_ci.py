@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import subprocess
+from types import SimpleNamespace
 
+from contract_tests.helpers.order import LONGEST, put_longest_first
 from contract_tests.helpers.paths import ROOT
 
 
@@ -47,3 +49,10 @@ def test_a_service_that_tests_need_and_that_does_not_listen_is_named(tmp_path):
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603 (our own command)
         assert done.returncode == 1
         assert done.stderr == f"{name} does not listen on 127.0.0.1:1, and tests need it\n"
+
+
+def test_the_files_that_take_longest_are_there_and_go_first():
+    items = [SimpleNamespace(path=ROOT / "contract_tests" / name) for name in ("spec/test_models.py", *LONGEST[::-1])]
+    put_longest_first(items)
+    assert [item.path.relative_to(ROOT / "contract_tests").as_posix() for item in items][:-1] == list(LONGEST)
+    assert all(item.path.is_file() for item in items)
