@@ -1,8 +1,13 @@
-"""Write the matrix into docs/reliability.md: ``python -m contract_tests.reliability.generate``."""
+"""Write the matrix into docs/reliability.md: ``python -m contract_tests.reliability.generate``.
+
+With ``--kept FILE`` it keeps each ending, and continues from there when it was stopped.
+"""
 
 from __future__ import annotations
 
+import argparse
 import re
+from pathlib import Path
 
 from contract_tests.helpers.paths import ROOT
 from contract_tests.reliability import matrix
@@ -18,7 +23,11 @@ def rewritten(page: str, table: str) -> str:
 
 def main() -> int:
     """Try every cell; write the table if all went well."""
-    endings, good = matrix.try_all()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--processes", type=int, default=0)
+    parser.add_argument("--kept", type=Path, help="a file of endings, which an earlier run of the same code began")
+    options = parser.parse_args()
+    endings, good = matrix.try_all(options.processes, kept=options.kept)
     if good:
         table = matrix.table(endings)
         PAGE.write_text(rewritten(PAGE.read_text(encoding="utf-8"), table), encoding="utf-8")

@@ -10,14 +10,17 @@ takes some ten minutes.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from multiprocessing import get_context
+from pathlib import Path
 from unittest import mock
 
 from bizosaas_xero.spec import ConnectorError
@@ -34,6 +37,9 @@ from contract_tests.reliability.subjects import (
 )
 
 PARTIAL = "partial"
+KEPT = ("ended", "struck", "people", "wrong")
+"""What of an ending the tables need."""
+
 TURNS = 8
 STRIKES = [(name, moment) for name, fault in FAULTS.items() for moment in MOMENTS if moment in fault.moments]
 
@@ -85,16 +91,37 @@ def try_cell(cell: Cell) -> Ending:
     return ending
 
 
-def try_cells(chosen: Iterable[Cell], processes: int = 0) -> dict[Cell, Ending]:
-    """Try cells in several processes; by default two for each processor, as half of a cell is waiting."""
-    chosen = list(chosen)
-    with ProcessPoolExecutor(processes or 2 * (os.cpu_count() or 1), get_context("forkserver")) as pool:
-        endings = {}
-        for cell, ending in zip(chosen, pool.map(try_cell, chosen, chunksize=4), strict=True):
+def try_cells(chosen: Iterable[Cell], processes: int = 0, kept: Path | None = None) -> dict[Cell, Ending]:
+    """Try cells in several processes; by default two for each processor, as half of a cell is waiting.
+
+    Args:
+        chosen: The cells.
+        processes: How many.
+        kept: A file of endings that an earlier run of the same code left when it was stopped; further ones are added.
+    """
+    chosen = list(dict.fromkeys(chosen))
+    wanted = set(chosen)
+    endings = {cell: ending for cell, ending in _read_endings(kept) if cell in wanted}
+    left = [cell for cell in chosen if cell not in endings]
+    with (
+        ProcessPoolExecutor(processes or 2 * (os.cpu_count() or 1), get_context("forkserver")) as pool,
+        kept.open("a", encoding="utf-8") if kept else nullcontext() as file,
+    ):
+        for cell, ending in zip(left, pool.map(try_cell, left, chunksize=4), strict=True):
             endings[cell] = ending
+            if file is not None:
+                file.write(json.dumps([vars(cell), {name: getattr(ending, name) for name in KEPT}]) + "\n")
+                file.flush()
             if len(endings) % 500 == 0:
                 sys.stderr.write(f"{len(endings):,} of {len(chosen):,} cells\n")
-        return endings
+    return {cell: endings[cell] for cell in chosen}
+
+
+def _read_endings(kept: Path | None) -> Iterator[tuple[Cell, Ending]]:
+    if kept is not None and kept.exists():
+        for line in kept.read_text(encoding="utf-8").splitlines():
+            cell, ending = json.loads(line)
+            yield Cell(**cell), Ending(**ending)
 
 
 # ---------------------------------------------------------------- how a host continues
@@ -223,10 +250,12 @@ def table(endings: dict[Cell, Ending]) -> str:
     return "\n".join(lines)
 
 
-def try_all(processes: int = 0, names: Iterable[str] = SUBJECTS) -> tuple[dict[Cell, Ending], bool]:
+def try_all(
+    processes: int = 0, names: Iterable[str] = SUBJECTS, kept: Path | None = None
+) -> tuple[dict[Cell, Ending], bool]:
     """Try every cell of these subjects, report errors on stderr, and return the endings and whether all are right."""
     began = time.monotonic()
-    endings = try_cells((cell for name in names for cell in cells(name)), processes)
+    endings = try_cells((cell for name in names for cell in cells(name)), processes, kept)
     bad = {cell: ending.wrong for cell, ending in endings.items() if ending.wrong}
     for cell, complaints in bad.items():
         sys.stderr.write(f"{cell}: {complaints}\n")

@@ -28,7 +28,7 @@ MAX_RETRY_SECONDS = 3_600.0
 HOURLY_PROBES, DAILY_PROBES = timedelta(days=1), timedelta(days=30)
 """How long a problem that needs a person is tried again hourly, and then daily."""
 
-INTERVAL_JITTER = 0.1
+INTERVAL_JITTER = 0.05
 """The part of an interval by which the next run may come later, so that not all come at once."""
 
 MAX_LIMIT_WAIT_SECONDS = 65.0

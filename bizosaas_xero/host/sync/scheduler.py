@@ -30,7 +30,7 @@ DEFAULT_WORKERS = 4
 POOL_MAX_WAIT_SECONDS = 5.0
 """Seconds that a scheduled sync waits for a limit; a longer one becomes a later due date, and frees the worker."""
 
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 1.0
 """Seconds after which organisations that still sync no longer hold up the loop."""
 
 BUSY_DELAY = timedelta(seconds=5)
@@ -92,10 +92,12 @@ class Scheduler:
                 :data:`PATIENCE_SECONDS` keeps running after this call; a later call yields its outcomes.
         """
         groups: dict[str, list[Job]] = {}
-        for job in self.list_jobs():
+        planned = self.list_jobs()
+        for job in planned:
             if job.due <= self._now():
                 groups.setdefault(job.connection.id, []).append(job)
-        if workers <= 1 or (len(groups) <= 1 and not self._running):
+        is_alone = len({job.connection.id for job in planned}) <= 1  # no other can become due while it is synced
+        if workers <= 1 or (is_alone and not self._running):
             for job in sorted((job for jobs in groups.values() for job in jobs), key=lambda job: job.due):
                 yield from self._run_job(job)
             return

@@ -56,9 +56,24 @@ def test_a_slow_organisation_holds_up_no_other_and_its_outcome_comes_later(
     assert until(lambda: "slow" in names(host.scheduler.run_due(workers=4)))
 
 
+def test_a_slow_organisation_that_is_due_alone_holds_up_no_other(
+    host, two_organisations, fake_connector, clock, monkeypatch
+):
+    monkeypatch.setattr(scheduler, "PATIENCE_SECONDS", 0.2)
+    two_organisations.set()
+    found = []
+    until(lambda: found.extend(names(host.scheduler.run_due(workers=4))) or sorted(found) == ["quick", "slow"])
+    two_organisations.clear()
+    host.store.update_entity("fake:slow", "things", next_due=clock.now())
+    assert names(host.scheduler.run_due(workers=4)) == []
+    clock.sleep(1000)
+    until(lambda: names(host.scheduler.run_due(workers=4)) == ["quick"])
+
+
 def test_the_pool_waits_five_seconds_for_a_limit_and_a_single_sync_longer(host, two_organisations, fake_connector):
     two_organisations.set()
-    assert sorted(names(host.scheduler.run_due(workers=4))) == ["quick", "slow"]
+    found = []
+    until(lambda: found.extend(names(host.scheduler.run_due(workers=4))) or sorted(found) == ["quick", "slow"])
     assert {call["max_wait"] for call in fake_connector.calls} == {5.0}
     host.runner.sync("fake:quick", "things")
     assert fake_connector.calls[-1]["max_wait"] == 65.0

@@ -55,7 +55,7 @@ def test_jitter_spreads_runs_and_never_brings_them_early(make_host, host, connec
         fake_connector.runs = [WHOLE]
         make_host(chance=lambda chance=chance: chance).runner.sync(connection_id, "things")
         due = host.store.entity_state(connection_id, "things").next_due
-        assert (due - clock.now()).total_seconds() == pytest.approx(900 * (1 + 0.1 * chance))
+        assert (due - clock.now()).total_seconds() == pytest.approx(900 * (1 + 0.05 * chance))
 
 
 def test_a_day_limit_postpones_its_organisation_and_no_other(host, connection_id, fake_connector, clock, run_due):
