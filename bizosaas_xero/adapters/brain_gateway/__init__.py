@@ -1,135 +1,146 @@
 """A bridge to BizOSaaS' brain-gateway: every connector that is installed becomes one of the gateway's own.
 
-The gateway's classes are handed over and never imported; docs/brain-gateway.md has the lines to add there.
+:func:`mount` is the one call; docs/brain-gateway.md shows where. Nothing of ours that fails can stop the gateway.
 """
 
 from __future__ import annotations
 
-import inspect
 import logging
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bizosaas_xero.adapters.brain_gateway import reasons
-from bizosaas_xero.adapters.brain_gateway.bridge import Bridge
-from bizosaas_xero.adapters.brain_gateway.config import ApprovalRequest, Approve, BridgeConfig
-from bizosaas_xero.adapters.brain_gateway.connector import Gateway, connector_class
-from bizosaas_xero.adapters.brain_gateway.stores import KeyValueStore, MemoryStore
-from bizosaas_xero.adapters.brain_gateway.webhooks import WebhookReceiver
-from bizosaas_xero.host.plugins.discovery import DiscoveryEntry, DiscoveryReport, discover
+from bizosaas_xero.adapters.brain_gateway.config import BridgeConfig, Person, Role
 
-__all__ = [
-    "ApprovalRequest",
-    "Approve",
-    "KeyValueStore",
-    "MemoryStore",
-    "Registration",
-    "WebhookReceiver",
-    "register_connectors",
-]
+if TYPE_CHECKING:  # the gateway starts before anything of these is needed
+    from bizosaas_xero.adapters.brain_gateway.connector import Gateway
+    from bizosaas_xero.adapters.brain_gateway.service import ConnectorService
+    from bizosaas_xero.adapters.brain_gateway.tenants import Tenants
+    from bizosaas_xero.host.plugins.discovery import DiscoveryEntry, DiscoveryReport
+
+__all__ = ["BridgeConfig", "Person", "Registration", "Role", "mount", "register_connectors"]
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Registration:
     """The classes that were registered, and a row for each connector that was found."""
 
     classes: dict[str, type[Any]] = field(default_factory=dict)
     rows: list[DiscoveryEntry] = field(default_factory=list)
-    bridges: dict[str, Bridge] = field(default_factory=dict, repr=False)
+    services: dict[str, ConnectorService] = field(default_factory=dict, repr=False)
+    tenants: Tenants | None = field(default=None, repr=False)
+    gateway: Gateway | None = field(default=None, repr=False)
+    problem: str = ""
 
-    def connection(
-        self,
-        name: str,
-        tenant_id: str,
-        credentials: Mapping[str, Any],
-        organisation_id: str | None = None,
-        refused: str | None = None,
-    ) -> dict[str, Any]:
-        """Return a ``connection`` for a worker that calls the hooks itself, such as a Temporal activity.
-
-        Args:
-            name: The connector.
-            tenant_id: Whose.
-            credentials: What the gateway keeps for this tenant and connector: the reference.
-            organisation_id: One of those chosen; the first by default.
-            refused: The access token that was refused although its time is not over; it is renewed.
-
-        Raises:
-            NotFound: if no such connector was registered.
-            ConnectorError: if the tenant is not connected, or its access is gone.
-        """
-        if name not in self.bridges:
-            raise reasons.UNKNOWN_CONNECTOR(name=name)
-        return self.bridges[name].connection(tenant_id, credentials, organisation_id, refused)
+    def close(self) -> None:
+        """Stop what runs, and give the database back."""
+        if self.tenants is not None:
+            self.tenants.close()
 
 
-def register_connectors(  # noqa: PLR0913 (six things of the host's, by name)
-    *,
-    base_connector: type[Any],
-    connector_config: type[Any],
-    connector_type: Any,
-    connector_status: Any,
-    oauth_mixin: type[Any],
+def register_connectors(
     registry: Any,
-    store: KeyValueStore,
-    apps: Mapping[str, Mapping[str, Any]] | None = None,
-    settings: Mapping[str, Mapping[str, Any] | Callable[[str], Mapping[str, Any]]] | None = None,
-    approve: Approve | None = None,
+    *,
+    database: Any = None,
+    gateway: Gateway | None = None,
     names: Iterable[str] | None = None,
     report: DiscoveryReport | None = None,
+    environ: Mapping[str, str] = os.environ,
+    **options: Any,
 ) -> Registration:
-    """Register a class for every connector that is installed.
+    """Register a class for every connector that is installed; for the gateway's worker, which serves no pages.
 
     Args:
-        base_connector: The gateway's ``BaseConnector``.
-        connector_config: Its ``ConnectorConfig``.
-        connector_type: Its ``ConnectorType``.
-        connector_status: Its ``ConnectorStatus``.
-        oauth_mixin: Its ``OAuthMixin``.
-        registry: Its ``ConnectorRegistry``.
-        store: Where grants, consents, cursors, plans and writes are kept; shared by all processes.
-        apps: By connector, the app that the platform registered; else each tenant enters its own.
-        settings: By connector, its settings, or a function of the tenant that gives them.
-        approve: Says who approved a plan; without it writes are planned and never done.
+        registry: The gateway's ``ConnectorRegistry``.
+        database: Its SQLAlchemy engine, or a URL; by default the engine of its ``database`` module.
+        gateway: Its classes; by default found in the package of the registry.
         names: The only connectors to load; ``None``: all that are installed.
         report: Connectors that were discovered already.
+        environ: Where ``BIZOSAAS_SECRET_KEY`` is looked up, at first use.
+        **options: Of :class:`.config.BridgeConfig`.
 
     Returns:
-        What was registered, and what became of each that was not. One bad connector spoils no other.
-
-    Raises:
-        Misconfigured: if ``approve`` is asynchronous.
+        What was registered, and what became of each that was not. One bad connector spoils no other, and whatever
+        fails is a row or ``problem``; the gateway goes on.
     """
-    if inspect.iscoroutinefunction(approve):
-        raise reasons.APPROVE_IS_ASYNC()
-    config = BridgeConfig(store=store, apps=apps or {}, settings=settings or {}, approve=approve)
-    gateway = Gateway(base_connector, connector_config, connector_type, connector_status, oauth_mixin)
-    found = report or discover(names)
-    done = Registration(rows=[row for row in found.rows if row.name not in found.loaded])
-    for row in (each for each in found.rows if each.name in found.loaded):
-        bridge = Bridge(found.loaded[row.name], config)
-        why = _find_conflict(bridge, registry)
-        if not why:
-            made = connector_class(gateway, bridge)
-            registry.register(made)
-            if registry.get_connector_class(row.name) is not made:  # it only logs what goes wrong
-                why = "the gateway's registry did not take it; its log says why"
-            else:
-                done.classes[row.name], done.bridges[row.name] = made, bridge
-        done.rows.append(DiscoveryEntry(**vars(row) | {"status": "failed" if why else "loaded", "reason": why}))
+    done = Registration()
+    try:
+        _register(done, registry, database, gateway, names, report, environ, BridgeConfig(**options))
+    except Exception as error:  # noqa: BLE001 (the gateway has other connectors, which must start)
+        done.problem = f"{type(error).__name__}: {error}"
+        log.error("connectors were not registered: %s", done.problem)  # noqa: TRY400 (no traceback in its log)
     for row in done.rows:
         level = logging.INFO if row.status == "loaded" else logging.WARNING
         log.log(level, "connector %s: %s %s", row.name, row.status, row.reason)
     return done
 
 
-def _find_conflict(bridge: Bridge, registry: Any) -> str:
-    clashes = bridge.find_name_conflicts()
-    if clashes:
-        return f"it uses names that are the bridge's own: {clashes}"
-    if registry.get_connector_class(bridge.connector.name) is not None:
-        return "the gateway has a connector of this name already"
-    return ""
+def mount(app: Any, *, registry: Any, schedules: bool = True, **options: Any) -> Registration:
+    """Register every connector, and add what the gateway lacks: pages, callback, webhooks, tools, schedules.
+
+    Args:
+        app: The gateway's FastAPI application; its own routes stay, ours for our connectors come first.
+        registry: The gateway's ``ConnectorRegistry``.
+        schedules: Sync what is due from a thread of this process.
+        **options: Of :func:`register_connectors`.
+
+    Returns:
+        As :func:`register_connectors`.
+    """
+    done = register_connectors(registry, **options)
+    if done.problem:
+        return done
+    try:
+        from bizosaas_xero.adapters.brain_gateway.routes import add_routes
+
+        add_routes(app, done, BridgeConfig(**{k: v for k, v in options.items() if k in _CONFIG}), schedules=schedules)
+    except Exception as error:  # noqa: BLE001 (as above)
+        done.problem = f"{type(error).__name__}: {error}"
+        log.error("the pages were not mounted: %s", done.problem)  # noqa: TRY400 (as above)
+    return done
+
+
+_CONFIG = frozenset(BridgeConfig.__dataclass_fields__)
+
+
+def _register(
+    done: Registration,
+    registry: Any,
+    database: Any,
+    gateway: Gateway | None,
+    names: Iterable[str] | None,
+    report: DiscoveryReport | None,
+    environ: Mapping[str, str],
+    config: BridgeConfig,
+) -> None:
+    from bizosaas_xero.adapters.brain_gateway.connector import Gateway, connector_class
+    from bizosaas_xero.adapters.brain_gateway.service import ConnectorService
+    from bizosaas_xero.adapters.brain_gateway.tenants import Tenants
+    from bizosaas_xero.adapters.brain_gateway.work import find_name_conflicts
+    from bizosaas_xero.host.plugins.discovery import DiscoveryEntry, discover
+
+    found = report or discover(names)
+    done.rows = [row for row in found.rows if row.name not in found.loaded]
+    gateway = done.gateway = gateway or Gateway.beside(registry, database)
+    done.tenants = Tenants(database if database is not None else gateway.database, found, config, environ)
+    for row in (each for each in found.rows if each.name in found.loaded):
+        service, why = ConnectorService(found.loaded[row.name], done.tenants, config), ""
+        try:
+            clashes = find_name_conflicts(service)
+            if clashes:
+                why = f"it uses names that are the bridge's own: {clashes}"
+            elif registry.get_connector_class(row.name) is not None:
+                why = "the gateway has a connector of this name already"
+            else:
+                made = connector_class(gateway, service)
+                registry.register(made)
+                if registry.get_connector_class(row.name) is made:  # it only logs what goes wrong
+                    done.classes[row.name], done.services[row.name] = made, service
+                else:
+                    why = "the gateway's registry did not take it; its log says why"
+        except Exception as error:  # noqa: BLE001 (one bad connector spoils no other)
+            why = f"{type(error).__name__}: {error}"
+        done.rows.append(DiscoveryEntry(**vars(row) | {"status": "failed" if why else "loaded", "reason": why}))

@@ -1,42 +1,38 @@
-"""What the operator of a gateway decides, and the small things that all parts of the bridge use."""
+"""What the operator of a gateway decides, and who is signed in there."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
-from bizosaas_xero.adapters.brain_gateway import reasons
-from bizosaas_xero.adapters.brain_gateway.stores import KeyValueStore
+Settings = Mapping[str, Any] | Callable[[str], Mapping[str, Any]]
+"""Settings of a connector, or a function of the tenant that gives them."""
 
-Approve = Callable[["ApprovalRequest"], str | None]
-"""Returns the name of the person who approved a plan; ``None`` if it is not approved. Called in a thread; may block."""
+Role = Literal["viewer", "approver", "owner"]
 
-REFERENCE = "connection"
-"""The one key of the credentials that the host keeps: a reference, worth nothing by itself."""
+READERS = frozenset({"viewer", "read only", "read_only", "readonly"})
+"""Roles of the gateway that only look, in lower case."""
 
 
 @dataclass(frozen=True)
-class ApprovalRequest:
-    """One plan for which a commit was requested.
+class Person:
+    """A user of the gateway, as its own sign-in told."""
 
-    ``plan`` is what the connector planned and the bridge kept, not what the caller says it was.
+    id: str
+    name: str
+    tenant: str | None
+    role: Role
+
+
+def default_role(user: Any) -> Role:
+    """Return what a user may do here: the gateway lets every user of a tenant connect.
+
+    Somebody who looks through a customer's eyes (impersonation) cannot say the customer's yes.
     """
-
-    tenant_id: str
-    connector: str
-    organisation_id: str
-    action: str
-    params: dict[str, Any]
-    plan: dict[str, Any]
-    plan_hash: str
-    business_key: str
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+    roles = {str(role).lower() for role in getattr(user, "roles", None) or ()}
+    return "viewer" if getattr(user, "impersonator_id", None) or (roles and roles <= READERS) else "owner"
 
 
 @dataclass(frozen=True)
@@ -44,37 +40,31 @@ class BridgeConfig:
     """What holds for every connector of a gateway.
 
     Args:
-        store: Where grants, consents, cursors, plans and writes are kept.
-        apps: By connector, the app that the platform registered with the vendor; without one, each tenant
-            brings its own and enters it in the portal's form.
-        settings: By connector, its settings (``limiter_url``, default accounts), or a function of the tenant
-            that gives them. Never a tenant's own words: ``api_url`` says where tokens are sent.
-        approve: Without it, writes are planned and never done.
+        public_url: Scheme, host and port at which browsers reach the gateway.
+        path: Under which the pages and the agents' tools are.
+        internal_url: How the gateway reaches itself, for its agents; by default the public address.
+        single_tenant: Users without a tenant, and the gateway's ``default_tenant``, are one tenant.
+        apps: By connector, the app that the platform registered with the provider; without one, each tenant
+            brings its own.
+        settings: By connector, its settings. Never a tenant's own words: ``api_url`` says where tokens are sent.
+        role: What a user of the gateway may do.
         now: The clock.
-        sleep: Waits, in seconds.
     """
 
-    store: KeyValueStore
+    public_url: str = "http://localhost:8000"
+    path: str = "/bizosaas"
+    internal_url: str | None = None
+    single_tenant: bool = False
     apps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
-    settings: Mapping[str, Mapping[str, Any] | Callable[[str], Mapping[str, Any]]] = field(
-        default_factory=dict, repr=False
-    )
-    approve: Approve | None = None
-    now: Callable[[], datetime] = _utc_now
-    sleep: Callable[[float], None] = time.sleep
+    settings: Mapping[str, Settings] = field(default_factory=dict, repr=False)
+    role: Callable[[Any], Role] = default_role
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
-    def get_settings(self, connector: str, tenant: str) -> dict[str, Any]:
-        """Return the settings of one connector for one tenant."""
-        given = self.settings.get(connector, {})
-        return dict(given(tenant) if callable(given) else given)
+    @property
+    def pages_url(self) -> str:
+        """Where the pages begin, as browsers see it."""
+        return self.public_url.rstrip("/") + self.path
 
-
-def require_tenant(tenant_id: object) -> str:
-    """Return the tenant.
-
-    Raises:
-        Misconfigured: if the gateway names no tenant; data of tenants would mix.
-    """
-    if not isinstance(tenant_id, str) or not tenant_id.strip():
-        raise reasons.NO_TENANT()
-    return tenant_id
+    def redirect_uri(self, connector: str) -> str:
+        """Return the address to which a provider sends a person back."""
+        return f"{self.public_url.rstrip('/')}/api/auth/callback/{connector}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -16,7 +17,10 @@ from bizosaas_xero.host.plugins.connector import Connector
 from bizosaas_xero.host.plugins.discovery import DiscoveryReport
 from bizosaas_xero.host.storage.models import StoredApp, StoredConnection
 from bizosaas_xero.host.storage.store import Store
-from bizosaas_xero.spec import App, AuthResult, ConnectorError, NotFound, Organisation
+from bizosaas_xero.spec import App, AuthResult, ConnectorError, Organisation, parse
+
+_WITH_APP = "with app:"
+"""Before a consent's secret that is kept together with its app."""
 
 CONSENT_LIFETIME = timedelta(minutes=30)
 """How long a person may take between ``begin`` and ``finish``."""
@@ -92,7 +96,7 @@ class ConnectionService:
 
         Args:
             connector: The connector's name.
-            app: The person's app; it is kept, its secret encrypted.
+            app: The person's app; it waits, encrypted, until the consent is finished.
             scopes: A profile's name or a list; ``None`` for the connector's default.
             settings: The connector's settings under which this app is used.
 
@@ -109,10 +113,10 @@ class ConnectionService:
         state = result.url and _state_of_url(result.url)
         if not result.url or not state or result.pending is None:
             raise plugin.failure("authorize gave no address with a state, or nothing to keep")
-        # Until the person comes back, connections of the same app keep the settings they were made with.
-        self.store.save_app(connector, app, self._settings_of_app(connector, app, pinned))
-        pending = result.pending.get_secret_value()
-        self.store.save_pending(connector, app.client_id, state, pending, CONSENT_LIFETIME, pinned)
+        # Until the person comes back, connections of the same app keep the secret and the settings they were made with.
+        waiting = {"pending": result.pending.get_secret_value(), "app": app.model_dump(mode="json")}
+        secret = f"{_WITH_APP}{json.dumps(waiting)}"
+        self.store.save_pending(connector, app.client_id, state, secret, CONSENT_LIFETIME, pinned)
         return result.url
 
     def finish_consent(self, callback_url: str) -> Offer:
@@ -123,9 +127,13 @@ class ConnectionService:
             ConnectorError: as ``auth`` does, if the person refused, or the code is not accepted.
         """
         connector, client_id, pending, settings = self.store.take_pending(_state_of_url(callback_url) or "")
-        stored_app = self.store.app(connector, client_id)
-        if settings is not None:
-            stored_app = replace(stored_app, settings=settings)
+        if pending.startswith(_WITH_APP):
+            waiting = json.loads(pending.removeprefix(_WITH_APP))
+            pending = waiting["pending"]
+            stored_app = StoredApp(connector, parse(App, waiting["app"], "app"), settings or {})
+        else:  # begun under an earlier release
+            stored_app = self.store.app(connector, client_id)
+            stored_app = stored_app if settings is None else replace(stored_app, settings=settings)
         request = {"step": "callback", "pending": pending, "callback_url": callback_url}
         plugin = self.report.connector(connector)
         result = self._auth(plugin, stored_app, request)
@@ -264,12 +272,6 @@ class ConnectionService:
             raise plugin.failure(f"{result.step} gave no grant")
         self.store.save_grant(plugin.name, result.grant)
         return Offer(plugin.name, result.grant.identity, result.organisations or [], result.warnings)
-
-    def _settings_of_app(self, connector: str, app: App, pinned: dict[str, Any]) -> dict[str, Any]:
-        try:
-            return self.store.app(connector, app.client_id).settings
-        except NotFound:
-            return pinned
 
     def _auth(self, plugin: Connector, stored_app: StoredApp, request: dict[str, Any]) -> AuthResult:
         require_same_addresses(plugin, stored_app.settings, self.environ)

@@ -1,22 +1,14 @@
-"""Refresh-once and claims have one rule, on every store of the embedded host and of the gateway's bridge."""
+"""Refresh-once has one rule, on every database of the embedded host."""
 
 from __future__ import annotations
 
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
-from cryptography.fernet import Fernet
 
-from bizosaas_xero.adapters.brain_gateway import MemoryStore
-from bizosaas_xero.adapters.brain_gateway.file_store import FileStore
-from bizosaas_xero.adapters.brain_gateway.sql_store import SqlStore
-from bizosaas_xero.adapters.brain_gateway.tenant import TenantGrant
 from bizosaas_xero.host.connections import refresh
 from bizosaas_xero.host.connections.grants import _Slot
 from bizosaas_xero.host.connections.refresh import GrantRefresher
@@ -27,37 +19,20 @@ from bizosaas_xero.host.storage.store import Store
 from bizosaas_xero.spec import Unavailable
 from contract_tests.helpers.services import needs_postgresql
 
-KEY = ("grant", "t", "fake")
-ON_POSTGRESQL = [pytest.param(name, marks=needs_postgresql) for name in ("host-postgresql", "bridge-postgresql")]
 ELSEWHERE = "another-machine:1:2:3"
 
 
-def sql_engine(url):
-    return sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
-
-
-@pytest.fixture(params=["host-sqlite", "bridge-memory", "bridge-file", "bridge-sqlite", *ON_POSTGRESQL])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=needs_postgresql)])
 def grant_slot(request, tmp_path, fake_connector):
     """A grant_slot that holds a grant whose end has come, by real clocks."""
-    owner, kind = request.param.split("-")
+    kind = request.param
     url = request.getfixturevalue("postgresql_url") if kind == "postgresql" else f"sqlite:///{tmp_path / 'kept.db'}"
     ended = fake_connector.mint().model_copy(update={"expires_at": datetime.now(UTC) - timedelta(minutes=5)})
-    if owner == "host":
-        database = Database(url)
-        store = Store(database, tmp_path, now=lambda: datetime.now(UTC), environ={})
-        store.save_grant("fake", ended)
-        yield _Slot(store, "fake", ended.identity)
-        database.close()
-        return
-    environ = {"BIZOSAAS_SECRET_KEY": Fernet.generate_key().decode()}
-    engine = sql_engine(url) if kind in {"sqlite", "postgresql"} else None
-    forms = {"memory": MemoryStore, "file": lambda: FileStore(tmp_path / "kept", environ=environ)}
-    kept = SqlStore(engine, environ=environ) if engine is not None else forms[kind]()
-    empty = {"reference": "r", "organisations": [], "chosen": [], "lease": None}
-    kept.write(KEY, empty | {"grant": ended.model_dump(mode="json")}, None)
-    yield TenantGrant(kept, KEY)
-    if engine is not None:
-        engine.dispose()
+    database = Database(url)
+    store = Store(database, tmp_path, now=lambda: datetime.now(UTC), environ={})
+    store.save_grant("fake", ended)
+    yield _Slot(store, "fake", ended.identity)
+    database.close()
 
 
 def refresher(grant_slot, work, *, ahead=0.0, max_wait=30.0, sleep=time.sleep):
@@ -184,49 +159,3 @@ def test_while_another_refreshes_a_good_token_is_used(grant_slot, fake_connector
 
 
 # ---------------------------------------------------------------- power
-
-
-def test_a_file_is_on_the_disk_with_its_name_before_it_counts(tmp_path, monkeypatch):
-    store = FileStore(tmp_path / "kept", environ={})
-    done = []
-    sync, rename = os.fsync, type(tmp_path).replace
-
-    def fsync(handle):
-        done.append("folder" if Path(f"/proc/self/fd/{handle}").is_dir() else "content")
-        sync(handle)
-
-    def replace_file(self, target):
-        done.append("name")
-        return rename(self, target)
-
-    monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(type(tmp_path), "replace", replace_file)
-    assert store.write(KEY, {"a": 1}, None)
-    assert done == ["content", "name", "folder"]
-    done.clear()
-    assert store.remove(KEY, store.read(KEY).version)
-    assert done == ["folder"]
-
-
-@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=needs_postgresql)])
-def test_the_gateways_own_engine_commits_durably(kind, tmp_path, request):
-    if kind == "sqlite":
-        engine, asked, wanted = sa.create_engine(f"sqlite:///{tmp_path / 'kept.db'}"), "PRAGMA synchronous", 2
-        sa.event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=OFF").close())
-    else:
-        off = "%20-csynchronous_commit%3Doff"
-        url = request.getfixturevalue("postgresql_url").replace("&application_name", f"{off}&application_name")
-        engine, asked, wanted = sql_engine(url), "SHOW synchronous_commit", "on"
-    seen = []
-    store = SqlStore(engine, environ={"BIZOSAAS_SECRET_KEY": Fernet.generate_key().decode()})
-
-    @sa.event.listens_for(engine, "before_cursor_execute")
-    def look(connection, _cursor, statement, *_):
-        if "bizosaas_bridge" in statement and statement.startswith(("INSERT", "UPDATE", "DELETE")):
-            seen.append(connection.exec_driver_sql(asked).scalar_one())
-
-    assert store.write(KEY, {"a": 1}, None)
-    assert store.write(KEY, {"a": 2}, store.read(KEY).version)
-    assert store.remove(KEY, store.read(KEY).version)
-    assert seen == [wanted] * 3
-    engine.dispose()
