@@ -348,3 +348,10 @@ SERVER_UNWRITABLE = Reason(
     "The database may be read but not written by this user ({place}).",
     "Name the writable server in BIZOSAAS_DATABASE_URL, or let this user create and write tables.",
 )
+SECRET_KEY_NEEDED = Reason(
+    "secret_key_needed",
+    Misconfigured,
+    "{variable} is not set, and this platform's machines must share one key.",
+    "Set it to what this prints: "
+    'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"',
+)

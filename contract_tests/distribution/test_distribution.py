@@ -190,15 +190,7 @@ def test_the_base_is_enough_for_a_host_of_ones_own(built_wheel, tmp_path):
     assert new.says(code) == "xero True"
 
 
-def test_the_bridge_needs_no_database_for_its_memory_form(built_wheel, tmp_path):
-    new = Environment(tmp_path / "new")
-    new.install("-c", CONSTRAINTS, f"{built_wheel}[brain-gateway]")
-    assert "sqlalchemy" not in new.versions()
-    code = "from bizosaas_xero.adapters.brain_gateway import MemoryStore; print(MemoryStore())"
-    assert new.says(code) == "MemoryStore(0 values)"
-
-
-def test_pain_10_it_lives_beside_what_the_gateway_pins(built_wheel, unpacked_sdist, tmp_path):
+def test_it_lives_beside_what_the_gateway_pins(built_wheel, unpacked_sdist, tmp_path):
     """The whole list and our extras in one ``pip install``, and the bridge's tests pass there."""
     new = Environment(tmp_path / "new")
     new.install(f"{built_wheel}[{','.join(EXTRAS)}]", "-r", PINS)

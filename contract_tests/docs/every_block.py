@@ -56,10 +56,10 @@ WAYS: dict[str, dict[str, Way]] = {
     },
     "brain-gateway.md": {
         "pip install": Console(),
-        "python:*": Elsewhere(f"{GATEWAY}::test_the_lines_to_add_register_what_is_installed"),
-        "diff:*": Elsewhere(f"{GATEWAY}::test_the_documented_changes_fit_the_stand_in"),
+        "python:*": Elsewhere(f"{GATEWAY}::test_the_lines_to_add_mount_what_is_installed"),
+        "html:*": Elsewhere(f"{GATEWAY}::test_the_link_of_the_portal_is_a_page"),
         "json:*": Read(
-            "it is the body of a request that contract_tests/adapters/brain_gateway/test_writes.py makes",
+            "it is the body of a request that contract_tests/adapters/brain_gateway/test_guide.py makes",
             ways.a_payload,
         ),
     },

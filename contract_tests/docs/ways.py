@@ -200,7 +200,7 @@ def parts_of_ci_exist(block: Block) -> None:
 
 
 def a_payload(block: Block) -> None:
-    from bizosaas_xero.adapters.brain_gateway.actions import CONTROL_KEYS
+    from bizosaas_xero.adapters.brain_gateway.work import CONTROL_KEYS
 
     assert set(json.loads(block.text)) <= set(CONTROL_KEYS)
 

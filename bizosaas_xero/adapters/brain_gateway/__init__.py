@@ -16,7 +16,7 @@ from bizosaas_xero.adapters.brain_gateway.config import BridgeConfig, Person, Ro
 if TYPE_CHECKING:  # the gateway starts before anything of these is needed
     from bizosaas_xero.adapters.brain_gateway.connector import Gateway
     from bizosaas_xero.adapters.brain_gateway.service import ConnectorService
-    from bizosaas_xero.adapters.brain_gateway.tenants import Tenants
+    from bizosaas_xero.host.connections.tenants import Tenants
     from bizosaas_xero.host.plugins.discovery import DiscoveryEntry, DiscoveryReport
 
 __all__ = ["BridgeConfig", "Person", "Registration", "Role", "mount", "register_connectors"]
@@ -118,14 +118,14 @@ def _register(
 ) -> None:
     from bizosaas_xero.adapters.brain_gateway.connector import Gateway, connector_class
     from bizosaas_xero.adapters.brain_gateway.service import ConnectorService
-    from bizosaas_xero.adapters.brain_gateway.tenants import Tenants
     from bizosaas_xero.adapters.brain_gateway.work import find_name_conflicts
+    from bizosaas_xero.host.connections.tenants import Tenants
     from bizosaas_xero.host.plugins.discovery import DiscoveryEntry, discover
 
     found = report or discover(names)
     done.rows = [row for row in found.rows if row.name not in found.loaded]
     gateway = done.gateway = gateway or Gateway.beside(registry, database)
-    done.tenants = Tenants(database if database is not None else gateway.database, found, config, environ)
+    done.tenants = Tenants(database if database is not None else gateway.database, found, config.settings, environ)
     for row in (each for each in found.rows if each.name in found.loaded):
         service, why = ConnectorService(found.loaded[row.name], done.tenants, config), ""
         try:
@@ -144,3 +144,6 @@ def _register(
         except Exception as error:  # noqa: BLE001 (one bad connector spoils no other)
             why = f"{type(error).__name__}: {error}"
         done.rows.append(DiscoveryEntry(**vars(row) | {"status": "failed" if why else "loaded", "reason": why}))
+    missing = done.tenants.find_missing_key()
+    if missing:
+        done.rows.append(DiscoveryEntry("bizosaas", "failed", missing))

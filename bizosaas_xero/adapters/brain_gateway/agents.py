@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 
 from bizosaas_xero.adapters.brain_gateway import reasons
 from bizosaas_xero.adapters.brain_gateway.config import BridgeConfig, Person
+from bizosaas_xero.adapters.brain_gateway.installations import Installations
 from bizosaas_xero.adapters.brain_gateway.mirror import Mirror
 from bizosaas_xero.adapters.brain_gateway.people import People
 from bizosaas_xero.adapters.brain_gateway.service import ConnectorService
@@ -37,18 +38,17 @@ _WRITE_NOTE = (
 
 
 class AgentTools:
-    """The tools of each connector, for the agents of one tenant.
-
-    Args:
-        people: Tells who asks for an address.
-        mirror: Says what the gateway calls connected.
-        services: By connector.
-        config: The operator's.
-    """
+    """The tools of each connector, for the agents of one tenant."""
 
     def __init__(
-        self, people: People, mirror: Mirror, services: Mapping[str, ConnectorService], config: BridgeConfig
+        self,
+        people: People,
+        installations: Installations,
+        mirror: Mirror,
+        services: Mapping[str, ConnectorService],
+        config: BridgeConfig,
     ) -> None:
+        self._installations = installations
         self._people = people
         self._mirror = mirror
         self._services = services
@@ -59,12 +59,15 @@ class AgentTools:
     async def address(self, request: Request) -> Response:
         """Give the gateway's user a new address for their agents; the one before ends."""
         person, service = await self._asker(request)
-        return JSONResponse({"url": await run_in_threadpool(self.make_address, person, service)})
+        url = await run_in_threadpool(self.make_address, person, service)
+        await run_in_threadpool(self._installations.save, service, person.id, url)
+        return JSONResponse({"url": url})
 
     async def withdraw(self, request: Request) -> Response:
         """End the address of the gateway's user."""
         person, service = await self._asker(request)
-        tenant = service.tenants.open(person.tenant)
+        tenant = service.open_tenant(person.tenant)
+        await run_in_threadpool(self._installations.remove, service, person.id)
         return JSONResponse({"withdrawn": tenant.state.take(_key(service, person.id)) is not None})
 
     async def _asker(self, request: Request) -> tuple[Person, ConnectorService]:
@@ -74,16 +77,17 @@ class AgentTools:
     def make_address(self, person: Person, service: ConnectorService) -> str:
         """Return a new address for the agents of a user."""
         secret = token_urlsafe(24)
-        service.tenants.open(person.tenant).state.put(_key(service, person.id), {"secret": secret})
         known = {"tenant": person.tenant, "user": person.id, "name": person.name, "secret": secret}
         token = service.tenants.keyring().encrypt(json.dumps(known))
         base = (self._config.internal_url or self._config.public_url).rstrip("/")
-        return f"{base}{self._config.path}/agents/{service.name}/{token}"
+        url = f"{base}{self._config.path}/agents/{service.name}/{token}"
+        service.open_tenant(person.tenant).state.put(_key(service, person.id), {"secret": secret, "url": url})
+        return url
 
     def _find_person(self, service: ConnectorService, token: str) -> Person:
         try:
             known = json.loads(service.tenants.keyring().decrypt(token))
-            tenant = service.tenants.find(known["tenant"])
+            tenant = service.find_tenant(known["tenant"])
             kept = tenant and tenant.state.get(_key(service, known["user"]))
             if kept and hmac.compare_digest(kept["secret"], known["secret"]):
                 return Person(known["user"], known["name"], known["tenant"], "viewer")

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-Settings = Mapping[str, Any] | Callable[[str], Mapping[str, Any]]
-"""Settings of a connector, or a function of the tenant that gives them."""
+from bizosaas_xero.adapters.brain_gateway import reasons
+
+if TYPE_CHECKING:  # it needs extras that may be missing
+    from bizosaas_xero.host.connections.tenants import Settings
+
+DEFAULT_TENANT = "default_tenant"
+"""What the gateway calls a user's tenant who has none."""
 
 Role = Literal["viewer", "approver", "owner"]
 
@@ -59,6 +64,19 @@ class BridgeConfig:
     settings: Mapping[str, Settings] = field(default_factory=dict, repr=False)
     role: Callable[[Any], Role] = default_role
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def require_tenant(self, tenant: object) -> str:
+        """Return the tenant's name.
+
+        Raises:
+            Misconfigured: The gateway names none; data of tenants would mix.
+        """
+        name = tenant.strip() if isinstance(tenant, str) else ""
+        if self.single_tenant:
+            return name or DEFAULT_TENANT
+        if not name or name == DEFAULT_TENANT:
+            raise reasons.NO_TENANT()
+        return name
 
     @property
     def pages_url(self) -> str:

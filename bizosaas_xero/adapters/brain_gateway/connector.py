@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from threading import Event
 from typing import Any, TypeVar
 
@@ -31,6 +32,8 @@ class Gateway:
     get_current_user: Any = None
     get_secret_service: Any = None
     database: Any = None
+    session: Any = None
+    mcp_models: Any = None
 
     @classmethod
     def beside(cls, registry: Any, database: Any = None) -> Gateway:
@@ -48,6 +51,8 @@ class Gateway:
             get_current_user=depends.get_current_user,
             get_secret_service=depends.get_secret_service,
             database=database if database is not None else import_module(f"{package}.database").engine,
+            session=getattr(import_module(f"{package}.database"), "SessionLocal", None),
+            mcp_models=import_module(f"{package}.models.mcp") if find_spec(f"{package}.models") else None,
         )
 
 

@@ -13,12 +13,7 @@ from bizosaas_xero.adapters.brain_gateway.service import REFERENCE, ConnectorSer
 
 
 class Mirror:
-    """Keeps the gateway's credential store in step.
-
-    Args:
-        get_secret_service: The gateway's function.
-        services: By connector.
-    """
+    """Keeps the gateway's credential store in step."""
 
     def __init__(self, get_secret_service: Any, services: Mapping[str, ConnectorService]) -> None:
         self._get = get_secret_service
@@ -47,5 +42,5 @@ class Mirror:
 
 
 def _is_connected(service: ConnectorService, tenant: str) -> bool:
-    opened = service.tenants.find(tenant)
+    opened = service.find_tenant(tenant)
     return opened is not None and service.connection(opened) is not None

@@ -15,7 +15,7 @@ from bizosaas_xero.adapters.brain_gateway import reasons
 from bizosaas_xero.adapters.brain_gateway.config import BridgeConfig, Person
 from bizosaas_xero.adapters.brain_gateway.mirror import Mirror
 from bizosaas_xero.adapters.brain_gateway.people import People
-from bizosaas_xero.adapters.brain_gateway.tenants import OpenTenant, Tenants
+from bizosaas_xero.host.connections.tenants import OpenTenant, Tenants
 from bizosaas_xero.spec import ConnectorError
 
 if TYPE_CHECKING:  # the gateway starts before anybody opens a page
@@ -26,14 +26,7 @@ IDENTITY = "bizosaas.identity"
 
 
 class Pages:
-    """An ASGI application, mounted under the configured path.
-
-    Args:
-        people: Tells who is signed in.
-        tenants: Their hosts.
-        config: The operator's.
-        mirror: Tells the gateway what became connected.
-    """
+    """An ASGI application, mounted under the configured path."""
 
     def __init__(self, people: People, tenants: Tenants, config: BridgeConfig, mirror: Mirror) -> None:
         self._people = people
@@ -57,8 +50,9 @@ class Pages:
         await app(scope, receive, self._watched(request, person, send))
 
     async def _find_person(self, request: Request) -> Person:
-        person = await run_in_threadpool(self._people.from_cookie, request.headers.get("cookie", ""))
-        person = person or await self._people.find_user(request)
+        person = await self._people.find_user(request)  # first: another person may have signed in since
+        if person is None:
+            person = await run_in_threadpool(self._people.from_cookie, request.headers.get("cookie", ""))
         if person is None:
             raise reasons.NOT_SIGNED_IN()
         return self._people.checked(person)
@@ -100,7 +94,7 @@ class Pages:
         from bizosaas_xero.web.sessions import Sessions
         from bizosaas_xero.web.settings import Identity
 
-        opened = self._tenants.open(person.tenant)
+        opened = self._tenants.open(str(person.tenant))
         sessions = Sessions(opened.host, self._settings(), now=self._config.now)
         session = sessions.new(Identity(person.name, person.role))
         session.begin_consent(next(iter(parse_qs(urlsplit(url).query).get("state", [])), ""))
@@ -149,7 +143,7 @@ _BY_REASON = {
     "not_allowed": 403,
     "no_tenant": 403,
     "not_connected": 404,
-    "secret_key_missing": 503,
+    "secret_key_needed": 503,
 }
 
 

@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 
 from bizosaas_xero.adapters.brain_gateway import reasons
 from bizosaas_xero.adapters.brain_gateway.config import BridgeConfig, Person
-from bizosaas_xero.adapters.brain_gateway.tenants import Tenants
+from bizosaas_xero.host.connections.tenants import Tenants
 from bizosaas_xero.spec import ConnectorError
 
 COOKIE = "bizosaas_portal"
@@ -22,14 +22,7 @@ _FOUND = "bizosaas.user"
 
 
 class People:
-    """Tells who sends a request.
-
-    Args:
-        app: The gateway's; what overrides its sign-in, such as a test, counts here too.
-        get_current_user: Its dependency.
-        tenants: Their hosts.
-        config: The operator's.
-    """
+    """Tells who sends a request."""
 
     def __init__(self, app: FastAPI, get_current_user: Any, tenants: Tenants, config: BridgeConfig) -> None:
         self._tenants = tenants
@@ -79,14 +72,14 @@ class People:
         """Return the person with the tenant as it is called here."""
         if owner and person.role != "owner":
             raise reasons.NOT_ALLOWED()
-        return Person(person.id, person.name, self._tenants.require(person.tenant), person.role)
+        return Person(person.id, person.name, self._config.require_tenant(person.tenant), person.role)
 
     # ------------------------------------------------------------ browsers, which send no token
 
     def make_ticket(self, person: Person) -> str:
         """Return a secret with which a browser signs in once, soon."""
         ticket = secrets.token_urlsafe(24)
-        self._tenants.open(person.tenant).state.put(f"ticket:{ticket}", self._content(person, TICKET_SECONDS))
+        self._tenants.open(str(person.tenant)).state.put(f"ticket:{ticket}", self._content(person, TICKET_SECONDS))
         return self._seal({"tenant": person.tenant, "ticket": ticket})
 
     def use_ticket(self, sealed: str) -> Person | None:

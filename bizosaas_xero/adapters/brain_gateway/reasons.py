@@ -17,13 +17,6 @@ from bizosaas_xero.spec.reasons import Reason
 # ---------------------------------------------------------------- set-up
 
 UNKNOWN_CONNECTOR = Reason("unknown_connector", NotFound, "No connector {name!r} was registered.")
-SECRET_KEY_MISSING = Reason(
-    "secret_key_missing",
-    Misconfigured,
-    "{variable} is not set, and grants are not kept unencrypted.",
-    "Set it to what this prints: "
-    'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"',
-)
 # ---------------------------------------------------------------- access
 
 NO_TENANT = Reason(

@@ -16,10 +16,11 @@ from bizosaas_xero.adapters.brain_gateway import Registration, reasons
 from bizosaas_xero.adapters.brain_gateway.agents import AgentTools
 from bizosaas_xero.adapters.brain_gateway.config import BridgeConfig, Person
 from bizosaas_xero.adapters.brain_gateway.connector import stoppable
+from bizosaas_xero.adapters.brain_gateway.installations import Installations
 from bizosaas_xero.adapters.brain_gateway.mirror import Mirror
 from bizosaas_xero.adapters.brain_gateway.pages import Pages, problem_of, status_of
 from bizosaas_xero.adapters.brain_gateway.people import People
-from bizosaas_xero.adapters.brain_gateway.schedules import start_schedules
+from bizosaas_xero.adapters.brain_gateway.schedules import run_beside
 from bizosaas_xero.adapters.brain_gateway.service import REFERENCE, ConnectorService
 from bizosaas_xero.adapters.brain_gateway.work import RESERVED, Worker
 from bizosaas_xero.spec import ConnectorError
@@ -35,7 +36,8 @@ def add_routes(app: FastAPI, done: Registration, config: BridgeConfig, *, schedu
     people = People(app, done.gateway.get_current_user, done.tenants, config)
     mirror = Mirror(done.gateway.get_secret_service, done.services)
     pages = Pages(people, done.tenants, config, mirror)
-    agents = AgentTools(people, mirror, done.services, config)
+    installations = Installations(done.gateway.mcp_models, done.gateway.session)
+    agents = AgentTools(people, installations, mirror, done.services, config)
     made = {name: ConnectorRoutes(service, people, mirror, pages) for name, service in done.services.items()}
     found: list[BaseRoute] = [route for name, each in made.items() for route in each.routes(f"/api/connectors/{name}")]
     found += [
@@ -50,8 +52,8 @@ def add_routes(app: FastAPI, done: Registration, config: BridgeConfig, *, schedu
         Mount(config.path, pages),
     ]
     app.router.routes[:0] = found
-    if schedules:
-        start_schedules(app, done.tenants)
+    begin = [lambda: installations.restore(done.services)] if done.gateway.mcp_models else []
+    run_beside(app, begin, done.tenants if schedules else None)
 
 
 def guarded(endpoint: Endpoint) -> Endpoint:
@@ -83,14 +85,7 @@ async def read_object(request: Request) -> dict[str, Any]:
 
 
 class ConnectorRoutes:
-    """The gateway's routes of one connector.
-
-    Args:
-        service: Connects.
-        people: Tells who asks.
-        mirror: Tells the gateway what became connected.
-        pages: Finish a consent that began here.
-    """
+    """The gateway's routes of one connector."""
 
     def __init__(self, service: ConnectorService, people: People, mirror: Mirror, pages: Pages) -> None:
         self._service, self._people, self._mirror, self._pages = service, people, mirror, pages
@@ -203,12 +198,7 @@ class ConnectorRoutes:
 
 
 class Callback(Route):
-    """``POST /oauth/callback`` for our connectors; others' go on to the gateway's own route.
-
-    Args:
-        app: The gateway's.
-        finishers: By connector.
-    """
+    """``POST /oauth/callback`` for our connectors; others' go on to the gateway's own route."""
 
     def __init__(self, app: FastAPI, finishers: dict[str, Callable[[Request, dict[str, Any]], Any]]) -> None:
         super().__init__("/oauth/callback", self._unused, methods=["POST"])

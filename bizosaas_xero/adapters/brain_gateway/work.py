@@ -12,7 +12,7 @@ from typing import Any
 
 from bizosaas_xero.adapters.brain_gateway import reasons
 from bizosaas_xero.adapters.brain_gateway.service import ConnectorService
-from bizosaas_xero.adapters.brain_gateway.tenants import OpenTenant
+from bizosaas_xero.host.connections.tenants import OpenTenant
 from bizosaas_xero.spec import Batch
 from bizosaas_xero.spec.errors import SUBJECT, Invalid
 
@@ -36,11 +36,7 @@ DIRECT = "brain-gateway"
 
 
 class Worker:
-    """Reads and acts for one connector.
-
-    Args:
-        service: Of the connector.
-    """
+    """Reads and acts for one connector."""
 
     def __init__(self, service: ConnectorService) -> None:
         self._service = service
@@ -159,7 +155,7 @@ class Worker:
             if not isinstance(revoke, bool):
                 raise Invalid.field("payload.revoke", "must be true or false", summary=SUBJECT)
             return self._service.disconnect(tenant_id, payload.get("organisation_id"), revoke=revoke)
-        tenant = self._service.tenants.find(tenant_id)
+        tenant = self._service.find_tenant(tenant_id)
         connection = tenant and self._service.connection(tenant)
         plugin = self._service.connector
         found = (

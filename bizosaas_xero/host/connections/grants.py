@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from bizosaas_xero.host import reasons
 from bizosaas_xero.host.connections.addresses import is_pinned, pin_addresses, require_same_addresses
@@ -14,7 +14,9 @@ from bizosaas_xero.host.connections.refresh import GrantRefresher
 from bizosaas_xero.host.plugins.connector import Connector
 from bizosaas_xero.host.storage.models import StoredConnection, StoredGrant
 from bizosaas_xero.host.storage.store import Store
-from bizosaas_xero.spec import Grant, Unavailable
+from bizosaas_xero.spec import ConnectorError, Grant, ReconnectRequired, Unavailable
+
+T = TypeVar("T")
 
 MAX_WAIT_SECONDS = 180.0
 """How long to wait for another process that holds the refresh lock and is still sending heartbeats."""
@@ -106,6 +108,26 @@ class Grants:
             "scopes": stored.grant.scopes,
             "settings": settings,
         }
+
+    def call(self, connector: Connector, connection: StoredConnection, work: Callable[[dict[str, Any]], T]) -> T:
+        """Call a hook with the ``connection``, and once more with a new token if its token is refused.
+
+        Raises:
+            ConnectorError: of the hook, or of the grant.
+        """
+        refused: int | None = None
+        while True:
+            stored, access = self.get_access(connector, connection, refused)
+            try:
+                return work(access)
+            except ConnectorError as error:
+                if error.recovery != "refresh":
+                    raise
+                if refused is not None:
+                    raise ReconnectRequired(
+                        "Access was renewed, and is still refused.", correlation_id=error.correlation_id
+                    ) from None
+                refused = stored.version
 
     def _pin_addresses(self, connector: Connector, grant: Grant) -> None:
         """Keep the addresses of an app of an earlier release: the refresh proved them right."""

@@ -10,25 +10,26 @@ import hashlib
 import json
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from bizosaas_xero.adapters.brain_gateway import reasons
-from bizosaas_xero.adapters.brain_gateway.config import BridgeConfig
-from bizosaas_xero.host.plugins.connector import Connector
+from bizosaas_xero.host import reasons
+from bizosaas_xero.host.plugins.configured import configured
 from bizosaas_xero.host.plugins.discovery import DiscoveryReport
-from bizosaas_xero.spec import ActionResult, AuthResult, Batch
 
-if TYPE_CHECKING:  # the gateway must start without waiting for them
-    from bizosaas_xero.adapters.brain_gateway.state import State
+if TYPE_CHECKING:  # a platform must start without waiting for them
     from bizosaas_xero.host import Database, Host
     from bizosaas_xero.host.storage.crypto import Keyring
+    from bizosaas_xero.host.storage.notes import Notes
 
-DEFAULT_TENANT = "default_tenant"
-"""What the gateway calls a user's tenant who has none."""
+Settings = Mapping[str, Any] | Callable[[str], Mapping[str, Any]]
+"""Settings of a connector, or a function of the tenant that gives them."""
+
+KEY = "BIZOSAAS_SECRET_KEY"
+"""The variable that holds the key of all tenants' secrets."""
 
 MAX_OPEN_HOSTS = 64
 """Tenants whose database connections are kept open."""
@@ -40,61 +41,50 @@ class OpenTenant:
 
     name: str
     host: Host
-    state: State
+    state: Notes
 
 
 class Tenants:
     """Opens the hosts of tenants.
 
     Args:
-        database: The gateway's: an SQLAlchemy engine, URL or text.
+        database: The platform's: an SQLAlchemy engine, URL or text.
         report: The connectors.
-        config: The operator's.
+        settings: By connector, the operator's settings, or a function of the tenant that gives them.
         environ: Where ``BIZOSAAS_SECRET_KEY`` is looked up. On a server it must be set: a key file would differ from
             machine to machine.
     """
 
     def __init__(
-        self, database: Any, report: DiscoveryReport, config: BridgeConfig, environ: Mapping[str, str] = os.environ
+        self,
+        database: Any,
+        report: DiscoveryReport,
+        settings: Mapping[str, Settings],
+        environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._given = getattr(database, "url", database)
         self._report = report
-        self._config = config
+        self._settings = settings
         self._environ = environ
         self._open: OrderedDict[str, OpenTenant] = OrderedDict()
         self._directory: Database | None = None
         self._lock = RLock()
 
-    def require(self, tenant: object) -> str:
-        """Return the tenant's name.
-
-        Raises:
-            Misconfigured: The gateway names none; data of tenants would mix.
-        """
-        name = tenant.strip() if isinstance(tenant, str) else ""
-        if self._config.single_tenant:
-            return name or DEFAULT_TENANT
-        if not name or name == DEFAULT_TENANT:
-            raise reasons.NO_TENANT()
-        return name
-
-    def find(self, tenant: object) -> OpenTenant | None:
+    def find(self, tenant: str) -> OpenTenant | None:
         """Return a tenant's host; ``None`` if the tenant never began to connect anything."""
-        name = self.require(tenant)
         with self._lock:
-            known = self._open.get(name)
-            return known or (self.open(name) if name in self.names() else None)
+            known = self._open.get(tenant)
+            return known or (self.open(tenant) if tenant in self.names() else None)
 
-    def open(self, tenant: object) -> OpenTenant:
+    def open(self, tenant: str) -> OpenTenant:
         """Return a tenant's host; its schema or file is made if it is not there."""
-        name = self.require(tenant)
         with self._lock:
-            if name not in self._open:
-                self._open[name] = self._make(name)
+            if tenant not in self._open:
+                self._open[tenant] = self._make(tenant)
                 while len(self._open) > MAX_OPEN_HOSTS:
                     self._open.popitem(last=False)[1].host.close()  # a pool: what is in use stays usable
-            self._open.move_to_end(name)
-            return self._open[name]
+            self._open.move_to_end(tenant)
+            return self._open[tenant]
 
     def names(self) -> list[str]:
         """Return every tenant that has a host."""
@@ -104,13 +94,17 @@ class Tenants:
         with directory.read_transaction() as transaction:
             return list(transaction.execute(sa.select(_table().c.tenant).order_by(_table().c.tenant)).scalars())
 
+    def find_missing_key(self) -> str:
+        """Say that the key is missing; empty: it is there, or a file will be made. Each use looks for it again."""
+        is_file = self._url().get_backend_name() == "sqlite"
+        return "" if is_file or self._environ.get(KEY) else f"{KEY} is not set"
+
     def keyring(self) -> Keyring:
         """Return the key with which all tenants' secrets are encrypted."""
-        from bizosaas_xero.host.storage.crypto import VARIABLE, Keyring
+        from bizosaas_xero.host.storage.crypto import Keyring
 
-        url = self._url()
-        if url.get_backend_name() != "sqlite" and not self._environ.get(VARIABLE):
-            raise reasons.SECRET_KEY_MISSING(variable=VARIABLE)
+        if self.find_missing_key():
+            raise reasons.SECRET_KEY_NEEDED(variable=KEY)
         return Keyring.open(self._home(), self._environ, create=True)
 
     def close(self) -> None:
@@ -129,7 +123,7 @@ class Tenants:
         return make_url(self._given)
 
     def _home(self) -> Path:
-        """Return the folder of the key file and of SQLite's files: beside the gateway's own file."""
+        """Return the folder of the key file and of SQLite's files: beside the platform's own file."""
         from bizosaas_xero.host.storage.paths import home_folder
 
         url = self._url()
@@ -137,7 +131,7 @@ class Tenants:
         return Path(f"{url.database}.bizosaas") if is_file else home_folder(self._environ)
 
     def _open_directory(self) -> Database:
-        """Open the list of tenants, in the gateway's own database."""
+        """Open the list of tenants, in the platform's own database."""
         if self._directory is None:
             import sqlalchemy as sa
 
@@ -157,8 +151,8 @@ class Tenants:
     def _make(self, tenant: str) -> OpenTenant:
         import sqlalchemy as sa
 
-        from bizosaas_xero.adapters.brain_gateway.state import State
         from bizosaas_xero.host import open_host
+        from bizosaas_xero.host.storage.notes import Notes
 
         directory, url, home = self._open_directory(), self._url(), self._home()
         name = f"bizosaas_{hashlib.sha256(json.dumps(tenant).encode()).hexdigest()[:24]}"
@@ -176,59 +170,18 @@ class Tenants:
             url = url.update_query_dict({"options": f"{before} -csearch_path={name}".strip()})
         environ = {**self._environ, "BIZOSAAS_DATABASE_URL": url.render_as_string(hide_password=False)}
         host = open_host(home, report=self._with_settings(tenant), environ=environ)
-        return OpenTenant(tenant, host, State(host.database, host.store))
+        return OpenTenant(tenant, host, Notes(host.database, host.store))
 
     def _with_settings(self, tenant: str) -> DiscoveryReport:
         def settings(name: str) -> Callable[[], Mapping[str, Any]]:
-            given = self._config.settings.get(name, {})
+            given = self._settings.get(name, {})
             return lambda: given(tenant) if callable(given) else given
 
-        names = [each.name for each in fields(Connector)]
-        loaded: dict[str, Connector] = {
-            name: ConfiguredConnector(**{part: getattr(each, part) for part in names}, operator=settings(name))
-            for name, each in self._report.loaded.items()
-        }
+        loaded = {name: configured(each, settings(name)) for name, each in self._report.loaded.items()}
         return replace(self._report, loaded=loaded)
 
 
-@dataclass(frozen=True)
-class ConfiguredConnector(Connector):
-    """A connector that is called with the operator's settings, which win over those of a connection."""
-
-    operator: Callable[[], Mapping[str, Any]] = dict
-
-    def auth(self, request: Mapping[str, Any]) -> AuthResult:
-        """See :class:`~bizosaas_xero.host.plugins.connector.Connector`."""
-        request = self._with(request)
-        if isinstance(request.get("connection"), Mapping):
-            request = {**request, "connection": self._with(request["connection"])}
-        return super().auth(request)
-
-    def sync_entity(
-        self,
-        connection: Mapping[str, Any],
-        entity: str,
-        cursor: Mapping[str, Any] | None,
-        options: Mapping[str, Any] | None,
-    ) -> Generator[Batch, None, None]:
-        """See :class:`~bizosaas_xero.host.plugins.connector.Connector`."""
-        return super().sync_entity(self._with(connection), entity, cursor, options)
-
-    def run_action(
-        self,
-        connection: Mapping[str, Any],
-        action: str,
-        params: Mapping[str, Any] | None,
-        control: Mapping[str, Any] | None,
-    ) -> ActionResult:
-        """See :class:`~bizosaas_xero.host.plugins.connector.Connector`."""
-        return super().run_action(self._with(connection), action, params, control)
-
-    def _with(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        return {**given, "settings": {**(given.get("settings") or {}), **self.operator()}}
-
-
 def _table() -> Any:
-    from bizosaas_xero.adapters.brain_gateway.state import TENANTS
+    from bizosaas_xero.host.storage.notes import TENANTS
 
     return TENANTS

@@ -1,4 +1,4 @@
-"""What a tenant's host does not keep: an app that waits for its consent, positions of consumers, agents' addresses."""
+"""Small encrypted values of the platform around a host: what waits, positions of its consumers, agents' addresses."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from bizosaas_xero.host.storage.database import Database, upsert
 from bizosaas_xero.host.storage.store import Store
 
 TENANTS = sa.Table(
-    "bizosaas_tenants",
+    "host_tenants",
     sa.MetaData(),
     sa.Column("tenant", sa.String(255), primary_key=True),
     sa.Column("place", sa.String(64), nullable=False),
 )
-"""The tenants that have a host, in the gateway's own database."""
+"""The tenants that have a host, in the platform's own database."""
 
-STATE = sa.Table(
-    "gateway_state",
+NOTES = sa.Table(
+    "host_notes",
     sa.MetaData(),
     sa.Column("name", sa.String(255), primary_key=True),
     sa.Column("payload", sa.Text, nullable=False),
@@ -28,11 +28,11 @@ STATE = sa.Table(
 )
 
 
-class State:
-    """Small encrypted values by name, in the tenant's own database.
+class Notes:
+    """Small encrypted values by name, in the host's own database.
 
     Args:
-        database: The tenant's.
+        database: The host's.
         store: Encrypts.
     """
 
@@ -40,24 +40,24 @@ class State:
         self._database = database
         self._store = store
         with database.schema_transaction() as transaction:
-            if not sa.inspect(transaction).has_table(STATE.name):
-                STATE.create(transaction)
+            if not sa.inspect(transaction).has_table(NOTES.name):
+                NOTES.create(transaction)
 
     def get(self, name: str) -> dict[str, Any] | None:
         """Return a value; ``None`` if there is none."""
         with self._database.read_transaction() as transaction:
-            found = transaction.execute(sa.select(STATE.c.payload).where(STATE.c.name == name)).scalar_one_or_none()
+            found = transaction.execute(sa.select(NOTES.c.payload).where(NOTES.c.name == name)).scalar_one_or_none()
         return None if found is None else dict(json.loads(self._store.decrypt(found)))
 
     def put(self, name: str, value: dict[str, Any]) -> None:
         """Keep a value; the one before is replaced."""
         values = {"payload": self._store.encrypt(json.dumps(value)), "changed_at": datetime.now(UTC)}
         with self._database.write_transaction(durable=True) as transaction:
-            upsert(self._database, transaction, STATE, {"name": name}, values)
+            upsert(self._database, transaction, NOTES, {"name": name}, values)
 
     def take(self, name: str) -> dict[str, Any] | None:
         """Return a value and delete it: of two who ask at once, one gets it."""
-        statement = sa.delete(STATE).where(STATE.c.name == name).returning(STATE.c.payload)
+        statement = sa.delete(NOTES).where(NOTES.c.name == name).returning(NOTES.c.payload)
         with self._database.write_transaction(durable=True) as transaction:
             found = transaction.execute(statement).scalar_one_or_none()
         return None if found is None else dict(json.loads(self._store.decrypt(found)))
@@ -65,5 +65,5 @@ class State:
     def names(self, prefix: str) -> list[str]:
         """Return the names that begin so."""
         with self._database.read_transaction() as transaction:
-            found = transaction.execute(sa.select(STATE.c.name).order_by(STATE.c.name)).scalars()
+            found = transaction.execute(sa.select(NOTES.c.name).order_by(NOTES.c.name)).scalars()
             return [name for name in found if name.startswith(prefix)]
