@@ -64,7 +64,7 @@ def register_connectors(
 
     Returns:
         What was registered, and what became of each that was not. One bad connector spoils no other, and whatever
-        fails is a row or ``problem``; the gateway goes on.
+        fails is a row or ``problem``; the gateway keeps running.
     """
     done = Registration()
     try:
@@ -84,7 +84,7 @@ def mount(app: Any, *, registry: Any, schedules: bool = True, **options: Any) ->
     Args:
         app: The gateway's FastAPI application; its own routes stay, ours for our connectors come first.
         registry: The gateway's ``ConnectorRegistry``.
-        schedules: Sync what is due from a thread of this process.
+        schedules: Run due syncs in a thread of this process.
         **options: Of :func:`register_connectors`.
 
     Returns:

@@ -188,7 +188,7 @@ def call_tool(service: ConnectorService, person: Person, name: str, arguments: d
     """Call one tool for a person's agent.
 
     Raises:
-        NotFound: There is no such tool.
+        NotFound: The connector has no such tool.
         ConnectorError: of the connector, the grant, or the arguments.
     """
     if name == LIST_RECORDS:

@@ -34,7 +34,7 @@ class Person:
 def default_role(user: Any) -> Role:
     """Return what a user may do here: the gateway lets every user of a tenant connect.
 
-    Somebody who looks through a customer's eyes (impersonation) cannot say the customer's yes.
+    A person who impersonates a customer cannot say the customer's yes.
     """
     roles = {str(role).lower() for role in getattr(user, "roles", None) or ()}
     return "viewer" if getattr(user, "impersonator_id", None) or (roles and roles <= READERS) else "owner"

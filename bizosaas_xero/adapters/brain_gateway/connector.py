@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from threading import Event
 from typing import Any, TypeVar
 
@@ -52,8 +51,15 @@ class Gateway:
             get_secret_service=depends.get_secret_service,
             database=database if database is not None else import_module(f"{package}.database").engine,
             session=getattr(import_module(f"{package}.database"), "SessionLocal", None),
-            mcp_models=import_module(f"{package}.models.mcp") if find_spec(f"{package}.models") else None,
+            mcp_models=_optional(f"{package}.models.mcp"),
         )
+
+
+def _optional(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError:
+        return None
 
 
 def connector_class(  # noqa: C901 (one class of one-line methods)

@@ -1,6 +1,6 @@
 """Rows of the gateway's own tables that say whose agents have which tools.
 
-The gateway fills its registry anew at each start and deletes other rows; so ours are made again after its start.
+The gateway fills its registry again at each start and deletes other rows; so ours are made again after its start.
 """
 
 from __future__ import annotations

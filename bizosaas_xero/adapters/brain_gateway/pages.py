@@ -18,7 +18,7 @@ from bizosaas_xero.adapters.brain_gateway.people import People
 from bizosaas_xero.host.connections.tenants import OpenTenant, Tenants
 from bizosaas_xero.spec import ConnectorError
 
-if TYPE_CHECKING:  # the gateway starts before anybody opens a page
+if TYPE_CHECKING:  # the gateway starts before a person opens a page
     from bizosaas_xero.web.app import WebApp
 
 IDENTITY = "bizosaas.identity"

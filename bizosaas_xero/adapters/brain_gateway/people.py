@@ -61,7 +61,7 @@ class People:
         """Return the gateway's user, who must belong to a tenant.
 
         Raises:
-            Misconfigured: Nobody is signed in, they have no tenant, or they only look.
+            Misconfigured: No one is signed in, they have no tenant, or they only look.
         """
         person = await self.find_user(request)
         if person is None:

@@ -88,7 +88,7 @@ APP_REFUSED = Reason(
 NOT_SIGNED_IN = Reason(
     "not_signed_in",
     Misconfigured,
-    "Nobody is signed in.",
+    "No one is signed in.",
     "Sign in to the platform, and open this page from there.",
 )
 NOT_ALLOWED = Reason(
@@ -103,4 +103,4 @@ AGENT_UNKNOWN = Reason(
     "This address of an agent's tools is not known, or was withdrawn.",
     "Ask the platform for a new one.",
 )
-UNKNOWN_TOOL = Reason("unknown_tool", NotFound, "There is no tool {name!r}.", "List the tools.")
+UNKNOWN_TOOL = Reason("unknown_tool", NotFound, "{name!r} is not a tool of this connector.", "List the tools.")

@@ -198,7 +198,7 @@ class ConnectorRoutes:
 
 
 class Callback(Route):
-    """``POST /oauth/callback`` for our connectors; others' go on to the gateway's own route."""
+    """``POST /oauth/callback`` for our connectors; those of others reach the gateway's own route."""
 
     def __init__(self, app: FastAPI, finishers: dict[str, Callable[[Request, dict[str, Any]], Any]]) -> None:
         super().__init__("/oauth/callback", self._unused, methods=["POST"])

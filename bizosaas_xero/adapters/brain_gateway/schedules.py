@@ -1,4 +1,4 @@
-"""Sync what is due of every tenant, from one thread of the gateway's process."""
+"""Run the due syncs of every tenant, from one thread of the gateway's process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bizosaas_xero.host.connections.tenants import Tenants
 from bizosaas_xero.spec import ConnectorError
 
 PAUSE_SECONDS = 30.0
-"""Between two looks at what is due."""
+"""Seconds between two looks for due syncs."""
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def _run(begin: Sequence[Callable[[], None]], tenants: Tenants | None, stopping:
 
 
 def run_due(tenants: Tenants, stopping: Event) -> int:
-    """Sync what is due once, tenant by tenant, and return the number of syncs."""
+    """Run the due syncs once, tenant by tenant, and return their number."""
     try:
         names = tenants.names()
     except ConnectorError as error:  # the database is away, or the key is missing: the next look may heal
@@ -64,6 +64,6 @@ def run_due(tenants: Tenants, stopping: Event) -> int:
                     log.warning("%s %s: %s", connection.id, outcome.entity, outcome.problem["code"])
                 if stopping.is_set():
                     return done
-        except ConnectorError as error:  # this tenant's own; the others go on
+        except ConnectorError as error:  # this tenant's own; the other tenants are synced
             log.warning("schedules of a tenant: %s (%s)", error.message, error.reason)
     return done

@@ -123,7 +123,7 @@ class Tenants:
         return make_url(self._given)
 
     def _home(self) -> Path:
-        """Return the folder of the key file and of SQLite's files: beside the platform's own file."""
+        """Return the folder of the key file and of SQLite's files: next to the platform's own file."""
         from bizosaas_xero.host.storage.paths import home_folder
 
         url = self._url()

@@ -1,4 +1,4 @@
-"""Small encrypted values of the platform around a host: what waits, positions of its consumers, agents' addresses."""
+"""Small encrypted values of the platform around a host: entered apps, positions of consumers, agents' addresses."""
 
 from __future__ import annotations
 

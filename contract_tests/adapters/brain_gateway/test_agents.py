@@ -16,7 +16,7 @@ pytestmark = pytest.mark.xero_sandbox(invoices=150, seed=9)
 
 
 @pytest.fixture
-def agent(gateway):
+def tool_caller(gateway):
     """Call a tool as the gateway's MCP layer does: no token, no tenant."""
     gateway.connect()
     url = gateway("POST", "/bizosaas/agents/xero").raise_for_status().json()["url"]
@@ -33,70 +33,70 @@ def agent(gateway):
     return call
 
 
-def test_every_action_is_a_tool_and_the_synced_tables_are_one(agent):
-    tools = {each["name"]: each for each in httpx.get(f"{agent.url}/tools").json()["tools"]}
-    actions = {each["name"] for each in agent.gateway.act("list_actions")["actions"]}
+def test_every_action_is_a_tool_and_the_synced_tables_are_one(tool_caller):
+    tools = {each["name"]: each for each in httpx.get(f"{tool_caller.url}/tools").json()["tools"]}
+    actions = {each["name"] for each in tool_caller.gateway.act("list_actions")["actions"]}
     assert set(tools) == actions | {LIST_RECORDS}
     assert "business_key" in tools["create_invoice"]["inputSchema"]["required"]
     assert tools["find_invoices"]["annotations"]["readOnlyHint"] is True
     assert "business_key" not in tools["find_invoices"]["inputSchema"]["properties"]
 
 
-def test_reads_answer_live_and_from_the_synced_tables(agent):
-    live = agent("find_invoices", limit=3)
+def test_reads_answer_live_and_from_the_synced_tables(tool_caller):
+    live = tool_caller("find_invoices", limit=3)
     assert len(live["data"]["invoices"]) == 3
-    assert agent(LIST_RECORDS, entity="invoices")["rows"] == []
-    asyncio.run(agent.gateway.object().sync_data("initial_sync"))
-    page = agent(LIST_RECORDS, entity="invoices", limit=3, columns=["number", "total"])
+    assert tool_caller(LIST_RECORDS, entity="invoices")["rows"] == []
+    asyncio.run(tool_caller.gateway.object().sync_data("initial_sync"))
+    page = tool_caller(LIST_RECORDS, entity="invoices", limit=3, columns=["number", "total"])
     assert len(page["rows"]) == 3
     assert page["as_of"]
     assert all(isinstance(row["total"], str) for row in page["rows"])
-    following = agent(LIST_RECORDS, entity="invoices", limit=3, after=page["next_after"])
+    following = tool_caller(LIST_RECORDS, entity="invoices", limit=3, after=page["next_after"])
     assert {row["key"] for row in page["rows"]}.isdisjoint(row["key"] for row in following["rows"])
 
 
-def test_a_write_is_planned_and_does_not_look_done(agent):
-    told = agent("create_contact", name="Neu GmbH", business_key="k-1")
+def test_a_write_is_planned_and_does_not_look_done(tool_caller):
+    told = tool_caller("create_contact", name="Neu GmbH", business_key="k-1")
     assert (told["status"], told["data"]) == ("needs_approval", None)
-    assert told["approve_url"].startswith(f"{str(agent.gateway.http.base_url).rstrip('/')}/bizosaas/approvals/")
-    found = agent("find_contacts", name="Neu GmbH")["data"]["contacts"]
+    assert told["approve_url"].startswith(f"{str(tool_caller.gateway.http.base_url).rstrip('/')}/bizosaas/approvals/")
+    found = tool_caller("find_contacts", name="Neu GmbH")["data"]["contacts"]
     assert [each for each in found if each["name"] == "Neu GmbH"] == []
-    assert agent("create_contact", name="Neu GmbH")["error"]["code"] == "invalid"  # no business key
-    smuggled = agent(
+    assert tool_caller("create_contact", name="Neu GmbH")["error"]["code"] == "invalid"  # no business key
+    smuggled = tool_caller(
         "create_contact", mode="commit", plan_hash=told["plan"]["hash"], name="Neu GmbH", business_key="k-1"
     )
     assert smuggled["status"] == "needs_approval"
-    [plan] = agent.gateway.host().approvals.list_waiting(agent.gateway.host().store.connections()[0].id)
+    [plan] = tool_caller.gateway.host().approvals.list_waiting(tool_caller.gateway.host().store.connections()[0].id)
     assert plan.requesters[0].startswith("mcp: ")
 
 
-def test_wrong_calls_are_told(agent):
-    assert agent("nonsense")["error"]["reason"] == "unknown_tool"
-    assert agent(LIST_RECORDS, entity="nonsense")["error"]["code"] == "not_found"
-    assert agent(LIST_RECORDS, entity="invoices", colour="red")["error"]["code"] == "invalid"
-    assert httpx.post(f"{agent.url}/tools/call", content=b"[]").status_code == 400
+def test_wrong_calls_are_told(tool_caller):
+    assert tool_caller("nonsense")["error"]["reason"] == "unknown_tool"
+    assert tool_caller(LIST_RECORDS, entity="nonsense")["error"]["code"] == "not_found"
+    assert tool_caller(LIST_RECORDS, entity="invoices", colour="red")["error"]["code"] == "invalid"
+    assert httpx.post(f"{tool_caller.url}/tools/call", content=b"[]").status_code == 400
 
 
-def test_an_address_is_one_tenants_and_can_be_withdrawn(agent):
-    gateway = agent.gateway
-    assert httpx.get(f"{agent.url[:-6]}/tools").status_code == 404
-    assert httpx.get(f"{agent.url.replace('/xero/', '/other/')}/tools").status_code == 404
+def test_an_address_is_one_tenants_and_can_be_withdrawn(tool_caller):
+    gateway = tool_caller.gateway
+    assert httpx.get(f"{tool_caller.url[:-6]}/tools").status_code == 404
+    assert httpx.get(f"{tool_caller.url.replace('/xero/', '/other/')}/tools").status_code == 404
     newer = gateway("POST", "/bizosaas/agents/xero").json()["url"]
-    assert httpx.get(f"{agent.url}/tools").status_code == 404  # the one before ended
+    assert httpx.get(f"{tool_caller.url}/tools").status_code == 404  # the one before ended
     assert gateway("DELETE", "/bizosaas/agents/xero").json() == {"withdrawn": True}
     assert httpx.get(f"{newer}/tools").status_code == 404
-    agent.url = gateway("POST", "/bizosaas/agents/xero").json()["url"]
+    tool_caller.url = gateway("POST", "/bizosaas/agents/xero").json()["url"]
     gateway("POST", "/api/connectors/xero/disconnect")
-    answer = httpx.post(f"{agent.url}/tools/call", json={"name": "find_invoices", "arguments": {}}).json()
+    answer = httpx.post(f"{tool_caller.url}/tools/call", json={"name": "find_invoices", "arguments": {}}).json()
     assert answer["structuredContent"]["error"]["reason"] == "not_connected"
 
 
 @pytest.mark.skipif(real.source() is None, reason="BRAIN_GATEWAY_SRC names no checkout")
-def test_the_real_mcp_layer_lists_and_calls_them(agent):
+def test_the_real_mcp_layer_lists_and_calls_them(tool_caller):
     from app.models.mcp import McpRegistry
     from app.services.mcp_gateway import MCPGateway
 
-    gateway = agent.gateway
+    gateway = tool_caller.gateway
     with gateway.parts.session() as session:
         layer = MCPGateway(session)
         tools = asyncio.run(layer.list_tools(gateway.tenant))  # the test's users have their tenant as id
