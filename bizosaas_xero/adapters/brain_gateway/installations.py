@@ -52,15 +52,16 @@ class Installations:
     def restore(self, services: Mapping[str, ConnectorService]) -> None:
         """Make the rows again of every address that was given out and not withdrawn."""
         for service in services.values():
-            try:
-                for tenant in map(service.tenants.open, service.tenants.names()):
-                    prefix = f"agent:{service.name}:"
+            prefix = f"agent:{service.name}:"
+            for tenant_name in service.tenants.names():
+                try:
+                    tenant = service.tenants.open(tenant_name)
                     for name in tenant.state.names(prefix):
                         kept = tenant.state.get(name)
                         if kept:
                             self.save(service, name.removeprefix(prefix), kept["url"])
-            except ConnectorError as error:  # the next address that is asked for makes its row
-                log.warning("agents' tools of %s: %s (%s)", service.name, error.message, error.reason)
+                except ConnectorError as error:  # this tenant's own; the next address that is asked for makes its row
+                    log.warning("agents' tools of a tenant: %s (%s)", error.message, error.reason)
 
     def _find_row(self, session: Any, service: ConnectorService) -> Any:
         registry, categories = self.models.McpRegistry, self.models.McpCategory

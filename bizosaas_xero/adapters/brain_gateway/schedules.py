@@ -43,7 +43,10 @@ def run_beside(app: Any, begin: Sequence[Callable[[], None]], tenants: Tenants |
 
 def _run(begin: Sequence[Callable[[], None]], tenants: Tenants | None, stopping: Event) -> None:
     for each in begin:
-        each()
+        try:
+            each()
+        except ConnectorError as error:  # the database is away, or the key is missing
+            log.warning("%s (%s)", error.message, error.reason)
     while tenants is not None and not stopping.wait(PAUSE_SECONDS):
         run_due(tenants, stopping)
 
