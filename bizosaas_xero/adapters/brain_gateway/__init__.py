@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bizosaas_xero.adapters.brain_gateway.config import BridgeConfig, Person, Role
+from bizosaas_xero.adapters.brain_gateway.webhooks import WebhookReceiver
 
 if TYPE_CHECKING:  # the gateway starts before anything of these is needed
     from bizosaas_xero.adapters.brain_gateway.connector import Gateway
@@ -19,7 +20,7 @@ if TYPE_CHECKING:  # the gateway starts before anything of these is needed
     from bizosaas_xero.host.connections.tenants import Tenants
     from bizosaas_xero.host.plugins.discovery import DiscoveryEntry, DiscoveryReport
 
-__all__ = ["BridgeConfig", "Person", "Registration", "Role", "mount", "register_connectors"]
+__all__ = ["BridgeConfig", "Person", "Registration", "Role", "WebhookReceiver", "mount", "register_connectors"]
 
 log = logging.getLogger(__name__)
 
