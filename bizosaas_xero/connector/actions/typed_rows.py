@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, NoReturn
 
 from bizosaas_xero.connector import reasons
+from bizosaas_xero.connector.actions.money import CENT, round_to_cents
 from bizosaas_xero.connector.records import decode
 from bizosaas_xero.connector.records.fields import SHAPES
 from bizosaas_xero.spec.errors import Invalid
@@ -28,6 +29,10 @@ MIN_EXPONENT = -20
 """The smallest; Xero's rates have ten digits after the point."""
 
 _MAX_VALUE_LENGTH = 60
+_MONEY = {
+    "SubTotal", "TotalTax", "Total", "TotalDiscount", "AmountDue", "AmountPaid", "AmountCredited", "Amount",
+    "BankAmount", "AppliedAmount", "RemainingCredit", "TotalAmount", "LineAmount", "TaxAmount", "DiscountAmount",
+}  # fmt: skip
 
 
 class UnreadableRecord(Invalid):
@@ -129,6 +134,8 @@ def _check_row(row: Row, shape: str, path: str) -> Row:
         elif name in plain:
             if value is not None and not plain[name](value):
                 raise _WrongTypeError(f"{path}{name}", value)
+            if name in _MONEY and value is not None:
+                value = _with_cents(value)  # noqa: PLW2901 (the same amount)
             if value is not None and not (value == "" and plain[name] is _is_id):
                 result[name] = value
         elif value is not None:
@@ -142,6 +149,17 @@ def _check_nested(value: Any, shape: str, is_list: bool, path: str) -> Any:
         raise _WrongTypeError(path, value)
     checked = [_check_row(item, shape, f"{path}.") for item in items]
     return checked if is_list else checked[0]
+
+
+def _with_cents(amount: Decimal) -> Decimal:
+    """Return an amount with two digits after the point, as it is shown to people; finer ones keep theirs.
+
+    Recordings of Xero have ``100.00``, ``100.0``, ``100`` and ``100.0000``.
+    """
+    if amount.as_tuple().exponent == CENT.as_tuple().exponent:
+        return amount
+    cents = round_to_cents(amount)
+    return cents if cents == amount else amount
 
 
 def _is_id(value: Any) -> bool:
