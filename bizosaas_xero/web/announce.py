@@ -23,7 +23,7 @@ PAUSE_SECONDS = 15.0
 """Between two looks for plans that wait."""
 
 RETRY_AFTER = timedelta(minutes=5)
-"""After which a plan that could not be told is tried again."""
+"""After which a message that no address took is tried again."""
 
 MAX_NAME = 80
 

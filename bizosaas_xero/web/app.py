@@ -22,6 +22,7 @@ from bizosaas_xero.web.guard import Guard, Identify, Refused, SignInAgain
 from bizosaas_xero.web.jobs import SyncJobs
 from bizosaas_xero.web.one_time_link import OneTimeLink
 from bizosaas_xero.web.pages.activity import ActivityPages
+from bizosaas_xero.web.pages.api import ApiPages
 from bizosaas_xero.web.pages.approvals import ApprovalPages
 from bizosaas_xero.web.pages.connect import ConnectPages
 from bizosaas_xero.web.pages.disconnect import DisconnectPages
@@ -144,6 +145,7 @@ def create_app(
         Route("/activity", activity.activity),
         Route("/activity/revoke", activity.revoke, methods=["POST"]),
         Route("/activity/allow", activity.allow, methods=["POST"]),
+        *ApiPages(*parts).routes(),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
     handlers = {ConnectorError: contract_error, Refused: refused, HTTPException: http_error, 500: failed}

@@ -138,6 +138,8 @@ class Guard:
     async def _admit(self, request: Request, visit: Visit) -> Response | None:
         """Check a request; an answer ends it here."""
         self._check_proxy(request)
+        if "\x00" in request.scope["path"] or b"%00" in request.scope.get("query_string", b""):
+            raise Refused(404, "Nothing here", "This page does not exist.")  # no database takes this character
         moved = self._check_host(request)
         if moved is not None:
             return moved
@@ -239,6 +241,8 @@ def _parse_form(body: bytes) -> dict[str, str]:
         )
     except ValueError:
         raise Refused(400, "Not accepted", "This form cannot be read. Nothing was changed.") from None
+    if any("\x00" in part for pair in pairs for part in pair):
+        raise Refused(400, "Not accepted", "This form cannot be read. Nothing was changed.")
     return dict(pairs)
 
 

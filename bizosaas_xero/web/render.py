@@ -10,13 +10,14 @@ import jinja2
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from bizosaas_xero import __version__
 from bizosaas_xero.host.text import make_visible
 from bizosaas_xero.spec import ConnectorError
 from bizosaas_xero.web import words
 from bizosaas_xero.web.guard import Refused, visit_of
+from bizosaas_xero.web.openapi import ROOT
 from bizosaas_xero.web.settings import WebSettings
 
 STATUS_BY_CODE = {"not_found": 404, "conflict": 409, "rate_limited": 503, "unavailable": 503}
@@ -77,14 +78,18 @@ class Renderer:
         values |= {"url": lambda path: f"{root}{path}", "csrf": visit_of(request).session.csrf}
         return HTMLResponse(self._environment.get_template(template).render(values))
 
-    def refusal(self, request: Request, refused: Refused) -> HTMLResponse:
+    def refusal(self, request: Request, refused: Refused) -> Response:
         """Render why a request reaches no page."""
+        if _is_api(request):
+            return JSONResponse({"error": {"title": refused.title, "message": refused.message}}, refused.status)
         values = {"title": refused.title, "message": refused.message, "link": refused.link}
         return self.page(request, "message.html", refused.status, **values)
 
-    def error(self, request: Request, error: ConnectorError) -> HTMLResponse:
+    def error(self, request: Request, error: ConnectorError) -> Response:
         """Render an error of the contract that no page has a place for."""
         status = STATUS_BY_CODE.get(error.code, 400)
+        if _is_api(request):
+            return JSONResponse({"error": error.to_dict()}, status)
         return self.page(request, "error.html", status, problem=error.to_dict())
 
     def _render_markdown(self, text: str) -> Markup:
@@ -94,6 +99,10 @@ class Renderer:
                 token.attrSet("class", "number")
         html = self._markdown.renderer.render(tokens, self._markdown.options, {})
         return Markup(html)  # noqa: S704 (made without raw HTML)
+
+
+def _is_api(request: Request) -> bool:
+    return str(request.scope["path"]).removeprefix(request.scope.get("root_path", "")).startswith(f"{ROOT}/")
 
 
 def _make_visible(value: Any) -> Any:

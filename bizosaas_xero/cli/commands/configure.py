@@ -65,7 +65,7 @@ def configure(  # noqa: PLR0913 (options)
     ] = None,
     notify: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="File with one Apprise address a line, told of waiting plans; empty: none."),
+        typer.Option(metavar="FILE", help="File with one Apprise address a line, for waiting plans; empty: none."),
     ] = None,
     as_json: AsJson = False,
 ) -> int:
@@ -121,7 +121,7 @@ def _show(output: Output, host: Host, connection: StoredConnection) -> None:
     rows.append(("A plan waits for approval", f"{settings['plan_hours']} hours"))
     rows.append(("May approve what they asked for", settings["owner"] or "no one"))
     rows.append(("Events are posted to", settings["callback"] or "no address"))
-    rows.append(("Waiting plans are told to", ", ".join(settings["notify"]) or "no address"))
+    rows.append(("Waiting plans are announced to", ", ".join(settings["notify"]) or "no address"))
     output.table(("Setting", "Value"), rows)
 
 
@@ -129,7 +129,7 @@ def _read_addresses(file: Path) -> list[SecretStr]:
     """Return the addresses in a file; they are secrets, so no argument holds them.
 
     Raises:
-        Invalid: The file cannot be read, or a line is no address.
+        Invalid: The file cannot be read, or a line is not an address.
     """
     from bizosaas_xero.web.announce import check_address
 

@@ -1,4 +1,4 @@
-"""Whom to tell that a plan waits: addresses of each organisation, which are secrets, and what was told already."""
+"""Where waiting plans are announced: addresses of each organisation, which are secrets, and what was announced."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bizosaas_xero.host.storage.store import Store
 
 
 class Announcements:
-    """Keeps the addresses, encrypted, and that each plan is told once.
+    """Keeps the addresses, encrypted, and that each plan is announced once.
 
     Args:
         store: Its database and key.
@@ -29,7 +29,7 @@ class Announcements:
         self._now = now
 
     def set_addresses(self, connection_id: str, addresses: Sequence[SecretStr]) -> None:
-        """Keep who is told about an organisation's plans; none: no one is. Plans that wait now are not told."""
+        """Keep where an organisation's plans are announced; none: nowhere. Plans that wait now are left out."""
         text = json.dumps([each.get_secret_value() for each in addresses])
         with self._database.write_transaction() as transaction:
             if addresses:
@@ -40,7 +40,7 @@ class Announcements:
                 transaction.execute(gone)
 
     def list_addresses(self, connection_id: str) -> tuple[list[SecretStr], datetime | None]:
-        """Return who is told about an organisation's plans, and since when."""
+        """Return where an organisation's plans are announced, and since when."""
         wanted = where_equals(sa.select(notifications), notifications, connection_id=connection_id)
         with self._database.read_transaction() as transaction:
             row = transaction.execute(wanted).one_or_none()
@@ -49,7 +49,7 @@ class Announcements:
         return [SecretStr(each) for each in json.loads(self._store.decrypt(row.addresses))], row.since
 
     def claim(self, plan: StoredPlan) -> bool:
-        """Return whether a plan is to be told now: by this process, and for the first time."""
+        """Return whether this process announces a plan now, for the first time."""
         keys = {"connection_id": plan.connection_id, "hash": plan.plan.hash}
         mine = where_equals(sa.select(announced.c.planned_at), announced, **keys)
         try:
@@ -64,7 +64,7 @@ class Announcements:
         return True
 
     def give_back(self, plan: StoredPlan) -> None:
-        """Note that a plan could not be told."""
+        """Note that a plan could not be announced."""
         keys = {"connection_id": plan.connection_id, "hash": plan.plan.hash}
         with self._database.write_transaction() as transaction:
             transaction.execute(where_equals(sa.delete(announced), announced, **keys))

@@ -49,7 +49,7 @@ notifications = sa.Table(
     metadata,
     sa.Column("connection_id", sa.String(256), primary_key=True),
     sa.Column("addresses", sa.Text, nullable=False, comment="encrypted"),
-    sa.Column("since", Stamp, nullable=False, comment="plans of before are not told"),
+    sa.Column("since", Stamp, nullable=False, comment="plans of before are left out"),
 )
 
 announced = sa.Table(
