@@ -26,7 +26,7 @@ class Endpoint:
         summary: What it does.
         answer: The names that the answer has at least, with their JSON types.
         query: Parameters by name.
-        form: Fields of the form, besides the token.
+        form: Fields of the form, without the token.
         role: Which role it needs.
         status: Of the answer.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 import sqlalchemy as sa
@@ -160,6 +161,22 @@ def test_queries_of_a_page_do_not_grow_with_the_books(caller, connection_id, hos
     sync_things()
     assert count() == before
     assert max(before.values()) <= 40, before
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_records_make_no_page_slow(caller, connection_id, host, sync_things, fake_connector):
+    """Statements as with one record, and each page within two seconds on a busy machine."""
+    fake_connector.runs = [[batch(1, record("a"))], []]
+    sync_things()
+    before = {path: count_statements(host, lambda path=path: caller.get(path)) for path in PAGES}
+    fake_connector.runs = [
+        [batch(2 + page, *(record(f"b{page}-{each}") for each in range(1_000)), more=page < 99) for page in range(100)]
+    ]
+    assert sync_things().new == 100_000
+    for path in PAGES:
+        begin = time.monotonic()
+        assert count_statements(host, lambda path=path: caller.get(path)) == before[path]
+        assert time.monotonic() - begin < 2, path
 
 
 @pytest.mark.parametrize("text", ["%00", "a%00b", "%ED%A0%80", "%FF", "%2e%2e", "x" * 3_000, "%E2%80%AE"])

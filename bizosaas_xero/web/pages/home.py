@@ -85,7 +85,8 @@ class HomePage(Page):
         late = [state for state in states if state.next_due and state.next_due < self.now() - LATE]
         if len(moments) < len(states):
             return f"the first sync is not finished, {last}"
-        if any(need["kind"] == "sync" for need in needs):
+        failed = any((state.outcome or {}).get("problem") for state in states)
+        if failed or any(need["kind"] == "sync" for need in needs):
             return f"not everything is in step, {last}"
         return f"waiting to sync, {last}" if late else f"all in step, {last}"
 
