@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from bizosaas_xero.spec import (
@@ -29,6 +31,24 @@ def test_scopes_and_settings_reach_the_connector(host, fake_connector):
     begin, finish = fake_connector.auth_calls[:2]
     assert (begin["scopes"], begin["settings"]) == ("legacy", {"api_url": "x"})
     assert (finish["pending"], finish["settings"]) == ("pending-1", {"api_url": "x"})
+    assert finish["app"]["client_secret"] == "app-secret"
+
+
+def test_an_app_that_is_entered_again_waits_until_its_own_consent_is_finished(host):
+    host.connections.finish_consent(consent(host))
+    other = APP.model_copy(update={"client_secret": App(client_id="app", client_secret="other").client_secret})
+    url = host.connections.begin_consent("fake", other)
+    assert host.store.app("fake", "app").app == APP  # what works keeps its secret
+    host.connections.finish_consent("http://localhost/callback?code=c&" + url.split("?")[1])
+    assert host.store.app("fake", "app").app == other
+
+
+def test_a_consent_begun_under_an_earlier_release_is_finished(host, fake_connector):
+    host.store.save_app("fake", APP, {"api_url": "x"})
+    host.store.save_pending("fake", "app", "old", "pending-old", timedelta(minutes=5), {"api_url": "y"})
+    host.connections.finish_consent("http://localhost/callback?code=c&state=old")
+    [finish] = fake_connector.auth_calls
+    assert (finish["pending"], finish["settings"]) == ("pending-old", {"api_url": "y"})
     assert finish["app"]["client_secret"] == "app-secret"
 
 
