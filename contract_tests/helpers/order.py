@@ -5,6 +5,7 @@ from __future__ import annotations
 from contract_tests.helpers.paths import ROOT
 
 LONGEST = (
+    "reliability/test_matrix.py",
     "docs/test_blocks.py",
     "reliability/test_soak.py",
     "cli/test_secrets.py",

@@ -98,8 +98,8 @@ def started(work: Callable[..., None], *given: Any) -> tuple[Any, Any]:
     return process, answers
 
 
-def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
-    """Wait for something to become true, and return it."""
+def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """Wait for something to become true, and return it; on a busy machine a process takes long to begin."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = condition()
