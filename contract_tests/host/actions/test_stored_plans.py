@@ -96,8 +96,10 @@ def test_of_two_plans_of_one_organisation_one_is_done_and_one_expired(host, plan
 @pytest.mark.parametrize(("text", "error"), [("a1b2c3d", Invalid), ("ffffffff", NotFound)])
 def test_a_hash_that_is_too_short_or_unknown_is_refused(plans, save_plan, text, error):
     save_plan()
-    with pytest.raises(error):
+    with pytest.raises(error) as caught:
         plans.find_by_prefix(text)
+    if error is Invalid:
+        assert [problem["field"] for problem in caught.value.problems] == ["plan_hash"]
 
 
 def test_the_same_plan_asked_for_again_lives_on_with_all_who_asked(save_plan, decide_plan, clock):
