@@ -63,6 +63,22 @@ def add_full_rows(books: Company, new_id: Callable[[], str], customer: str) -> N
     _add_rare_parts(books, theme, lines[0]["Tracking"])
     for entity in _ATTACHED:
         _attach(books, entity, new_id())
+    _add_billable_expense(books, customer)
+
+
+def _add_billable_expense(books: Company, customer: str) -> None:
+    """Link a line of a bill to the line of a sales invoice with which the customer pays for it."""
+    sold, bought = (
+        next(row for row in books.rows("Invoices") if row["Type"] == kind and row["LineItems"])
+        for kind in ("ACCREC", "ACCPAY")
+    )
+    books.put(
+        "LinkedTransactions",
+        {"SourceTransactionID": bought["InvoiceID"], "SourceLineItemID": bought["LineItems"][0]["LineItemID"],
+         "ContactID": customer, "TargetTransactionID": sold["InvoiceID"],
+         "TargetLineItemID": sold["LineItems"][0]["LineItemID"], "Status": "BILLED", "Type": "BILLABLEEXPENSE",
+         "SourceTransactionTypeCode": "ACCPAY"},
+    )  # fmt: skip
 
 
 def _lines(books: Company, new_id: Callable[[], str]) -> list[Row]:

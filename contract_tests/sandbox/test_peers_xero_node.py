@@ -47,6 +47,7 @@ SINGLE = {
     "getContactGroup": "ContactGroups", "getCreditNote": "CreditNotes", "getInvoice": "Invoices", "getItem": "Items",
     "getManualJournal": "ManualJournals", "getOverpayment": "Overpayments", "getPayment": "Payments",
     "getPrepayment": "Prepayments", "getPurchaseOrder": "PurchaseOrders", "getQuote": "Quotes",
+    "getLinkedTransaction": "LinkedTransactions",
     "getRepeatingInvoice": "RepeatingInvoices", "getTrackingCategory": "TrackingCategories", "getUser": "Users",
 }  # fmt: skip
 HISTORIES = {
@@ -79,7 +80,7 @@ NOT_HERE = {
     *("createPurchaseOrders", "createReceiptHistory", "createRepeatingInvoices", "deleteContactGroupContact"),
     *("deleteContactGroupContacts", "deleteLinkedTransaction", "getBrandingThemePaymentServices", "getBudget"),
     *("getBudgets", "getContactCISSettings", "getExpenseClaim", "getExpenseClaimHistory", "getExpenseClaims"),
-    *("getInvoiceReminders", "getJournal", "getJournalByNumber", "getJournals", "getLinkedTransaction"),
+    *("getInvoiceReminders", "getJournal", "getJournalByNumber", "getJournals"),
     *("getOrganisationCISSettings", "getPaymentServices", "getReceipt", "getReceiptHistory", "getReceipts"),
     *("getReportBudgetSummary", "getReportFromId", "getReportTenNinetyNine", "getReportsList", "updateContactGroup"),
     *("updateExpenseClaim", "updateLinkedTransaction", "updateOrCreatePurchaseOrders", "updatePurchaseOrder"),

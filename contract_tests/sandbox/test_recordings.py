@@ -26,7 +26,7 @@ KNOWN = {
     "PurchaseOrders.StatusAttributeString": "purchase orders cannot be written",
     "PurchaseOrders.ValidationErrors": "purchase orders cannot be written",
     "PurchaseOrders.Warnings": "purchase orders cannot be written",
-    "Quotes.StatusAttributeString": "quotes cannot be written",
+    "LinkedTransactions.ValidationErrors": "linked transactions cannot be written",
     "ManualJournals.Warnings": "the sandbox warns of no manual journal",
     "Payments.BatchPayment.UpdatedDateUTC": "recorded in batches themselves; here there alone",
     "Payments.Invoice.Contact.ContactNumber": "recorded on some payments; whole contacts have it",
@@ -76,6 +76,7 @@ WRITTEN = {
     "CreditNotes": "CreditNoteID",
     "Payments": "PaymentID",
     "ManualJournals": "ManualJournalID",
+    "Quotes": "QuoteID",
 }
 LISTS = {endpoint.plural_key for endpoint in ENDPOINTS.values()}
 
