@@ -58,10 +58,8 @@ class Rewriter:
             if isinstance(rows, list) and name != "Elements":
                 self.rows += len(rows)
                 answer[name] = [self._row(name, row) if isinstance(row, dict) else row for row in rows]
-        # the list stands first in some recordings, and lines end without a carriage return
-        return xero_json.render(
-            dict(sorted(answer.items(), key=lambda pair: not isinstance(pair[1], list))), "\n"
-        ).encode()
+        # the list stands first in some recordings
+        return xero_json.render(dict(sorted(answer.items(), key=lambda pair: not isinstance(pair[1], list)))).encode()
 
     def _row(self, name: str, row: dict) -> dict:
         row = {field: self._value(name, field, value) for field, value in row.items()}
@@ -92,7 +90,7 @@ class Rewriter:
     def _object(self, field: str, value: dict) -> dict:
         inner = {key: self._value(field, key, each) for key, each in value.items()}
         if field == "BatchPayment":  # so in Xero's published example
-            return {k: str(v).lower() if k in {"TotalAmount", "IsReconciled"} else v for k, v in inner.items()}
+            return {key: str(each) if key == "TotalAmount" else each for key, each in inner.items()}
         return {**inner, "IsFieldOfTomorrow": {"Deep": []}} if field in _NESTED else inner
 
 
