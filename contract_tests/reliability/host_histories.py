@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 from collections import Counter
 from collections.abc import Mapping
@@ -59,6 +60,7 @@ LIES: list[tuple[str, dict[str, Any]]] = [
     ("expire_token", {}),
     ("rate_limit", {"problem": "minute", "retry_after": 2}),
 ]
+GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 FIELDS = {"contacts": "FirstName", "accounts": "Description"}
 
 
@@ -233,10 +235,13 @@ class History:
         raise AssertionError(f"{name} was not read in 12 runs: {outcome}")
 
     def rejected(self, name: str) -> set[str]:
-        """Return the keys of the rows that are named as rejected."""
+        """Return the keys of the rows that are named as rejected; where the key was damaged, it is in the raw form."""
+        query = sa.text("SELECT key, raw FROM rejected WHERE entity = :name")
         with self.host.database.read_transaction() as transaction:
-            found = transaction.execute(sa.text("SELECT key FROM rejected WHERE entity = :name"), {"name": name})
-            return {str(key).lower() for (key,) in found}
+            found = transaction.execute(query, {"name": name}).all()
+        return {key.lower() for key, _ in found} | {
+            key for _, raw in found for key in GUID.findall((raw or "").lower())
+        }
 
     def compare(self, name: str, named: set[str]) -> None:
         """Every difference must be of a row that is named."""

@@ -51,6 +51,7 @@ def live(database_kind, request, tmp_path):
     return run
 
 
+@pytest.mark.any_database
 def test_what_a_hostile_history_loses_has_a_name(live, database_kind):
     assert live(FEW[database_kind])["killed"]
 
@@ -90,16 +91,6 @@ def any_304_believed(patch):
     patch(Client, "_send_once", believed)
 
 
-def a_304_taken_for_a_whole_read(patch):
-    finished = SyncRun._finished_cursor
-
-    def now(self, reading, *, not_modified):
-        started = reading.model_copy(update={"started": reading.started or self._now()})
-        return finished(self, started, not_modified=False)
-
-    patch(SyncRun, "_finished_cursor", now)
-
-
 def clock_that_went_back_not_seen(patch):
     patch(SyncRun, "_check_clock", lambda *_: None)
 
@@ -108,7 +99,7 @@ def clock_that_went_back_not_seen(patch):
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "broken",
-    [cursor_before_its_records, any_304_believed, a_304_taken_for_a_whole_read, clock_that_went_back_not_seen],
+    [cursor_before_its_records, any_304_believed, clock_that_went_back_not_seen],
     ids=lambda broken: broken.__name__,
 )
 def test_a_deliberately_broken_sync_is_found(broken, live, database_kind, monkeypatch):

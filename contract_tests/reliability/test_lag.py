@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
-import stamina
 
 from bizosaas_xero.connector.sync.entities import ENTITIES
 from bizosaas_xero.host import discover, open_host
@@ -52,6 +51,8 @@ def watch(host, stopped):
 def test_a_trickling_and_a_limited_organisation_delay_no_other(tmp_path):
     with ExitStack() as stack:
         boxes = [stack.enter_context(serve(invoices=30, seed=number, limits=False)) for number in range(SANDBOXES)]
+        for box in boxes:
+            box.sandbox.switches.multi_select = True
         host = stack.enter_context(open_host(tmp_path, report=discover(["xero"]), environ={}))
         connections = [each for box in boxes for each in connect(host, box)]
         trickling, limited = connections[0], connections[EACH]
@@ -63,10 +64,9 @@ def test_a_trickling_and_a_limited_organisation_delay_no_other(tmp_path):
             box.sandbox.faults.add(kind, match=match, times=None, **details)
         stopped = threading.Event()
         thread = threading.Thread(target=watch, args=(host, stopped))
+        thread.start()
         stack.callback(lambda: (stopped.set(), thread.join(), host.scheduler.stop()))
-        with stamina.set_active(True):
-            thread.start()
-            time.sleep(INTERVAL * ROUNDS)
+        time.sleep(INTERVAL * ROUNDS)
         lags = {}
         for connection in connections:
             runs = host.runs.list_recent(connection, 100, "contacts")
