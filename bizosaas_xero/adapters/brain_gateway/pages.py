@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import Message, Receive, Scope, Send
@@ -14,7 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 from bizosaas_xero.adapters.brain_gateway import reasons
 from bizosaas_xero.adapters.brain_gateway.config import BridgeConfig, Person
 from bizosaas_xero.adapters.brain_gateway.mirror import Mirror
-from bizosaas_xero.adapters.brain_gateway.people import People
+from bizosaas_xero.adapters.brain_gateway.people import COOKIE, People
 from bizosaas_xero.host.connections.tenants import OpenTenant, Tenants
 from bizosaas_xero.spec import ConnectorError
 
@@ -64,6 +65,8 @@ class Pages:
         async def watched(message: Message) -> None:
             if changes and message["type"] == "http.response.start":
                 await self._mirror.update(person)
+                if request.url.path.endswith("/sign-out"):
+                    MutableHeaders(scope=message).append("Set-Cookie", f"{COOKIE}=; Path=/; Max-Age=0; HttpOnly")
             await send(message)
 
         return watched

@@ -167,6 +167,14 @@ def test_who_asked_does_not_approve_and_who_looks_does_not_change(gateway, brows
     assert gateway.status() == "connected"
 
 
+def test_signing_out_of_the_pages_ends_what_the_link_gave(gateway, browser_of):
+    browser = browser_of()
+    page = browser.get("/bizosaas/")
+    token = html.unescape(re.search(r'name="csrf" value="([^"]+)"', page.text)[1]) if "csrf" in page.text else ""
+    browser.post("/bizosaas/sign-out", data={"csrf": token})
+    assert browser.get("/bizosaas/").status_code == 401
+
+
 def test_tenants_are_apart_and_nobody_without_one_is_served(gateway, browser_of):
     gateway.connect()
     [organisation] = gateway.act("list_organisations")["chosen"]
