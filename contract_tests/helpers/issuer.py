@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import hmac
 import json
@@ -19,12 +20,18 @@ CLIENT = "pages"
 SECRET = "client-secret"
 
 
+@functools.cache
+def make_key() -> RSAKey:
+    """Return the issuer's key: one for all tests, because making one takes its time."""
+    return RSAKey.generate_key(2048, {"kid": "one", "use": "sig"})
+
+
 class FakeIssuer:
     """Answers as an issuer does; what a test changes is in ``claims``, ``key`` and ``algorithm``."""
 
     def __init__(self, clock=time.time) -> None:
         self.clock = clock
-        self.key = self.published = RSAKey.generate_key(2048, {"kid": "one", "use": "sig"})
+        self.key = self.published = make_key()
         self.algorithm = "RS256"
         self.person = {"sub": "1", "email": "ann@shop.example", "email_verified": True, "roles": ["owner"]}
         self.change: dict = {}

@@ -38,9 +38,12 @@ def web(  # noqa: PLR0913 (options)
         typer.Option(metavar="ADDRESS", help="The proxy that encrypts: its IP address or network; no other may call."),
     ] = None,
     certificate: Annotated[
-        Path | None, typer.Option(help="File with the certificate, to encrypt without a proxy.")
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="File with the certificate, to encrypt without a proxy."),
     ] = None,
-    certificate_key: Annotated[Path | None, typer.Option(help="File with the certificate's private key.")] = None,
+    certificate_key: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="File with the private key of the certificate.")
+    ] = None,
     idle_minutes: Annotated[
         int, typer.Option(min=1, max=720, help="Minutes without a request after which a person signs in again.")
     ] = 60,
