@@ -52,7 +52,7 @@ def xero(cli_folder, shared_sandbox_server, xero_environment, tmp_path_factory):
     def run(command, *arguments, succeeds=True):
         called.add(command)
         done = subprocess.run(  # noqa: S603 - what was installed
-            ["node", str(cli_folder / "bin" / "run.js"), *command.split(), *map(str, arguments)],  # noqa: S607
+            ["node", str(cli_folder / "bin" / "run.js"), *command.split(), *map(str, arguments)],  # noqa: S607 (found by its name)
             env=environment, cwd=home, capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
         assert (done.returncode == 0) is succeeds, (command, done.stdout, done.stderr)

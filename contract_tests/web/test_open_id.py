@@ -393,12 +393,12 @@ def test_an_issuer_that_did_not_ask_again_is_refused(visitor, fake_issuer, auth_
     ("host", "url", "given", "reason"),
     [
         ("localhost", "http://localhost:8380", {}, None),
-        ("0.0.0.0", "https://books.example", {}, "no_sign_in"),  # noqa: S104
+        ("0.0.0.0", "https://books.example", {}, "no_sign_in"),  # noqa: S104 (what is refused or allowed)
         ("localhost", "https://books.example", {}, "no_sign_in"),
         ("localhost", "https://books.example", {"signs_in": True}, None),
-        ("0.0.0.0", "https://books.example", {"signs_in": True}, "no_https"),  # noqa: S104
-        ("0.0.0.0", "http://localhost:8380", {"signs_in": True, "tls": True}, "no_https"),  # noqa: S104
-        ("0.0.0.0", "https://books.example", {"signs_in": True, "tls": True}, None),  # noqa: S104
+        ("0.0.0.0", "https://books.example", {"signs_in": True}, "no_https"),  # noqa: S104 (what is refused or allowed)
+        ("0.0.0.0", "http://localhost:8380", {"signs_in": True, "tls": True}, "no_https"),  # noqa: S104 (what is refused or allowed)
+        ("0.0.0.0", "https://books.example", {"signs_in": True, "tls": True}, None),  # noqa: S104 (what is refused or allowed)
         ("::", "https://books.example", {"signs_in": True, "proxies": ("10.0.0.0/8",)}, None),
     ],
 )
