@@ -27,15 +27,15 @@ def who():
 
 
 @pytest.fixture
-def pages(host, who, clock):
+def api_pages(host, who, clock):
     settings = WebSettings.checked(ORIGIN)
     with create_app(host, settings, identify=lambda _: who[0], now=clock.now) as made:
         yield made
 
 
 @pytest.fixture
-def caller(pages):
-    return Browser(pages, ORIGIN)
+def caller(api_pages):
+    return Browser(api_pages, ORIGIN)
 
 
 def read(caller, path, status=200):
@@ -50,10 +50,10 @@ def change(caller, path, **fields):
     return caller.post(f"/api/v1{path}", {"csrf": token} | fields)
 
 
-def test_every_route_of_the_api_is_described_and_the_other_way_round(pages):
+def test_every_route_of_the_api_is_described_and_the_other_way_round(api_pages):
     routes = {
         (method, each.path)
-        for each in pages.asgi._app.routes
+        for each in api_pages.asgi._app.routes
         if isinstance(each, Route) and each.path.startswith(openapi.ROOT) and each.path != openapi.PATH
         for method in each.methods - {"HEAD"}
     }
@@ -188,7 +188,7 @@ def test_a_text_that_no_database_takes_is_not_found(caller, connection_id, text)
 
 
 @pytest.mark.slow
-def test_any_input_gets_an_answer(pages, host, connection_id, pay, sync_things, fake_connector):
+def test_any_input_gets_an_answer(api_pages, host, connection_id, pay, sync_things, fake_connector):
     """Schemathesis over the whole description: no input makes the server fail."""
     import schemathesis
     from hypothesis import HealthCheck, given, settings
@@ -197,7 +197,7 @@ def test_any_input_gets_an_answer(pages, host, connection_id, pay, sync_things, 
 
     hashed = pay().stored_plan.plan.hash
     fake_connector.runs = [[batch(1, record("a"))]] * 10_000
-    caller = Browser(pages, ORIGIN)
+    caller = Browser(api_pages, ORIGIN)
     schema = schemathesis.openapi.from_dict(read(caller, "/openapi.json"))
     known = {"connection": connection_id, "hash": hashed, "entity": "things"}
     tried = []

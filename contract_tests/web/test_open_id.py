@@ -58,34 +58,34 @@ def make_app(empty_host, fake_issuer, moment):
 
 
 @pytest.fixture
-def visitor(make_app):
+def team_visitor(make_app):
     return Browser(make_app(), ORIGIN)
 
 
-def leave(visitor, path="/sign-in"):
+def leave(team_visitor, path="/sign-in"):
     """Go to the issuer; return its address."""
-    return visitor.send("GET", path, follow=False).headers["location"]
+    return team_visitor.send("GET", path, follow=False).headers["location"]
 
 
-def come_back(visitor, target):
-    return visitor.get(target.removeprefix(ORIGIN))
+def come_back(team_visitor, target):
+    return team_visitor.get(target.removeprefix(ORIGIN))
 
 
-def sign_in(visitor, issuer, path="/sign-in", **given):
-    return come_back(visitor, issuer.authorize(leave(visitor, path), **given))
+def sign_in(team_visitor, issuer, path="/sign-in", **given):
+    return come_back(team_visitor, issuer.authorize(leave(team_visitor, path), **given))
 
 
-def test_a_person_signs_in_and_comes_to_the_page_they_asked_for(visitor, fake_issuer):
-    page = visitor.get("/approvals?x=1")
+def test_a_person_signs_in_and_comes_to_the_page_they_asked_for(team_visitor, fake_issuer):
+    page = team_visitor.get("/approvals?x=1")
     assert (page.status, "You sign in at login.example" in page.text) == (401, True)
     assert "/sign-in?next=%2Fapprovals" in page.html
-    page = sign_in(visitor, fake_issuer, "/sign-in?next=%2Fapprovals")
+    page = sign_in(team_visitor, fake_issuer, "/sign-in?next=%2Fapprovals")
     assert (page.status, page.path) == (200, "/approvals")
     assert "ann@shop.example" in page.text
 
 
-def test_the_request_carries_pkce_state_and_nonce_and_the_secret_stays_here(visitor):
-    query = {name: each[0] for name, each in parse_qs(urlsplit(leave(visitor)).query).items()}
+def test_the_request_carries_pkce_state_and_nonce_and_the_secret_stays_here(team_visitor):
+    query = {name: each[0] for name, each in parse_qs(urlsplit(leave(team_visitor)).query).items()}
     assert query["redirect_uri"] == f"{ORIGIN}/sign-in/callback"
     assert query["scope"] == "openid profile email"
     assert min(len(query[name]) for name in ("state", "nonce", "code_challenge")) >= 43
@@ -107,46 +107,46 @@ WRONG_CLAIMS = {
 
 
 @pytest.mark.parametrize("wrong", WRONG_CLAIMS.values(), ids=WRONG_CLAIMS)
-def test_a_token_with_a_wrong_claim_signs_no_person_in(visitor, fake_issuer, wrong):
+def test_a_token_with_a_wrong_claim_signs_no_person_in(team_visitor, fake_issuer, wrong):
     fake_issuer.change = wrong
-    page = sign_in(visitor, fake_issuer)
+    page = sign_in(team_visitor, fake_issuer)
     assert (page.status, "You were not signed in" in page.text) == (400, True)
-    assert visitor.get("/").status == 401
+    assert team_visitor.get("/").status == 401
 
 
 @pytest.mark.parametrize("algorithm", ["none", "HS256"])
-def test_a_token_without_a_key_pair_s_signature_signs_no_person_in(visitor, fake_issuer, algorithm):
+def test_a_token_without_a_key_pair_s_signature_signs_no_person_in(team_visitor, fake_issuer, algorithm):
     fake_issuer.algorithm = algorithm
-    page = sign_in(visitor, fake_issuer)
+    page = sign_in(team_visitor, fake_issuer)
     assert (page.status, "cannot be verified" in page.text) == (400, True)
-    assert visitor.get("/").status == 401
+    assert team_visitor.get("/").status == 401
 
 
-def test_another_key_of_the_same_name_signs_no_person_in(visitor, fake_issuer):
+def test_another_key_of_the_same_name_signs_no_person_in(team_visitor, fake_issuer):
     fake_issuer.key = RSAKey.generate_key(2048, {"kid": "one"})
-    assert sign_in(visitor, fake_issuer).status == 400
+    assert sign_in(team_visitor, fake_issuer).status == 400
 
 
-def test_a_new_key_of_the_issuer_is_found_and_a_forged_one_asks_once_a_minute(visitor, fake_issuer, moment):
-    assert sign_in(visitor, fake_issuer).status == 200
+def test_a_new_key_of_the_issuer_is_found_and_a_forged_one_asks_once_a_minute(team_visitor, fake_issuer, moment):
+    assert sign_in(team_visitor, fake_issuer).status == 200
     fake_issuer.key = fake_issuer.published = RSAKey.generate_key(2048, {"kid": "two"})
     moment.now += timedelta(minutes=2)
-    assert sign_in(visitor, fake_issuer).status == 200
+    assert sign_in(team_visitor, fake_issuer).status == 200
     fake_issuer.key = RSAKey.generate_key(2048, {"kid": "forged"})
     before = fake_issuer.requests.count("/keys")
-    assert [sign_in(visitor, fake_issuer).status for _ in range(3)] == [400, 400, 400]
+    assert [sign_in(team_visitor, fake_issuer).status for _ in range(3)] == [400, 400, 400]
     assert fake_issuer.requests.count("/keys") == before
 
 
 def test_a_state_works_once_in_one_browser(make_app, fake_issuer):
     pages = make_app()
-    visitor, thief = Browser(pages, ORIGIN), Browser(pages, ORIGIN)
-    way_back = fake_issuer.authorize(leave(visitor))
+    team_visitor, thief = Browser(pages, ORIGIN), Browser(pages, ORIGIN)
+    way_back = fake_issuer.authorize(leave(team_visitor))
     leave(thief)
     assert come_back(thief, way_back).status == 400
-    cookies = dict(visitor.cookies)
-    assert come_back(visitor, way_back).status == 200
-    assert come_back(visitor, way_back).status == 400
+    cookies = dict(team_visitor.cookies)
+    assert come_back(team_visitor, way_back).status == 200
+    assert come_back(team_visitor, way_back).status == 400
     replay = Browser(pages, ORIGIN)
     replay.cookies.update(cookies)
     page = come_back(replay, way_back)
@@ -155,32 +155,32 @@ def test_a_state_works_once_in_one_browser(make_app, fake_issuer):
 
 def test_a_used_state_is_refused_even_with_a_new_code(make_app, fake_issuer):
     pages = make_app()
-    visitor, replay = Browser(pages, ORIGIN), Browser(pages, ORIGIN)
-    address = leave(visitor)
-    cookies = dict(visitor.cookies)
-    assert come_back(visitor, fake_issuer.authorize(address)).status == 200
+    team_visitor, replay = Browser(pages, ORIGIN), Browser(pages, ORIGIN)
+    address = leave(team_visitor)
+    cookies = dict(team_visitor.cookies)
+    assert come_back(team_visitor, fake_issuer.authorize(address)).status == 200
     replay.cookies.update(cookies)
     assert come_back(replay, fake_issuer.authorize(address)).status == 400
 
 
 @pytest.mark.parametrize("change", ["&iss=https%3A%2F%2Fevil.example", ""])
-def test_a_response_of_another_issuer_is_refused(visitor, fake_issuer, change):
-    target = fake_issuer.authorize(leave(visitor)).partition("&iss=")[0] + change
-    assert come_back(visitor, target).status == 400
+def test_a_response_of_another_issuer_is_refused(team_visitor, fake_issuer, change):
+    target = fake_issuer.authorize(leave(team_visitor)).partition("&iss=")[0] + change
+    assert come_back(team_visitor, target).status == 400
     assert fake_issuer.requests.count("/token") == 0
 
 
-def test_a_person_who_cancels_can_begin_again(visitor, fake_issuer):
-    state = parse_qs(urlsplit(leave(visitor)).query)["state"][0]
-    page = visitor.get(f"/sign-in/callback?error=access_denied&state={state}&iss={ISSUER}")
+def test_a_person_who_cancels_can_begin_again(team_visitor, fake_issuer):
+    state = parse_qs(urlsplit(leave(team_visitor)).query)["state"][0]
+    page = team_visitor.get(f"/sign-in/callback?error=access_denied&state={state}&iss={ISSUER}")
     assert (page.status, 'href="/sign-in"' in page.html) == (400, True)
-    assert sign_in(visitor, fake_issuer).status == 200
+    assert sign_in(team_visitor, fake_issuer).status == 200
 
 
-def test_a_sign_in_that_took_too_long_is_refused(visitor, fake_issuer, moment):
-    way_back = fake_issuer.authorize(leave(visitor))
+def test_a_sign_in_that_took_too_long_is_refused(team_visitor, fake_issuer, moment):
+    way_back = fake_issuer.authorize(leave(team_visitor))
     moment.now += timedelta(minutes=16)
-    assert come_back(visitor, way_back).status == 400
+    assert come_back(team_visitor, way_back).status == 400
 
 
 @pytest.mark.parametrize(
@@ -192,21 +192,21 @@ def test_the_highest_known_role_counts(given, role):
 
 
 @pytest.mark.parametrize("given", [None, [], "admin", ["Owner"], {"owner": True}, 7, [["owner"]]])
-def test_without_a_known_role_no_person_is_signed_in(visitor, fake_issuer, given):
+def test_without_a_known_role_no_person_is_signed_in(team_visitor, fake_issuer, given):
     fake_issuer.person["roles"] = given
-    page = sign_in(visitor, fake_issuer)
+    page = sign_in(team_visitor, fake_issuer)
     assert (page.status, "has no role here" in page.text) == (403, True)
-    assert visitor.get("/").status == 401
+    assert team_visitor.get("/").status == 401
 
 
 @pytest.mark.parametrize(
     "claims",
     [{"email": None}, {"email": " "}, {"email": 'mcp: "x"'}, {"email": "a\u200b@b"}, {"email_verified": False}],
 )
-def test_without_a_usable_name_no_person_is_signed_in(visitor, fake_issuer, claims):
+def test_without_a_usable_name_no_person_is_signed_in(team_visitor, fake_issuer, claims):
     fake_issuer.person |= claims
-    assert sign_in(visitor, fake_issuer).status == 403
-    assert visitor.get("/").status == 401
+    assert sign_in(team_visitor, fake_issuer).status == 403
+    assert team_visitor.get("/").status == 401
 
 
 def test_roles_and_names_are_read_as_configured():
@@ -263,43 +263,43 @@ def test_an_issuer_that_cannot_be_used_is_said(fake_issuer, description, use):
 # ---------------------------------------------------------------- sessions
 
 
-def test_a_session_ends_when_idle_and_in_any_case(visitor, fake_issuer, moment):
-    sign_in(visitor, fake_issuer)
+def test_a_session_ends_when_idle_and_in_any_case(team_visitor, fake_issuer, moment):
+    sign_in(team_visitor, fake_issuer)
     for _ in range(3):
         moment.now += timedelta(minutes=59)
-        assert visitor.get("/").status == 200
+        assert team_visitor.get("/").status == 200
     moment.now += timedelta(minutes=61)
-    assert visitor.get("/").status == 401
-    sign_in(visitor, fake_issuer)
+    assert team_visitor.get("/").status == 401
+    sign_in(team_visitor, fake_issuer)
     for _ in range(14):
         moment.now += timedelta(minutes=50)
-        assert visitor.get("/").status == 200
+        assert team_visitor.get("/").status == 200
     moment.now += timedelta(minutes=50)
-    assert visitor.get("/").status == 401
+    assert team_visitor.get("/").status == 401
 
 
 def test_sign_out_ends_the_session_in_every_process(make_app, fake_issuer):
     here, there = make_app(), make_app()
-    visitor, thief = Browser(here, ORIGIN), Browser(there, ORIGIN)
-    page = sign_in(visitor, fake_issuer)
-    thief.cookies.update(dict(visitor.cookies))
+    team_visitor, thief = Browser(here, ORIGIN), Browser(there, ORIGIN)
+    page = sign_in(team_visitor, fake_issuer)
+    thief.cookies.update(dict(team_visitor.cookies))
     assert thief.get("/").status == 200
-    out = visitor.submit(page, "/sign-out")
+    out = team_visitor.submit(page, "/sign-out")
     assert (out.status, out.path, "You are signed out here" in out.text) == (200, "/signed-out", True)
-    assert (visitor.get("/").status, thief.get("/").status) == (401, 401)
+    assert (team_visitor.get("/").status, thief.get("/").status) == (401, 401)
 
 
 def test_a_sign_in_begins_a_new_session_and_ends_the_one_before(make_app, fake_issuer):
     pages = make_app()
-    visitor, planted = Browser(pages, ORIGIN), Browser(pages, ORIGIN)
-    address = leave(visitor)
-    before = dict(visitor.cookies)
-    come_back(visitor, fake_issuer.authorize(address))
+    team_visitor, planted = Browser(pages, ORIGIN), Browser(pages, ORIGIN)
+    address = leave(team_visitor)
+    before = dict(team_visitor.cookies)
+    come_back(team_visitor, fake_issuer.authorize(address))
     planted.cookies.update(before)
     assert planted.get("/").status == 401
-    signed_in = dict(visitor.cookies)
+    signed_in = dict(team_visitor.cookies)
     fake_issuer.person["email"] = "bob@shop.example"
-    assert "bob@shop.example" in sign_in(visitor, fake_issuer).text
+    assert "bob@shop.example" in sign_in(team_visitor, fake_issuer).text
     planted.cookies.update(signed_in)
     assert planted.get("/").status == 401
 
@@ -308,10 +308,10 @@ def test_a_sign_in_begins_a_new_session_and_ends_the_one_before(make_app, fake_i
     "target",
     ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:x", "/a\nb", "", "/" + "a" * 600],
 )
-def test_a_sign_in_leads_nowhere_else(visitor, fake_issuer, target):
+def test_a_sign_in_leads_nowhere_else(team_visitor, fake_issuer, target):
     from urllib.parse import quote
 
-    page = sign_in(visitor, fake_issuer, f"/sign-in?next={quote(target, safe='')}")
+    page = sign_in(team_visitor, fake_issuer, f"/sign-in?next={quote(target, safe='')}")
     assert (page.status, page.path) == (200, "/")
 
 
@@ -332,23 +332,23 @@ def seen_by_pages(pages):
 
 def test_the_time_of_the_sign_in_is_the_issuer_s_and_unknown_where_it_says_none(make_app, fake_issuer, moment):
     pages = make_app()
-    seen, visitor = seen_by_pages(pages), Browser(pages, ORIGIN)
-    sign_in(visitor, fake_issuer)
+    seen, team_visitor = seen_by_pages(pages), Browser(pages, ORIGIN)
+    sign_in(team_visitor, fake_issuer)
     assert seen[-1].signed_in_at is None
     yesterday = moment() - timedelta(days=1)
-    sign_in(visitor, fake_issuer, signed_in_at=yesterday.timestamp())
+    sign_in(team_visitor, fake_issuer, signed_in_at=yesterday.timestamp())
     assert seen[-1].signed_in_at == yesterday
 
 
 def test_a_person_can_be_asked_to_prove_again_who_they_are(make_app, fake_issuer, moment):
     pages = make_app()
-    seen, visitor = seen_by_pages(pages), Browser(pages, ORIGIN)
-    sign_in(visitor, fake_issuer, signed_in_at=moment().timestamp())
+    seen, team_visitor = seen_by_pages(pages), Browser(pages, ORIGIN)
+    sign_in(team_visitor, fake_issuer, signed_in_at=moment().timestamp())
     moment.now += timedelta(minutes=30)
-    address = leave(visitor, "/sign-in?again&next=%2Fapprovals")
+    address = leave(team_visitor, "/sign-in?again&next=%2Fapprovals")
     query = parse_qs(urlsplit(address).query)
     assert (query["prompt"], query["max_age"]) == (["login"], ["0"])
-    page = come_back(visitor, fake_issuer.authorize(address))
+    page = come_back(team_visitor, fake_issuer.authorize(address))
     assert (page.status, page.path, seen[-1].signed_in_at) == (200, "/approvals", moment())
 
 
@@ -356,33 +356,33 @@ def test_a_sign_in_again_confirms_what_the_person_saw_and_an_ordinary_one_does_n
     from starlette.requests import Request
 
     pages = make_app()
-    visitor, sessions = Browser(pages, ORIGIN), pages.asgi._sessions
-    sign_in(visitor, fake_issuer)
+    team_visitor, sessions = Browser(pages, ORIGIN), pages.asgi._sessions
+    sign_in(team_visitor, fake_issuer)
 
     def session():
-        return sessions.read(f"{sessions.cookie}={visitor.cookies[sessions.cookie]}")
+        return sessions.read(f"{sessions.cookie}={team_visitor.cookies[sessions.cookie]}")
 
     asked = session()
     asked.begin_confirmation("/approvals/x", moment())
     value = sessions.write(asked).partition(";")[0].partition("=")[2]
-    visitor.cookies.set(sessions.cookie, value, domain="books.example")
+    team_visitor.cookies.set(sessions.cookie, value, domain="books.example")
     moment.now += timedelta(seconds=20)
-    sign_in(visitor, fake_issuer, signed_in_at=moment().timestamp() - 600)
+    sign_in(team_visitor, fake_issuer, signed_in_at=moment().timestamp() - 600)
     assert not session().has_confirmed("/approvals/x", moment())
     visit = Visit(session(), session().identity)
     scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b"", VISIT: visit}
     html = pages.asgi._sign_in.sign_in_again(Request(scope), "/approvals/x").body.decode()
     assert 'content="0; url=/sign-in?again=&amp;next=%2Fapprovals%2Fx"' in html
-    sign_in(visitor, fake_issuer, "/sign-in?again&next=%2Fapprovals%2Fx")
+    sign_in(team_visitor, fake_issuer, "/sign-in?again&next=%2Fapprovals%2Fx")
     assert session().has_confirmed("/approvals/x", moment())
     assert not session().has_confirmed("/approvals/y", moment())
 
 
 @pytest.mark.parametrize("auth_time", [None, 1_000_000_000, "now"])
-def test_an_issuer_that_did_not_ask_again_is_refused(visitor, fake_issuer, auth_time):
-    sign_in(visitor, fake_issuer)
+def test_an_issuer_that_did_not_ask_again_is_refused(team_visitor, fake_issuer, auth_time):
+    sign_in(team_visitor, fake_issuer)
     fake_issuer.change = {"auth_time": auth_time}
-    page = sign_in(visitor, fake_issuer, "/sign-in?again")
+    page = sign_in(team_visitor, fake_issuer, "/sign-in?again")
     assert (page.status, "prove again" in page.text) == (400, True)
 
 
@@ -435,6 +435,6 @@ def test_only_the_named_proxy_passes_requests_on(make_app, sender, headers, stat
     import httpx
 
     pages = make_app(proxies=("10.0.0.0/24",))
-    visitor = Browser(pages, ORIGIN)
-    visitor._transport = httpx.ASGITransport(app=pages, client=(sender, 5000))
-    assert visitor.get("/", headers=headers).status == status
+    team_visitor = Browser(pages, ORIGIN)
+    team_visitor._transport = httpx.ASGITransport(app=pages, client=(sender, 5000))
+    assert team_visitor.get("/", headers=headers).status == status

@@ -36,26 +36,26 @@ pytestmark = [pytest.mark.any_database, pytest.mark.connector_class(cls=Payer)]
 
 
 @pytest.fixture
-def fake_issuer():
+def token_maker():
     return FakeIssuer(time.time)
 
 
 @pytest.fixture
-def issuer(fake_issuer):
+def token_issuer(token_maker):
     settings = OpenIdSettings(ISSUER, CLIENT, SecretStr(SECRET))
-    return Issuer(settings, now=lambda: datetime.now(UTC), client=fake_issuer.client)
+    return Issuer(settings, now=lambda: datetime.now(UTC), client=token_maker.client)
 
 
 @pytest.fixture
-def make_server(host, connection_id, issuer):
-    def make(**limits):
+def make_mcp_server(host, connection_id, token_issuer):
+    def make(issuer=None, **limits):
         def now():
             return datetime.now(UTC)
 
         guard = AgentLimits(host.database, host.audit, host.plans, now=host.store._now, prefix=AGENT_PREFIX, **limits)
         options = Options("fake", allow_writes=True, ask=False, signs_in=True)
         server = AgentServer(host, options, guard, Elicitor(None, now)).server(__version__)
-        return make_app(server, HttpOptions("127.0.0.1", 0, None, (), (), RESOURCE), issuer, 8379)
+        return make_app(server, HttpOptions("127.0.0.1", 0, None, (), (), RESOURCE), issuer or token_issuer, 8379)
 
     return make
 
@@ -89,18 +89,18 @@ def pay(key, **more):
 
 
 @pytest.mark.parametrize("era", ERAS)
-def test_the_requester_is_the_signed_in_person(make_server, fake_issuer, host, era):
-    result = talk(make_server(), fake_issuer.sign(RESOURCE), pay("D-1", plan_only=True), era=era)
+def test_the_requester_is_the_signed_in_person(make_mcp_server, token_maker, host, era):
+    result = talk(make_mcp_server(), token_maker.sign(RESOURCE), pay("D-1", plan_only=True), era=era)
     assert result.structured_content["status"] == "planned", result
     (plan,) = host.plans.list_open()
     assert plan.requesters == ['mcp: "Kit 1" for ann@shop.example']
 
 
-def test_another_person_with_another_token_is_another_requester(make_server, fake_issuer, host):
-    app = make_server()
-    talk(app, fake_issuer.sign(RESOURCE), pay("D-1", plan_only=True))
-    fake_issuer.person |= {"sub": "2", "email": "bob@shop.example"}
-    talk(make_server(), fake_issuer.sign(RESOURCE), pay("D-1", plan_only=True))
+def test_another_person_with_another_token_is_another_requester(make_mcp_server, token_maker, host):
+    app = make_mcp_server()
+    talk(app, token_maker.sign(RESOURCE), pay("D-1", plan_only=True))
+    token_maker.person |= {"sub": "2", "email": "bob@shop.example"}
+    talk(make_mcp_server(), token_maker.sign(RESOURCE), pay("D-1", plan_only=True))
     (plan,) = host.plans.list_open()
     assert [each.rpartition(" for ")[2] for each in plan.requesters] == ["ann@shop.example", "bob@shop.example"]
 
@@ -118,26 +118,26 @@ WRONG = {
 
 
 @pytest.mark.parametrize("change", WRONG.values(), ids=WRONG)
-def test_a_token_that_is_not_for_this_server_opens_nothing(make_server, fake_issuer, change):
-    fake_issuer.change = change
-    answer = talk(make_server(), fake_issuer.sign(RESOURCE), None)
+def test_a_token_that_is_not_for_this_server_opens_nothing(make_mcp_server, token_maker, change):
+    token_maker.change = change
+    answer = talk(make_mcp_server(), token_maker.sign(RESOURCE), None)
     assert answer.status_code == 401
     assert f'resource_metadata="{METADATA}"' in answer.headers["www-authenticate"]
 
 
 @pytest.mark.parametrize("algorithm", ["none", "HS256"])
-def test_a_forged_token_opens_nothing(make_server, fake_issuer, algorithm):
-    fake_issuer.algorithm = algorithm
-    assert talk(make_server(), fake_issuer.sign(RESOURCE), None).status_code == 401
+def test_a_forged_token_opens_nothing(make_mcp_server, token_maker, algorithm):
+    token_maker.algorithm = algorithm
+    assert talk(make_mcp_server(), token_maker.sign(RESOURCE), None).status_code == 401
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "x" * 20_000])
-def test_what_is_no_token_opens_nothing(make_server, token):
-    assert talk(make_server(), token, None).status_code == 401
+def test_what_is_no_token_opens_nothing(make_mcp_server, token):
+    assert talk(make_mcp_server(), token, None).status_code == 401
 
 
-def test_the_metadata_name_server_and_issuer_for_every_client(make_server):
-    app = make_server()
+def test_the_metadata_name_server_and_issuer_for_every_client(make_mcp_server):
+    app = make_mcp_server()
 
     async def main():
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app)) as web:
@@ -149,62 +149,62 @@ def test_the_metadata_name_server_and_issuer_for_every_client(make_server):
     assert answer.json()["authorization_servers"] == [ISSUER]
 
 
-def test_a_viewer_only_reads(make_server, fake_issuer, host):
-    fake_issuer.person["roles"] = ["viewer"]
-    result = talk(make_server(), fake_issuer.sign(RESOURCE), pay("D-1", plan_only=True))
+def test_a_viewer_only_reads(make_mcp_server, token_maker, host):
+    token_maker.person["roles"] = ["viewer"]
+    result = talk(make_mcp_server(), token_maker.sign(RESOURCE), pay("D-1", plan_only=True))
     assert (result.is_error, "role_reads_only" in str(result)) == (True, True)
     assert host.plans.list_open() == []
 
 
-def test_limits_count_for_each_person(make_server, fake_issuer, host):
+def test_limits_count_for_each_person(make_mcp_server, token_maker, host):
     def ask(number):
-        return talk(make_server(waiting=2), fake_issuer.sign(RESOURCE), pay(f"D-{number}", plan_only=True))
+        return talk(make_mcp_server(waiting=2), token_maker.sign(RESOURCE), pay(f"D-{number}", plan_only=True))
 
     assert [ask(each).is_error for each in range(3)] == [False, False, True]
-    fake_issuer.person |= {"sub": "2", "email": "bob@shop.example"}
+    token_maker.person |= {"sub": "2", "email": "bob@shop.example"}
     assert [ask(each).is_error for each in range(3, 6)] == [False, False, True]
 
 
-def test_identical_calls_count_for_each_person_whatever_their_client_is_called(make_server, fake_issuer):
-    app = make_server(same_calls=2)
+def test_identical_calls_count_for_each_person_whatever_their_client_is_called(make_mcp_server, token_maker):
+    app = make_mcp_server(same_calls=2)
 
     async def thrice(session):
         return [await session.call_tool("list_organisations", {}) for _ in range(3)]
 
-    assert [each.is_error for each in talk(app, fake_issuer.sign(RESOURCE), thrice)] == [False, False, True]
+    assert [each.is_error for each in talk(app, token_maker.sign(RESOURCE), thrice)] == [False, False, True]
 
 
-def test_writes_count_for_each_person(make_server, fake_issuer, host, connection_id):
+def test_writes_count_for_each_person(make_mcp_server, token_maker, host, connection_id):
     host.configure(connection_id, {"policy": {"pay": {"run": "always"}}})
 
     def write(number):
-        return talk(make_server(writes=1), fake_issuer.sign(RESOURCE), pay(f"D-{number}"))
+        return talk(make_mcp_server(writes=1), token_maker.sign(RESOURCE), pay(f"D-{number}"))
 
     assert [write(each).is_error for each in range(2)] == [False, True]
-    fake_issuer.person |= {"sub": "2", "email": "bob@shop.example"}
+    token_maker.person |= {"sub": "2", "email": "bob@shop.example"}
     assert [write(each).is_error for each in range(2, 4)] == [False, True]
 
 
-def test_a_revoked_person_s_agents_are_refused(make_server, fake_issuer, host):
+def test_a_revoked_person_s_agents_are_refused(make_mcp_server, token_maker, host):
     host.revoke_requester("ann@shop.example", "olaf")
-    result = talk(make_server(), fake_issuer.sign(RESOURCE), pay("D-1", plan_only=True))
+    result = talk(make_mcp_server(), token_maker.sign(RESOURCE), pay("D-1", plan_only=True))
     assert (result.is_error, "requester_revoked" in str(result)) == (True, True)
 
 
-def test_a_person_cannot_approve_through_their_agent(make_server, fake_issuer, host):
+def test_a_person_cannot_approve_through_their_agent(make_mcp_server, token_maker, host):
     async def main(session):
         planned = await session.call_tool("pay", {"to": "Bob", "amount": "10.00", "business_key": "D-1"})
         return await session.call_tool("commit_plan", {"plan": planned.structured_content["plan"]["hash"]})
 
     someone = Someone("approve")
-    result = talk(make_server(), fake_issuer.sign(RESOURCE), main, elicitation_callback=someone)
+    result = talk(make_mcp_server(), token_maker.sign(RESOURCE), main, elicitation_callback=someone)
     assert result.structured_content["status"] == "needs_approval"
     assert someone.shown == []
     assert host.plans.list_open()[0].decision is None
 
 
-def test_only_the_named_proxy_and_names_reach_it(make_server, fake_issuer, issuer, host):
-    app = make_server()
+def test_only_the_named_proxy_and_names_reach_it(make_mcp_server):
+    app = make_mcp_server()
 
     async def status(sender, address="https://books.example/mcp"):
         transport = httpx2.ASGITransport(app=app, client=(sender, 1))
@@ -216,9 +216,9 @@ def test_only_the_named_proxy_and_names_reach_it(make_server, fake_issuer, issue
     assert anyio.run(status, "127.0.0.1", "https://evil.example/mcp") == 421
 
 
-def test_the_verifier_says_what_the_token_says(issuer, fake_issuer):
-    token = fake_issuer.sign(RESOURCE, scope="books openid", client_id="kit")
-    found = anyio.run(PersonVerifier(issuer, RESOURCE).verify_token, token)
+def test_the_verifier_says_what_the_token_says(token_issuer, token_maker):
+    token = token_maker.sign(RESOURCE, scope="books openid", client_id="kit")
+    found = anyio.run(PersonVerifier(token_issuer, RESOURCE).verify_token, token)
     assert isinstance(found, AccessToken)
     assert (found.subject, found.client_id, found.scopes, found.resource) == ("1", "kit", ["books", "openid"], RESOURCE)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
@@ -18,7 +17,13 @@ from mcp_types import Implementation
 
 from bizosaas_xero.web.people import OpenIdSettings
 from bizosaas_xero.web.signin import Issuer
-from contract_tests.adapters.mcp.test_sign_in import RESOURCE, make_server, pay  # noqa: F401 (a fixture)
+from contract_tests.adapters.mcp.test_sign_in import (  # noqa: F401 (fixtures)
+    RESOURCE,
+    make_mcp_server,
+    pay,
+    token_issuer,
+    token_maker,
+)
 from contract_tests.helpers.ledger_connector import Payer
 from contract_tests.helpers.oidc_provider import PersonAtProvider, needs_npm, run_provider
 
@@ -28,23 +33,9 @@ pytestmark = [pytest.mark.slow, needs_npm, pytest.mark.any_database, pytest.mark
 
 
 @pytest.fixture(scope="module")
-def provider_url(tmp_path_factory):
+def provider_for_agents(tmp_path_factory):
     with run_provider(tmp_path_factory.mktemp("provider")) as url:
-        yield url
-
-
-@pytest.fixture
-def issuer(provider_url):
-    return Issuer(OpenIdSettings(provider_url, ""), now=lambda: datetime.now(UTC))
-
-
-@pytest.fixture
-def clock():
-    from contract_tests.helpers.fake_connector import Clock
-
-    found = Clock()
-    found.moment = datetime.fromtimestamp(int(time.time()), UTC)
-    return found
+        yield Issuer(OpenIdSettings(url, ""), now=lambda: datetime.now(UTC))
 
 
 class Storage:
@@ -92,13 +83,13 @@ def talk(app, name, use):
         person.client.close()
 
 
-def test_a_client_that_knows_nothing_but_the_address_signs_its_person_in(make_server, host):  # noqa: F811 (the fixture)
-    result = talk(make_server(), "ann", pay("D-1", plan_only=True))
+def test_a_client_that_knows_nothing_but_the_address_signs_its_person_in(make_mcp_server, provider_for_agents, host):  # noqa: F811 (the fixture)
+    result = talk(make_mcp_server(provider_for_agents), "ann", pay("D-1", plan_only=True))
     assert result.structured_content["status"] == "planned", result
     (plan,) = host.plans.list_open()
     assert plan.requesters == ['mcp: "Kit 1" for ann@shop.example']
 
 
-def test_a_viewer_signs_in_and_only_reads(make_server, host):  # noqa: F811 (the fixture)
-    result = talk(make_server(), "vera", pay("D-1", plan_only=True))
+def test_a_viewer_signs_in_and_only_reads(make_mcp_server, provider_for_agents, host):  # noqa: F811 (the fixture)
+    result = talk(make_mcp_server(provider_for_agents), "vera", pay("D-1", plan_only=True))
     assert (result.is_error, "role_reads_only" in str(result)) == (True, True)
