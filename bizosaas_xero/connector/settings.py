@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -105,6 +106,10 @@ class Settings(BaseSettings):
         json_schema_extra={"references": _PAYABLE},
     )
 
+    timezone: str | None = Field(
+        None,
+        description="Time zone of business days in place of the organisation's own, such as `Pacific/Auckland`.",
+    )
     payment_days: int | None = Field(
         None,
         ge=0,
@@ -127,6 +132,14 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read no files: every hook loads the settings, and looking for them took half of that time."""
         return init_settings, env_settings
+
+    @field_validator("timezone")
+    @classmethod
+    def _check_timezone(cls, name: str | None) -> str | None:
+        try:
+            return ZoneInfo(name).key if name else None
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("must be the IANA name of a time zone, such as Pacific/Auckland") from None
 
     @field_validator("document_url")
     @classmethod

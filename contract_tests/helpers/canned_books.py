@@ -50,7 +50,7 @@ class CannedClient:
 def canned_books(**answers):
     """Return books that answer by path; `__` in a name is the slash of a path."""
     client = CannedClient({path.replace("__", "/"): answer for path, answer in answers.items()})
-    return Books(client, SimpleNamespace(page_size=1000), now=lambda: TODAY)
+    return Books(client, SimpleNamespace(page_size=1000, timezone=None), now=lambda: TODAY)
 
 
 def trial_balance(**debit):

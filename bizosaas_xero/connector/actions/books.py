@@ -11,7 +11,7 @@ from bizosaas_xero.connector import reasons
 from bizosaas_xero.connector.actions.typed_rows import Row as Row  # noqa: PLC0414 (the actions import it from here)
 from bizosaas_xero.connector.actions.typed_rows import UnreadableRecord, check_types
 from bizosaas_xero.connector.http.client import Client
-from bizosaas_xero.connector.records.time_zones import to_iana
+from bizosaas_xero.connector.records.time_zones import describe_unknown_zone, to_iana
 from bizosaas_xero.connector.settings import Settings
 from bizosaas_xero.spec.errors import Invalid, NotFound
 from bizosaas_xero.toolkit.lazy import lazy_property
@@ -49,6 +49,8 @@ class Books:
         self._cache: dict[tuple[str, ...], list[Row]] = {}
         self.unreadable: dict[tuple[str, str], UnreadableRecord] = {}
         """The records that were left out because they cannot be read, by record and field."""
+        self.notes: list[str] = []
+        """What a person should know of how these books were read: warnings of each result."""
 
     @lazy_property
     def organisation(self) -> Row:
@@ -106,8 +108,11 @@ class Books:
 
     @lazy_property
     def today(self) -> date:
-        """Today in the organisation's time zone."""
-        zone = to_iana(str(self.organisation.get("Timezone") or ""))
+        """Today in the organisation's time zone, or in that of the settings; UTC, with a note, if neither is known."""
+        own = str(self.organisation.get("Timezone") or "")
+        zone = self.settings.timezone or to_iana(own)
+        if zone is None:
+            self.notes.append(describe_unknown_zone(own))
         return self.now().astimezone(ZoneInfo(zone) if zone else UTC).date()
 
     def year_end(self, on_or_after: date) -> date:

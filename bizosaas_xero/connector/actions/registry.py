@@ -90,13 +90,14 @@ def _read(action: ReadAction[Any], control: Control) -> ActionResult:
     if control.mode == "plan":
         empty = Plan(hash="", organisation=_name(books), requests=[], undo="Nothing to undo: it only reads.")
         return ActionResult(action=action.name, status="planned", plan=empty, **_cost(books))
-    return ActionResult(action=action.name, status="done", data=action.run().model_dump(), **_cost(books))
+    data = action.run().model_dump()
+    return ActionResult(action=action.name, status="done", data=data, warnings=list(books.notes), **_cost(books))
 
 
 def _write(action: WriteAction[Any], control: Control) -> ActionResult:
     books, write = action.books, action.write
     if control.mode == "plan":
-        planned = action.plan().to_plan(write, _name(books), books.base_currency)
+        planned = _to_plan(action, action.plan())
         return ActionResult(
             action=action.name, status="planned", plan=planned, warnings=planned.warnings, **_cost(books)
         )
@@ -115,7 +116,8 @@ def _write(action: WriteAction[Any], control: Control) -> ActionResult:
     if control.mode == "run" and draft is not None and ready is draft and not done.repeated:
         # the caller of a commit has seen the plan
         done.warnings += [text for text in draft.warnings if text not in done.warnings]
-        plan = draft.to_plan(write, _name(books), books.base_currency)
+        plan = _to_plan(action, draft)
+    done.warnings += [text for text in books.notes if text not in done.warnings]
     return ActionResult(
         action=action.name,
         status="partial" if done.partial else "done",
@@ -124,6 +126,13 @@ def _write(action: WriteAction[Any], control: Control) -> ActionResult:
         warnings=done.warnings,
         **_cost(books),
     )
+
+
+def _to_plan(action: WriteAction[Any], draft: Draft) -> Plan:
+    """Return the plan of a draft; its hash does not cover how the books were read."""
+    books = action.books
+    plan = draft.to_plan(action.write, _name(books), books.base_currency)
+    return plan.model_copy(update={"warnings": [*plan.warnings, *books.notes]})
 
 
 def _name(books: Books) -> str:

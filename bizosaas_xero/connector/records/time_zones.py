@@ -24,6 +24,12 @@ def to_iana(name: str | None) -> str | None:
         return None
 
 
+def describe_unknown_zone(name: str) -> str:
+    """Return what a person reads where days are those of UTC for want of a time zone."""
+    known = f"is {name[:64]!r}, which is not known here" if name else "is not told by Xero"
+    return f"The organisation's time zone {known}: days are those of UTC. The setting `timezone` overrides it."
+
+
 @cache
 def _zones() -> dict[str, str]:
     from tzlocal.windows_tz import win_tz

@@ -99,7 +99,7 @@ class Grants:
         """
         stored = self.get_valid(connector, connection.identity, refused)
         app = self._store.app(connection.connector, stored.grant.client_id)
-        settings = app.settings | connection.settings
+        settings = app.settings | connection.settings | _override_time_zone(connector, connection)
         require_same_addresses(connector, settings, self._environ)
         return stored, {
             "id": connection.id,
@@ -148,3 +148,9 @@ class Grants:
         if fresh is None:
             raise Unavailable("The connector renewed the access and gave no grant.")
         return fresh
+
+
+def _override_time_zone(connector: Connector, connection: StoredConnection) -> dict[str, str]:
+    """Return the configured time zone as a setting, where the connector has one: its days are then the host's."""
+    zone, info = connection.preferences.get("timezone"), connector.describe()
+    return {"timezone": zone} if zone and info and "timezone" in info.settings.get("properties", {}) else {}

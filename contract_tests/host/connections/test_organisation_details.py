@@ -51,6 +51,20 @@ def test_a_configured_time_zone_overrides_the_organisations(host, connection_id)
     assert time_zone_of(host.store.connection(connection_id)).key == PACIFIC
 
 
+@pytest.mark.parametrize(("properties", "given"), [({"timezone": {"type": "string"}}, "Pacific/Auckland"), ({}, None)])
+def test_a_connector_with_such_a_setting_is_given_the_configured_time_zone(
+    host, connection_id, fake_connector, properties, given
+):
+    fake_connector.settings = {"properties": properties}
+    fake_connector.runs = [[batch(1)], [batch(2)]]
+    host.configure(connection_id, {"timezone": "Pacific/Auckland"})
+    assert host.runner.sync(connection_id, "things").problem is None
+    assert fake_connector.calls[-1]["connection"]["settings"].get("timezone") == given
+    host.configure(connection_id, {"timezone": None})
+    assert host.runner.sync(connection_id, "things").problem is None
+    assert "timezone" not in fake_connector.calls[-1]["connection"]["settings"]
+
+
 def test_a_time_zone_that_changed_is_read_within_a_week(host, connection_id, fake_connector, clock):
     fake_connector.details = fake_connector.details.model_copy(update={"timezone": "Pacific/Auckland"})
     fake_connector.runs = [[batch(1)], [batch(2)]]
