@@ -8,38 +8,19 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bizosaas_xero.adapters.brain_gateway.config import BridgeConfig, Person, Role
+from bizosaas_xero.adapters.brain_gateway.registration import Registration
 from bizosaas_xero.adapters.brain_gateway.webhooks import WebhookReceiver
 
 if TYPE_CHECKING:  # the gateway starts before anything of these is needed
     from bizosaas_xero.adapters.brain_gateway.connector import Gateway
-    from bizosaas_xero.adapters.brain_gateway.service import ConnectorService
-    from bizosaas_xero.host.connections.tenants import Tenants
-    from bizosaas_xero.host.plugins.discovery import DiscoveryEntry, DiscoveryReport
+    from bizosaas_xero.host.plugins.discovery import DiscoveryReport
 
 __all__ = ["BridgeConfig", "Person", "Registration", "Role", "WebhookReceiver", "mount", "register_connectors"]
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class Registration:
-    """The classes that were registered, and a row for each connector that was found."""
-
-    classes: dict[str, type[Any]] = field(default_factory=dict)
-    rows: list[DiscoveryEntry] = field(default_factory=list)
-    services: dict[str, ConnectorService] = field(default_factory=dict, repr=False)
-    tenants: Tenants | None = field(default=None, repr=False)
-    gateway: Gateway | None = field(default=None, repr=False)
-    problem: str = ""
-
-    def close(self) -> None:
-        """Stop what runs, and give the database back."""
-        if self.tenants is not None:
-            self.tenants.close()
 
 
 def register_connectors(

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from bizosaas_xero.adapters.brain_gateway import Registration, reasons
+from bizosaas_xero.adapters.brain_gateway import reasons
 from bizosaas_xero.adapters.brain_gateway.agents import AgentTools
 from bizosaas_xero.adapters.brain_gateway.config import BridgeConfig, Person
 from bizosaas_xero.adapters.brain_gateway.connector import stoppable
@@ -20,6 +20,7 @@ from bizosaas_xero.adapters.brain_gateway.installations import Installations
 from bizosaas_xero.adapters.brain_gateway.mirror import Mirror
 from bizosaas_xero.adapters.brain_gateway.pages import Pages, problem_of, status_of
 from bizosaas_xero.adapters.brain_gateway.people import People
+from bizosaas_xero.adapters.brain_gateway.registration import Registration
 from bizosaas_xero.adapters.brain_gateway.schedules import run_beside
 from bizosaas_xero.adapters.brain_gateway.service import REFERENCE, ConnectorService
 from bizosaas_xero.adapters.brain_gateway.work import RESERVED, Worker

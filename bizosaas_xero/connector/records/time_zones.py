@@ -26,8 +26,8 @@ def to_iana(name: str | None) -> str | None:
 
 def describe_unknown_zone(name: str) -> str:
     """Return what a person reads where days are those of UTC for want of a time zone."""
-    known = f"is {name[:64]!r}, which is not known here" if name else "is not told by Xero"
-    return f"The organisation's time zone {known}: days are those of UTC. The setting `timezone` overrides it."
+    known = f"Xero's time zone {name[:64]!r} is not known here" if name else "Xero gives no time zone"
+    return f"{known}: days are those of UTC. The setting `timezone` overrides it."
 
 
 @cache

@@ -11,7 +11,10 @@ from contract_tests.helpers.company import MOMENT
 
 UNKNOWN = "days are those of UTC"
 PAGO_PAGO = {"timezone": "Pacific/Pago_Pago"}  # 11 hours behind: there it is still the day before
-PARAMS = {"contact": {"name": "Day & Night", "create": True}, "lines": [{"description": "Work", "quantity": 1, "unit_amount": 10}]}
+PARAMS = {
+    "contact": {"name": "Day & Night", "create": True},
+    "lines": [{"description": "Work", "quantity": 1, "unit_amount": 10}],
+}
 
 
 @pytest.fixture
