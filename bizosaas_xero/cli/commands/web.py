@@ -73,6 +73,8 @@ def web(  # noqa: PLR0913 (options)
     planned = WebSettings.checked(public_url or f"http://localhost:{port}", proxies=proxies)
     tls = certificate is not None and certificate_key is not None
     require_safe_listening(host, planned, signs_in=open_id is not None, tls=tls)
+    if certificate and certificate_key:
+        _check_certificate(certificate, certificate_key)
     with contextlib.closing(_listen(host, port)) as listener, open_host() as opened:
         scheme = "https" if tls else "http"  # a provider may refuse 127.0.0.1
         public_url = public_url or f"{scheme}://localhost:{listener.getsockname()[1]}"
@@ -112,6 +114,28 @@ def _listen(host: str, port: int) -> socket.socket:
         from bizosaas_xero.cli import reasons
 
         raise reasons.PORT_TAKEN(port=port, cause=error.strerror) from None
+
+
+def _check_certificate(certificate: Path, key: Path) -> None:
+    """Refuse files that cannot encrypt, before anything is opened.
+
+    Raises:
+        Misconfigured: naming the option.
+    """
+    import ssl
+
+    from bizosaas_xero.web.reasons import BAD_ADDRESS
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=_no_password)
+    except (OSError, ValueError):
+        problem = "and --certificate-key must be PEM files of one certificate and of its key without a password"
+        raise BAD_ADDRESS.field("--certificate", problem) from None
+
+
+def _no_password() -> str:
+    """Give no password where a key has one: the question would wait at a terminal that nobody watches."""
+    return ""
 
 
 def _serve(app: WebApp, listener: socket.socket, **tls: Path | None) -> None:
