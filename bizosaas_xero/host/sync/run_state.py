@@ -86,8 +86,11 @@ class SyncRun:
 
     @property
     def read_all(self) -> bool:
-        """Whether the last attempt read every record, from the first to the last."""
-        return self.stats is not None and self.stats.kind != "incremental" and self.stats.complete is True
+        """Whether the last attempt met every record; one that was resumed can be complete, and met only the rest."""
+        stats = self.stats
+        if stats is None or stats.kind == "incremental" or stats.complete is not True:
+            return False
+        return stats.expected is not None and stats.read >= stats.expected
 
     def start_attempt(self, version: int) -> None:
         """Start an attempt with this version of the grant."""

@@ -274,17 +274,25 @@ def test_an_error_that_tells_no_cost_leaves_what_the_batches_told(fake_connector
 
 
 @pytest.mark.parametrize(
-    ("kind", "complete", "left"),
-    [("incremental", True, 1), ("reread", None, 1), ("reread", False, 1), ("reread", True, 0), ("first", True, 0)],
+    ("kind", "complete", "read", "left"),
+    [
+        ("incremental", True, 9, 1),
+        ("reread", None, 9, 1),
+        ("reread", False, 9, 1),
+        ("reread", True, 9, 0),
+        ("first", True, 9, 0),
+        ("first", True, 8, 1),  # resumed: the rest of a read of nine, whose beginning another run met
+    ],
 )
 def test_a_rejected_row_without_a_key_is_forgotten_when_all_was_read_without_it(
-    sync_things, host, fake_connector, clock, kind, complete, left
+    sync_things, host, fake_connector, clock, kind, complete, read, left
 ):
     bad = [Rejected(reason="no key", raw=[1, 2])]
+    stats = Stats(kind=kind, complete=complete, expected=9, read=read)
     fake_connector.runs = [
         [batch(1, record("a"), rejected=bad)],
-        [batch(2, record("a"), stats=Stats(kind=kind, complete=complete))],
-        [batch(3, record("a"), rejected=bad, stats=Stats(kind="reread", complete=True))],
+        [batch(2, record("a"), stats=stats)],
+        [batch(3, record("a"), rejected=bad, stats=Stats(kind="reread", complete=True, expected=9, read=9))],
     ]
     sync_things()
     assert host.sink.count_rejected("org-1", "things") == 1
