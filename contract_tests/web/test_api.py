@@ -85,6 +85,7 @@ def test_connections_runs_and_rejected_records(caller, connection_id, sync_thing
     assert read(caller, f"/connections/{connection_id}/rejected/things") == {"total": 0, "rejected": []}
     assert read(caller, f"/connections/{connection_id}/runs?limit=0", 400)
     assert read(caller, f"/connections/{connection_id}/runs?limit=501", 400)
+    assert read(caller, f"/connections/{connection_id}/runs?limit=0000000011111", 400)
     assert read(caller, "/connections/nothing", 404)["error"]["reason"] == "unknown_connection"
 
 
