@@ -134,7 +134,7 @@ def _check_certificate(certificate: Path, key: Path) -> None:
 
 
 def _no_password() -> str:
-    """Give no password where a key has one: the question would wait at a terminal that nobody watches."""
+    """Give no password where a key has one: a service has no terminal at which to ask for it."""
     return ""
 
 
