@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import httpx
+import pytest
 
 from bizosaas_xero.cli.commands.status import show_status
 from bizosaas_xero.cli.output import LATER, OK, PERSON, Output
 from bizosaas_xero.host import open_host
+
+pytestmark = pytest.mark.xero_sandbox(invoices=120, limits=False)
+"""A sandbox of its own: in a shared one the same sign-in also reaches what other tests connected."""
 
 
 def words(done):

@@ -49,6 +49,9 @@ WAYS: dict[str, dict[str, Way]] = {
             {"My Shop Ltd": "Demo Company (NZ)", "--http": "--http --port {free}"},
             serves={"bizosaas-xero mcp": "/mcp"},
         ),
+        "export BIZOSAAS_OIDC_ISSUER": Read(
+            "it needs an issuer; contract_tests/adapters/mcp/test_sign_in_with_provider.py runs one", ways.last_accepted
+        ),
         "import os\n\ntool": Elsewhere(f"{AGENTS}::test_the_configurations_that_are_shown_are_accepted"),
         "import anyio": Elsewhere(
             "contract_tests/adapters/mcp/test_reading.py::test_the_agent_of_the_documentation_runs"
@@ -114,6 +117,9 @@ WAYS: dict[str, dict[str, Way]] = {
     "performance.md": {
         "python -m contract_tests.benchmarks ": Read("25 minutes", ways.understood("contract_tests.benchmarks"))
     },
+    "proof.md": {
+        "python -m contract_tests.mutation": Read("minutes", ways.understood("contract_tests.mutation")),
+    },
     "reliability.md": {
         "python -m contract_tests.reliability.soak": Read(
             "10 minutes", ways.understood("contract_tests.reliability.soak")
@@ -174,6 +180,12 @@ WAYS: dict[str, dict[str, Way]] = {
         "bizosaas-xero web": Read(
             "it serves until it is stopped; contract_tests/web/test_browser.py runs it in a browser",
             lambda block: ways.accepted(block.text.strip("$ \n")),
+        ),
+        "export BIZOSAAS_OIDC_ISSUER": Read(
+            "it needs an issuer; contract_tests/web/test_oidc_provider.py runs one", ways.last_accepted
+        ),
+        "bizosaas-xero configure --notify": Read(
+            "it needs addresses of the reader's; contract_tests/web/test_announce.py sends to one", ways.last_accepted
         ),
         "python:*": Elsewhere("contract_tests/web/test_security.py::test_the_example_of_a_platform_mounts_the_pages"),
     },

@@ -103,6 +103,11 @@ def accepted(words: str) -> None:
             raise
 
 
+def last_accepted(block: Block) -> None:
+    """Our command would take the words of the last line, which the lines before it prepare."""
+    accepted(commands_of(block.text)[-1].words)
+
+
 def by_claude(block: Block) -> None:
     import typer.main
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import SecretStr
 
 from bizosaas_xero.cli.common import (
     connection_summary,
@@ -20,6 +19,8 @@ from bizosaas_xero.cli.options import AsJson, Organisation
 from bizosaas_xero.cli.output import OK, Output, format_duration
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from bizosaas_xero.host import Host, StoredConnection
     from bizosaas_xero.spec import Invalid
 
@@ -131,6 +132,8 @@ def _read_addresses(file: Path) -> list[SecretStr]:
     Raises:
         Invalid: The file cannot be read, or a line is not an address.
     """
+    from pydantic import SecretStr
+
     from bizosaas_xero.web.announce import check_address
 
     try:

@@ -21,8 +21,11 @@ from bizosaas_xero.host.plugins.configured import configured
 from bizosaas_xero.host.plugins.discovery import DiscoveryReport
 
 if TYPE_CHECKING:  # a platform must start without waiting for them
+    from sqlalchemy.engine import URL
+
     from bizosaas_xero.host import Database, Host
     from bizosaas_xero.host.storage.crypto import Keyring
+    from bizosaas_xero.host.storage.dialect import Dialect
     from bizosaas_xero.host.storage.notes import Notes
 
 Settings = Mapping[str, Any] | Callable[[str], Mapping[str, Any]]
@@ -96,8 +99,7 @@ class Tenants:
 
     def find_missing_key(self) -> str:
         """Say that the key is missing; empty: it is there, or a file will be made. Each use looks for it again."""
-        is_file = self._url().get_backend_name() == "sqlite"
-        return "" if is_file or self._environ.get(KEY) else f"{KEY} is not set"
+        return f"{KEY} is not set" if self._parse()[1].is_server and not self._environ.get(KEY) else ""
 
     def keyring(self) -> Keyring:
         """Return the key with which all tenants' secrets are encrypted."""
@@ -117,30 +119,30 @@ class Tenants:
                 self._directory.close()
                 self._directory = None
 
-    def _url(self) -> Any:
-        from sqlalchemy.engine import make_url
+    def _parse(self) -> tuple[URL, Dialect]:
+        from bizosaas_xero.host.storage.database import parse_url
 
-        return make_url(self._given)
+        return parse_url(self._given)
 
     def _home(self) -> Path:
-        """Return the folder of the key file and of SQLite's files: next to the platform's own file."""
+        """Return the folder of the key file and of tenants' files: next to the platform's own file."""
         from bizosaas_xero.host.storage.paths import home_folder
 
-        url = self._url()
-        is_file = url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:"
-        return Path(f"{url.database}.bizosaas") if is_file else home_folder(self._environ)
+        url, dialect = self._parse()
+        file = dialect.file(url)
+        return Path(f"{file}.bizosaas") if file else home_folder(self._environ)
 
     def _open_directory(self) -> Database:
-        """Open the list of tenants, in the platform's own database."""
+        """Open the list of tenants, in the platform's own database, or in a file next to its file."""
         if self._directory is None:
             import sqlalchemy as sa
 
             from bizosaas_xero.host import Database
 
             self.keyring()
-            url, home = self._url(), self._home()
-            if url.get_backend_name() == "sqlite":
-                url = url.set(database=str(home / "tenants.db"))
+            url, dialect = self._parse()
+            if not dialect.is_server:
+                url = dialect.part(url, "tenants", self._home())
             directory = Database(url.render_as_string(hide_password=False))
             with directory.schema_transaction() as transaction:
                 if not sa.inspect(transaction).has_table(_table().name):
@@ -154,20 +156,15 @@ class Tenants:
         from bizosaas_xero.host import open_host
         from bizosaas_xero.host.storage.notes import Notes
 
-        directory, url, home = self._open_directory(), self._url(), self._home()
+        directory, home = self._open_directory(), self._home()
+        url, dialect = self._parse()
         name = f"bizosaas_{hashlib.sha256(json.dumps(tenant).encode()).hexdigest()[:24]}"
-        is_file = url.get_backend_name() == "sqlite"
         with directory.schema_transaction() as transaction:
-            if not is_file:
-                transaction.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{name}"')
+            dialect.create_part(transaction, name)
             there = sa.select(_table().c.tenant).where(_table().c.tenant == tenant)
             if transaction.execute(there).first() is None:
                 transaction.execute(sa.insert(_table()).values(tenant=tenant, place=name))
-        if is_file:
-            url = url.set(database=str(home / f"{name}.db"))
-        else:
-            before = url.query.get("options", "")
-            url = url.update_query_dict({"options": f"{before} -csearch_path={name}".strip()})
+        url = dialect.part(url, name, home)
         environ = {**self._environ, "BIZOSAAS_DATABASE_URL": url.render_as_string(hide_password=False)}
         host = open_host(home, report=self._with_settings(tenant), environ=environ)
         return OpenTenant(tenant, host, Notes(host.database, host.store))

@@ -59,7 +59,7 @@ class Database:
 
     def __init__(self, url: str, *, now: Callable[[], datetime] | None = None) -> None:
         try:
-            self.url, self.dialect = _parse_url(url)
+            self.url, self.dialect = parse_url(url)
             # hide_parameters: an error that shows a statement's values would show encrypted grants and books
             self.engine = sa.create_engine(
                 self.url,
@@ -194,7 +194,15 @@ def where_equals(statement: S, table: sa.Table, **keys: Any) -> S:
     return statement.where(*(table.c[name] == value for name, value in keys.items()))
 
 
-def _parse_url(text: str) -> tuple[URL, Dialect]:
+def parse_url(text: Any) -> tuple[URL, Dialect]:
+    """Return the URL as it is opened, and its dialect.
+
+    Args:
+        text: A URL, or its text.
+
+    Raises:
+        ArgumentError: It is none, or of a database that the host does not know.
+    """
     url = make_url(text)
     for dialect in DIALECTS.values():
         if url.drivername in {dialect.name, *dialect.aliases}:

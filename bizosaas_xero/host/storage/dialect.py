@@ -53,6 +53,19 @@ class Dialect(ABC):
         return url.render_as_string(hide_password=True)
 
     @abstractmethod
+    def part(self, url: URL, name: str, folder: Path) -> URL:
+        """Return the address of a part of a database that shares no table with others.
+
+        Args:
+            url: Of the database.
+            name: The part's: letters, digits and ``_``.
+            folder: Where parts are that are files.
+        """
+
+    def create_part(self, transaction: sa.Connection, name: str) -> None:  # noqa: B027 (a file needs nothing)
+        """Make a part, if it is not there, in a transaction of the database that it is a part of."""
+
+    @abstractmethod
     def connect_args(self) -> dict[str, Any]:
         """Return what the driver is given to open a connection."""
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import URL
 
 from bizosaas_xero.host import reasons
 from bizosaas_xero.host.storage import dialect
@@ -41,6 +43,15 @@ class PostgreSQL(dialect.Dialect):
     name = "postgresql"
     driver = "postgresql+psycopg"
     aliases = ("postgres",)
+
+    def part(self, url: URL, name: str, folder: Path) -> URL:  # noqa: ARG002 (for databases in files)
+        """Take a schema, which each connection finds first and alone."""
+        before = url.query.get("options", "")
+        return url.update_query_dict({"options": f"{before} -csearch_path={name}".strip()})
+
+    def create_part(self, transaction: sa.Connection, name: str) -> None:
+        """Make the schema."""
+        transaction.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{name}"')
 
     def connect_args(self) -> dict[str, Any]:
         """Do not wait for a server that is away as long as the system would."""

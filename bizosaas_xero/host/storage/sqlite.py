@@ -31,6 +31,10 @@ class SQLite(dialect.Dialect):
         """Return the path."""
         return str(url.database)
 
+    def part(self, url: URL, name: str, folder: Path) -> URL:
+        """Take a file of its own."""
+        return url.set(database=str(folder / f"{name}.db"))
+
     def connect_args(self) -> dict[str, Any]:
         """Wait for the lock of the file."""
         return {"timeout": dialect.BUSY_SECONDS}
