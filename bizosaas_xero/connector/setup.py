@@ -1,6 +1,6 @@
 """What a page shows to a person who connects Xero, and the figures of an overview. Words of Xero's own pages.
 
-``docs/start.md`` says the same; a test compares its table of troubles with :data:`SETUP`.
+``docs/start.md`` says the same; a test compares its table of troubles with :func:`build_setup`.
 """
 
 from __future__ import annotations

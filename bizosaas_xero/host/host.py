@@ -123,7 +123,7 @@ class Host:
         business_key: str | None = None,
         in_person: bool = False,
     ) -> Outcome:
-        """Run an action, or plan it, or do a plan (see :meth:`bizosaas_xero.host.actions.service.Acting.act`)."""
+        """Run an action, or plan it, or do a plan (see :meth:`.service.ActionService.act`)."""
         return self.action_service.act(
             connection_id,
             action,

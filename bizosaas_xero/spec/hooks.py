@@ -63,9 +63,9 @@ def auth(request: Mapping[str, Any]) -> AuthResult:  # type: ignore[empty-body]
             * ``client_credentials`` {app, scopes?} gives ``grant`` and ``organisations``.
             * ``refresh`` {app, grant} gives the new ``grant``: save it before it is used.
             * ``organisations`` {grant} gives ``organisations``.
-            * ``check`` {connection, app?} gives ``status``, ``missing_scopes``, ``organisation``,
+            * ``check`` {connection} gives ``status``, ``missing_scopes``, ``organisation``,
               ``server_time``, ``warnings``, and ``problem``, the error behind a ``status`` other than ``ok``.
-            * ``check_app`` {app} asks, without a person, whether the provider accepts the app's credentials. Gives
+            * ``check_app`` {app, scopes?} asks, without a person, whether the provider accepts the app's credentials. Gives
               ``status``: ``ok`` or ``misconfigured`` (with ``problem``) only where it is certain, else ``unknown``.
               Optional: a connector that lacks the step refuses it as ``invalid``.
             * ``disconnect`` {app, grant, organisation_id?, revoke?} ends access to that organisation;

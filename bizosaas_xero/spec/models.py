@@ -1,7 +1,7 @@
 """What crosses the hooks, as models. A host may pass and read plain mappings with the same keys.
 
 ``.model_dump(mode="json")`` is what crosses a process or goes into a store: decimals become strings, timestamps
-ISO 8601 with zone, and the secrets of a grant are revealed there and only there. They stay hidden in
+ISO 8601 with zone, and the secrets of a grant are revealed there, as in ``.model_dump_json()``. They stay hidden in
 ``repr``, ``str`` and the Python mode of a dump.
 """
 
@@ -99,7 +99,7 @@ class SyncOptions(Model):
 
     full: bool = Field(False, description="Read everything again, whatever the cursor says.")
     max_batches: int | None = Field(
-        None, ge=1, description="Stop after this number of batches; nothing is fetched ahead."
+        None, ge=1, description="Stop after this number of batches. With 1 nothing is fetched ahead."
     )
     max_wait: float | None = Field(None, ge=0, description="Seconds a limit may be waited for (default 65).")
     deadline: AwareDatetime | None = Field(None, description="Stop between batches after this moment.")
@@ -162,7 +162,8 @@ class AuthResult(Model):
     )
     warnings: list[str] = Field(default_factory=list)
     cost: dict[str, int | None] | None = Field(
-        None, description="Calls that count towards the organisation's limit: `calls`, `bytes`, `day_left`."
+        None,
+        description="What counted towards the organisation's limit: `calls`, `bytes`, `day_left`, `minute_left`.",
     )
 
 
@@ -187,13 +188,16 @@ class Stats(Model):
     """What one run did so far; final in its last batch."""
 
     kind: Literal["first", "incremental", "reread"]
-    complete: bool | None = Field(None, description="All was read. `None`: not known, because the read was resumed.")
+    complete: bool | None = Field(
+        None,
+        description="All was read. `None`: not known, because the read goes on, was resumed, or no total was announced.",
+    )
     missing: int | None = Field(None, description="How many records are known to be unread.")
     paused: bool = Field(False, description="Stopped by `max_batches` or `deadline`; call again to continue.")
     calls: int = Field(0, description="Requests sent in this run, retries included.")
     bytes: int = Field(0, description="Body bytes received, as they came over the wire.")
     expected: int | None = Field(None, description="Records that the read will bring, as far as known.")
-    read: int = Field(0, description="Distinct records read in this run.")
+    read: int = Field(0, description="Distinct records read in this run; before its last batch, rows.")
     day_left: int | None = Field(None, description="Calls left today for this organisation.")
     minute_left: int | None = Field(None, description="Calls left this minute for this organisation.")
     warnings: list[str] = Field(

@@ -107,7 +107,7 @@ def _model(name: str) -> str:
         elif field.default_factory is not None:
             default = code("[]" if schema.get("type") == "array" else "{}")
         else:
-            default = code({None: "null", True: "true", False: "false"}.get(field.default, field.default))
+            default = code(field.default if isinstance(field.default, str) else json.dumps(field.default))
         meaning = field.description or MEANINGS[f"{name}.{field_name}"]
         rows.append([code(field_name), kind(schema), default, meaning])
     text = " ".join(inspect.cleandoc(model.__doc__).split()).replace("``", "`")

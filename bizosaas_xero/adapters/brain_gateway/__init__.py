@@ -61,7 +61,7 @@ def register_connectors(
 
 
 def mount(app: Any, *, registry: Any, schedules: bool = True, **options: Any) -> Registration:
-    """Register every connector, and add what the gateway lacks: pages, callback, webhooks, tools, schedules.
+    """Register every connector, and add what the gateway lacks: pages, callback, tools, schedules.
 
     Args:
         app: The gateway's FastAPI application; its own routes stay, ours for our connectors come first.

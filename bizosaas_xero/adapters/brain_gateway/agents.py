@@ -1,7 +1,7 @@
 """Actions as the gateway's MCP layer asks for them: ``GET {url}/tools`` and ``POST {url}/tools/call``, without a token.
 
-So the address itself is the secret: it names one tenant and user, reads and plans, approves
-nothing, and can be withdrawn.
+So the address itself is the secret: it names one tenant and user, reads, plans and does what the policy lets run or a
+person approved, approves nothing, and can be withdrawn.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from bizosaas_xero.connector.auth.app_check import check_app
 from bizosaas_xero.connector.http import transport
 from bizosaas_xero.connector.http.transport import XERO
 from bizosaas_xero.connector.settings import Settings, load_settings
-from bizosaas_xero.spec.errors import Invalid, RateLimited, Unavailable
+from bizosaas_xero.spec.errors import Invalid, Misconfigured, RateLimited, Unavailable
 from bizosaas_xero.spec.models import App, AuthRequest, AuthResult, Grant, Organisation, parse
 from bizosaas_xero.toolkit import jwt
 from bizosaas_xero.toolkit import pending as pending_consents
@@ -178,8 +178,11 @@ def _check_app(request: AuthRequest, settings: Settings) -> AuthResult:
     if app.kind == "pkce":  # it has no secret, and Xero tells an unknown client id on its consent page only
         return AuthResult(step=request.step, status="unknown")
     _require_secret(app)
-    if app.kind == "custom":
-        _request_client_credentials(app, settings, request.scopes)
+    if app.kind == "custom" and app.client_secret is not None:
+        try:
+            _request_client_credentials(app, settings, request.scopes)
+        except Misconfigured as error:
+            return AuthResult(step=request.step, status="misconfigured", problem=error.to_dict())
         return AuthResult(step=request.step, status="ok")
     return check_app(app, lambda secret: _token_client(app, settings, secret), settings.identity_url + TOKEN_PATH)
 

@@ -95,7 +95,7 @@ class AuditEntry:
 
 @dataclass(frozen=True)
 class AuditHead:
-    """The last entry's number and hash; of an empty audit, 0 and :data:`FIRST`."""
+    """The last entry's number and hash; of an empty audit, 0 and :data:`GENESIS_HASH`."""
 
     seq: int
     hash: str

@@ -15,7 +15,7 @@ Status = Literal["done", "partial", "planned", "needs_approval"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What :meth:`bizosaas_xero.host.actions.service.Acting.act` comes to.
+    """What :meth:`.service.ActionService.act` comes to.
 
     Args:
         status: ``done``: a read, or a write that is done (look at ``repeated``). ``partial``: written, and

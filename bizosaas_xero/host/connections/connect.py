@@ -23,7 +23,7 @@ _WITH_APP = "with app:"
 """Before a consent's secret that is kept together with its app."""
 
 CONSENT_LIFETIME = timedelta(minutes=30)
-"""How long a person may take between ``begin`` and ``finish``."""
+"""How long a person may take between ``begin_consent`` and ``finish_consent``."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Offer:
 
 @dataclass(frozen=True)
 class ConnectionService:
-    """The steps: ``begin``, the person consents, ``finish``, ``choose``; later ``disconnect``.
+    """The steps: ``begin_consent``, the person consents, ``finish_consent``, ``choose``; later ``disconnect``.
 
     Args:
         store: Where apps, grants and connections are kept.
@@ -168,7 +168,7 @@ class ConnectionService:
         """Connect one of the offered organisations.
 
         Args:
-            offer: From ``finish``, ``client_credentials`` or ``offer``.
+            offer: From ``finish_consent``, ``connect_custom_app`` or ``list_organisations``.
             organisation_id: May be left out only where exactly one is offered.
             settings: The connector's settings for this organisation.
 

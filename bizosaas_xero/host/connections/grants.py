@@ -95,7 +95,7 @@ class Grants:
         """Return a grant that will last, and the ``connection`` with which hooks are called.
 
         Raises:
-            ConnectorError: as :meth:`fresh` does.
+            ConnectorError: as :meth:`get_valid` does.
         """
         stored = self.get_valid(connector, connection.identity, refused)
         app = self._store.app(connection.connector, stored.grant.client_id)

@@ -2,7 +2,7 @@
 
 Signed as Standard Webhooks (https://www.standardwebhooks.com) with the secret that ``set_url`` made: the receiver
 refuses what is old or does not match. An event may come twice (``webhook-id`` tells). It is repeated until the
-receiver answers with a 2xx, for two days; then ``backlog`` counts it as given up.
+receiver answers with a 2xx, for some 41 hours; then ``backlog`` counts it as given up.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 TIMEOUT_SECONDS = 10.0
 MAX_RETRY_DELAY = timedelta(hours=1)
 MAX_TRIES = 50
-"""About two days of tries; then the event is ``refused`` and stays in the table."""
+"""Some 41 hours of tries; then the event is ``refused`` and stays in the table."""
 
 Post = Callable[[str, bytes, dict[str, str]], int]
 

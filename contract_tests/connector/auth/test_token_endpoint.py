@@ -30,7 +30,31 @@ def test_a_wrong_secret_is_misconfigured_on_refresh_and_for_a_custom_connection(
     assert refused(custom.connect) == ("misconfigured", "fix", "invalid_client")
 
 
-@pytest.mark.parametrize("step", ["authorize", "callback", "client_credentials", "refresh"])
+@pytest.mark.parametrize(
+    ("app", "wrong", "told"),
+    [
+        ("web", {}, ("ok", None)),
+        ("web", {"client_secret": "wrong"}, ("misconfigured", "invalid_client")),
+        ("custom", {}, ("ok", None)),
+        ("custom", {"client_secret": "wrong"}, ("misconfigured", "invalid_client")),
+        ("custom", {"client_id": "nobody"}, ("misconfigured", "invalid_client")),
+        ("pkce", {}, ("unknown", None)),
+    ],
+)
+def test_a_check_of_the_app_tells_what_is_wrong_and_raises_nothing(sandbox_server, app, wrong, told):
+    account = Account(sandbox_server, app)
+    account.app |= wrong
+    checked = account.auth("check_app")
+    assert (checked.status, (checked.problem or {}).get("reason")) == told
+
+
+def test_a_check_tells_the_scopes_that_a_custom_connection_may_not_have(sandbox_server):
+    account = Account(sandbox_server, "custom")
+    checked = account.auth("check_app", scopes="legacy")
+    assert (checked.status, checked.problem["reason"]) == ("misconfigured", "scopes_refused")
+
+
+@pytest.mark.parametrize("step", ["authorize", "callback", "client_credentials", "refresh", "check_app"])
 def test_a_missing_secret_is_reported_before_any_call(sandbox_server, connected_account, step):
     sent = callback(connected_account) if step == "callback" else {"grant": connected_account.grant}
     connected_account.app["client_secret"] = None
