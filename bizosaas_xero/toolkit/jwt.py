@@ -1,4 +1,4 @@
-"""The claims of an access token. They are hints: no signature is verified, and no check relies on them."""
+"""The claims of an access token. They are hints: no signature is verified, and what is allowed the service decides."""
 
 from __future__ import annotations
 

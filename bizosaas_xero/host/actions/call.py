@@ -23,7 +23,7 @@ class ActionCall:
     """One call of an action, as the requester made it.
 
     Args:
-        kept: In whose books.
+        connection: In whose books.
         connector: The connection's.
         action: Its name.
         params: Canonical JSON.

@@ -11,7 +11,7 @@ MAX_NAME_LENGTH = 200
 """Characters of a name."""
 
 AGENT_PREFIX = "mcp: "
-"""How the name of a requester begins who asks through the MCP server."""
+"""How the name of a requester begins who asks through the MCP server or a gateway's tools."""
 
 
 def validate_name(name: str, field: str) -> str:

@@ -23,10 +23,10 @@ class Outcome:
             does what is missing. ``planned``: nothing was written. ``needs_approval``: nothing was written,
             and a person must approve it first (``command``); then the same call continues.
         action: Its name.
-        kept: The connection whose books it is about.
+        connection: Whose books it is about.
         result: Of ``done`` and ``partial``; its ``data`` are JSON values.
-        asked: The plan of a write, where one was made or done in this call.
-        verdict: What the policy says of the plan.
+        stored_plan: The plan of a write, where one was made or done in this call.
+        policy_decision: What the policy says of the plan.
         repeated: An earlier call had done it; this one sent no request.
     """
 

@@ -9,7 +9,7 @@ amounts are in the organisation's base currency.
 * ``approval``: a person is asked each time; with amounts, beyond them it is refused even so.
 * ``never``: refused.
 
-An amount that is not known before is beyond no bound, but always a person's to see.
+An amount that is not known before is beyond no bound, but where the rule has amounts a person is asked.
 """
 
 from __future__ import annotations

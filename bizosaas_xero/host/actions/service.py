@@ -102,7 +102,8 @@ class ActionService:
             connection_id: The organisation's connection.
             action: An action of its connector.
             params: Its parameters, JSON values; at ``commit`` they may be left out.
-            requester: The person or program that asks, for the audit; the approver must be another person.
+            requester: The person or program that asks, for the audit; the approver must be another person, but in
+                owner mode.
             mode: What to do.
             plan_hash: For ``commit``: the whole hash.
             business_key: Names the intent, such as a deal's number. The same key is written once, ever; by

@@ -56,7 +56,7 @@ class Doctor:
         store: What the host remembers.
         grants: Hands out grants that will last.
         report: The connectors.
-        callbacks: Deliver events.
+        webhooks: Deliver events.
         now: The clock.
     """
 

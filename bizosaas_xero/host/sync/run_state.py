@@ -34,7 +34,7 @@ class Progress:
 class SyncOutcome:
     """What a run did. ``problem`` is an error's ``to_dict()``; ``None`` means that it went well.
 
-    ``complete`` is ``None`` where it cannot be known, because the read was resumed. ``bytes`` are those
+    ``complete`` is ``None`` where it cannot be known: the read was resumed, or no total was announced. ``bytes`` are those
     received, ``seconds`` those spent.
     """
 

@@ -23,7 +23,7 @@ from bizosaas_xero.host.sync.sink import Sink
 from bizosaas_xero.spec import ConnectorError, EntityInfo
 
 MAX_RETRY_SECONDS = 3_600.0
-"""Seconds after which a run that keeps failing is tried again at the latest."""
+"""Seconds after which a run that keeps failing is tried again at the latest, unless its error names a later time."""
 
 HOURLY_PROBES, DAILY_PROBES = timedelta(days=1), timedelta(days=30)
 """How long a problem that needs a person is tried again hourly, and then daily."""
