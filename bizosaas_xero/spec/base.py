@@ -70,5 +70,5 @@ def _message(message: str) -> str:
 
 
 def utc(moment: datetime) -> str:
-    """Write a moment as cursors and logs do: ISO 8601 in UTC with ``Z`` and milliseconds."""
+    """Write a moment that is in UTC: ISO 8601 with ``Z`` and milliseconds."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

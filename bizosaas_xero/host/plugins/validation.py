@@ -13,7 +13,7 @@ MAX_WAIT_SECONDS = 86_400.0
 """The longest wait in seconds that the host accepts from a connector: a day."""
 
 MAX_CURSOR_LENGTH = 4_000_000
-"""Characters of a cursor's JSON; Xero's longest holds the ids of one list."""
+"""Bytes of a cursor's JSON; Xero's longest holds the ids of one list."""
 
 MAX_KEY_LENGTH = 256
 
@@ -117,4 +117,4 @@ def require_storable(batch: Batch) -> None:
     except (TypeError, ValueError, RecursionError) as error:
         raise Unstorable(f"its cursor is not JSON ({type(error).__name__})") from None
     if len(written) > MAX_CURSOR_LENGTH:
-        raise Unstorable(f"its cursor is longer than {MAX_CURSOR_LENGTH:,} characters")
+        raise Unstorable(f"its cursor is longer than {MAX_CURSOR_LENGTH:,} bytes")
