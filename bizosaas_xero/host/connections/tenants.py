@@ -179,6 +179,6 @@ class Tenants:
 
 
 def _table() -> Any:
-    from bizosaas_xero.host.storage.notes import TENANTS
+    from bizosaas_xero.host.storage.note_tables import TENANTS
 
     return TENANTS

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from bizosaas_xero.host.storage import people_tables
 from bizosaas_xero.host.storage import tables as t
 from bizosaas_xero.host.storage.crypto import Keyring
+from bizosaas_xero.host.storage.note_tables import NOTES
 
 ENCRYPTED_COLUMNS = (
     t.meta.c.value,
@@ -14,8 +15,9 @@ ENCRYPTED_COLUMNS = (
     t.grants.c.payload,
     t.pendings.c.payload,
     people_tables.notifications.c.addresses,
+    NOTES.c.payload,
 )
-"""The columns that hold secrets; of ``host_meta`` only the check of the key."""
+"""The columns that hold secrets; of ``host_meta`` only the check of the key. Only a tenant's host has ``host_notes``."""
 
 KEY_CHECK = "key_check"
 
@@ -25,6 +27,8 @@ def reencrypt_all(connection: sa.Connection, keys: Keyring) -> int:
     count = 0
     for column in ENCRYPTED_COLUMNS:
         table = column.table
+        if table is NOTES and not sa.inspect(connection).has_table(NOTES.name):
+            continue
         mine = (table.c.name == KEY_CHECK,) if table is t.meta else (column.is_not(None),)
         # A grant that is refreshed meanwhile must not be replaced by the one before.
         rows = connection.execute(sa.select(*table.primary_key, column).where(*mine).with_for_update()).all()

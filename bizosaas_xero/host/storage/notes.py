@@ -9,23 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from bizosaas_xero.host.storage.database import Database, upsert
+from bizosaas_xero.host.storage.note_tables import NOTES
 from bizosaas_xero.host.storage.store import Store
-
-TENANTS = sa.Table(
-    "host_tenants",
-    sa.MetaData(),
-    sa.Column("tenant", sa.String(255), primary_key=True),
-    sa.Column("place", sa.String(64), nullable=False),
-)
-"""The tenants that have a host, in the platform's own database."""
-
-NOTES = sa.Table(
-    "host_notes",
-    sa.MetaData(),
-    sa.Column("name", sa.String(255), primary_key=True),
-    sa.Column("payload", sa.Text, nullable=False),
-    sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
-)
 
 
 class Notes:

@@ -74,7 +74,7 @@ class Vault:
         return self._keys.encrypt(secret)
 
     def decrypt(self, encrypted: str) -> str:
-        """Decrypt what ``sealed`` gave."""
+        """Decrypt what :meth:`encrypt` gave."""
         return self._keys.decrypt(encrypted)
 
     def rotate_key(self) -> int:

@@ -1,4 +1,7 @@
-"""Look at everything a sync needs, and say of each part how it is and what to do: nothing is changed."""
+"""Look at everything a sync needs, and say of each part how it is and what to do.
+
+Only what the looking brings is kept: renewed access, and the organisation's details.
+"""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Figures:
         self._now = now
 
     def read(self, connection: StoredConnection, connector: Connector) -> list[Figure]:
-        """Return the figures of an organisation: one query a card; none where nothing was synced yet."""
+        """Return the figures of an organisation: one query a card; none of an entity that has no table yet."""
         info = connector.describe()
         today = business_day(connection, self._now())
         found = []

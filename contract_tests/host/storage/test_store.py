@@ -14,8 +14,11 @@ from cryptography.fernet import Fernet
 from sqlalchemy import event
 
 from bizosaas_xero.host import Grants
-from bizosaas_xero.host.storage import dialect, ownership
+from bizosaas_xero.host.storage import dialect, ownership, tables
 from bizosaas_xero.host.storage.crypto import Keyring
+from bizosaas_xero.host.storage.key_rotation import ENCRYPTED_COLUMNS
+from bizosaas_xero.host.storage.note_tables import NOTES
+from bizosaas_xero.host.storage.notes import Notes
 from bizosaas_xero.spec import App, Invalid, Misconfigured, ReconnectRequired, Unavailable
 from contract_tests.helpers.fake_connector import batch, record
 from contract_tests.helpers.services import only_sqlite
@@ -74,10 +77,27 @@ def test_a_lost_key_file_is_not_replaced(make_host, host, connection_id):
     assert not (host.home / "secret.key").exists()
 
 
-def test_a_rotated_key_reencrypts_every_secret(make_host, host, connection_id):
+@pytest.mark.usefixtures("connection_id")
+def test_two_keys_read_what_the_older_one_encrypted(make_host, host):
     old = (host.home / "secret.key").read_text()
-    rotated = make_host(environ={"BIZOSAAS_SECRET_KEY": f"{OTHER_KEY}, {old}"})
-    assert rotated.store.grant("fake", "app:user").version == 1
+    both = make_host(environ={"BIZOSAAS_SECRET_KEY": f"{OTHER_KEY}, {old}"})
+    assert both.store.grant("fake", "app:user").version == 1
+
+
+@pytest.mark.usefixtures("connection_id")
+def test_after_a_rotation_the_older_key_can_go_also_where_a_tenant_has_notes(make_host, host):
+    Notes(host.database, host.store).put("waiting:fake", {"app": "entered"})
+    both = make_host(environ={"BIZOSAAS_SECRET_KEY": f"{OTHER_KEY}, {(host.home / 'secret.key').read_text()}"})
+    assert both.store.rotate_key() == 4, "the check, the app's secret, the grant and the note"
+    only = make_host(environ={"BIZOSAAS_SECRET_KEY": OTHER_KEY})
+    assert Notes(only.database, only.store).get("waiting:fake") == {"app": "entered"}
+    assert only.store.grant("fake", "app:user").grant.access_token.get_secret_value() == "access-1"
+
+
+def test_every_encrypted_column_is_rotated():
+    columns = [column for table in (*tables.metadata.tables.values(), NOTES) for column in table.c]
+    encrypted = {str(column) for column in columns if column.comment == "encrypted"}
+    assert encrypted == {str(column) for column in ENCRYPTED_COLUMNS} - {"host_meta.value"}
 
 
 def test_key_creation_by_many_at_once_gives_one_key(tmp_path):
