@@ -95,7 +95,7 @@ HASH_TOO_SHORT = Reason(
     "hash_too_short", Invalid, "The plan's hash {problem}.", problem="must have at least {least} characters"
 )
 HASH_AMBIGUOUS = Reason(
-    "hash_ambiguous", Invalid, "The plan's hash {problem}.", problem="several plans begin with it: give more of it"
+    "hash_ambiguous", Invalid, "The plan's hash {problem}.", problem="is the beginning of several: give more of it"
 )
 PLAN_DONE = Reason(
     "plan_done",
