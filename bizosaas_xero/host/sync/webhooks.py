@@ -263,6 +263,9 @@ def http_post(url: str, body: bytes, headers: dict[str, str]) -> int:
     deadline.daemon = True
     deadline.start()
     try:
+        connection.connect()
+        if expired.is_set():  # there was no socket yet to shut down
+            raise TimeoutError(f"no connection within {TIMEOUT_SECONDS:.0f} seconds")
         connection.request("POST", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), body, headers)
         status = connection.getresponse().status
         if expired.is_set():

@@ -85,8 +85,16 @@ def test_a_single_worker_waits_no_longer_for_a_limit(host, two_organisations, fa
     assert {call["max_wait"] for call in fake_connector.calls} == {5.0}
 
 
-def test_a_receiver_that_sends_a_byte_at_a_time_meets_a_deadline(monkeypatch):
+@pytest.mark.parametrize("seconds_to_connect", [0, 0.6])
+def test_a_receiver_that_sends_a_byte_at_a_time_meets_a_deadline(monkeypatch, seconds_to_connect):
     monkeypatch.setattr(webhooks, "TIMEOUT_SECONDS", 0.5)
+    connect = socket.create_connection
+
+    def connect_late(*where, **how):  # as where the first of several addresses does not answer
+        time.sleep(seconds_to_connect)
+        return connect(*where, **how)
+
+    monkeypatch.setattr(socket, "create_connection", connect_late)
     with socket.create_server(("127.0.0.1", 0)) as server:
         stopped = threading.Event()
 
