@@ -65,9 +65,9 @@ def auth(request: Mapping[str, Any]) -> AuthResult:  # type: ignore[empty-body]
             * ``organisations`` {grant} gives ``organisations``.
             * ``check`` {connection} gives ``status``, ``missing_scopes``, ``organisation``,
               ``server_time``, ``warnings``, and ``problem``, the error behind a ``status`` other than ``ok``.
-            * ``check_app`` {app, scopes?} asks, without a person, whether the provider accepts the app's credentials. Gives
-              ``status``: ``ok`` or ``misconfigured`` (with ``problem``) only where it is certain, else ``unknown``.
-              Optional: a connector that lacks the step refuses it as ``invalid``.
+            * ``check_app`` {app, scopes?} asks, without a person, whether the provider accepts the app's credentials.
+              Gives ``status``: ``ok`` or ``misconfigured`` (with ``problem``) only where it is certain, else
+              ``unknown``. Optional: a connector that lacks the step refuses it as ``invalid``.
             * ``disconnect`` {app, grant, organisation_id?, revoke?} ends access to that organisation;
               with ``revoke`` to *all* organisations this person connected to the app. Gives ``status``.
 

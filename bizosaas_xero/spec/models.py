@@ -190,7 +190,7 @@ class Stats(Model):
     kind: Literal["first", "incremental", "reread"]
     complete: bool | None = Field(
         None,
-        description="All was read. `None`: not known, because the read continues, was resumed, or no total was announced.",
+        description="All was read. `None`: not known, because the read continues, was resumed, or no total is known.",
     )
     missing: int | None = Field(None, description="How many records are known to be unread.")
     paused: bool = Field(False, description="Stopped by `max_batches` or `deadline`; call again to continue.")

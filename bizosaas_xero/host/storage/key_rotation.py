@@ -17,7 +17,7 @@ ENCRYPTED_COLUMNS = (
     people_tables.notifications.c.addresses,
     NOTES.c.payload,
 )
-"""The columns that hold secrets; of ``host_meta`` only the check of the key. Only a tenant's host has ``host_notes``."""
+"""The columns that hold secrets; of ``host_meta`` only the check of the key. Not every host has ``host_notes``."""
 
 KEY_CHECK = "key_check"
 

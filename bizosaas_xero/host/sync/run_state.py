@@ -34,8 +34,8 @@ class Progress:
 class SyncOutcome:
     """What a run did. ``problem`` is an error's ``to_dict()``; ``None`` means that it went well.
 
-    ``complete`` is ``None`` where it cannot be known: the read was resumed, or no total was announced. ``bytes`` are those
-    received, ``seconds`` those spent.
+    ``complete`` is ``None`` where it cannot be known: the read was resumed, or no total was announced. ``bytes`` are
+    those received, ``seconds`` those spent.
     """
 
     entity: str
