@@ -67,6 +67,16 @@ class Ending:
     wrong: list[str] = field(default_factory=list)
 
 
+OTHER_ENDS = {
+    # Xero's report is only compared with: without it the list is given, with the reason.
+    "get_aged_receivables": (NOTHING,),
+    "get_aged_payables": (NOTHING,),
+    # What it reads between announcing and making differs then from its plan: plan again.
+    "create_credit_note": ("conflict/restart",),
+}
+"""In what else the calls of a subject may end, whatever the fault."""
+
+
 def cells(name: str) -> list[Cell]:
     """Return every cell of a subject: each fault at each moment, at each request of its undisturbed call."""
     return [Cell(*strike, name, number) for strike in STRIKES for number in range(1, requests(name) + 1)]
@@ -207,6 +217,7 @@ def _find_errors(cell: Cell, ending: Ending) -> list[str]:
     """Say what is wrong with the way that led to the end."""
     fault, wrong = FAULTS[cell.fault], []
     allowed = fault.ends if fault.lasting is False or cell.moment != "after" else (*fault.ends, NOTHING)
+    allowed = (*allowed, *OTHER_ENDS.get(cell.subject, ()))
     if ending.struck == 0 and cell.moment != "body":  # an answer may have no body to damage
         wrong.append("nothing was struck")
     if ending.ended not in {*allowed, PARTIAL}:

@@ -60,6 +60,7 @@ def test_an_invoice_is_made_once_when_the_process_ends_after_each_request_and_xe
         made_once(at, kills.Point(("after",), (request,), (kills.FORGOTTEN,)), request)
 
 
+@pytest.mark.unstruck_faults(part=0.05)  # a later try may end before the request, or its answer has no body
 @pytest.mark.slow
 def test_an_invoice_is_made_once_when_200_random_points_fail(make_company):
     at = make_company()
@@ -70,6 +71,7 @@ def test_an_invoice_is_made_once_when_200_random_points_fail(make_company):
     assert ends.count("done") >= 150  # most of what is unknown is found out within Xero's memory
 
 
+@pytest.mark.unstruck_faults(part=0.05)  # a later try may end before the request, or its answer has no body
 @pytest.mark.slow
 def test_an_invoice_is_made_once_when_each_request_fails_in_each_way(make_company):
     at = make_company()

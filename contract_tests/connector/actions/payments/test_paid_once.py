@@ -53,6 +53,7 @@ def test_a_payment_is_recorded_once_when_the_process_ends_after_each_request_and
         paid_once(at, kills.Point(("after",), (request,), (kills.FORGOTTEN,)), request, rich=True)
 
 
+@pytest.mark.unstruck_faults(part=0.05)  # a later try may end before the request, or its answer has no body
 @pytest.mark.slow
 @pytest.mark.parametrize("rich", [False, True], ids=["plain", "surplus and fee"])
 def test_a_payment_is_recorded_once_when_100_random_points_fail(make_company, rich):
