@@ -15,7 +15,7 @@ from bizosaas_xero.web.settings import WebSettings
 from bizosaas_xero.web.signin import Issuer
 from contract_tests.helpers.browser import Browser
 from contract_tests.helpers.oidc_provider import ORIGIN, PersonAtProvider, needs_npm, run_provider
-from contract_tests.web.test_open_id import seen_by_pages
+from contract_tests.helpers.open_id import seen_by_pages
 
 pytestmark = [pytest.mark.slow, needs_npm]
 
