@@ -18,7 +18,7 @@ from contract_tests.helpers.order import put_longest_first
 
 pytest_plugins = [
     f"contract_tests.helpers.fixtures.{name}"
-    for name in ("sandbox", "xero", "host", "cli", "gateway", "distribution", "web", "open_id")
+    for name in ("sandbox", "xero", "host", "cli", "gateway", "distribution", "web", "open_id", "node")
 ]
 
 share_authorities()
