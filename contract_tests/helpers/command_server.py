@@ -158,7 +158,7 @@ def _run(connection: socket.socket) -> None:
     ended = os.pidfd_open(command)
     while ended not in select.select([ended, connection], [], [])[0]:
         number = connection.recv(1)
-        os.kill(command, number[0] if number else signal.SIGKILL)  # without a client, nobody waits for it
+        os.kill(command, number[0] if number else signal.SIGKILL)  # without a client it has no reader
         if not number:
             break
     status = os.waitstatus_to_exitcode(os.waitpid(command, 0)[1])

@@ -184,7 +184,7 @@ def test_signing_out_of_the_pages_ends_what_the_link_gave(gateway, browser_of):
     assert browser.get("/bizosaas/").status_code == 401
 
 
-def test_tenants_are_apart_and_nobody_without_one_is_served(gateway, browser_of):
+def test_tenants_are_apart_and_no_person_without_one_is_served(gateway, browser_of):
     gateway.connect()
     [organisation] = gateway.act("list_organisations")["chosen"]
     planned = gateway.act("create_contact", name="Neu GmbH", business_key="c-1")

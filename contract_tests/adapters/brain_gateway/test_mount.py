@@ -165,7 +165,7 @@ def test_one_tenant_is_what_the_operator_says(start_gateway):
         assert gateway.status(user) == "disconnected"
 
 
-def test_with_the_platforms_app_nobody_enters_one(start_gateway, shared_sandbox_server):
+def test_with_the_platforms_app_no_person_enters_one(start_gateway, shared_sandbox_server):
     gateway = start_gateway(apps={"xero": form_of(shared_sandbox_server)})
     [card] = [each for each in gateway("GET", "/api/connectors/types").json() if each["id"] == "xero"]
     assert card["auth_schema"] == {}
@@ -302,7 +302,7 @@ def test_the_gateway_starts_without_waiting_for_us(tmp_path):
     assert list(tmp_path.iterdir()) == []  # nothing was opened
 
 
-def test_pages_of_nobody_are_refused(gateway):
+def test_pages_without_a_person_are_refused(gateway):
     for accept in ("text/html", "application/json"):
         answer = httpx.get(f"{str(gateway.http.base_url).rstrip('/')}/bizosaas/", headers={"Accept": accept})
         assert answer.status_code == 401
